@@ -1,0 +1,239 @@
+"""A collection as data: names, roles, pairing, split, target, all from one TOML file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rawkit.errors import DefinitionError, MissingError
+from rawkit.resources import shipped_folder
+
+Role = Literal["short", "long"]
+Split = Literal["train", "val", "test"]
+
+
+def _whole_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a rule's pattern so that it matches from a folder boundary to the end of a path."""
+    return re.compile(rf"(?:^|.*/)(?P<_name>{pattern})$", re.IGNORECASE)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileRule(_Strict):
+    """One kind of file of a collection, told by its path."""
+
+    role: Role
+    """``short`` for a dark frame, ``long`` for the ground truth of its pair."""
+    pattern: str
+    """Regular expression with named groups for the path within the collection, matched without
+    regard to case from any folder boundary to the end of the path."""
+    scene: str
+    """Template of what one split never divides, from the pattern's groups and ``{folder}``."""
+    view: str = ""
+    """Template of a camera position of the scene; empty where there is one."""
+    pair: str = ""
+    """Template of what a short and its long share; scene and view where it is empty."""
+    name: str = ""
+    """Template of the frame's identity; the matched part of the path where it is empty."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            _whole_pattern(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> FileRule:
+        known = {*re.compile(self.pattern).groupindex, "folder"}
+        for field in ("scene", "view", "pair", "name"):
+            template = getattr(self, field)
+            try:
+                template.format_map(dict.fromkeys(known, "0"))
+            except KeyError as error:
+                raise ValueError(
+                    f"{field} uses {{{error.args[0]}}}, which is no named group of the pattern; "
+                    f"there are: {', '.join(sorted(known))}"
+                ) from error
+            except (ValueError, AttributeError, IndexError, TypeError) as error:
+                raise ValueError(f"{field} is no template: {template!r} ({error})") from error
+        return self
+
+
+class SplitByName(_Strict):
+    """The split is written in the name."""
+
+    by: Literal["name"]
+    """Tells the kinds of split apart."""
+    group: str
+    """Named group of the pattern that tells the split."""
+    values: dict[str, Split]
+    """Split for each value of the group."""
+
+
+class SplitByLists(_Strict):
+    """The split is published as lists."""
+
+    by: Literal["lists"]
+    """Tells the kinds of split apart."""
+    group: str
+    """Named group of the pattern that the lists name."""
+    train: frozenset[str] = frozenset()
+    """Values that belong to train."""
+    val: frozenset[str] = frozenset()
+    """Values that belong to val."""
+    test: frozenset[str] = frozenset()
+    """Values that belong to test."""
+    otherwise: Split
+    """Split of what no list names."""
+
+
+class SplitByHash(_Strict):
+    """Nothing is published: whole scenes by a seeded hash."""
+
+    by: Literal["hash"]
+    """Tells the kinds of split apart."""
+    seed: int = 0
+    """Part of what is hashed."""
+    train: float = Field(default=0.8, ge=0, le=1)
+    """Share of scenes in train."""
+    val: float = Field(default=0.1, ge=0, le=1)
+    """Share of scenes in val; the rest is test."""
+
+
+class TargetRule(_Strict):
+    """How the target of a long is rendered."""
+
+    bits: Literal[8, 16] = 16
+    """Bits per channel."""
+    adjust_maximum_thr: float = Field(default=0.0, ge=0, le=1)
+    """LibRaw's threshold of the same name; 0 is off."""
+
+
+class Definition(_Strict):
+    """A collection of raw files."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Short name, as in ``rawkit ingest NAME``."""
+    title: str
+    """Name as people write it."""
+    homepage: str = ""
+    """Where it is described."""
+    licence: str = ""
+    """Under which terms it may be used."""
+    citation: str = ""
+    """What to cite."""
+    obtain: str = ""
+    """How to get the files."""
+    files: tuple[FileRule, ...] = Field(min_length=1)
+    """Kinds of files; the first rule that matches a path decides."""
+    split: Annotated[SplitByName | SplitByLists | SplitByHash, Field(discriminator="by")]
+    """How scenes are divided into train, val and test."""
+    target: TargetRule = TargetRule()
+    """How targets are rendered."""
+
+    @model_validator(mode="after")
+    def _split_group_is_in_every_pattern(self) -> Definition:
+        if isinstance(self.split, SplitByHash):
+            return self
+        for number, rule in enumerate(self.files):
+            if self.split.group not in re.compile(rule.pattern).groupindex:
+                raise ValueError(
+                    f"split.group is {self.split.group!r}, which is no named group of "
+                    f"files.{number}.pattern"
+                )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path says of a frame."""
+
+    name: str
+    """Identity within the collection."""
+    role: Role
+    """Short or long."""
+    scene: str
+    """What one split never divides."""
+    view: str
+    """Camera position of the scene."""
+    pair: str
+    """What a short and its long share."""
+    groups: dict[str, str]
+    """All named groups of the pattern."""
+
+
+class Matcher:
+    """The file rules of a definition, compiled."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._rules = [(rule, _whole_pattern(rule.pattern)) for rule in definition.files]
+
+    def match(self, path: str) -> Match | None:
+        """Match a path with forward slashes, relative to the source; None if no rule fits."""
+        for rule, pattern in self._rules:
+            found = pattern.match(path)
+            if found:
+                return _fill(rule, found)
+        return None
+
+
+def _fill(rule: FileRule, found: re.Match[str]) -> Match:
+    groups = {key: value or "" for key, value in found.groupdict().items()}
+    matched = groups.pop("_name")
+    fields = {**groups, "folder": matched.rpartition("/")[0] or "."}
+    scene, view = rule.scene.format_map(fields), rule.view.format_map(fields)
+    return Match(
+        name=rule.name.format_map(fields) or matched,
+        role=rule.role,
+        scene=scene,
+        view=view,
+        pair=rule.pair.format_map(fields) or f"{scene}/{view}",
+        groups=groups,
+    )
+
+
+def known_collections() -> list[str]:
+    """Names of the collections that rawkit ships a definition of."""
+    return sorted(path.stem for path in shipped_folder("catalogs").glob("*.toml"))
+
+
+def load_definition(name: str) -> Definition:
+    """Load the definition of a shipped collection, or of a TOML file of one's own.
+
+    Raises
+    ------
+    MissingError
+        If there is no such collection or file.
+    DefinitionError
+        If the TOML is wrong; says which field and what was expected.
+    """
+    path = Path(name) if name.endswith(".toml") else shipped_folder("catalogs") / f"{name}.toml"
+    if not path.is_file():
+        raise MissingError(
+            f"no collection {name!r}",
+            expected=f"one of {', '.join(known_collections())}, or the path of a TOML file",
+        )
+    try:
+        return Definition.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"not a TOML file ({error})", where=path) from error
+    except OSError as error:
+        raise MissingError(f"cannot be read ({error.strerror})", where=path) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DefinitionError(
+            f"{field}: {first['msg']}",
+            where=path,
+            fix=f"{error.error_count()} field(s) to mend; the shipped catalogs/ are examples.",
+        ) from error

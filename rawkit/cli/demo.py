@@ -1,0 +1,5 @@
+"""``rawkit demo``."""
+import click
+@click.command()
+def demo() -> None:
+    """Demo."""

@@ -1,0 +1,51 @@
+"""``rawkit info``: what is in a raw file, a store, a collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rawkit.cli._print import BarProgress, fields, print_json, size
+
+if TYPE_CHECKING:
+    from rawkit.workspace import Workspace
+
+
+@click.command()
+@click.argument("what")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def info(workspace: Workspace, what: str, as_json: bool) -> None:
+    """Say what is in WHAT: a raw file, a store, or a collection by its name.
+
+    \b
+    rawkit info photo.ARW
+    rawkit info mid
+    """
+    from rawkit.report.describe import describe
+
+    found = describe(what, workspace, BarProgress())
+    if as_json:
+        print_json(found)
+        return
+    groups = found.pop("groups", [])
+    click.echo(fields(_texts(found)))
+    for group in groups:
+        click.echo("\n" + fields(_texts(group)))
+
+
+def _texts(values: dict[str, Any]) -> dict[str, object]:
+    return {name.replace("_", " "): _text(name, value) for name, value in values.items()}
+
+
+def _text(name: str, value: Any) -> object:
+    if name == "bytes":
+        return size(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} ({count})" for key, count in value.items())
+    if name == "left_out":
+        return "; ".join(f"{one['name']} ({one['kind']})" for one in value) or None
+    if name.endswith("size") or name in ("packed", "target"):
+        return value and " x ".join(str(one) for one in value)
+    return value

@@ -1,0 +1,91 @@
+"""``rawkit restore``: dark raw files into pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rawkit.cli._group import NUMBERS
+from rawkit.cli._print import BarProgress, print_json, table
+
+if TYPE_CHECKING:
+    from rawkit.workspace import Workspace
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("restored"),
+    show_default=True, help="Folder for the pictures.",
+)  # fmt: skip
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Published weights, or a checkpoint.  [default: the best of the newest run]",
+)
+@click.option(
+    "--m", "multiples", type=NUMBERS,
+    help="Brightness: multiples of the estimated amplification, such as 1,5,8; one picture each.",
+)  # fmt: skip
+@click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@click.pass_obj
+def restore(
+    workspace: Workspace,
+    files: tuple[Path, ...],
+    output: Path,
+    weights: Path | None,
+    multiples: tuple[float, ...] | None,
+    bits: str,
+    as_json: bool,
+) -> None:
+    """Restore raw FILES (or folders of them) into PNG pictures.
+
+    Every pixel of the visible area comes back. Levels are each file's own.
+
+    \b
+    rawkit restore photos/*.ARW -o out
+    rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
+    """
+    from rawkit.restore import load_restorer, raw_files, restore_files
+    from rawkit.train.runs import newest_weights
+
+    found = raw_files(files)
+    restorer = load_restorer(weights or newest_weights(workspace))
+    if restorer.licence:
+        click.echo(f"weights: {restorer.licence}", err=True)
+    report = restore_files(
+        found,
+        output,
+        restorer,
+        multiples=multiples,
+        bits=int(bits),
+        progress=BarProgress(),
+    )
+    if as_json:
+        print_json(
+            {
+                "restored": [
+                    {
+                        "source": str(one.source),
+                        "picture": str(one.picture),
+                        "amplification": one.amplification,
+                        "seconds": one.seconds,
+                    }
+                    for one in report.restored
+                ],
+                "failed": [
+                    {"source": str(path), "kind": error.kind, "reason": error.reason}
+                    for path, error in report.failed
+                ],
+            }
+        )
+    else:
+        rows = [(one.picture, one.amplification, one.seconds) for one in report.restored]
+        click.echo(table(("picture", "amplification", "seconds"), rows))
+    for path, error in report.failed:
+        click.echo(f"failed ({error.kind}): {path}: {error.reason}", err=True)
+    if report.failed:
+        raise SystemExit(1)

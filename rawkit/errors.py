@@ -1,0 +1,190 @@
+"""The errors rawkit raises.
+
+Every error says what was found, what was expected, in which file, and what to do about it, and
+carries a stable ``kind`` for scripts::
+
+    RawkitError
+    ├── UsageError               usage                a command or function called wrong
+    ├── MissingError             missing              a file, store, subset or run is not there
+    ├── RawFileError             raw-file             one raw file cannot be used
+    │   ├── UnreadableError      unreadable           the operating system will not hand it over
+    │   ├── NotRawError          not-raw              LibRaw does not know it as a raw file
+    │   ├── TruncatedError       truncated            its pixel data lies beyond its end
+    │   ├── CorruptError         corrupt              LibRaw fails while it unpacks
+    │   ├── BlankError           blank                every pixel has one value
+    │   └── MosaicError          unsupported-mosaic   no mosaic, or one rawkit cannot pack
+    ├── DefinitionError          definition           a collection's TOML is wrong
+    ├── SelectionError           empty-selection      nothing matches the filters
+    ├── StoreError               store                a store cannot be used
+    │   ├── StoreFormatError     store-format         written in another format version
+    │   ├── StoreLockedError     store-locked         another process is writing to it
+    │   └── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
+    ├── WeightsError             weights              weights do not fit the network
+    ├── TrainingError            training             training cannot start or go on
+    └── OutputError              output               a result cannot be written
+"""
+
+from typing import ClassVar
+
+
+class RawkitError(Exception):
+    """Base of all errors that rawkit raises on purpose.
+
+    Parameters
+    ----------
+    found
+        What is the case.
+    expected
+        What should have been the case.
+    where
+        The file, store or setting it is about.
+    fix
+        What the reader can do.
+    """
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        expected: str | None = None,
+        where: object | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.found = found
+        self.expected = expected
+        self.where = None if where is None else str(where)
+        self.fix = fix
+        super().__init__(found, expected, self.where, fix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by parts, so that an error crosses process borders whole."""
+        return (_rebuild, (type(self), self.found, self.expected, self.where, self.fix))
+
+    @property
+    def reason(self) -> str:
+        """What was found and expected, without the file and the remedy."""
+        return self.found if self.expected is None else f"{self.found}; expected {self.expected}"
+
+    def __str__(self) -> str:
+        text = self.reason if self.where is None else f"{self.where}: {self.reason}"
+        return text if self.fix is None else f"{text}. {self.fix}"
+
+
+def _rebuild(
+    cls: type[RawkitError],
+    found: str,
+    expected: str | None,
+    where: str | None,
+    fix: str | None,
+) -> RawkitError:
+    return cls(found, expected=expected, where=where, fix=fix)
+
+
+class UsageError(RawkitError):
+    """A command or function was called wrong."""
+
+    kind = "usage"
+
+
+class MissingError(RawkitError):
+    """A file, folder, store, subset or run that was named is not there."""
+
+    kind = "missing"
+
+
+class RawFileError(RawkitError):
+    """One raw file cannot be used; the rest of the run can go on."""
+
+    kind = "raw-file"
+
+
+class UnreadableError(RawFileError):
+    """The operating system will not hand the file over."""
+
+    kind = "unreadable"
+
+
+class NotRawError(RawFileError):
+    """LibRaw does not know the file as a raw file."""
+
+    kind = "not-raw"
+
+
+class TruncatedError(RawFileError):
+    """The file declares pixel data beyond its own end."""
+
+    kind = "truncated"
+
+
+class CorruptError(RawFileError):
+    """LibRaw fails while it unpacks the file."""
+
+    kind = "corrupt"
+
+
+class BlankError(RawFileError):
+    """Every pixel of the mosaic has the same value."""
+
+    kind = "blank"
+
+
+class MosaicError(RawFileError):
+    """The file holds no mosaic, or one that rawkit cannot pack."""
+
+    kind = "unsupported-mosaic"
+
+
+class DefinitionError(RawkitError):
+    """The TOML file of a collection is wrong."""
+
+    kind = "definition"
+
+
+class SelectionError(RawkitError):
+    """Nothing matches the filters."""
+
+    kind = "empty-selection"
+
+
+class StoreError(RawkitError):
+    """A store cannot be used."""
+
+    kind = "store"
+
+
+class StoreFormatError(StoreError):
+    """The store was written in another format version."""
+
+    kind = "store-format"
+
+
+class StoreLockedError(StoreError):
+    """Another process is writing to the store."""
+
+    kind = "store-locked"
+
+
+class StoreDamagedError(StoreError):
+    """A shard is missing or fails its checksum."""
+
+    kind = "store-damaged"
+
+
+class WeightsError(RawkitError):
+    """Weights do not fit the network, or are not weights at all."""
+
+    kind = "weights"
+
+
+class TrainingError(RawkitError):
+    """Training cannot start or cannot go on."""
+
+    kind = "training"
+
+
+class OutputError(RawkitError):
+    """A result cannot be written."""
+
+    kind = "output"

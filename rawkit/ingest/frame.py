@@ -1,0 +1,173 @@
+"""One frame, in a worker: raw file in, encoded shards beside the store out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.catalog.scan import LeftOut
+from rawkit.errors import MosaicError, RawFileError
+from rawkit.sensor import amplification_base, open_raw, pack, phase_crop
+from rawkit.store import (
+    ArrayLayout,
+    FrameRow,
+    StagedFrame,
+    StagedShard,
+    encode_shard,
+    group_name,
+    output_errors,
+    packed_layout,
+    saves_enough,
+    target_layout,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rawkit.catalog import Entry
+    from rawkit.sensor import PhaseCrop, RawFile, RawImage, RenderParameters
+    from rawkit.store.layout import ArrayName, Codec
+
+
+@dataclass(frozen=True, slots=True)
+class FrameJob:
+    """What a worker needs to prepare one frame."""
+
+    number: int
+    """Place in the catalog's order; names the staged files."""
+    path: Path
+    """The raw file."""
+    entry: Entry
+    """What the catalog says of it."""
+    staging: Path
+    """Folder for the encoded shards."""
+    rendering: RenderParameters
+    """How to render the target of a long."""
+    codecs: Mapping[tuple[str, ArrayName], Codec] = field(default_factory=dict)
+    """Codecs that the store has settled on; the others are tried with lz4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame that was decoded and accepted."""
+
+    frame: StagedFrame
+    """Row and staged shards."""
+    written: int
+    """Bytes of the shards."""
+
+
+def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
+    """Decode, check, pack and encode one frame; a bad file comes back as `LeftOut`."""
+    try:
+        with open_raw(job.path) as raw:
+            image = raw.image()
+            crop = phase_crop(image.mosaic.height, image.mosaic.width, image.mosaic.phase)
+            target, note = _render(raw, crop, job) if job.entry.role == "long" else (None, None)
+        return _stage(job, image, crop, target, note)
+    except RawFileError as error:
+        return LeftOut(job.entry.frame.name, error.kind, error.reason)
+    except MemoryError:
+        return LeftOut(job.entry.frame.name, "memory", "not enough memory to decode it")
+
+
+def _render(
+    raw: RawFile, crop: PhaseCrop, job: FrameJob
+) -> tuple[NDArray[np.generic] | None, str | None]:
+    """Render the target (3, H, W) of a long on its cropped area, or say why there is none."""
+    try:
+        picture = raw.render(job.rendering)
+    except MosaicError as error:
+        return None, error.reason
+    inner = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    return np.ascontiguousarray(inner.transpose(2, 0, 1)), None
+
+
+def _stage(
+    job: FrameJob,
+    image: RawImage,
+    crop: PhaseCrop,
+    target: NDArray[np.generic] | None,
+    note: str | None,
+) -> Prepared:
+    planes = pack(image.pixels, image.mosaic.phase)
+    row = _row(job.entry, image, crop, planes, note)
+    _, height, width = planes.shape
+    layout = packed_layout(height, width, codec="lz4")
+    packed, written = _encode(job, row.group, planes, layout)
+    staged = None
+    if target is not None:
+        staged, more = _encode(
+            job, row.group, target, target_layout(layout, job.rendering.bits, "lz4")
+        )
+        written += more
+    return Prepared(StagedFrame(row, packed, staged), written)
+
+
+def _encode(
+    job: FrameJob, group: str, array: NDArray[np.generic], layout: ArrayLayout
+) -> tuple[StagedShard, int]:
+    """Encode with the store's codec, or with lz4 while the store has not chosen."""
+    codec = job.codecs.get((group, layout.name), "lz4")
+    chosen = replace(layout, codec=codec)
+    shard = encode_shard(array, chosen)
+    path = job.staging / f"{job.number:08d}.{layout.name}"
+    with output_errors(path):
+        path.write_bytes(shard)
+    return StagedShard(path, chosen, saves_enough(shard, chosen)), len(shard)
+
+
+def _row(
+    entry: Entry,
+    image: RawImage,
+    crop: PhaseCrop,
+    planes: NDArray[np.uint16],
+    note: str | None,
+) -> FrameRow:
+    frame, mosaic, balance = entry.frame, image.mosaic, image.white_balance
+    exposure = frame.exposure.or_else(image.exposure)
+    return FrameRow(
+        group=group_name(frame.model, frame.make, *planes.shape[1:]),
+        index=-1,
+        name=frame.name,
+        source=entry.source,
+        role=entry.role,
+        scene=entry.scene,
+        view=entry.view,
+        pair=entry.pair,
+        split=entry.split,
+        make=frame.make,
+        model=frame.model,
+        taken=frame.taken,
+        orientation=frame.orientation,
+        exposure_time=exposure.seconds,
+        iso=exposure.iso,
+        f_number=exposure.f_number,
+        pattern=mosaic.pattern_text,
+        raw_height=mosaic.raw_height,
+        raw_width=mosaic.raw_width,
+        visible_top=mosaic.top,
+        visible_left=mosaic.left,
+        visible_height=mosaic.height,
+        visible_width=mosaic.width,
+        pixel_aspect=mosaic.pixel_aspect,
+        crop_top=crop.top,
+        crop_left=crop.left,
+        black_level=mosaic.black_level,
+        white_level=mosaic.white_level,
+        camera_white_level=mosaic.camera_white_level,
+        white_balance=balance.multipliers,
+        white_balance_source=balance.source,
+        amplification_base=amplification_base(image),
+        target_index=-1,
+        target_note=note,
+        raw_bytes=frame.size_bytes,
+        sha256=sha256(planes.astype("<u2", copy=False).tobytes()).hexdigest(),
+        duplicate_of=None,
+    )

@@ -1,0 +1,280 @@
+"""The network of "Restoring Extremely Dark Images in Real Time" (CVPR 2021).
+
+Three branches look at the same amplified mosaic at three scales, all reached by pixel unshuffle,
+so that nothing is resampled::
+
+    mosaic ──u(2)──┬────────────────────────────────► 2x branch ──┐
+    (B,1,H,W)      ├──u(4)──► 8x branch ──┐                       ├──► s(2) ──► (B,3,H,W)
+                   └──u(16)─► 32x branch ─┴─► merge ──► s(4) ─────┘
+                              16 convolutions deep, s(4) to 8x
+
+The 32x branch sees far (544 pixels beyond its cell) at an eighth of the work; the other two see
+40. The network is therefore cut in two stages that tiled inference runs apart:
+`Lamba2021.global_features` once on the whole picture, `Lamba2021.render` tile by tile.
+"""
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, leaky_relu, pixel_shuffle, pixel_unshuffle
+from torch.nn.utils.parametrizations import weight_norm
+
+from rawkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SLOPE = 0.2
+"""What every leaky ReLU of the network multiplies negative values by."""
+
+_WIDTH = 64
+_GROWTH = 32
+_DENSE_DEPTHS = (4, 5, 5)
+
+
+def _convolution(
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel: int = 3,
+    groups: int = 1,
+    bias: bool = True,
+    slope: float = 1.0,
+) -> nn.Conv2d:
+    """Return a weight-normed convolution that keeps height and width.
+
+    `slope` is that of the activation its initial variance allows for; 1 means none.
+    """
+    convolution = nn.Conv2d(
+        in_channels, out_channels, kernel, padding=kernel // 2, groups=groups, bias=bias
+    )
+    nn.init.kaiming_normal_(convolution.weight, a=slope, nonlinearity="leaky_relu")
+    weight_norm(convolution)
+    return convolution
+
+
+class _DenseBlock(nn.Module):
+    """A residual dense block: each layer sees all before it; a 1x1 convolution and a sum end it."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            _convolution(
+                _WIDTH + index * _GROWTH,
+                _GROWTH,
+                bias=False,
+                slope=1.0 if index == depth - 1 else SLOPE,
+            )
+            for index in range(depth)
+        )
+        self.fuse = _convolution(_WIDTH + depth * _GROWTH, _WIDTH, kernel=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = x
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            # Only the middle layers activate what they read: the published weights want it so.
+            read = leaky_relu(joined, SLOPE) if 0 < index < last else joined
+            joined = torch.cat((joined, layer(read)), dim=1)
+        fused: Tensor = self.fuse(joined)
+        return fused + x
+
+
+class _ResidualBlock(nn.Module):
+    """Convolution, leaky ReLU, convolution, plus the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = _convolution(_WIDTH, _WIDTH, slope=SLOPE)
+        self.second = _convolution(_WIDTH, _WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.second(leaky_relu(self.first(x), SLOPE))
+        return y + x
+
+
+class Lamba2021(nn.Module):
+    """Amplified Bayer mosaic in, picture out.
+
+    Input: float32 (B, 1, H, W), the normalised mosaic times its amplification, R at (0, 0), H and
+    W multiples of 32. Output: float32 (B, 3, H, W), RGB of 0 to 1 in the tone curve it was
+    trained on.
+
+    The number in a layer's name is the scale it works at: one cell of ``residual8`` is 8x8 pixels
+    of the mosaic.
+    """
+
+    MULTIPLE: ClassVar[int] = 32
+    """Pixels: what height and width of a whole picture must be a multiple of."""
+
+    RENDER_MULTIPLE: ClassVar[int] = 8
+    """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
+
+    RENDER_HALO: ClassVar[int] = 40
+    """Pixels that `render` must see around a tile, in whole cells of 8.
+
+    One cell for the two 5x5 convolutions at 2x, four for as many 3x3 convolutions in a row at 8x.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.squeeze32 = _convolution(1024, 128, groups=128)
+        self.enter32 = _convolution(128, _WIDTH)
+        self.dense32 = nn.ModuleList(_DenseBlock(depth) for depth in _DENSE_DEPTHS)
+        self.fuse32 = _convolution(len(_DENSE_DEPTHS) * _WIDTH, _WIDTH, kernel=1, bias=False)
+        self.lift8 = _convolution(_WIDTH // 16, _WIDTH)
+        self.residual8 = _ResidualBlock()
+        self.merge8 = _convolution(2 * _WIDTH, 32, groups=4)
+        self.expand8 = _convolution(32, 192, slope=SLOPE)
+        self.local2 = _convolution(4, 12, kernel=5)
+        self.output2 = _convolution(24, 12, kernel=5)
+
+    def global_features(self, mosaic: Tensor) -> Tensor:
+        """Run the 32x branch, the one that sees far, on a whole picture.
+
+        Parameters
+        ----------
+        mosaic
+            float32 (B, 1, H, W), amplified, H and W multiples of 32.
+
+        Returns
+        -------
+        Tensor
+            float32 (B, 4, H/8, W/8). The convolution that widens this to 64 channels opens
+            `render`, as a sixteenth of the memory then crosses from stage to stage.
+
+        Raises
+        ------
+        UsageError
+            If the mosaic has another shape.
+        """
+        _check_mosaic(mosaic, self.MULTIPLE)
+        # Two unshuffles, not one by 32: the order of channels of the published weights.
+        x: Tensor = self.squeeze32(pixel_unshuffle(pixel_unshuffle(mosaic, 2), 16))
+        entered: Tensor = self.enter32(x)
+        outputs = [entered]
+        for block in self.dense32:
+            outputs.append(block(outputs[-1]))
+        fused: Tensor = self.fuse32(torch.cat(outputs[1:], dim=1))
+        return pixel_shuffle(fused + entered, 4)
+
+    def render(self, mosaic: Tensor, features: Tensor) -> Tensor:
+        """Run the 8x and 2x branches, on a whole picture or on one tile of it.
+
+        Parameters
+        ----------
+        mosaic
+            float32 (B, 1, H, W), amplified, H and W multiples of 8.
+        features
+            float32 (B, 4, H/8, W/8): what `global_features` gave for these pixels.
+
+        Returns
+        -------
+        Tensor
+            float32 (B, 3, H, W), RGB, clamped to 0..1. Of a tile the outer `RENDER_HALO` pixels
+            are wrong, save where its edge is the picture's.
+
+        Raises
+        ------
+        UsageError
+            If the mosaic or the features have another shape.
+        """
+        _check_mosaic(mosaic, self.RENDER_MULTIPLE)
+        _check_features(features, mosaic)
+        x2 = pixel_unshuffle(mosaic, 2)
+        near: Tensor = self.residual8(pixel_unshuffle(x2, 4))
+        far: Tensor = self.lift8(features)
+        expanded: Tensor = self.expand8(_merge(self.merge8, near, far))
+        context = pixel_shuffle(leaky_relu(expanded, SLOPE), 4)
+        packed: Tensor = self.output2(torch.cat((self.local2(x2), context), dim=1))
+        return pixel_shuffle(packed, 2).clamp(0, 1)
+
+    def forward(self, mosaic: Tensor) -> Tensor:
+        """Restore whole pictures: both stages.
+
+        Parameters
+        ----------
+        mosaic
+            float32 (B, 1, H, W), amplified, H and W multiples of 32.
+
+        Returns
+        -------
+        Tensor
+            float32 (B, 3, H, W), RGB, clamped to 0..1.
+
+        Raises
+        ------
+        UsageError
+            If the mosaic has another shape.
+        """
+        return self.render(mosaic, self.global_features(mosaic))
+
+
+def _merge(convolution: nn.Conv2d, near: Tensor, far: Tensor) -> Tensor:
+    """Convolve two (B, 64, H, W) tensors whose channels alternate, without alternating them.
+
+    The network shuffles the channels of both in 2 groups, then convolves in 4 groups. Each group
+    so reads every other of its channels from either tensor, as do two convolutions with every
+    other slice of the weight; that takes a fifth of the time.
+    """
+    # Weight norm computes the weight at each access.
+    weight = convolution.weight
+    from_near = conv2d(near, weight[:, 0::2], convolution.bias, padding=1, groups=4)
+    return from_near + conv2d(far, weight[:, 1::2], padding=1, groups=4)
+
+
+def _check_mosaic(mosaic: Tensor, multiple: int) -> None:
+    shape = tuple(mosaic.shape)
+    fits = (
+        len(shape) == 4  # noqa: PLR2004 - batch, channel, row, column
+        and shape[1] == 1
+        and min(shape) > 0
+        and shape[2] % multiple == 0
+        and shape[3] % multiple == 0
+    )
+    if not fits:
+        raise UsageError(
+            f"a mosaic of shape {shape}",
+            expected=f"(B, 1, H, W) with H and W multiples of {multiple}",
+            fix="Pad the mosaic first.",
+        )
+
+
+def _check_features(features: Tensor, mosaic: Tensor) -> None:
+    batch, _, height, width = mosaic.shape
+    expected = (batch, 4, height // 8, width // 8)
+    if tuple(features.shape) != expected:
+        raise UsageError(
+            f"features of shape {tuple(features.shape)}",
+            expected=f"{expected} for a mosaic of shape {tuple(mosaic.shape)}",
+        )
+
+
+def _published_modules() -> dict[str, str]:
+    """Return our layer's name for each layer's name in the published file."""
+    names = {
+        "conv32x.0.0": "squeeze32",
+        "conv32x.1.0": "enter32",
+        "rdball.0": "fuse32",
+        "conv_rdb8x.0": "lift8",
+        "resblock8x.conv1.0": "residual8.first",
+        "resblock8x.conv2.0": "residual8.second",
+        "conv32_8_cat.0.0": "merge8",
+        "conv32_8_cat.1.0": "expand8",
+        "conv2x.0": "local2",
+        "conv_2_8_32.0": "output2",
+    }
+    for block, depth in enumerate(_DENSE_DEPTHS):
+        names[f"RDB{block + 1}.conv_1x1.0"] = f"dense32.{block}.fuse"
+        for layer in range(depth):
+            # From the second layer on an activation comes first in the published file.
+            position = min(layer, 1)
+            name = f"RDB{block + 1}.dense_layers.{layer}.conv.{position}"
+            names[name] = f"dense32.{block}.layers.{layer}"
+    return names
+
+
+PUBLISHED_MODULES: "Mapping[str, str]" = MappingProxyType(_published_modules())
+"""Layer in the published file -> the same layer here."""

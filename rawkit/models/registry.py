@@ -1,0 +1,86 @@
+"""The networks rawkit knows, by name."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rawkit.errors import UsageError
+from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Network:
+    """What there is to know of a network without building it."""
+
+    name: str
+    """The name on the command line and in checkpoints."""
+    title: str
+    """The name in a sentence."""
+    builder: "Callable[[], nn.Module]"
+    """Builds it with random weights, ready for training."""
+    parameters: int
+    """Number of parameters while it is trained, weight norm included."""
+    multiple: int
+    """Pixels of the mosaic: height and width must be multiples of it."""
+    receptive_field: int
+    """Pixels of the mosaic that an area whose borders are multiples of `multiple` depends on, to
+    each side beyond its own."""
+    gmac: float
+    """1e9 multiplications with addition for a mosaic of 2048x4096 pixels."""
+    licence: str
+    """Terms of the published weights; not of the code here, nor of weights trained with it."""
+    reference: str
+    """The paper."""
+    published_modules: "Mapping[str, str]"
+    """Layer in the published weights -> the same layer here."""
+
+
+_LAMBA2021 = Network(
+    name="lamba2021",
+    title="Restoring Extremely Dark Images in Real Time",
+    builder=Lamba2021,
+    parameters=784_768,
+    multiple=Lamba2021.MULTIPLE,
+    receptive_field=544,
+    gmac=41.2,
+    licence="non-commercial use only, patent pending (Copyright 2021 Mohit Lamba)",
+    reference=(
+        "Mohit Lamba and Kaushik Mitra: Restoring Extremely Dark Images in Real Time. "
+        "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR), 2021"
+    ),
+    published_modules=PUBLISHED_MODULES,
+)
+
+NETWORKS: "Mapping[str, Network]" = MappingProxyType({_LAMBA2021.name: _LAMBA2021})
+"""Every known network by its name."""
+
+
+def describe(name: str) -> Network:
+    """Return what is known of the network called `name`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network; the message lists those there are.
+    """
+    if name not in NETWORKS:
+        raise UsageError(
+            f"there is no network called {name!r}", expected=f"one of {', '.join(NETWORKS)}"
+        )
+    return NETWORKS[name]
+
+
+def build(name: str) -> "nn.Module":
+    """Build the network called `name` with random weights, in training mode.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network; the message lists those there are.
+    """
+    return describe(name).builder()

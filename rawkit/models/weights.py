@@ -1,0 +1,222 @@
+"""Read trained weights, whoever wrote them, without ever running code from the file.
+
+Three kinds of file are known: the published one (``{"model": ...}`` under the published layers'
+names), rawkit's own checkpoint, and a bare mapping of parameter names to tensors. Which network
+they belong to is told by the names; a checkpoint also states it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from rawkit.errors import WeightsError
+from rawkit.models.folding import fold_weight_norm
+from rawkit.models.matching import PREFIXES, match, misfit
+from rawkit.models.registry import NETWORKS, build, describe
+from rawkit.models.unpickle import read_tensors
+
+if TYPE_CHECKING:
+    import os
+
+    from torch import nn
+
+CHECKPOINT_FORMAT = "rawkit-checkpoint"
+"""What a checkpoint of rawkit holds under ``"format"``."""
+
+CHECKPOINT_VERSION = 1
+"""What a checkpoint of this version of rawkit holds under ``"version"``."""
+
+_FIX = "Name a checkpoint of rawkit or a published weights file."
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """The parameters of one network, read from a file and found to fit."""
+
+    network: str
+    """Name of the network in the registry."""
+    state_dict: Mapping[str, Tensor] = field(repr=False)
+    """Name of the parameter in our network -> its values, on the CPU."""
+    settings: Mapping[str, Any]
+    """How it was trained, plain values; empty where the file does not say."""
+    source: Path
+    """The file."""
+    licence: str | None
+    """Terms of use: those of published weights, or what a checkpoint holds under ``"licence"``
+    as it was trained on from such; None where there are none."""
+    folded: bool
+    """Whether weight norm is folded into the weights."""
+
+
+def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
+    """Read the weights in a file and find out which network they belong to.
+
+    Parameters
+    ----------
+    path
+        The published file, a checkpoint of rawkit, or a bare state dict; names may begin with
+        ``module.`` or ``_orig_mod.``, as wrapped networks save them.
+
+    Raises
+    ------
+    MissingError
+        If there is no such file.
+    WeightsError
+        If the file is a folder, unreadable, empty, cut short, damaged, no weights file, holds
+        pickled code (which is never run) or numbers that are not finite, is a checkpoint of
+        another version, or if its names or shapes fit no known network.
+    """
+    source = Path(path)
+    content = _mapping(read_tensors(source), source)
+    settings: Mapping[str, Any] = {}
+    licence: str | None = None
+    stated: str | None = None
+    model: object = content
+    if "format" in content:
+        _check_version(content, source)
+        stated = _stated_network(content, source)
+        settings = _mapping(content.get("settings", {}), source)
+        licence = _licence(content)
+        model = content.get("model")
+    elif "model" in content:
+        model = content["model"]
+    state = _state(model, source)
+    found = match(state, stated)
+    if found is None:
+        raise misfit(state, stated, source)
+    # Only now: the shapes of a file that fits no network may be too large to look through.
+    _check_finite(state, source)
+    if found.published:
+        licence = describe(found.network).licence
+    return LoadedWeights(
+        network=found.network,
+        state_dict=found.state_dict,
+        settings=settings,
+        source=source,
+        licence=licence,
+        folded=found.folded,
+    )
+
+
+def load_network(
+    path: "str | os.PathLike[str]", *, expect: str | None = None
+) -> "tuple[nn.Module, LoadedWeights]":
+    """Build the network a weights file belongs to and load the weights.
+
+    Parameters
+    ----------
+    path
+        As for `load_weights`.
+    expect
+        Name of the network it must be; any if None.
+
+    Returns
+    -------
+    nn.Module
+        The network on the CPU, in evaluation mode, with weight norm unless the file has it
+        folded.
+    LoadedWeights
+        What the file held.
+
+    Raises
+    ------
+    UsageError
+        If `expect` is no known network.
+    MissingError, WeightsError
+        As for `load_weights`; also if the file belongs to another network than `expect`.
+    """
+    if expect is not None:
+        describe(expect)
+    loaded = load_weights(path)
+    if expect not in {None, loaded.network}:
+        raise WeightsError(
+            f"weights of {loaded.network}", expected=f"weights of {expect}", where=loaded.source
+        )
+    net = build(loaded.network)
+    if loaded.folded:
+        fold_weight_norm(net)
+    net.load_state_dict(loaded.state_dict, strict=True)
+    return net.eval(), loaded
+
+
+def _mapping(content: object, source: Path) -> Mapping[str, Any]:
+    if isinstance(content, Mapping) and all(isinstance(key, str) for key in content):
+        return content
+    raise WeightsError(
+        f"not weights but a {type(content).__name__}",
+        expected="a mapping of names to tensors",
+        where=source,
+        fix=_FIX,
+    )
+
+
+def _check_version(content: Mapping[str, Any], source: Path) -> None:
+    if content["format"] != CHECKPOINT_FORMAT:
+        raise WeightsError(
+            f"a file of format {content['format']!r}",
+            expected=f"format {CHECKPOINT_FORMAT!r}",
+            where=source,
+            fix=_FIX,
+        )
+    version = content.get("version")
+    if version != CHECKPOINT_VERSION:
+        raise WeightsError(
+            f"a checkpoint of version {version}",
+            expected=f"version {CHECKPOINT_VERSION}",
+            where=source,
+            fix="Use the version of rawkit that wrote it, or train again.",
+        )
+
+
+def _stated_network(content: Mapping[str, Any], source: Path) -> str:
+    name = content.get("network")
+    if isinstance(name, str) and name in NETWORKS:
+        return name
+    raise WeightsError(
+        f"a checkpoint of an unknown network, {name!r}",
+        expected=f"one of {', '.join(NETWORKS)}",
+        where=source,
+    )
+
+
+def _licence(content: Mapping[str, Any]) -> str | None:
+    """Return the terms a checkpoint inherits from the weights its training began with."""
+    licence = content.get("licence")
+    return licence if isinstance(licence, str) else None
+
+
+def _is_parameter(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.layout == torch.strided
+
+
+def _state(model: object, source: Path) -> dict[str, Tensor]:
+    state = dict(_mapping(model, source))
+    others = [name for name, value in state.items() if not _is_parameter(value)]
+    if others or not state:
+        raise WeightsError(
+            f"values that are no real tensors, such as {others[0]!r}"
+            if others
+            else "no parameters",
+            expected="a mapping of parameter names to tensors",
+            where=source,
+            fix=_FIX,
+        )
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _check_finite(state: Mapping[str, Tensor], source: Path) -> None:
+    spoilt = [name for name, value in state.items() if not value.isfinite().all()]
+    if spoilt:
+        raise WeightsError(
+            f"{len(spoilt)} parameters that are not finite, such as {spoilt[0]}",
+            expected="finite numbers",
+            where=source,
+            fix="The training diverged or the file is damaged: take an earlier checkpoint.",
+        )

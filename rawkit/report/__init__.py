@@ -1,0 +1,1 @@
+"""What people read: descriptions and pictures of what there is."""

@@ -1,0 +1,130 @@
+"""The amplifier: how much a dark mosaic must be multiplied by, estimated from itself.
+
+From "Restoring Extremely Dark Images in Real Time" (Lamba and Mitra, CVPR 2021). Normalised pixels
+x = max(value - black, 0) / (white - black) fall into 127 bins, logarithmically spaced, that weigh
+dark pixels most. The estimate brings their weighted mean to 0.01::
+
+    edges b_i = (2^(8 i / 127) - 1) / 255          i = 0 .. 127
+    bin i weighs w_i = 10^(5 - 5 i / 126) / 10^5   i = 0 .. 126
+    base = 0.01 sum(w) / sum(w x), clipped to 1 .. 300
+
+A mosaic holds integers, so one histogram of each plane has all there is to know, and the sums run
+over 65,536 levels instead of 12 million pixels and 127 masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.sensor.types import MAX_RATIO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.sensor.types import RawImage
+
+BINS = 127
+TARGET_MEAN = 0.01
+_LEVELS = 1 << 16
+
+
+def bin_edges() -> NDArray[np.float32]:
+    """Edges of the bins, shape (128,), in normalised units, ascending from 0 to 1."""
+    exponents = np.linspace(0.0, 8.0, BINS + 1)
+    return ((np.exp2(exponents) - 1) / 255).astype(np.float32)
+
+
+def bin_weights() -> NDArray[np.float32]:
+    """Weight of each bin, shape (127,), from 1 for the darkest to 1e-5 for the brightest."""
+    return np.logspace(0.0, -5.0, BINS).astype(np.float32)
+
+
+def normalise(values: NDArray[np.generic], black: float, white: float) -> NDArray[np.float32]:
+    """Normalise one plane: max(value - black, 0) / (white - black), float32, not clipped at 1."""
+    lifted: NDArray[np.float32] = np.maximum(
+        values.astype(np.float32) - np.float32(black), np.float32(0)
+    )
+    return lifted / np.float32(white - black)
+
+
+def amplification_base(image: RawImage) -> float:
+    """Estimate the amplification of a whole visible area, between 1 and 300.
+
+    Multiply by m (the paper uses 1, 5 and 8) to amplify; the product is not clipped again. Crops
+    and padded images give other values: the estimate belongs to the whole frame.
+    """
+    mosaic = image.mosaic
+    planes = [image.pixels[y::2, x::2] for y, x in mosaic.plane_origins()]
+    histograms = [_histogram(plane) for plane in planes]
+    return base_of_histograms(histograms, mosaic.black_level, mosaic.white_level)
+
+
+def base_of_histograms(
+    histograms: Sequence[NDArray[np.int64]], blacks: Sequence[float], white: float
+) -> float:
+    """Estimate from one histogram (levels,) for each plane and the plane's black level."""
+    edges, weights = bin_edges(), bin_weights().astype(np.float64)
+    weight_sum = signal_sum = 0.0
+    for counts, black in zip(histograms, blacks, strict=True):
+        x = normalise(np.arange(counts.size), black, white)
+        index = np.searchsorted(edges, x, side="right") - 1
+        inside = index < BINS
+        weighted = counts[inside] * weights[index[inside]]
+        weight_sum += float(weighted.sum())
+        signal_sum += float((weighted * x[inside]).sum())
+    if weight_sum == 0:
+        return 1.0  # everything saturates: nothing is dark
+    if signal_sum == 0:
+        return MAX_RATIO  # nothing rises above black
+    return float(np.clip(TARGET_MEAN * weight_sum / signal_sum, 1.0, MAX_RATIO))
+
+
+def _histogram(plane: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """Count the levels of a plane, shape (65536,)."""
+    return np.bincount(plane.ravel(), minlength=_LEVELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Amplification:
+    """What a normalised mosaic is multiplied by before a network sees it."""
+
+    kind: Literal["auto", "ratio", "number"] = "auto"
+    """``auto``: m times the estimate; ``ratio``: the gain ratio to the long, capped at 300;
+    ``number``: one factor for all."""
+    value: float = 1.0
+    """m for ``auto`` (the paper uses 1, 5 and 8), the factor for ``number``; else unused."""
+
+    def __post_init__(self) -> None:
+        """Check kind and value."""
+        if self.kind not in ("auto", "ratio", "number"):
+            raise UsageError(f"amplification {self.kind!r}", expected="auto, ratio or number")
+        if not 0 < self.value < float("inf"):
+            raise UsageError(f"an amplification of {self.value}", expected="a number above 0")
+
+    def factors(
+        self, base: NDArray[np.float32], gain_ratio: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the factor of each frame from its estimate and gain ratio, all of shape (B,).
+
+        Raises
+        ------
+        UsageError
+            If a gain ratio is wanted and not known.
+        """
+        if self.kind == "auto":
+            return np.asarray(base * np.float32(self.value), np.float32)
+        if self.kind == "number":
+            return np.full_like(base, self.value)
+        if not np.isfinite(gain_ratio).all():
+            raise UsageError(
+                "a frame whose exposure or ISO is unknown",
+                expected="a known gain ratio, for amplification by ratio",
+                fix="Use the estimate (auto) instead.",
+            )
+        return np.minimum(gain_ratio, np.float32(MAX_RATIO))

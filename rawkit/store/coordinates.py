@@ -1,0 +1,86 @@
+"""Coordinates of the frames of a group, derived from the rows of the table.
+
+They are made anew from all rows at every commit: when a long arrives after its shorts, their
+``target_index`` and ratios follow by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.sensor.types import Exposure, exposure_ratio, gain_ratio
+from rawkit.store.layout import COORDINATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.store.rows import FrameRow
+
+NO_TARGET = -1
+
+
+def exposure_of(row: FrameRow) -> Exposure:
+    """Exposure of a row."""
+    return Exposure(row.exposure_time, row.iso, row.f_number)
+
+
+def stored_rows(rows: Iterable[FrameRow], group: str) -> list[FrameRow]:
+    """Rows of a group whose pixels are stored, by index; duplicates are left out."""
+    found = [row for row in rows if row.group == group and row.duplicate_of is None]
+    return sorted(found, key=lambda row: row.index)
+
+
+def long_of_pair(rows: Iterable[FrameRow]) -> dict[str, FrameRow]:
+    """Return the ground truth of each pair of one group: its longest exposure, first by name.
+
+    A duplicate counts: the pixels it repeats are the ground truth of its pair too.
+    """
+    best: dict[str, FrameRow] = {}
+    longs = (row for row in rows if row.role == "long")
+    for row in sorted(longs, key=lambda row: (-(row.exposure_time or 0.0), row.name)):
+        best.setdefault(row.pair, row)
+    return best
+
+
+def coordinates(rows: Sequence[FrameRow], group: str) -> dict[str, NDArray[np.generic]]:
+    """Coordinate arrays of a group, shape (frames,) or (frames, 4), from the rows of a store."""
+    longs = long_of_pair(row for row in rows if row.group == group)
+    stored = stored_rows(rows, group)
+    columns: Mapping[str, list[object]] = {name: [] for name in COORDINATES}
+    for row in stored:
+        for name, value in _values(row, longs.get(row.pair)).items():
+            columns[name].append(value)
+    return {
+        name: np.array(values, COORDINATES[name][0]).reshape(
+            (len(stored), 4) if len(COORDINATES[name][1]) > 1 else (len(stored),)
+        )
+        for name, values in columns.items()
+    }
+
+
+def _values(row: FrameRow, long: FrameRow | None) -> dict[str, object]:
+    truth = row if row.role == "long" else long
+    own, other = exposure_of(row), exposure_of(truth) if truth else Exposure(None, None, None)
+    return {
+        "role": int(row.role == "long"),
+        "iso": _or_nan(row.iso),
+        "exposure_time": _or_nan(row.exposure_time),
+        "f_number": _or_nan(row.f_number),
+        "black_level": row.black_level,
+        "white_level": row.white_level,
+        "white_balance": row.white_balance,
+        "target_index": truth.target_index if truth else NO_TARGET,
+        "exposure_ratio": exposure_ratio(own, other),
+        "gain_ratio": gain_ratio(own, other),
+        "amplification_base": row.amplification_base,
+        "crop_top": row.crop_top,
+        "crop_left": row.crop_left,
+    }
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,229 @@
+"""Where everything lies in a store, and the zarr metadata that says so.
+
+The reference page is ``docs/reference/store-format.md``. Metadata is written here instead of by
+zarr-python because a growing array must change its shape in one atomic replacement, after its
+shards are in place; zarr-python, xarray and dask read the result as any other zarr v3 hierarchy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rawkit.errors import StoreFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT = "rawkit-store"
+VERSION = 1
+FRAMES_TABLE = "frames.parquet"
+METADATA = "zarr.json"
+COORDINATE_CHUNK = 1024
+"""Frames in one chunk of a coordinate."""
+CHUNK_TARGET = 256
+"""Chunks come as near to this many packed pixels a side as dividing the frame evenly allows."""
+
+Codec = Literal["lz4", "none"]
+ArrayName = Literal["packed", "target"]
+
+COORDINATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "role": ("uint8", ("frame",)),
+    "iso": ("float64", ("frame",)),
+    "exposure_time": ("float64", ("frame",)),
+    "f_number": ("float64", ("frame",)),
+    "black_level": ("float32", ("frame", "plane")),
+    "white_level": ("float32", ("frame",)),
+    "white_balance": ("float32", ("frame", "plane")),
+    "target_index": ("int32", ("frame",)),
+    "exposure_ratio": ("float64", ("frame",)),
+    "gain_ratio": ("float64", ("frame",)),
+    "amplification_base": ("float64", ("frame",)),
+    "crop_top": ("uint8", ("frame",)),
+    "crop_left": ("uint8", ("frame",)),
+}
+"""Data type and dimensions of every coordinate of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLayout:
+    """Geometry and codec of ``packed`` or ``target``: all that a reader of its shards needs."""
+
+    name: ArrayName
+    """Which of the two."""
+    count: int
+    """Frames (or longs) along the first axis."""
+    planes: int
+    """Planes: 4 packed ones, or 3 of RGB."""
+    height: int
+    """Rows of a plane, in pixels."""
+    width: int
+    """Columns of a plane, in pixels."""
+    chunk: tuple[int, int]
+    """Rows and columns of a chunk, in pixels."""
+    dtype: Literal["uint8", "uint16"]
+    """Data type of a value."""
+    codec: Codec
+    """How each chunk is compressed."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Chunks of a shard down and across."""
+        return math.ceil(self.height / self.chunk[0]), math.ceil(self.width / self.chunk[1])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a value."""
+        return 1 if self.dtype == "uint8" else 2
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a decoded chunk."""
+        return self.planes * self.chunk[0] * self.chunk[1] * self.itemsize
+
+    def key(self, index: int) -> str:
+        """Path of a shard below the group, `index` from 0."""
+        return f"{self.name}/c/{index}/0/0/0"
+
+
+def chunk_side(length: int) -> int:
+    """Side of a chunk that divides `length` packed pixels evenly, near `CHUNK_TARGET`."""
+    return math.ceil(length / max(1, round(length / CHUNK_TARGET)))
+
+
+def packed_layout(height: int, width: int, codec: Codec) -> ArrayLayout:
+    """Layout of ``packed`` for planes of (height, width), still without frames."""
+    chunk = (chunk_side(height), chunk_side(width))
+    return ArrayLayout("packed", 0, 4, height, width, chunk, "uint16", codec)
+
+
+def target_layout(packed: ArrayLayout, bits: int, codec: Codec) -> ArrayLayout:
+    """Layout of the ``target`` beside `packed`: the same grid at twice the size."""
+    chunk = (2 * packed.chunk[0], 2 * packed.chunk[1])
+    dtype: Literal["uint8", "uint16"] = "uint8" if bits == 8 else "uint16"  # noqa: PLR2004
+    return ArrayLayout("target", 0, 3, 2 * packed.height, 2 * packed.width, chunk, dtype, codec)
+
+
+def group_name(model: str | None, make: str | None, height: int, width: int) -> str:
+    """Name a group after camera and packed size, such as ``ilce-7sm2/1424x2128``."""
+    slug = re.sub(r"[^a-z0-9]+", "-", (model or make or "").lower()).strip("-")
+    return f"{slug or 'unknown-camera'}/{height}x{width}"
+
+
+def data_array_metadata(layout: ArrayLayout, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """``zarr.json`` of ``packed`` or ``target``."""
+    grid, chunk = layout.grid, layout.chunk
+    rows, columns = ("y", "x") if layout.name == "packed" else ("target_y", "target_x")
+    first, second = ("frame", "plane") if layout.name == "packed" else ("long", "rgb")
+    shuffle = {"typesize": layout.itemsize, "cname": "lz4", "clevel": 5}
+    blosc = {"shuffle": "bitshuffle", "blocksize": 0, **shuffle}
+    compression = [{"name": "blosc", "configuration": blosc}] if layout.codec == "lz4" else []
+    sharding = {
+        "chunk_shape": [1, layout.planes, *chunk],
+        "codecs": [_bytes(layout.itemsize), *compression, {"name": "crc32c"}],
+        "index_codecs": [_bytes(8), {"name": "crc32c"}],
+        "index_location": "end",
+    }
+    return _array_metadata(
+        shape=(layout.count, layout.planes, layout.height, layout.width),
+        dtype=layout.dtype,
+        chunk=(1, layout.planes, grid[0] * chunk[0], grid[1] * chunk[1]),
+        codecs=[{"name": "sharding_indexed", "configuration": sharding}],
+        dimensions=(first, second, rows, columns),
+        fill_value=0,
+        attributes=attributes,
+    )
+
+
+def coordinate_metadata(name: str, count: int) -> dict[str, Any]:
+    """``zarr.json`` of a coordinate of `count` frames."""
+    dtype, dimensions = COORDINATES[name]
+    extra = (4,) if len(dimensions) > 1 else ()
+    return _array_metadata(
+        shape=(count, *extra),
+        dtype=dtype,
+        chunk=(COORDINATE_CHUNK, *extra),
+        codecs=[_bytes(1 if dtype == "uint8" else 8), {"name": "crc32c"}],
+        dimensions=dimensions,
+        fill_value="NaN" if dtype.startswith("float") else 0,
+        attributes={},
+    )
+
+
+def group_metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """``zarr.json`` of a group."""
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+
+
+def encode_json(metadata: Mapping[str, Any]) -> bytes:
+    """Encode metadata, the same bytes for the same content."""
+    return (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _bytes(itemsize: int) -> dict[str, Any]:
+    """Describe the bytes codec; a single byte has no order."""
+    return (
+        {"name": "bytes"}
+        if itemsize == 1
+        else {"name": "bytes", "configuration": {"endian": "little"}}
+    )
+
+
+def _array_metadata(
+    *,
+    shape: tuple[int, ...],
+    dtype: str,
+    chunk: tuple[int, ...],
+    codecs: list[dict[str, Any]],
+    dimensions: tuple[str, ...],
+    fill_value: float | str,
+    attributes: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(shape),
+        "data_type": dtype,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill_value,
+        "codecs": codecs,
+        "attributes": dict(attributes),
+        "dimension_names": list(dimensions),
+        "storage_transformers": [],
+    }
+
+
+def layout_of_metadata(name: ArrayName, metadata: Mapping[str, Any], where: Path) -> ArrayLayout:
+    """Read a layout back from ``zarr.json``.
+
+    Raises
+    ------
+    StoreFormatError
+        If the array was not written by this version of the format.
+    """
+    try:
+        count, planes, height, width = metadata["shape"]
+        (sharding,) = metadata["codecs"]
+        _, _, *chunk = sharding["configuration"]["chunk_shape"]
+        codecs = [codec["name"] for codec in sharding["configuration"]["codecs"]]
+        layout = ArrayLayout(
+            name, count, planes, height, width, (chunk[0], chunk[1]),
+            metadata["data_type"], "lz4" if "blosc" in codecs else "none",
+        )  # fmt: skip
+        written = data_array_metadata(layout, metadata["attributes"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise StoreFormatError(
+            "array metadata of another kind", expected=f"{FORMAT} version {VERSION}", where=where
+        ) from error
+    if written != metadata:
+        raise StoreFormatError(
+            "array metadata that this version does not write",
+            expected=f"{FORMAT} version {VERSION}",
+            where=where,
+        )
+    return layout

@@ -1,0 +1,171 @@
+"""``frames.parquet``: one row for every raw file that went into a store."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rawkit.errors import StoreFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PlaneValues = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRow:
+    """All that is known of one frame of a store; planes are in the order R, G1, B, G2."""
+
+    group: str
+    """Group of camera and geometry, such as ``ilce-7sm2/1424x2128``."""
+    index: int
+    """Position along the frame axis of the group's ``packed``, from 0."""
+    name: str
+    """Identity within the collection."""
+    source: str
+    """Path of the raw file below the source it came from."""
+    role: str
+    """``short`` or ``long``."""
+    scene: str
+    """What one split never divides."""
+    view: str
+    """Camera position of the scene; empty where there is one."""
+    pair: str
+    """What a short and its long share."""
+    split: str
+    """``train``, ``val`` or ``test``."""
+    make: str | None
+    """Camera maker as EXIF spells it."""
+    model: str | None
+    """Camera model as EXIF spells it."""
+    taken: str | None
+    """Date and time of capture as EXIF spells it."""
+    orientation: int
+    """EXIF orientation, 1 to 8; pixels are stored as the sensor gave them."""
+    exposure_time: float | None
+    """Seconds; EXIF's, or LibRaw's where EXIF does not say."""
+    iso: float | None
+    """ISO speed; EXIF's, or LibRaw's where EXIF does not say."""
+    f_number: float | None
+    """f-number; EXIF's, or LibRaw's where EXIF does not say."""
+    pattern: str
+    """First cell of the visible area as the camera has it, such as ``GBRG``."""
+    raw_height: int
+    """Rows of the whole mosaic, in pixels."""
+    raw_width: int
+    """Columns of the whole mosaic, in pixels."""
+    visible_top: int
+    """First visible row within the whole mosaic, from 0."""
+    visible_left: int
+    """First visible column within the whole mosaic, from 0."""
+    visible_height: int
+    """Visible rows, in pixels."""
+    visible_width: int
+    """Visible columns, in pixels."""
+    pixel_aspect: float
+    """Height of a pixel over its width."""
+    crop_top: int
+    """Rows dropped at the top of the visible area so that red is at (0, 0)."""
+    crop_left: int
+    """Columns dropped at its left."""
+    black_level: PlaneValues
+    """Black level of each plane, in sensor units."""
+    white_level: float
+    """LibRaw's white level, in sensor units."""
+    camera_white_level: PlaneValues | None
+    """Where each plane really saturates, in sensor units, if the file says so."""
+    white_balance: PlaneValues
+    """Multipliers of each plane, G1 being 1."""
+    white_balance_source: str
+    """``camera`` or ``daylight``."""
+    amplification_base: float
+    """The amplifier's estimate of the whole visible area, 1 to 300."""
+    target_index: int
+    """For a long: its position along the first axis of ``target``, -1 without one; else -1."""
+    target_note: str | None
+    """Why a long has no target."""
+    raw_bytes: int
+    """Size of the raw file."""
+    sha256: str
+    """SHA-256 of the packed planes as little endian uint16, hexadecimal."""
+    duplicate_of: str | None
+    """Name of the frame whose pixels this one repeats; they are stored once."""
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    """Arrow type of a field's annotation."""
+    if get_origin(hint) is types.UnionType:
+        (hint,) = (part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is tuple:
+        return pa.list_(pa.float64(), 4)
+    return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
+
+
+def _schema() -> pa.Schema:
+    hints = get_type_hints(FrameRow)
+    return pa.schema(
+        [
+            pa.field(
+                field.name,
+                _arrow_type(hints[field.name]),
+                nullable=get_origin(hints[field.name]) is types.UnionType,
+            )
+            for field in fields(FrameRow)
+        ]
+    )
+
+
+SCHEMA = _schema()
+_LISTS = ("black_level", "camera_white_level", "white_balance")
+
+
+def table_of_rows(rows: list[FrameRow]) -> pa.Table:
+    """Arrow table with one row for each frame."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+def rows_of_table(table: pa.Table) -> list[FrameRow]:
+    """Read rows back: the inverse of `table_of_rows`."""
+    rows = []
+    for values in table.to_pylist():
+        for name in _LISTS:
+            if values[name] is not None:
+                values[name] = tuple(values[name])
+        rows.append(FrameRow(**values))
+    return rows
+
+
+def write_rows(rows: list[FrameRow], path: Path) -> None:
+    """Write the table to a new file."""
+    pq.write_table(table_of_rows(rows), path, compression="zstd")
+
+
+def read_rows(path: Path) -> list[FrameRow]:
+    """Read the table of a store.
+
+    Raises
+    ------
+    StoreFormatError
+        If the file is missing, damaged, or has other columns.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreFormatError(
+            f"the table of frames cannot be read ({error})",
+            expected="a Parquet file",
+            where=path,
+            fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
+        ) from error
+    if table.schema.names != SCHEMA.names:
+        raise StoreFormatError(
+            "a table of frames with other columns",
+            expected=", ".join(SCHEMA.names),
+            where=path,
+        )
+    return rows_of_table(table)

@@ -1,0 +1,135 @@
+"""A shard: one frame in one object, its chunks compressed one by one, and an index at its end.
+
+The bytes are those of zarr's ``sharding_indexed`` codec: every chunk is ``bytes``, then ``blosc``
+if the array is compressed, then ``crc32c``; after the chunks, offset and length of each as little
+endian uint64, and the crc32c of that index. Chunks lie row by row, so the same input gives the
+same bytes and a band of chunks is one sequential read.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import google_crc32c
+import numpy as np
+from numcodecs.blosc import Blosc
+
+from rawkit.errors import StoreDamagedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rawkit.store.layout import ArrayLayout
+
+CRC_BYTES = 4
+_ENTRY_BYTES = 16
+_COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
+MIN_SAVING = 0.2
+"""A codec that saves less than this share of the bytes costs more than it gives."""
+
+
+def index_bytes(layout: ArrayLayout) -> int:
+    """Bytes of a shard's index with its checksum."""
+    return math.prod(layout.grid) * _ENTRY_BYTES + CRC_BYTES
+
+
+def encode_shard(frame: NDArray[np.generic], layout: ArrayLayout) -> bytes:
+    """Encode one frame, shape (planes, height, width) as in `layout`, into the bytes of a shard."""
+    expected = (layout.planes, layout.height, layout.width)
+    if frame.shape != expected or frame.dtype != layout.dtype:
+        raise AssertionError(f"{frame.dtype} {frame.shape}, not {layout.dtype} {expected}")
+    (rows, columns), (height, width) = layout.grid, layout.chunk
+    chunk = np.zeros((layout.planes, height, width), layout.dtype)
+    parts: list[bytes] = []
+    index = np.empty((rows * columns, 2), "<u8")
+    offset = 0
+    for number in range(rows * columns):
+        top, left = number // columns * height, number % columns * width
+        piece = frame[:, top : top + height, left : left + width]
+        if piece.shape != chunk.shape:
+            chunk[...] = 0
+        chunk[:, : piece.shape[1], : piece.shape[2]] = piece
+        data = _COMPRESSOR.encode(chunk) if layout.codec == "lz4" else chunk.tobytes()
+        parts += [data, _crc(data)]
+        index[number] = offset, len(data) + CRC_BYTES
+        offset += len(data) + CRC_BYTES
+    encoded_index = index.tobytes()
+    return b"".join([*parts, encoded_index, _crc(encoded_index)])
+
+
+def saves_enough(shard: bytes, layout: ArrayLayout) -> bool:
+    """Tell whether compression shrank this shard by at least a fifth."""
+    decoded = math.prod(layout.grid) * layout.chunk_bytes
+    return len(shard) <= (1 - MIN_SAVING) * decoded
+
+
+def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uint64]:
+    """Read an index, shape (chunks, 2), offset and length in bytes, from the end of a shard.
+
+    Raises
+    ------
+    StoreDamagedError
+        If it is cut off or fails its checksum.
+    """
+    body, crc = tail[:-CRC_BYTES], tail[-CRC_BYTES:]
+    if len(tail) != index_bytes(layout) or _crc(body) != crc:
+        raise StoreDamagedError(
+            "the index of a shard fails its checksum",
+            expected="the bytes that were written",
+            where=where,
+            fix="Delete the store's shard and ingest again.",
+        )
+    return np.frombuffer(body, "<u8").reshape(-1, 2)
+
+
+def decode_chunk(
+    data: memoryview, layout: ArrayLayout, out: NDArray[np.generic], where: Path
+) -> None:
+    """Check and decode one chunk into `out`, contiguous, shape (planes, chunk height, width).
+
+    Raises
+    ------
+    StoreDamagedError
+        If the chunk fails its checksum or does not decode.
+    """
+    body, crc = data[:-CRC_BYTES], bytes(data[-CRC_BYTES:])
+    fits = layout.codec == "lz4" or len(body) == layout.chunk_bytes
+    if not fits or _crc(body) != crc:
+        raise StoreDamagedError(
+            "a chunk fails its checksum",
+            expected="the bytes that were written",
+            where=where,
+            fix="Delete the store's shard and ingest again.",
+        )
+    if layout.codec == "lz4":
+        _COMPRESSOR.decode(body, out=out)
+    else:
+        out.reshape(-1).view(np.uint8)[:] = np.frombuffer(body, np.uint8)
+
+
+def decode_shard(shard: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.generic]:
+    """Decode a whole shard, shape (planes, height, width): the inverse of `encode_shard`."""
+    index = parse_index(shard[-index_bytes(layout) :], layout, where)
+    (_, columns), (height, width) = layout.grid, layout.chunk
+    frame = np.empty((layout.planes, layout.height, layout.width), layout.dtype)
+    chunk = np.empty((layout.planes, height, width), layout.dtype)
+    view = memoryview(shard)
+    for number, (offset, length) in enumerate(index.tolist()):
+        decode_chunk(view[offset : offset + length], layout, chunk, where)
+        top, left = number // columns * height, number % columns * width
+        piece = frame[:, top : top + height, left : left + width]
+        piece[...] = chunk[:, : piece.shape[1], : piece.shape[2]]
+    return frame
+
+
+def with_crc(data: bytes) -> bytes:
+    """Append the checksum, as zarr's ``crc32c`` codec does."""
+    return data + _crc(data)
+
+
+def _crc(data: bytes | memoryview) -> bytes:
+    """crc32c as four little endian bytes, as zarr's codec appends it."""
+    return int(google_crc32c.value(bytes(data))).to_bytes(CRC_BYTES, "little")

@@ -1,0 +1,21 @@
+"""From stores to batches in bounded memory.
+
+`plan` says which crop is sample number i; `reader` reads windows of shards; `pool` keeps the live
+windows; `batches` makes batches of integers; `dataset` is the same for torch.
+"""
+
+from rawkit.stream.batches import Batch, BatchStream
+from rawkit.stream.pairs import PairSource, pair_sources
+from rawkit.stream.plan import EpochPlan, FrameShape, PlanSettings
+from rawkit.stream.pool import pool_bytes
+
+__all__ = [
+    "Batch",
+    "BatchStream",
+    "EpochPlan",
+    "FrameShape",
+    "PairSource",
+    "PlanSettings",
+    "pair_sources",
+    "pool_bytes",
+]

@@ -1,0 +1,107 @@
+"""The frames that can be trained on: a dark frame with its target, out of opened stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import SelectionError, StoreError
+from rawkit.stream.plan import FrameShape
+from rawkit.stream.reader import ShardFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.store import Group, Store
+    from rawkit.subset import Subset, SubsetFrame
+
+
+@dataclass(frozen=True, slots=True)
+class PairSource:
+    """One dark frame and its target, ready to be read."""
+
+    name: str
+    """Collection and name of the frame."""
+    packed: ShardFile
+    """Packed planes of the dark frame."""
+    target: ShardFile
+    """Rendered target of its long."""
+    black_level: NDArray[np.float32]
+    """Black level of each plane, shape (4,), in sensor units."""
+    white_level: float
+    """White level in sensor units."""
+    amplification_base: float
+    """The amplifier's estimate of the whole frame."""
+    exposure_ratio: float
+    """Long over short time; NaN where a time is unknown."""
+    gain_ratio: float
+    """What the frame must really be multiplied by; NaN where unknown."""
+    iso: float
+    """ISO speed; NaN where unknown."""
+
+    @property
+    def shape(self) -> FrameShape:
+        """What the plan must know."""
+        layout = self.packed.layout
+        return FrameShape(layout.height, layout.width, layout.chunk)
+
+
+def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str) -> list[PairSource]:
+    """All pairs of a split, in the subset's order.
+
+    Raises
+    ------
+    SelectionError
+        If the split has none.
+    StoreError
+        If a store no longer holds a frame of the subset.
+    """
+    frames = subset.pairs(split)
+    if not frames:
+        raise SelectionError(
+            f"subset {subset.name} has no pair in split {split}",
+            expected="dark frames with their long exposure",
+            fix="Ingest more scenes, and make the subset anew with --refresh.",
+        )
+    return sources_of(frames, stores)
+
+
+def sources_of(frames: Sequence[SubsetFrame], stores: Mapping[str, Store]) -> list[PairSource]:
+    """Locate the shards and the coordinates of frames."""
+    return [_source(frame, stores[frame.collection]) for frame in frames]
+
+
+def _source(frame: SubsetFrame, store: Store) -> PairSource:
+    group = store.groups.get(frame.group)
+    if group is None or not (
+        frame.index < len(group.rows) and group.rows[frame.index].name == frame.name
+    ):
+        raise StoreError(
+            f"{frame.name} is no longer frame {frame.index} of {frame.group}",
+            expected="the store that the subset was made from",
+            where=store.path,
+            fix="Make the subset anew with `rawkit subset --refresh`.",
+        )
+    return _located(frame, group)
+
+
+def _located(frame: SubsetFrame, group: Group) -> PairSource:
+    values, index = group.coordinates, frame.index
+    target = group.target
+    if target is None:
+        raise StoreError(f"{frame.group} has no targets", where=group.store)
+    return PairSource(
+        name=f"{frame.collection}/{frame.name}",
+        packed=ShardFile(group.shard("packed", index), group.packed),
+        target=ShardFile(group.shard("target", int(values["target_index"][index])), target),
+        black_level=values["black_level"][index].astype(np.float32),
+        white_level=float(values["white_level"][index]),
+        amplification_base=float(values["amplification_base"][index]),
+        exposure_ratio=float(values["exposure_ratio"][index]),
+        gain_ratio=float(values["gain_ratio"][index]),
+        iso=float(values["iso"][index]),
+    )

@@ -1,0 +1,42 @@
+"""Look-alikes: fabricated collections of true raw files, with known ground truth.
+
+`make_collection` writes SID, MID or SMID in their true layout: scenes painted in linear light
+(`paint_scene`), seen through the filters of their cameras (`Camera`, `mosaic_of`), exposed by a
+sensor with photon, read and row noise (`SensorModel`, `expose`), and written as DNG files that
+LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file shows.
+"""
+
+from rawkit.synth.cameras import CAMERAS, Camera, mosaic_of
+from rawkit.synth.collections import (
+    COLLECTIONS,
+    DEFAULT_SIZE,
+    NOTE_NAME,
+    SynthReport,
+    make_collection,
+    scene_truth,
+)
+from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
+from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
+from rawkit.synth.scene import paint_scene, view_of
+
+__all__ = [
+    "BAYER_PATTERNS",
+    "CAMERAS",
+    "COLLECTIONS",
+    "DEFAULT_SIZE",
+    "NOTE_NAME",
+    "Camera",
+    "DngMeta",
+    "Level",
+    "SensorModel",
+    "SynthReport",
+    "encode_dng",
+    "expose",
+    "make_collection",
+    "mosaic_of",
+    "paint_scene",
+    "predict_flat_patch",
+    "scene_truth",
+    "view_of",
+    "write_dng",
+]

@@ -1,0 +1,183 @@
+"""Where planned files are made: the scene painted, seen, exposed and written."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from rawkit.errors import OutputError
+from rawkit.synth._files import make_folder, output_error, write_atomically
+from rawkit.synth._seeds import generator
+from rawkit.synth.cameras import Camera, mosaic_of
+from rawkit.synth.dng import encode_dng, encode_dng_head
+from rawkit.synth.noise import expose
+from rawkit.synth.scene import canvas_size, paint_scene, view_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rawkit.synth._layouts import Shot, Viewpoint
+    from rawkit.synth.dng import DngMeta
+
+_LOOKS = 1
+"""Counts up whenever the same arguments come to give other pixels."""
+_PREVIEW_BYTES_A_PIXEL = 0.5
+"""About what a PNG at half the size takes, for each pixel of the full size."""
+_STEP = 0.12
+"""How far a moving camera goes from frame to frame, as a share of the way it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What all files of one run share."""
+
+    collection: str
+    """Name of the collection."""
+    camera: Camera
+    """The camera that takes all its pictures."""
+    size: tuple[int, int]
+    """Height and width of the visible area in pixels."""
+    seed: int
+    """Seed of everything."""
+    directory: Path
+    """Root of the look-alike."""
+
+
+def is_there(shot: Shot, studio: Studio) -> bool:
+    """Whether the file exists already, with the size and the head that it would get."""
+    path = studio.directory / shot.name
+    try:
+        if shot.role == "preview":
+            return path.stat().st_size > 0
+        if path.stat().st_size != expected_bytes(shot, studio):
+            return False
+        head = _head(shot, studio)
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def expected_bytes(shot: Shot, studio: Studio) -> int:
+    """Size that the file will have, in bytes; of a preview roughly."""
+    height, width = studio.size
+    if shot.role == "preview":
+        return round(_PREVIEW_BYTES_A_PIXEL * height * width)
+    rows, columns = _sensor_shape(studio)
+    return len(_head(shot, studio)) + 2 * rows * columns
+
+
+def _sensor_shape(studio: Studio) -> tuple[int, int]:
+    top, left = studio.camera.margin_pixels(studio.size)
+    return studio.size[0] + top, studio.size[1] + left
+
+
+def _head(shot: Shot, studio: Studio) -> bytes:
+    return encode_dng_head(_sensor_shape(studio), _meta(shot, studio))
+
+
+def _meta(shot: Shot, studio: Studio) -> DngMeta:
+    return studio.camera.dng_meta(
+        iso=shot.iso,
+        seconds=shot.seconds,
+        f_number=shot.f_number,
+        taken=shot.taken,
+        size=studio.size,
+        # It tells files apart that differ in nothing but their pixels, so that the next run sees
+        # which it may keep.
+        description=f"rawkit look-alike {_LOOKS}: {studio.collection} seed {studio.seed} "
+        f"{shot.noise_key}",
+    )
+
+
+def make_files(
+    shots: Sequence[Shot],
+    studio: Studio,
+    already: int,
+    progress: Callable[[int, int], None] | None,
+) -> int:
+    """Write files and return how many bytes they take; `already` files count as done.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    done, total, written = already, already + len(shots), 0
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for viewpoint, group in groupby(shots, key=lambda shot: shot.viewpoint):
+            scene = see(viewpoint, studio)
+            light = mosaic_of(scene, studio.camera)
+            tasks = [pool.submit(_make_file, shot, scene, light, studio) for shot in group]
+            try:
+                for task in tasks:
+                    written += task.result()
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+            except BaseException:
+                for task in tasks:
+                    task.cancel()
+                raise
+    return written
+
+
+def _make_file(
+    shot: Shot, scene: NDArray[np.float32], light: NDArray[np.float32], studio: Studio
+) -> int:
+    path = studio.directory / shot.name
+    make_folder(path.parent)
+    data = _preview(scene) if shot.role == "preview" else _raw_file(shot, light, studio)
+    write_atomically(path, data)
+    return len(data)
+
+
+def _raw_file(shot: Shot, light: NDArray[np.float32], studio: Studio) -> bytes:
+    sensor = studio.camera.sensor
+    seconds, iso = shot.white
+    electrons_a_second = light * np.float32(sensor.electrons_at_white(iso) / seconds)
+    pixels = expose(
+        electrons_a_second,
+        shot.seconds,
+        shot.iso,
+        sensor,
+        generator(studio.seed, studio.collection, shot.noise_key),
+        read_noise=shot.role == "short",
+    )
+    return encode_dng(pixels, _meta(shot, studio))
+
+
+def _preview(scene: NDArray[np.float32]) -> bytes:
+    """Encode a processed copy at half the size, 8 bit, as PNG."""
+    half = cv2.resize(scene, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    tones = (255 * np.asarray(half)[..., ::-1] ** (1 / 2.2)).round().astype(np.uint8)
+    worked, data = cv2.imencode(".png", tones)
+    if not worked:
+        raise OutputError("OpenCV cannot encode a PNG of the scene")
+    return data.tobytes()
+
+
+def see(viewpoint: Viewpoint, studio: Studio) -> NDArray[np.float32]:
+    """Paint a scene and look at it: linear sRGB, shape (height, width, 3), float32, 0..1."""
+    words = (studio.collection, viewpoint.scene)
+    brush = generator(studio.seed, *words)
+    if not viewpoint.wide:
+        return paint_scene(studio.size, brush, kind=viewpoint.kind)
+    canvas = paint_scene(canvas_size(studio.size), brush, kind=viewpoint.kind)
+    if viewpoint.frame:
+        way = -0.9 + _STEP * (viewpoint.frame - 1)
+        return view_of(canvas, studio.size, shift=(0.0, float(np.sin(way))))
+    place = generator(studio.seed, *words, "view", viewpoint.view).uniform(-1, 1, 4)
+    shift, turn = (float(place[0]), float(place[1])), (float(place[2]), float(place[3]))
+    return view_of(canvas, studio.size, shift=shift, turn=turn)

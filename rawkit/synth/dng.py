@@ -1,0 +1,267 @@
+"""A writer of DNG files that LibRaw decodes bit for bit.
+
+The file is a TIFF: a header, one directory that says everything, an EXIF directory, and at the
+end a single strip of pixels, so that a reader of metadata needs the first kilobytes alone.
+LibRaw and exifread go by the content: the file may be named ``.ARW`` or ``.cr2``.
+
+Source of the tags: Adobe, Digital Negative (DNG) Specification, version 1.4.0.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.synth._files import write_atomically
+from rawkit.synth._tiff import HEADER_BYTES, Tag, directory_bytes, encode_directory, encode_header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Pattern: TypeAlias = tuple[tuple[int, ...], ...]
+"""Colours of a filter array's cell, row by row: 0 red, 1 green, 2 blue."""
+
+BAYER_PATTERNS: Final[dict[str, Pattern]] = {
+    "RGGB": ((0, 1), (1, 2)),
+    "BGGR": ((2, 1), (1, 0)),
+    "GRBG": ((1, 0), (2, 1)),
+    "GBRG": ((1, 2), (0, 1)),
+}
+"""The four phases of a Bayer mosaic, by the letters of their first cell."""
+
+SRGB_FROM_XYZ: Final = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.204, 1.057)
+"""XYZ to linear sRGB, shape (9,), row by row (IEC 61966-2-1): the matrix of an ideal camera."""
+
+_UNCOMPRESSED, _LOSSLESS_JPEG = 1, 7
+_COLOUR_FILTER_ARRAY = 32803
+_D65 = 21
+_STRIP_ALIGNMENT = 16
+_MAX_SHORT = 65535
+_CELLS = ((2, 2), (6, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class DngMeta:
+    """What a DNG says of its pixels. None leaves a tag out."""
+
+    make: str
+    """Camera maker, as EXIF spells it."""
+    model: str
+    """Camera model, as EXIF spells it."""
+    iso: int | None = None
+    """ISO speed."""
+    seconds: float | None = None
+    """Exposure time in seconds; written as the nearest fraction."""
+    f_number: float | None = None
+    """Aperture as the f-number N."""
+    taken: str | None = None
+    """Date and time of capture, `YYYY:MM:DD HH:MM:SS`, camera's local time."""
+    orientation: int = 1
+    """EXIF orientation, 1 to 8; 1 is upright."""
+    pattern: Pattern = BAYER_PATTERNS["RGGB"]
+    """Filter array at the active area's origin, 2x2 (Bayer) or 6x6 (X-Trans): 0 R, 1 G, 2 B."""
+    black_level: float | tuple[float, float, float, float] = 0.0
+    """Black level in sensor units: one, or one for each place of the active area's 2x2 cell in
+    reading order."""
+    white_level: int = 16383
+    """Sensor value at which a pixel is saturated."""
+    color_matrix: tuple[float, ...] = SRGB_FROM_XYZ
+    """XYZ to camera RGB under D65, shape (9,), row by row."""
+    as_shot_neutral: tuple[float, float, float] | None = (1.0, 1.0, 1.0)
+    """Camera RGB of a neutral surface under the light of the picture, largest 1."""
+    active_area: tuple[int, int, int, int] | None = None
+    """Top, left, bottom, right of the visible pixels, from 0, ends excluded; None: all of them."""
+    masked_areas: tuple[tuple[int, int, int, int], ...] = ()
+    """Rectangles of masked pixels, as `active_area`. LibRaw replaces the black level by their
+    mean, so leave them out unless that is what you test."""
+    description: str | None = None
+    """Free text for the ImageDescription tag."""
+
+
+def encode_dng(mosaic: NDArray[np.uint16], meta: DngMeta, *, lossless_jpeg: bool = False) -> bytes:
+    """Encode a mosaic as a DNG file.
+
+    Parameters
+    ----------
+    mosaic
+        The whole sensor, masked borders included, shape (height, width), uint16, sensor units.
+    meta
+        What the file says of it.
+    lossless_jpeg
+        Compress the strip (needs imagecodecs, a development dependency); 16-bit values otherwise.
+
+    Raises
+    ------
+    UsageError
+        If `mosaic` or `meta` cannot be a DNG.
+    """
+    if mosaic.ndim != 2 or mosaic.dtype != np.uint16:  # noqa: PLR2004 - rows and columns
+        raise UsageError(
+            f"a mosaic of shape {mosaic.shape} and type {mosaic.dtype}",
+            expected="two dimensions of uint16",
+        )
+    shape = (mosaic.shape[0], mosaic.shape[1])
+    if lossless_jpeg:
+        strip = _lossless_jpeg(mosaic)
+        return _encode_head(shape, meta, _LOSSLESS_JPEG, len(strip)) + strip
+    return encode_dng_head(shape, meta) + mosaic.astype("<u2", copy=False).tobytes()
+
+
+def encode_dng_head(shape: tuple[int, int], meta: DngMeta) -> bytes:
+    """Encode all of an uncompressed DNG that comes before its pixels.
+
+    Two files agree in everything but their pixels exactly if their heads are equal.
+
+    Parameters
+    ----------
+    shape
+        Height and width of the whole sensor, masked borders included, in pixels.
+    meta
+        What the file says of its pixels.
+
+    Raises
+    ------
+    UsageError
+        If `shape` or `meta` cannot be a DNG.
+    """
+    height, width = shape
+    return _encode_head(shape, meta, _UNCOMPRESSED, 2 * height * width)
+
+
+def _encode_head(
+    shape: tuple[int, int], meta: DngMeta, compression: int, strip_bytes: int
+) -> bytes:
+    _check(shape, meta)
+    exif = _exif_tags(meta)
+
+    def first(exif_offset: int, strip_offset: int) -> list[Tag]:
+        return [
+            *_picture_tags(shape, meta),
+            Tag.short(259, compression),  # Compression
+            Tag.long(273, strip_offset),  # StripOffsets
+            Tag.long(279, strip_bytes),  # StripByteCounts
+            Tag.long(34665, exif_offset),  # ExifIFD
+            *_dng_tags(shape, meta),
+        ]
+
+    exif_offset = HEADER_BYTES + directory_bytes(first(0, 0))
+    end = exif_offset + directory_bytes(exif)
+    strip_offset = end + -end % _STRIP_ALIGNMENT
+    head = (
+        encode_header(HEADER_BYTES)
+        + encode_directory(first(exif_offset, strip_offset), HEADER_BYTES)
+        + encode_directory(exif, exif_offset)
+    )
+    return head.ljust(strip_offset, b"\0")
+
+
+def _check(shape: tuple[int, int], meta: DngMeta) -> None:
+    height, width = shape
+    cell = (len(meta.pattern), len(meta.pattern[0]))
+    if cell not in _CELLS or any(len(row) != cell[1] for row in meta.pattern):
+        raise UsageError(f"a filter array of {cell[0]}x{cell[1]}", expected="2x2 or 6x6")
+    if any(colour not in {0, 1, 2} for row in meta.pattern for colour in row):
+        raise UsageError(f"the filter array {meta.pattern}", expected="0 red, 1 green, 2 blue")
+    top, left, bottom, right = meta.active_area or (0, 0, height, width)
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise UsageError(
+            f"the active area {meta.active_area}",
+            expected=f"top, left, bottom, right within {height}x{width} pixels",
+        )
+    if meta.orientation not in range(1, 9):
+        raise UsageError(f"orientation {meta.orientation}", expected="1 to 8, as EXIF counts")
+    if not 0 < meta.white_level <= _MAX_SHORT:
+        raise UsageError(f"white level {meta.white_level}", expected=f"1 to {_MAX_SHORT}")
+
+
+def _picture_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
+    height, width = shape
+    tags = [
+        Tag.long(254, 0),  # NewSubfileType: the picture itself
+        Tag.long(256, width),  # ImageWidth
+        Tag.long(257, height),  # ImageLength
+        Tag.short(258, 16),  # BitsPerSample
+        Tag.short(262, _COLOUR_FILTER_ARRAY),  # PhotometricInterpretation
+        Tag.ascii(271, meta.make),
+        Tag.ascii(272, meta.model),
+        Tag.short(274, meta.orientation),
+        Tag.short(277, 1),  # SamplesPerPixel
+        Tag.long(278, height),  # RowsPerStrip
+        Tag.short(284, 1),  # PlanarConfiguration
+        Tag.ascii(305, "rawkit synth"),  # Software
+    ]
+    if meta.description is not None:
+        tags.append(Tag.ascii(270, meta.description))
+    if meta.taken is not None:
+        tags.append(Tag.ascii(306, meta.taken))  # DateTime
+    return tags
+
+
+def _dng_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
+    rows, columns = len(meta.pattern), len(meta.pattern[0])
+    tags = [
+        Tag.short(33421, rows, columns),  # CFARepeatPatternDim
+        Tag.byte(33422, *(colour for row in meta.pattern for colour in row)),  # CFAPattern
+        Tag.byte(50706, 1, 4, 0, 0),  # DNGVersion
+        Tag.byte(50707, 1, 1, 0, 0),  # DNGBackwardVersion
+        Tag.ascii(50708, f"{meta.make} {meta.model}"),  # UniqueCameraModel
+        Tag.byte(50710, 0, 1, 2),  # CFAPlaneColor
+        Tag.short(50711, 1),  # CFALayout: rectangular
+        Tag.long(50717, meta.white_level),
+        Tag.srational(50721, *meta.color_matrix),  # ColorMatrix1
+        Tag.short(50778, _D65),  # CalibrationIlluminant1
+        Tag.long(50829, *(meta.active_area or (0, 0, *shape))),  # ActiveArea
+    ]
+    if isinstance(meta.black_level, tuple):
+        tags += [Tag.short(50713, 2, 2), Tag.rational(50714, *meta.black_level)]
+    else:
+        tags += [Tag.short(50713, 1, 1), Tag.rational(50714, meta.black_level)]
+    if meta.as_shot_neutral is not None:
+        tags.append(Tag.rational(50728, *meta.as_shot_neutral))
+    if meta.masked_areas:
+        tags.append(Tag.long(50830, *(edge for area in meta.masked_areas for edge in area)))
+    return tags
+
+
+def _exif_tags(meta: DngMeta) -> list[Tag]:
+    tags = [Tag.undefined(36864, b"0230")]  # ExifVersion
+    if meta.seconds is not None:
+        tags.append(Tag.rational(33434, meta.seconds))  # ExposureTime
+    if meta.f_number is not None:
+        tags.append(Tag.rational(33437, meta.f_number))
+    if meta.iso is not None:
+        fits = meta.iso <= _MAX_SHORT
+        tags.append(Tag.short(34855, meta.iso) if fits else Tag.long(34855, meta.iso))
+    if meta.taken is not None:
+        tags += [Tag.ascii(36867, meta.taken), Tag.ascii(36868, meta.taken)]
+    return tags
+
+
+def _lossless_jpeg(mosaic: NDArray[np.uint16]) -> bytes:
+    import imagecodecs  # noqa: PLC0415 - a development dependency, for this variant alone
+
+    bits = max(8, int(mosaic.max()).bit_length())
+    return bytes(imagecodecs.ljpeg_encode(mosaic, bitspersample=bits))
+
+
+def write_dng(
+    path: Path | str, mosaic: NDArray[np.uint16], meta: DngMeta, *, lossless_jpeg: bool = False
+) -> int:
+    """Write a mosaic as a DNG file, all or nothing, and return its size in bytes.
+
+    The parameters are those of `encode_dng`.
+
+    Raises
+    ------
+    UsageError
+        If `mosaic` or `meta` cannot be a DNG.
+    OutputError
+        If the file cannot be written.
+    """
+    data = encode_dng(mosaic, meta, lossless_jpeg=lossless_jpeg)
+    write_atomically(Path(path), data)
+    return len(data)

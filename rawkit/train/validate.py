@@ -1,0 +1,92 @@
+"""Validation on whole held-out frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rawkit.errors import StoreDamagedError
+from rawkit.models import describe, padding_for, prepare, restore_mosaic
+from rawkit.store.shard import decode_shard
+from rawkit.stream.dataset import mosaic_of, normalise_planes
+from rawkit.train.metrics import psnr, structural_similarity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from rawkit.sensor import Amplification
+    from rawkit.stream import PairSource
+    from rawkit.stream.reader import ShardFile
+
+MAX_FRAMES = 8
+"""Frames looked at during a training; spread evenly over the split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means over the validation frames."""
+
+    psnr: float
+    """Peak signal-to-noise ratio in dB."""
+    ssim: float
+    """Structural similarity."""
+    frames: int
+    """Frames they are means of."""
+
+
+def spread(sources: Sequence[PairSource], most: int = MAX_FRAMES) -> list[PairSource]:
+    """Choose at most so many sources, evenly over the list."""
+    count = min(most, len(sources))
+    return [sources[index * len(sources) // count] for index in range(count)]
+
+
+def validate(
+    net: nn.Module, network: str, sources: Sequence[PairSource], amplification: Amplification
+) -> Scores:
+    """Restore whole frames and compare them with their targets."""
+    ready = prepare(net)
+    scores = []
+    for source in sources:
+        restored, target = restore_pair(ready, network, source, amplification)
+        scores.append((psnr(restored, target), structural_similarity(restored, target)))
+    means = np.mean(scores, axis=0)
+    return Scores(float(means[0]), float(means[1]), len(scores))
+
+
+def restore_pair(
+    ready: nn.Module, network: str, source: PairSource, amplification: Amplification
+) -> tuple[Tensor, Tensor]:
+    """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W)."""
+    packed = torch.from_numpy(_read(source.packed))[None]
+    base = np.array([source.amplification_base], np.float32)
+    gain = np.array([source.gain_ratio], np.float32)
+    planes = normalise_planes(
+        packed,
+        torch.from_numpy(source.black_level)[None],
+        torch.tensor([source.white_level]),
+        torch.from_numpy(amplification.factors(base, gain)),
+    )
+    mosaic = mosaic_of(planes)
+    padding = padding_for(
+        mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple
+    )
+    restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic)))
+    target = _read(source.target)
+    full_scale = np.float32(np.iinfo(target.dtype).max)
+    return restored, torch.from_numpy(target.astype(np.float32) / full_scale)[None]
+
+
+def _read(shard: ShardFile) -> NDArray[np.uint16]:
+    try:
+        data = shard.path.read_bytes()
+    except OSError as error:
+        raise StoreDamagedError(
+            f"a shard that cannot be read ({error.strerror or error})", where=shard.path
+        ) from error
+    return decode_shard(data, shard.layout, shard.path)  # type: ignore[return-value] # unsigned

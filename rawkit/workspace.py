@@ -1,0 +1,75 @@
+"""The workspace: the one folder that commands work from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rawkit.errors import MissingError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Paths of everything rawkit reads and writes, relative to one folder."""
+
+    root: Path
+    """The folder itself."""
+
+    def data(self, collection: str) -> Path:
+        """Where raw files of a collection are looked for unless a source is named."""
+        return self.root / "data" / collection
+
+    def store(self, collection: str) -> Path:
+        """Return the store of a collection."""
+        return self.root / "stores" / f"{collection}.zarr"
+
+    def stores(self) -> list[Path]:
+        """All stores there are, by name."""
+        return sorted((self.root / "stores").glob("*.zarr"))
+
+    def subset(self, name: str) -> Path:
+        """Return the file of a subset."""
+        return self.root / "subsets" / f"{_plain(name, 'subset')}.parquet"
+
+    def subsets(self) -> list[Path]:
+        """All subsets there are, by name."""
+        return sorted((self.root / "subsets").glob("*.parquet"))
+
+    def run(self, name: str) -> Path:
+        """Return the folder of a training run."""
+        return self.root / "runs" / _plain(name, "run")
+
+    def runs(self) -> list[Path]:
+        """All runs that have written a checkpoint, the newest last."""
+        found = [path.parent for path in (self.root / "runs").glob("*/last.pt")]
+        return sorted(found, key=lambda run: ((run / "last.pt").stat().st_mtime_ns, run.name))
+
+    def find_store(self, name: str) -> Path:
+        """Return the store named `name`: a collection's name or a path."""
+        for path in (self.store(name), self.root / name):
+            if path.is_dir():
+                return path
+        raise MissingError(
+            f"no store named {name}",
+            expected=f"one of: {listed(path.stem for path in self.stores())}",
+            where=self.root / "stores",
+            fix=f"`rawkit ingest {name}` makes one.",
+        )
+
+
+def _plain(name: str, what: str) -> str:
+    """Refuse names that would leave their folder."""
+    if not name or name != name.strip() or name.startswith(".") or set(name) & set("/\\:\0"):
+        raise UsageError(f"{name!r} as the name of a {what}", expected="letters, digits, - _ .")
+    return name
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Join names for an error message, cutting long lists; "none" if there are none."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more if found else "none"

@@ -1,0 +1,75 @@
+"""Tiles cover a picture once, whatever its size."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rawkit.errors import UsageError
+from rawkit.models import Tile, Window, tiles
+
+cells = st.integers(1, 60)
+multiples = st.sampled_from([1, 2, 3, 8, 32])
+
+
+@given(rows=cells, columns=cells, tile=cells, halo=st.integers(0, 20), multiple=multiples)
+def test_cores_cover_every_pixel_once_and_halos_end_at_the_border(
+    rows: int, columns: int, tile: int, halo: int, multiple: int
+) -> None:
+    height, width = rows * multiple, columns * multiple
+    seen = [[0] * columns for _ in range(rows)]
+    for part in tiles(height, width, tile=tile * multiple, halo=halo * multiple, multiple=multiple):
+        core, outer = part.core, part.outer
+        for value in (*vars(core).values(), *vars(outer).values()):
+            assert value % multiple == 0
+        assert 0 < core.bottom - core.top <= tile * multiple
+        assert 0 < core.right - core.left <= tile * multiple
+        assert outer.top == max(0, core.top - halo * multiple)
+        assert outer.left == max(0, core.left - halo * multiple)
+        assert outer.bottom == min(height, core.bottom + halo * multiple)
+        assert outer.right == min(width, core.right + halo * multiple)
+        cell_rows, cell_columns = core.slices(multiple)
+        for row in range(rows)[cell_rows]:
+            for column in range(columns)[cell_columns]:
+                seen[row][column] += 1
+    assert all(count == 1 for line in seen for count in line)
+
+
+@given(rows=cells, columns=cells, tile=cells, halo=st.integers(0, 20))
+def test_the_inner_window_of_the_outer_is_the_core(
+    rows: int, columns: int, tile: int, halo: int
+) -> None:
+    for part in tiles(rows, columns, tile=tile, halo=halo, multiple=1):
+        outer_rows, outer_columns = part.outer.slices()
+        inner_rows, inner_columns = part.inner.slices()
+        core_rows, core_columns = part.core.slices()
+        assert range(rows)[outer_rows][inner_rows] == range(rows)[core_rows]
+        assert range(columns)[outer_columns][inner_columns] == range(columns)[core_columns]
+
+
+def test_tiles_are_nearly_equal_instead_of_leaving_a_sliver() -> None:
+    parts = list(tiles(8, 1032, tile=1024, halo=0, multiple=8))
+    assert [part.core.right - part.core.left for part in parts] == [520, 512]
+
+
+def test_a_tile_as_large_as_the_picture_is_the_picture() -> None:
+    whole = Window(0, 0, 64, 96)
+    assert list(tiles(64, 96, tile=96, halo=40, multiple=8)) == [Tile(whole, whole)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ({"height": 60}, "a height of 60 pixels; expected a multiple of 8, 8 or more"),
+        ({"width": 0}, "a width of 0 pixels"),
+        ({"tile": 0}, "a tile of 0 pixels"),
+        ({"tile": -8}, "a tile of -8 pixels"),
+        ({"tile": 100}, "a tile of 100 pixels"),
+        ({"halo": 36}, "a halo of 36 pixels; expected a multiple of 8, 0 or more"),
+        ({"halo": -8}, "a halo of -8 pixels"),
+        ({"multiple": 0}, "tiles aligned to 0 pixels"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_at_once(sizes: dict[str, int], text: str) -> None:
+    fitting = {"height": 64, "width": 64, "tile": 32, "halo": 8, "multiple": 8}
+    with pytest.raises(UsageError) as error:
+        tiles(**{**fitting, **sizes})
+    assert text in str(error.value)
