@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @click.option("--crop", type=int, default=512, show_default=True, help="Side in mosaic pixels.")
 @click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--lr", type=float, default=1e-4, show_default=True, help="Rate of Adam.")
+@click.option("--schedule", type=click.Choice(["constant", "cosine"]), default="constant",
+              show_default=True, help="How the rate goes on.")  # fmt: skip
 @click.option("--l1", type=float, default=1.0, show_default=True, help="Weight of L1.")
 @click.option(
     "--ms-ssim", type=float, default=0.2, show_default=True, help="Weight of 1 - MS-SSIM."
@@ -119,6 +121,7 @@ def _settings(subset: str, options: dict[str, Any], data: TrainData) -> TrainSet
         crop=options["crop"],
         batch_size=options["batch"],
         learning_rate=options["lr"],
+        schedule=options["schedule"],
         l1_weight=options["l1"],
         ms_ssim_weight=options["ms_ssim"],
         amplification=kind,

@@ -189,21 +189,31 @@ def _in_order(
         for job in jobs:
             under_way.append((job, submit(job)))
             if len(under_way) >= at_once:
-                yield _result(*under_way.popleft())
+                yield _result(*under_way.popleft(), submit)
         while under_way:
-            yield _result(*under_way.popleft())
+            yield _result(*under_way.popleft(), submit)
     finally:
         for _, future in under_way:
             future.cancel()
 
 
-def _result(job: FrameJob, future: Future[Prepared | LeftOut]) -> tuple[Entry, Prepared | LeftOut]:
+def _result(
+    job: FrameJob,
+    future: Future[Prepared | LeftOut],
+    submit: Callable[[FrameJob], Future[Prepared | LeftOut]] | None,
+) -> tuple[Entry, Prepared | LeftOut]:
+    """Wait for a frame; one that fails is tried once more.
+
+    A worker that dies takes frames with it that only waited behind the one it died of.
+    """
     try:
         return job.entry, future.result()
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file
-        reason = f"the worker that decoded it failed ({type(error).__name__}: {error})"
+        if submit is not None:
+            return _result(job, submit(job), None)
+        reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
         return job.entry, LeftOut(job.entry.frame.name, "crashed", reason.splitlines()[0])
 
 

@@ -78,11 +78,13 @@ class RawFile:
             )
         return RawImage(pixels, mosaic, balance, exposure)
 
-    def render(self, parameters: RenderParameters) -> NDArray[np.uint16] | NDArray[np.uint8]:
+    def render(
+        self, parameters: RenderParameters, *, brightness: float = 1.0
+    ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
         The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
-        daylight otherwise.
+        daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
 
         Raises
         ------
@@ -105,6 +107,7 @@ class RawFile:
                 use_camera_wb=balance.source == "camera",
                 no_auto_bright=True,
                 output_bps=parameters.bits,
+                bright=brightness,
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )

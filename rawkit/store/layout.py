@@ -198,6 +198,18 @@ def _array_metadata(
     }
 
 
+def _check(layout: ArrayLayout) -> None:
+    """Refuse geometry and types that are no `packed` or `target`."""
+    planes, dtypes = (4, {"uint16"}) if layout.name == "packed" else (3, {"uint8", "uint16"})
+    numbers = (layout.count, layout.planes, layout.height, layout.width, *layout.chunk)
+    if not all(isinstance(number, int) for number in numbers):
+        raise TypeError(numbers)
+    if layout.planes != planes or layout.count < 0 or min(numbers[1:]) < 1:
+        raise ValueError(numbers)
+    if layout.dtype not in dtypes:
+        raise ValueError(layout.dtype)
+
+
 def layout_of_metadata(name: ArrayName, metadata: Mapping[str, Any], where: Path) -> ArrayLayout:
     """Read a layout back from ``zarr.json``.
 
@@ -215,6 +227,7 @@ def layout_of_metadata(name: ArrayName, metadata: Mapping[str, Any], where: Path
             name, count, planes, height, width, (chunk[0], chunk[1]),
             metadata["data_type"], "lz4" if "blosc" in codecs else "none",
         )  # fmt: skip
+        _check(layout)
         written = data_array_metadata(layout, metadata["attributes"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise StoreFormatError(

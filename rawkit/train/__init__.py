@@ -11,7 +11,7 @@ from rawkit.train.loop import (
     default_steps,
     with_steps,
 )
-from rawkit.train.metrics import psnr, structural_similarity
+from rawkit.train.metrics import compare, psnr, structural_similarity
 from rawkit.train.settings import TrainSettings
 from rawkit.train.validate import Scores, validate
 
@@ -25,6 +25,7 @@ __all__ = [
     "TrainState",
     "Trainer",
     "check_new_run",
+    "compare",
     "default_steps",
     "load_checkpoint",
     "psnr",

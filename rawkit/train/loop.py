@@ -142,6 +142,8 @@ class Trainer:
             return
         for batch in self._stream.batches(self._position):
             tensors = tensors_of(batch, self.settings.amplifier())
+            for group in self._optimizer.param_groups:
+                group["lr"] = self.settings.rate_at(self.step)
             self._optimizer.zero_grad(set_to_none=True)
             loss = loss_of(self.net(tensors.mosaic), tensors.target, self.settings)
             value = float(loss.detach())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from pytorch_msssim import ssim
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -25,3 +27,14 @@ def structural_similarity(restored: Tensor, target: Tensor) -> float:
     structural similarity" (IEEE Transactions on Image Processing 13, 2004).
     """
     return float(ssim(restored, target, data_range=1.0))
+
+
+def compare(restored: NDArray[np.unsignedinteger], target: NDArray[np.unsignedinteger]) -> tuple[float, float]:
+    """PSNR in dB and SSIM of two pictures (H, W, 3) of 8 or 16 bits each."""
+    first, second = (
+        torch.from_numpy(picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max))
+        .permute(2, 0, 1)
+        .unsqueeze(0)
+        for picture in (restored, target)
+    )
+    return psnr(first, second), structural_similarity(first, second)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError, WeightsError
 from rawkit.sensor import Amplification
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 MS_SSIM_MIN_SIDE = 161
 """MS-SSIM halves the picture four times under a window of 11."""
+_FLOOR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class TrainSettings:
     """Crops of a step."""
     learning_rate: float = 1e-4
     """Step size of Adam."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Whether the step size stays, or falls along a half cosine to a hundredth at the last step."""
     l1_weight: float = 1.0
     """Weight of the mean absolute error."""
     ms_ssim_weight: float = 0.2
@@ -67,7 +71,16 @@ class TrainSettings:
                 expected=f"at least {MS_SSIM_MIN_SIDE}",
                 fix="Use larger crops, or --ms-ssim 0 for L1 alone.",
             )
+        if self.schedule not in ("constant", "cosine"):
+            raise UsageError(f"schedule {self.schedule!r}", expected="constant or cosine")
         self.amplifier()
+
+    def rate_at(self, step: int) -> float:
+        """Return the step size of step number `step`, from 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.learning_rate * (_FLOOR + (1 - _FLOOR) * fall)
 
     def amplifier(self) -> Amplification:
         """Return the amplification as an object."""
