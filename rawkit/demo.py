@@ -261,7 +261,7 @@ def _restore(
     )
     pictures = {one.source: one.picture for one in report.restored}
     measured: list[HeldOut] = []
-    rows: dict[str, list[Cell]] = {}
+    rows: dict[tuple[str, float | None], list[Cell]] = {}
     with progress.stage("Measuring", len(frames), "frames") as advance:
         for frame, source in zip(frames, sources, strict=True):
             path = paths[frame.name]
@@ -272,7 +272,7 @@ def _restore(
                 frame.name, frame.iso, frame.ratio, compare(plain, truth), compare(restored, truth)
             )
             measured.append(one)
-            rows.setdefault(frame.scene, _cells(one, plain, restored, truth))
+            rows.setdefault((frame.scene, frame.ratio), _cells(one, plain, restored, truth))
             advance(1, frame.name)
     sheet = workspace.root / SHEET
     write_png(sheet, _draw(settings, measured, list(rows.values())[: settings.sheet.rows]))

@@ -11,6 +11,9 @@ from rawkit.cli._print import BarProgress, fields, print_json, size
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
+_OF_BOTH = frozenset({"kind", "collection", "title", "homepage", "licence", "citation"})
+"""What a collection and its store say alike."""
+
 
 @click.command()
 @click.argument("what")
@@ -29,6 +32,14 @@ def info(workspace: Workspace, what: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    store = found.pop("store", None)
+    _print(found)
+    if store is not None:
+        click.echo("\nits store")
+        _print({name: value for name, value in store.items() if name not in _OF_BOTH})
+
+
+def _print(found: dict[str, Any]) -> None:
     groups = found.pop("groups", [])
     click.echo(fields(_texts(found)))
     for group in groups:

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     "--steps", type=click.IntRange(min=1), help="Optimizer steps.  [default: those of 20 epochs]"
 )
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
-@click.option("--crop", type=int, default=512, show_default=True, help="Side in mosaic pixels.")
+@click.option(
+    "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
+)
 @click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--lr", type=float, default=1e-4, show_default=True, help="Rate of Adam.")
 @click.option("--schedule", type=click.Choice(["constant", "cosine"]), default="constant",
               show_default=True, help="How the rate goes on.")  # fmt: skip
 @click.option("--l1", type=float, default=1.0, show_default=True, help="Weight of L1.")
 @click.option(
-    "--ms-ssim", type=float, default=0.2, show_default=True, help="Weight of 1 - MS-SSIM."
+    "--ms-ssim",
+    type=float,
+    help="Weight of 1 - MS-SSIM.  [default: 0.2; 0 where crops are below 161]",
 )
 @click.option(
     "--amplify",
@@ -111,19 +115,24 @@ def train(workspace: Workspace, **options: Any) -> None:
 
 
 def _settings(subset: str, options: dict[str, Any], data: TrainData) -> TrainSettings:
-    from rawkit.train import TrainSettings, default_steps, with_steps
+    from rawkit.train import TrainSettings, default_crop, default_steps, with_steps
+    from rawkit.train.settings import MS_SSIM_MIN_SIDE
 
     kind, value = _amplification(options)
+    crop = options["crop"] or default_crop(data, augment=options["augment"])
+    ms_ssim = options["ms_ssim"]
+    if ms_ssim is None:
+        ms_ssim = 0.2 if crop >= MS_SSIM_MIN_SIDE else 0.0
     settings = TrainSettings(
         subset=subset,
         steps=options["steps"] or 1,
         network=options["network"],
-        crop=options["crop"],
+        crop=crop,
         batch_size=options["batch"],
         learning_rate=options["lr"],
         schedule=options["schedule"],
         l1_weight=options["l1"],
-        ms_ssim_weight=options["ms_ssim"],
+        ms_ssim_weight=ms_ssim,
         amplification=kind,
         amplification_value=value,
         augment=options["augment"],

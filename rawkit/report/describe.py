@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
-    """Describe a path (raw file, store), or a store or collection of the workspace by its name.
+    """Describe a path (raw file, store), or a collection by its name, with its store if any.
 
     Raises
     ------
@@ -38,8 +38,6 @@ def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> di
         return describe_store(path)
     if path.is_file() and path.suffix != ".toml":
         return describe_raw(path)
-    if workspace.store(what).is_dir():
-        return describe_store(workspace.store(what))
     try:
         definition = load_definition(what)
     except MissingError as error:
@@ -49,7 +47,9 @@ def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> di
             where=workspace.root,
             fix=error.reason,
         ) from error
-    return describe_collection(definition.name, workspace, progress)
+    found = describe_collection(what, workspace, progress)
+    store = workspace.store(definition.name)
+    return {**found, "store": describe_store(store) if store.is_dir() else None}
 
 
 def describe_raw(path: Path) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class StoreWriter:
         table = self.staging / FRAMES_TABLE
         with output_errors(self.path):
             write_rows(self.rows, table)
-            table.replace(self.path / FRAMES_TABLE)
+            write_atomically(self.path / FRAMES_TABLE, table.read_bytes())
         write_atomically(self.path / METADATA, encode_json(group_metadata(self._root_attributes())))
         self._waiting, self._committed_at = 0, time.monotonic()
 

@@ -8,6 +8,7 @@ from rawkit.train.loop import (
     Trainer,
     TrainReport,
     check_new_run,
+    default_crop,
     default_steps,
     with_steps,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Trainer",
     "check_new_run",
     "compare",
+    "default_crop",
     "default_steps",
     "load_checkpoint",
     "psnr",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rawkit.errors import OutputError, TrainingError
+from rawkit.errors import OutputError, TrainingError, UsageError
 from rawkit.models import build
 from rawkit.progress import SILENT
 from rawkit.store import output_errors, write_atomically
@@ -275,6 +275,23 @@ def plan_settings(settings: TrainSettings) -> PlanSettings:
         augment=settings.augment,
         seed=settings.seed,
     )
+
+
+def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
+    """Return the side of crops in mosaic pixels: 512, or what fits into the smallest frame.
+
+    Raises
+    ------
+    UsageError
+        If a frame is smaller than the smallest crop of 32.
+    """
+    smallest = min(min(source.shape.height, source.shape.width) for source in data.train)
+    fitting = 2 * (smallest - int(augment)) // 32 * 32
+    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
+        raise UsageError(
+            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
+        )
+    return min(most, fitting)
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 20) -> int:
