@@ -168,7 +168,7 @@ def _choose(store: Store, fraction: float, seed: int) -> list[SubsetFrame]:
     kept = {camera: thin_scenes(scenes, fraction, seed) for camera, scenes in cameras.items()}
     frames = []
     for name, group in store.groups.items():
-        longs = long_of_pair(group.rows)
+        longs = long_of_pair([*group.rows, *group.duplicates])
         frames += [
             _frame(store.collection, row, longs.get(row.pair))
             for row in group.rows

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from factories import frame_row
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rawkit.store import ArrayLayout
+from tests.factories import frame_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from factories import write_noise_dng
 
 from rawkit.catalog import load_definition, scan
 from rawkit.errors import MissingError, UsageError
 from rawkit.sensor import Exposure
+from tests.factories import write_noise_dng
 
 FOLDER, SMID, SID, MID = (load_definition(name) for name in ("folder", "smid", "sid", "mid"))
 

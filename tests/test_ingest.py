@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
-from factories import files_of, write_noise_dng
 from numpy.typing import NDArray
 
 from rawkit.catalog import Definition, Selection, load_definition
@@ -21,6 +20,7 @@ from rawkit.ingest import IngestReport, plan_ingest, run_ingest
 from rawkit.progress import SILENT, Advance, Progress
 from rawkit.sensor import pack
 from rawkit.store import FrameRow, Store
+from tests.factories import files_of, write_noise_dng
 
 FOLDER, SMID, SID, MID = (load_definition(name) for name in ("folder", "smid", "sid", "mid"))
 EVERYTHING = Selection()
@@ -288,7 +288,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from rawkit.ingest import run
-from test_ingest import MID, AfterFrames, ingest
+from tests.test_ingest import MID, AfterFrames, ingest
 run.COMMIT_FRAMES = 3
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 ingest(MID, Path(sys.argv[2]), Path(sys.argv[3]), progress=AfterFrames(int(sys.argv[4]), kill))
@@ -301,8 +301,8 @@ def test_a_killed_run_loses_only_what_was_not_committed_and_is_completed(
 ) -> None:
     whole, store = tmp_path / "whole.zarr", tmp_path / "mid.zarr"
     ingest(MID, mid_folder, whole)
-    tests = str(Path(__file__).parent)
-    run = [sys.executable, "-c", KILLED, tests, str(mid_folder), str(store), str(frames)]
+    root = str(Path(__file__).parents[1])
+    run = [sys.executable, "-c", KILLED, root, str(mid_folder), str(store), str(frames)]
     assert subprocess.run(run, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "mid.zarr.lock").exists()
     report = ingest(MID, mid_folder, store)

@@ -6,14 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
-from factories import (
-    COLOUR_STEP,
-    XTRANS,
-    coloured_mosaic,
-    noise_mosaic,
-    patch_tag,
-    write_noise_dng,
-)
 from PIL import Image
 
 from rawkit.errors import (
@@ -27,6 +19,14 @@ from rawkit.errors import (
 )
 from rawkit.sensor import decode, pack
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
+from tests.factories import (
+    COLOUR_STEP,
+    XTRANS,
+    coloured_mosaic,
+    noise_mosaic,
+    patch_tag,
+    write_noise_dng,
+)
 
 PLAIN = encode_dng(noise_mosaic(), DngMeta("Rawkit", "Test"))
 

@@ -5,12 +5,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from factories import noise_mosaic, write_noise_dng
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rawkit.sensor import Exif, Exposure, read_exif
 from rawkit.synth.dng import DngMeta, encode_dng
+from tests.factories import noise_mosaic, write_noise_dng
 
 NOTHING = Exif()
 CIFF_HEAD = b"II" + struct.pack("<I", 26) + b"HEAPCCDR" + bytes(12)

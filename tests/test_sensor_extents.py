@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from factories import noise_mosaic
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from rawkit.errors import RawFileError, TruncatedError
 from rawkit.sensor import decode
 from rawkit.sensor.extents import declared_end
 from rawkit.synth.dng import DngMeta, encode_dng, encode_dng_head
+from tests.factories import noise_mosaic
 
 META = DngMeta("Maker", "Model", iso=100, seconds=0.1, f_number=4.0)
 SHAPE = (24, 32)

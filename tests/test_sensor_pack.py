@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from factories import COLOUR_STEP, coloured_mosaic
 from hypothesis import given
 from numpy.typing import NDArray
-from strategies import mosaics, packed_planes, phases
 
 from rawkit.errors import UsageError
 from rawkit.sensor import Mosaic, pack, phase_crop, unpack
+from tests.factories import COLOUR_STEP, coloured_mosaic
+from tests.strategies import mosaics, packed_planes, phases
 
 CELLS: dict[str, tuple[tuple[int, ...], ...]] = {
     "RGGB": ((0, 1), (3, 2)),

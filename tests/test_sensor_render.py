@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
-from factories import write_noise_dng
 
 from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor import RenderParameters, open_raw
+from tests.factories import write_noise_dng
 
 
 @pytest.mark.parametrize("area", [(0, 0, 64, 96), (2, 4, 63, 95), (1, 1, 64, 96), (0, 0, 64, 95)])

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import frame_row
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.store import FrameRow
 from rawkit.store.coordinates import NO_TARGET, coordinates, long_of_pair, stored_rows
 from rawkit.store.layout import COORDINATES
+from tests.factories import frame_row
 
 GROUP = frame_row().group
 

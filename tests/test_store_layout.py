@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import layouts
 
 from rawkit.errors import StoreFormatError
 from rawkit.store import ArrayLayout, group_name, packed_layout, target_layout
@@ -20,6 +20,8 @@ from rawkit.store.layout import (
     encode_json,
     layout_of_metadata,
 )
+from rawkit.store.rows import SCHEMA
+from tests.strategies import layouts
 
 HERE = Path("zarr.json")
 
@@ -140,3 +142,31 @@ def test_every_coordinate_has_one_chunk_for_1024_frames(name: str) -> None:
     assert metadata["shape"][0] == 5
     assert metadata["chunk_grid"]["configuration"]["chunk_shape"][0] == 1024
     assert metadata["dimension_names"] == list(COORDINATES[name][1])
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "store-format.md"
+
+
+def test_the_reference_page_has_every_coordinate_with_its_type_and_dimensions() -> None:
+    text = PAGE.read_text("utf-8")
+    for name, (dtype, dimensions) in COORDINATES.items():
+        assert f"| `{name}` | {dtype} | {', '.join(dimensions)} |" in text
+
+
+def test_the_reference_page_has_every_column_of_the_table() -> None:
+    table = PAGE.read_text("utf-8").partition("## `frames.parquet`")[2].partition("\n## ")[0]
+    lines = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    kinds = {"string": "string", "int64": "int64", "double": "double", "4 x double": "list"}
+    found = {
+        name.strip(" `"): (kinds[line[2].strip(" ?")], "?" in line[2])
+        for line in lines
+        for name in line[1].split(",")
+    }
+    expected = {
+        field.name: (
+            "list" if pa.types.is_fixed_size_list(field.type) else str(field.type),
+            field.nullable,
+        )
+        for field in SCHEMA
+    }
+    assert found == expected

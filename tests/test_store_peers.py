@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from factories import add_frame, frame_row
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
 from rawkit.sensor import RenderParameters
 from rawkit.store import Store, open_writer
 from rawkit.store.layout import COORDINATES
+from tests.factories import add_frame, frame_row
 
 GROUP = "test/20x30"
 SHORTS = 3

@@ -5,14 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories import frame_row
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import frame_rows
 
 from rawkit.errors import StoreFormatError
 from rawkit.store import FrameRow, table_of_rows
 from rawkit.store.rows import read_rows, rows_of_table, write_rows
+from tests.factories import frame_row
+from tests.strategies import frame_rows
 
 
 @given(st.lists(frame_rows(), max_size=5))

@@ -10,12 +10,12 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from strategies import encodable
 
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard, index_bytes, parse_index, saves_enough
 from rawkit.store.layout import data_array_metadata
 from rawkit.store.shard import decode_shard
+from tests.strategies import encodable
 
 HERE = Path("shard")
 DARK = ArrayLayout("packed", 1, 4, 9, 10, (5, 4), "uint16", "lz4")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import add_frame, files_of, frame_row
 from numpy.typing import NDArray
 
 from rawkit.errors import (
@@ -22,6 +21,7 @@ from rawkit.errors import (
 )
 from rawkit.sensor import RenderParameters
 from rawkit.store import FrameRow, Store, StoreWriter, open_writer
+from tests.factories import add_frame, files_of, frame_row
 
 ATTRIBUTES = {"collection": "test", "title": "Test", "licence": "CC0", "citation": "nobody"}
 TARGET = RenderParameters().describe()
