@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rawkit.sensor import BAYER_PLANES
+from rawkit.sensor import BAYER
 from rawkit.store import (
     FrameRow,
     StagedFrame,
@@ -117,6 +117,9 @@ def frame_row(**changes: Any) -> FrameRow:
         black_level=(64.0, 65.0, 66.0, 67.0),
         white_level=16383.0,
         camera_white_level=None,
+        level_source="file",
+        level_warning=None,
+        saturated_share=0.0,
         white_balance=(2.0, 1.0, 1.5, 1.0),
         white_balance_source="camera",
         amplification_base=7.5,
@@ -137,7 +140,7 @@ def add_frame(
 ) -> FrameRow:
     """Stage a frame as a worker does and add it to a store."""
     planes_count, height, width = planes.shape
-    assert planes_count == BAYER_PLANES
+    assert planes_count == BAYER.planes
     layout = packed_layout(height, width, "lz4")
     row = replace(row, sha256=sha256(planes.astype("<u2").tobytes()).hexdigest())
     packed = _stage(writer, planes, layout)

@@ -42,7 +42,7 @@ def image_of(pixels: NDArray[np.uint16], **changes: object) -> RawImage:
 def normalised_pixels(image: RawImage) -> NDArray[np.float32]:
     """Normalise every pixel by the black level of its plane, pixel by pixel."""
     black = np.empty(image.pixels.shape, np.float32)
-    for (y, x), level in zip(image.mosaic.plane_origins(), image.mosaic.black_level, strict=True):
+    for (y, x, _), level in zip(image.mosaic.positions(), image.mosaic.black_level, strict=True):
         black[y::2, x::2] = level
     lifted = np.maximum(image.pixels.astype(np.float32) - black, np.float32(0))
     x01: NDArray[np.float32] = lifted / (np.float32(image.mosaic.white_level) - black)

@@ -21,7 +21,6 @@ from rawkit.sensor import decode, pack
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from tests.factories import (
     COLOUR_STEP,
-    XTRANS,
     coloured_mosaic,
     noise_mosaic,
     patch_tag,
@@ -134,7 +133,7 @@ def test_every_plane_gets_the_black_level_of_its_place_in_the_cell(
         black_level=levels,
     )
     mosaic = decode(tmp_path / "a.dng").mosaic
-    places = [2 * (y % 2) + x % 2 for y, x in mosaic.plane_origins()]
+    places = [2 * (y % 2) + x % 2 for y, x, _ in mosaic.positions()]
     assert mosaic.black_level == tuple(levels[place] for place in places)
 
 
@@ -235,15 +234,10 @@ def damaged_jpeg() -> bytes:
             MosaicError,
             "a four-colour mosaic",
         ),
-        (
-            encode_dng(noise_mosaic((516, 516)), DngMeta("Fuji", "X", pattern=XTRANS)),
-            MosaicError,
-            "an X-Trans mosaic with a cell of 6x6",
-        ),
     ],
     ids=[
         "empty", "text", "zeros", "truncated", "huge", "damaged-jpeg", "zero-pixels",
-        "constant-pixels", "white-at-black", "linear", "four-colour", "x-trans",
+        "constant-pixels", "white-at-black", "linear", "four-colour",
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_by_name(

@@ -101,12 +101,12 @@ def test_a_pattern_reads_as_its_letters(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", CELLS)
-def test_plane_origins_reach_every_pixel_once_without_a_crop(pattern: str) -> None:
+def test_positions_reach_every_pixel_once_without_a_crop(pattern: str) -> None:
     pixels = coloured_mosaic((7, 9), pattern)
     mosaic = mosaic_of(pattern, (7, 9))
-    planes = [pixels[y::2, x::2] for y, x in mosaic.plane_origins()]
+    planes = [pixels[y::2, x::2] for y, x, _ in mosaic.positions()]
     assert sum(plane.size for plane in planes) == pixels.size
-    assert len(set(mosaic.plane_origins())) == 4
+    assert len(set(mosaic.positions())) == 4
     for plane, colour in zip(planes, (1, 2, 3, 2), strict=True):
         assert set((plane // COLOUR_STEP).ravel().tolist()) == {colour}
     red_rows = {int(row) % 2 for row in (planes[0] % COLOUR_STEP).ravel()}

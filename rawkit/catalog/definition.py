@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -119,6 +120,25 @@ class TargetRule(_Strict):
     """LibRaw's threshold of the same name; 0 is off."""
 
 
+class LevelRule(_Strict):
+    """Levels that are right where a camera's files are known to be wrong."""
+
+    camera: str = "*"
+    """Models it applies to, as EXIF spells them; ``*`` and ``?`` are wild."""
+    iso: tuple[float, ...] = ()
+    """ISO speeds it applies to; all where empty."""
+    black: int | None = Field(default=None, ge=0)
+    """Black level of all planes, in sensor units; the file's where it is missing."""
+    white: int | None = Field(default=None, gt=0)
+    """White level, in sensor units; the file's where it is missing."""
+    reason: str = Field(min_length=1)
+    """Why, in a few words; kept with every frame it was used for."""
+
+    def fits(self, model: str | None, iso: float | None) -> bool:
+        """Tell whether it applies to a frame."""
+        return fnmatchcase(model or "", self.camera) and (not self.iso or iso in self.iso)
+
+
 class Definition(_Strict):
     """A collection of raw files."""
 
@@ -140,6 +160,8 @@ class Definition(_Strict):
     """How scenes are divided into train, val and test."""
     target: TargetRule = TargetRule()
     """How targets are rendered."""
+    levels: tuple[LevelRule, ...] = ()
+    """Levels that override the files' own; the first rule that fits decides."""
 
     @model_validator(mode="after")
     def _split_group_is_in_every_pattern(self) -> Definition:

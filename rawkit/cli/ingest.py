@@ -143,6 +143,7 @@ def _report(report: IngestReport) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "left_out": [_left_out(one) for one in report.left_out],
         "notes": [_left_out(one) for one in report.notes],
+        "warnings": [_left_out(one) for one in report.warnings],
     }
 
 
@@ -161,7 +162,12 @@ def _report_text(report: IngestReport) -> str:
         "written": size(report.bytes_out),
         **_filtered(plan),
     }
-    return fields(values) + _list_text(report.left_out) + _list_text(report.notes, "without target")
+    return (
+        fields(values)
+        + _list_text(report.left_out)
+        + _list_text(report.notes, "without target")
+        + _list_text(report.warnings, "levels that do not fit")
+    )
 
 
 def _filtered(plan: IngestPlan) -> dict[str, object]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.catalog.scan import LeftOut
-from rawkit.errors import MosaicError, RawFileError
-from rawkit.sensor import amplification_base, open_raw, pack, phase_crop
+from rawkit.errors import MosaicError, RawFileError, UsageError
+from rawkit.sensor import amplification_base, check_levels, open_raw, pack, phase_crop
 from rawkit.store import (
     ArrayLayout,
     FrameRow,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
-    from rawkit.sensor import PhaseCrop, RawFile, RawImage, RenderParameters
+    from rawkit.sensor import Levels, PhaseCrop, RawFile, RawImage, RenderParameters
     from rawkit.store.layout import ArrayName, Codec
 
 
@@ -49,6 +49,10 @@ class FrameJob:
     """Folder for the encoded shards."""
     rendering: RenderParameters
     """How to render the target of a long."""
+    levels: Levels | None = None
+    """Levels that override the file's."""
+    level_source: str = "file"
+    """Where the levels come from, for the table."""
     codecs: Mapping[tuple[str, ArrayName], Codec] = field(default_factory=dict)
     """Codecs that the store has settled on; the others are tried with lz4."""
 
@@ -67,12 +71,14 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
     """Decode, check, pack and encode one frame; a bad file comes back as `LeftOut`."""
     try:
         with open_raw(job.path) as raw:
-            image = raw.image()
-            crop = phase_crop(image.mosaic.height, image.mosaic.width, image.mosaic.phase)
+            image = raw.image(job.levels)
+            mosaic = image.mosaic
+            crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
             target, note = _render(raw, crop, job) if job.entry.role == "long" else (None, None)
         return _stage(job, image, crop, target, note)
-    except RawFileError as error:
-        return LeftOut(job.entry.frame.name, error.kind, error.reason)
+    except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
+        kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
+        return LeftOut(job.entry.frame.name, kind, error.reason)
     except MemoryError:
         return LeftOut(job.entry.frame.name, "memory", "not enough memory to decode it")
 
@@ -82,11 +88,10 @@ def _render(
 ) -> tuple[NDArray[np.generic] | None, str | None]:
     """Render the target (3, H, W) of a long on its cropped area, or say why there is none."""
     try:
-        picture = raw.render(job.rendering)
+        picture = raw.render(job.rendering, levels=job.levels)
     except MosaicError as error:
         return None, error.reason
-    inner = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    return np.ascontiguousarray(inner.transpose(2, 0, 1)), None
+    return np.ascontiguousarray(picture[crop.slices].transpose(2, 0, 1)), None
 
 
 def _stage(
@@ -96,10 +101,10 @@ def _stage(
     target: NDArray[np.generic] | None,
     note: str | None,
 ) -> Prepared:
-    planes = pack(image.pixels, image.mosaic.phase)
-    row = _row(job.entry, image, crop, planes, note)
-    _, height, width = planes.shape
-    layout = packed_layout(height, width, codec="lz4")
+    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
+    row = _row(job, image, crop, planes, note)
+    count, height, width = planes.shape
+    layout = packed_layout(height, width, "lz4", count)
     packed, written = _encode(job, row.group, planes, layout)
     staged = None
     if target is not None:
@@ -124,13 +129,14 @@ def _encode(
 
 
 def _row(
-    entry: Entry,
+    job: FrameJob,
     image: RawImage,
     crop: PhaseCrop,
     planes: NDArray[np.uint16],
     note: str | None,
 ) -> FrameRow:
-    frame, mosaic, balance = entry.frame, image.mosaic, image.white_balance
+    entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
+    frame, check = entry.frame, check_levels(image)
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
         group=group_name(frame.model, frame.make, *planes.shape[1:]),
@@ -162,6 +168,9 @@ def _row(
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         camera_white_level=mosaic.camera_white_level,
+        level_source=job.level_source,
+        level_warning=check.warning,
+        saturated_share=check.saturated_share,
         white_balance=balance.multipliers,
         white_balance_source=balance.source,
         amplification_base=amplification_base(image),

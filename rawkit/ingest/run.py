@@ -14,7 +14,7 @@ from rawkit.catalog import LeftOut, scan, select
 from rawkit.errors import RawkitError
 from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
 from rawkit.progress import SILENT
-from rawkit.sensor import RenderParameters
+from rawkit.sensor import Levels, RenderParameters
 from rawkit.store import Store, open_writer
 from rawkit.store.layout import METADATA
 
@@ -88,6 +88,8 @@ class IngestReport:
     """Files that could not be used, and why."""
     notes: list[LeftOut] = field(default_factory=list)
     """Longs that have no target, and why."""
+    warnings: list[LeftOut] = field(default_factory=list)
+    """Frames whose black level does not fit their pixels; they are in the store."""
     seconds: float = 0.0
     """Time it took."""
     interrupted: bool = False
@@ -175,7 +177,18 @@ def _rendering(definition: Definition) -> RenderParameters:
 def _jobs(plan: IngestPlan, writer: StoreWriter, rendering: RenderParameters) -> Iterator[FrameJob]:
     for number, entry in enumerate(plan.wanted):
         path = plan.catalog.root / entry.source
-        yield FrameJob(number, path, entry, writer.staging, rendering, writer.codecs)
+        levels, source = _levels(plan.catalog.definition, entry)
+        yield FrameJob(
+            number, path, entry, writer.staging, rendering, levels, source, writer.codecs
+        )
+
+
+def _levels(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
+    """Return the levels that override those of a frame, and where its levels come from."""
+    for rule in definition.levels:
+        if rule.fits(entry.frame.model, entry.frame.exposure.iso):
+            return Levels(rule.black, rule.white), f"definition: {rule.reason}"
+    return None, "file"
 
 
 def _in_order(
@@ -231,6 +244,8 @@ def _take(
     else:
         report.bytes_out += result.written
         report.targets += result.frame.target is not None
+    if row.level_warning is not None:
+        report.warnings.append(LeftOut(row.name, "level", row.level_warning))
     if row.target_note is not None:
         report.notes.append(LeftOut(row.name, "no-target", row.target_note))
     writer.commit_if_due(COMMIT_FRAMES, COMMIT_SECONDS)
@@ -262,7 +277,7 @@ def _executor(
             n_workers=count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: 8787 may be taken
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]  # likewise

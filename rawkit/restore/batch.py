@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from rawkit.catalog import RAW_SUFFIXES
-from rawkit.errors import MissingError, OutputError, RawkitError, UsageError
+from rawkit.errors import MissingError, MosaicError, OutputError, RawkitError, UsageError
 from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
 from rawkit.progress import SILENT
 from rawkit.restore.picture import orient, quantise, write_png
-from rawkit.sensor import Amplification, amplification_base, decode, normalise, read_exif
+from rawkit.sensor import BAYER, Amplification, amplification_base, decode, normalise, read_exif
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,8 +113,10 @@ def restore_image(
     height, width = image.pixels.shape
     normalised = np.empty((height, width), np.float32)
     mosaic = image.mosaic
-    for (y, x), black in zip(mosaic.plane_origins(), mosaic.black_level, strict=True):
-        normalised[y::2, x::2] = normalise(image.pixels[y::2, x::2], black, mosaic.white_level)
+    for y, x, plane in mosaic.positions():
+        normalised[y::2, x::2] = normalise(
+            image.pixels[y::2, x::2], mosaic.black_level[plane], mosaic.white_level
+        )
     padding = padding_for(height, width, mosaic.phase, describe(restorer.network).multiple)
     padded = padding.apply(torch.from_numpy(normalised)[None, None])
     del normalised
@@ -191,6 +193,11 @@ def _restore_file(
 ) -> list[Restored]:
     started = time.monotonic()
     image = decode(path)
+    if image.mosaic.cell != BAYER:
+        raise MosaicError(
+            f"an {image.mosaic.cell.name} mosaic", expected="a Bayer one: the network knows no other",
+            where=path,
+        )  # fmt: skip
     with path.open("rb") as file:
         orientation = read_exif(file).orientation
     factors = amplifications_for(image, restorer, multiples)

@@ -1,15 +1,17 @@
 """One raw file: its exposure and mosaic, its pixels, packed planes, target and amplification."""
 
 from rawkit.sensor.amplifier import Amplification, amplification_base, normalise
+from rawkit.sensor.cells import BAYER, XTRANS, Cell
+from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import RenderParameters
 from rawkit.sensor.types import (
-    BAYER_PLANES,
     MAX_RATIO,
     Exposure,
     Frame,
+    Levels,
     Mosaic,
     RawImage,
     WhiteBalance,
@@ -18,12 +20,16 @@ from rawkit.sensor.types import (
 )
 
 __all__ = [
-    "BAYER_PLANES",
+    "BAYER",
     "MAX_RATIO",
+    "XTRANS",
     "Amplification",
+    "Cell",
     "Exif",
     "Exposure",
     "Frame",
+    "LevelCheck",
+    "Levels",
     "Mosaic",
     "PhaseCrop",
     "RawFile",
@@ -31,6 +37,7 @@ __all__ = [
     "RenderParameters",
     "WhiteBalance",
     "amplification_base",
+    "check_levels",
     "decode",
     "exposure_ratio",
     "gain_ratio",

@@ -59,9 +59,10 @@ def amplification_base(image: RawImage) -> float:
     Multiply by m (the paper uses 1, 5 and 8) to amplify; the product is not clipped again. Crops
     and padded images give other values: the estimate belongs to the whole frame.
     """
-    mosaic = image.mosaic
-    planes = [image.pixels[y::2, x::2] for y, x in mosaic.plane_origins()]
-    histograms = [_histogram(plane) for plane in planes]
+    mosaic, side = image.mosaic, image.mosaic.cell.side
+    histograms = [np.zeros(_LEVELS, np.int64) for _ in mosaic.black_level]
+    for y, x, plane in mosaic.positions():
+        histograms[plane] += _histogram(image.pixels[y::side, x::side])
     return base_of_histograms(histograms, mosaic.black_level, mosaic.white_level)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,9 @@ from rawkit.errors import (
     TruncatedError,
     UnreadableError,
 )
+from rawkit.sensor.description import Description, describe_raw
 from rawkit.sensor.extents import declared_end
-from rawkit.sensor.pack import PLANE_POSITIONS
-from rawkit.sensor.types import Exposure, Mosaic, RawImage, WhiteBalance
+from rawkit.sensor.types import Levels, Mosaic, RawImage
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +38,6 @@ MAX_PIXELS_PER_BYTE = 32
 """A compressed mosaic with noise in it takes about one byte a pixel. A file that claims more pixels
 than this for each of its bytes is cut off or lies, and would cost gigabytes to find out."""
 _SQUARE_TOLERANCE = 0.005
-_BAYER_CELL = 2
 
 
 class RawFile:
@@ -47,21 +47,23 @@ class RawFile:
         self._raw = raw
         self.path = path
 
-    def image(self) -> RawImage:
-        """Decode the visible mosaic.
+    def image(self, levels: Levels | None = None) -> RawImage:
+        """Decode the visible mosaic; `levels` override the file's.
 
         Raises
         ------
         MosaicError
-            If the file holds no mosaic, or one that is neither RGB nor 2x2.
+            If the file holds no mosaic, or one that is neither Bayer nor X-Trans.
         BlankError
             If all pixels have one value, as in some truncated files.
         CorruptError
             If LibRaw fails, or the white level does not lie above the black level.
         """
         with _libraw_errors(self.path):
-            mosaic, balance, exposure = self._description
+            found = self._description
             pixels: NDArray[np.uint16] = self._raw.raw_image_visible.copy()
+            masked = self._masked(found.mosaic)
+        mosaic = overridden(found.mosaic, levels)
         if mosaic.white_level <= max(mosaic.black_level):
             raise CorruptError(
                 f"a white level of {mosaic.white_level:g}",
@@ -76,15 +78,20 @@ class RawFile:
                 where=self.path,
                 fix="The file is probably cut off; fetch it again.",
             )
-        return RawImage(pixels, mosaic, balance, exposure)
+        return RawImage(pixels, mosaic, found.white_balance, found.exposure, masked)
 
     def render(
-        self, parameters: RenderParameters, *, brightness: float = 1.0
+        self,
+        parameters: RenderParameters,
+        *,
+        brightness: float = 1.0,
+        levels: Levels | None = None,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
         The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
         daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
+        `levels` override the file's for LibRaw too.
 
         Raises
         ------
@@ -95,7 +102,7 @@ class RawFile:
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            sizes, (_, balance, _) = self._raw.sizes, self._description
+            sizes, balance = self._raw.sizes, self._description.white_balance
         if abs(sizes.pixel_aspect - 1) > _SQUARE_TOLERANCE:
             raise MosaicError(
                 f"pixels of aspect {sizes.pixel_aspect:.3f}",
@@ -108,6 +115,7 @@ class RawFile:
                 no_auto_bright=True,
                 output_bps=parameters.bits,
                 bright=brightness,
+                **_libraw_levels(levels),
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
@@ -119,64 +127,15 @@ class RawFile:
             )
         return picture
 
+    def _masked(self, mosaic: Mosaic) -> NDArray[np.uint16] | None:
+        """Copy the columns left of the visible area, which most cameras shield from light."""
+        rows = slice(mosaic.top, mosaic.top + mosaic.height)
+        return self._raw.raw_image[rows, : mosaic.left].copy() if mosaic.left else None
+
     @cached_property
-    def _description(self) -> tuple[Mosaic, WhiteBalance, Exposure]:
+    def _description(self) -> Description:
         """Pattern, levels, balance and exposure, read before LibRaw renders and changes them."""
-        pattern = self._bayer_pattern()
-        return self._mosaic(pattern), self._white_balance(pattern), self._exposure()
-
-    def _bayer_pattern(self) -> tuple[tuple[int, ...], ...]:
-        raw, expected = self._raw, "a 2x2 Bayer mosaic of red, green and blue"
-        if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
-            raise MosaicError("no mosaic: every pixel has all colours", expected=expected,
-                              where=self.path)  # fmt: skip
-        letters = raw.color_desc.decode("ascii", "replace")
-        if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
-            raise MosaicError(f"a four-colour mosaic ({letters})", expected=expected,
-                              where=self.path)  # fmt: skip
-        shape = raw.raw_pattern.shape
-        if shape != (_BAYER_CELL, _BAYER_CELL):
-            name = "an X-Trans mosaic" if shape == (6, 6) else "a mosaic"
-            raise MosaicError(f"{name} with a cell of {shape[0]}x{shape[1]}", expected=expected,
-                              where=self.path)  # fmt: skip
-        pattern = tuple(tuple(int(colour) for colour in row) for row in raw.raw_pattern)
-        if sorted(pattern[0] + pattern[1]) != [0, 1, 2, 3]:
-            raise MosaicError(f"a mosaic with the cell {pattern}", expected=expected,
-                              where=self.path)  # fmt: skip
-        return pattern
-
-    def _mosaic(self, pattern: tuple[tuple[int, ...], ...]) -> Mosaic:
-        raw, sizes = self._raw, self._raw.sizes
-        saturation = raw.camera_white_level_per_channel
-        usable = saturation is not None and all(value > 0 for value in saturation)
-        return Mosaic(
-            pattern=pattern,
-            black_level=_by_plane(raw.black_level_per_channel, pattern),
-            white_level=float(raw.white_level),
-            camera_white_level=_by_plane(saturation, pattern) if usable else None,
-            raw_height=sizes.raw_height,
-            raw_width=sizes.raw_width,
-            top=sizes.top_margin,
-            left=sizes.left_margin,
-            height=sizes.height,
-            width=sizes.width,
-            pixel_aspect=float(sizes.pixel_aspect),
-        )
-
-    def _white_balance(self, pattern: tuple[tuple[int, ...], ...]) -> WhiteBalance:
-        as_shot = self._raw.camera_whitebalance
-        from_camera = usable_white_balance(as_shot)
-        values = list(as_shot if from_camera else self._raw.daylight_whitebalance)
-        if not usable_white_balance(values):
-            values = [1.0, 1.0, 1.0, 1.0]
-        if values[3] <= 0:
-            values[3] = values[1]  # one green multiplier serves both greens
-        scaled = [value / values[1] for value in values]
-        return WhiteBalance(_by_plane(scaled, pattern), "camera" if from_camera else "daylight")
-
-    def _exposure(self) -> Exposure:
-        other = self._raw.other
-        return Exposure(float(other.shutter_speed), float(other.iso_speed), float(other.aperture))
+        return describe_raw(self._raw, self.path)
 
 
 @contextmanager
@@ -205,33 +164,34 @@ def open_raw(path: str | os.PathLike[str]) -> Iterator[RawFile]:
         yield RawFile(raw, path)
 
 
+def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:
+    """Put other levels in the place of a file's own."""
+    if levels is None:
+        return mosaic
+    black, white = levels.black, levels.white
+    return replace(
+        mosaic,
+        black_level=mosaic.black_level
+        if black is None
+        else (float(black),) * len(mosaic.black_level),
+        white_level=mosaic.white_level if white is None else float(white),
+    )
+
+
+def _libraw_levels(levels: Levels | None) -> dict[str, Any]:
+    """LibRaw's parameters for overridden levels; its own offsets per colour are set to nothing."""
+    parameters: dict[str, Any] = {}
+    if levels is not None and levels.black is not None:
+        parameters |= {"user_black": levels.black, "user_cblack": [0, 0, 0, 0]}
+    if levels is not None and levels.white is not None:
+        parameters["user_sat"] = levels.white
+    return parameters
+
+
 def decode(path: str | os.PathLike[str]) -> RawImage:
     """Decode the visible mosaic of one raw file; raises what `open_raw` and `image` raise."""
     with open_raw(path) as raw:
         return raw.image()
-
-
-def usable_white_balance(multipliers: Any) -> bool:
-    """Tell whether as-shot multipliers (R, G1, B, G2) can be used.
-
-    Cameras write zero, negative or all-one multipliers where they did not measure any. A fourth of
-    zero is usual: it means that both greens share one.
-    """
-    if multipliers is None:
-        return False
-    red, green, blue = (float(value) for value in multipliers[:3])
-    return min(red, green, blue) > 0 and not red == green == blue == 1
-
-
-def _by_plane(
-    of_colour: Any, pattern: tuple[tuple[int, ...], ...]
-) -> tuple[float, float, float, float]:
-    """Order values that LibRaw gives for each colour by packed plane R, G1, B, G2."""
-    y, x = next((y, row.index(0)) for y, row in enumerate(pattern) if 0 in row)
-    r, g1, b, g2 = (
-        float(of_colour[pattern[(y + dy) % 2][(x + dx) % 2]]) for dy, dx in PLANE_POSITIONS
-    )
-    return r, g1, b, g2
 
 
 def _check_whole(path: Path) -> None:

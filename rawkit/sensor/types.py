@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.sensor.cells import BAYER, Cell, Pattern, Position, find_cell
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-BAYER_PLANES = 4
-"""Packed planes of a Bayer mosaic: R, G1, B, G2, which are LibRaw's colours 0, 1, 2, 3."""
 
 MAX_RATIO = 300.0
 """The largest amplification any published protocol uses (SID, CVPR 2018)."""
@@ -90,13 +89,14 @@ class Frame:
 class Mosaic:
     """The colour filter array of a file, its levels, and its visible area."""
 
-    pattern: tuple[tuple[int, ...], ...]
-    """LibRaw colour (0 R, 1 G1, 2 B, 3 G2) of the visible area's first cell, 2x2, row by row."""
-    black_level: tuple[float, float, float, float]
-    """Black level of each packed plane (R, G1, B, G2) in sensor units."""
+    pattern: Pattern
+    """LibRaw colour (0 R, 1 G1, 2 B, 3 G2) of the visible area's first cell, row by row: 2x2 for
+    Bayer, 6x6 for X-Trans."""
+    black_level: tuple[float, ...]
+    """Black level of each packed plane in sensor units: 4 for Bayer, 9 for X-Trans."""
     white_level: float
     """LibRaw's `white_level` in sensor units: what the published code divides by."""
-    camera_white_level: tuple[float, float, float, float] | None
+    camera_white_level: tuple[float, ...] | None
     """Where each packed plane really saturates, in sensor units, if the file says so."""
     raw_height: int
     """Rows of the whole mosaic, masked borders included, in pixels."""
@@ -115,34 +115,56 @@ class Mosaic:
 
     @property
     def pattern_text(self) -> str:
-        """The first cell as letters, such as ``RGGB``."""
-        return "".join("RGBG"[colour] for row in self.pattern for colour in row)
+        """The first cell as letters: ``RGGB``, or six by six with ``/`` between rows."""
+        rows = ["".join("RGBG"[colour] for colour in row) for row in self.pattern]
+        return "".join(rows) if len(rows) == BAYER.side else "/".join(rows)
 
     @property
-    def phase(self) -> tuple[int, int]:
-        """Row and column, each 0 or 1, of the first red pixel of the visible area."""
-        for y, row in enumerate(self.pattern):
-            if 0 in row:
-                return y, row.index(0)
-        raise AssertionError(self.pattern)  # a Mosaic is only made of Bayer patterns
+    def cell(self) -> Cell:
+        """The kind of mosaic."""
+        return self._found()[0]
 
-    def plane_origins(self) -> tuple[tuple[int, int], ...]:
-        """First row and column of each packed plane (R, G1, B, G2) within the visible area.
+    @property
+    def phase(self) -> Position:
+        """Row and column of the visible area at which the canonical cell begins, from 0."""
+        return self._found()[1]
 
-        Unlike in packed planes nothing is cropped: each of the four phases of the visible area,
-        taken every second pixel from here, is one plane, up to one row or column longer.
+    def positions(self) -> tuple[tuple[int, int, int], ...]:
+        """Row, column and packed plane of each pixel of the visible area's first cell, by plane.
+
+        Every `cell.side`-th pixel from (row, column) belongs to that plane. Unlike in packed
+        planes nothing is cropped.
         """
-        top, left = self.phase
-        cell = ((0, 0), (0, 1), (1, 1), (1, 0))
-        return tuple(((top + y) % 2, (left + x) % 2) for y, x in cell)
+        cell, (top, left) = self._found()
+        return tuple(
+            ((y + top) % cell.side, (x + left) % cell.side, plane)
+            for plane, places in enumerate(cell.positions)
+            for y, x in places
+        )
+
+    def _found(self) -> tuple[Cell, Position]:
+        found = find_cell(self.pattern)
+        if found is None:
+            raise AssertionError(self.pattern)  # the decoder refuses other mosaics
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Levels that override what a file says; None keeps the file's."""
+
+    black: int | None
+    """Black level of all planes, in sensor units."""
+    white: int | None
+    """White level, in sensor units."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhiteBalance:
     """Multipliers that make grey neutral."""
 
-    multipliers: tuple[float, float, float, float]
-    """One for each packed plane (R, G1, B, G2), scaled so that G1 is 1."""
+    multipliers: tuple[float, ...]
+    """One for each packed plane, scaled so that the first green is 1."""
     source: str
     """``camera`` where the as-shot balance is usable, ``daylight`` otherwise."""
 
@@ -159,3 +181,5 @@ class RawImage:
     """The balance the rendered target uses."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
+    masked: NDArray[np.uint16] | None = None
+    """Masked columns left of the visible area, shape (height, columns), sensor units, if any."""

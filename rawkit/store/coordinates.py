@@ -47,19 +47,14 @@ def long_of_pair(rows: Iterable[FrameRow]) -> dict[str, FrameRow]:
 
 
 def coordinates(rows: Sequence[FrameRow], group: str) -> dict[str, NDArray[np.generic]]:
-    """Coordinate arrays of a group, shape (frames,) or (frames, 4), from the rows of a store."""
+    """Coordinate arrays of a group, (frames,) or (frames, planes), from the rows of a store."""
     longs = long_of_pair(row for row in rows if row.group == group)
     stored = stored_rows(rows, group)
     columns: Mapping[str, list[object]] = {name: [] for name in COORDINATES}
     for row in stored:
         for name, value in _values(row, longs.get(row.pair)).items():
             columns[name].append(value)
-    return {
-        name: np.array(values, COORDINATES[name][0]).reshape(
-            (len(stored), 4) if len(COORDINATES[name][1]) > 1 else (len(stored),)
-        )
-        for name, values in columns.items()
-    }
+    return {name: np.array(values, COORDINATES[name][0]) for name, values in columns.items()}
 
 
 def _values(row: FrameRow, long: FrameRow | None) -> dict[str, object]:

@@ -23,6 +23,8 @@ FORMAT = "rawkit-store"
 VERSION = 1
 FRAMES_TABLE = "frames.parquet"
 METADATA = "zarr.json"
+TARGET_SCALE: Mapping[int, int] = {4: 2, 9: 3}
+"""Pixels of the mosaic, each way, that make one packed pixel of so many planes."""
 COORDINATE_CHUNK = 1024
 """Frames in one chunk of a coordinate."""
 CHUNK_TARGET = 256
@@ -95,17 +97,19 @@ def chunk_side(length: int) -> int:
     return math.ceil(length / max(1, round(length / CHUNK_TARGET)))
 
 
-def packed_layout(height: int, width: int, codec: Codec) -> ArrayLayout:
-    """Layout of ``packed`` for planes of (height, width), still without frames."""
+def packed_layout(height: int, width: int, codec: Codec, planes: int = 4) -> ArrayLayout:
+    """Layout of ``packed`` for so many planes of (height, width), still without frames."""
     chunk = (chunk_side(height), chunk_side(width))
-    return ArrayLayout("packed", 0, 4, height, width, chunk, "uint16", codec)
+    return ArrayLayout("packed", 0, planes, height, width, chunk, "uint16", codec)
 
 
 def target_layout(packed: ArrayLayout, bits: int, codec: Codec) -> ArrayLayout:
-    """Layout of the ``target`` beside `packed`: the same grid at twice the size."""
-    chunk = (2 * packed.chunk[0], 2 * packed.chunk[1])
+    """Layout of the ``target`` beside `packed`: the same grid at 2 (X-Trans: 3) times the size."""
+    scale = TARGET_SCALE[packed.planes]
+    chunk = (scale * packed.chunk[0], scale * packed.chunk[1])
     dtype: Literal["uint8", "uint16"] = "uint8" if bits == 8 else "uint16"  # noqa: PLR2004
-    return ArrayLayout("target", 0, 3, 2 * packed.height, 2 * packed.width, chunk, dtype, codec)
+    height, width = scale * packed.height, scale * packed.width
+    return ArrayLayout("target", 0, 3, height, width, chunk, dtype, codec)
 
 
 def group_name(model: str | None, make: str | None, height: int, width: int) -> str:
@@ -139,10 +143,10 @@ def data_array_metadata(layout: ArrayLayout, attributes: Mapping[str, Any]) -> d
     )
 
 
-def coordinate_metadata(name: str, count: int) -> dict[str, Any]:
-    """``zarr.json`` of a coordinate of `count` frames."""
+def coordinate_metadata(name: str, count: int, planes: int = 4) -> dict[str, Any]:
+    """``zarr.json`` of a coordinate of `count` frames with so many planes."""
     dtype, dimensions = COORDINATES[name]
-    extra = (4,) if len(dimensions) > 1 else ()
+    extra = (planes,) if len(dimensions) > 1 else ()
     return _array_metadata(
         shape=(count, *extra),
         dtype=dtype,
@@ -200,11 +204,12 @@ def _array_metadata(
 
 def _check(layout: ArrayLayout) -> None:
     """Refuse geometry and types that are no `packed` or `target`."""
-    planes, dtypes = (4, {"uint16"}) if layout.name == "packed" else (3, {"uint8", "uint16"})
+    packed = layout.name == "packed"
+    planes, dtypes = (TARGET_SCALE, {"uint16"}) if packed else ({3}, {"uint8", "uint16"})
     numbers = (layout.count, layout.planes, layout.height, layout.width, *layout.chunk)
     if not all(isinstance(number, int) for number in numbers):
         raise TypeError(numbers)
-    if layout.planes != planes or layout.count < 0 or min(numbers[1:]) < 1:
+    if layout.planes not in planes or layout.count < 0 or min(numbers[1:]) < 1:
         raise ValueError(numbers)
     if layout.dtype not in dtypes:
         raise ValueError(layout.dtype)

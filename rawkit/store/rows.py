@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import types
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rawkit.errors import StoreFormatError
+from rawkit.errors import StoreDamagedError, StoreFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PlaneValues = tuple[float, float, float, float]
+PlaneValues = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRow:
-    """All that is known of one frame of a store; planes are in the order R, G1, B, G2."""
+    """All that is known of one frame of a store.
+
+    Values of planes are in the order R, G1, B, G2, or that of the nine X-Trans planes.
+    """
 
     group: str
     """Group of camera and geometry, such as ``ilce-7sm2/1424x2128``."""
@@ -54,7 +59,8 @@ class FrameRow:
     f_number: float | None
     """f-number; EXIF's, or LibRaw's where EXIF does not say."""
     pattern: str
-    """First cell of the visible area as the camera has it, such as ``GBRG``."""
+    """First cell of the visible area as the camera has it, such as ``GBRG``; six rows of six with
+    ``/`` between them for X-Trans."""
     raw_height: int
     """Rows of the whole mosaic, in pixels."""
     raw_width: int
@@ -70,7 +76,7 @@ class FrameRow:
     pixel_aspect: float
     """Height of a pixel over its width."""
     crop_top: int
-    """Rows dropped at the top of the visible area so that red is at (0, 0)."""
+    """Rows dropped at the top of the visible area so that the canonical cell is at (0, 0)."""
     crop_left: int
     """Columns dropped at its left."""
     black_level: PlaneValues
@@ -79,6 +85,12 @@ class FrameRow:
     """LibRaw's white level, in sensor units."""
     camera_white_level: PlaneValues | None
     """Where each plane really saturates, in sensor units, if the file says so."""
+    level_source: str
+    """Where black and white level come from: ``file``, or ``definition`` where it overrides it."""
+    level_warning: str | None
+    """A black level that does not fit the pixels, with the suspected one."""
+    saturated_share: float
+    """Share of visible pixels at or above the white level, 0 to 1."""
     white_balance: PlaneValues
     """Multipliers of each plane, G1 being 1."""
     white_balance_source: str
@@ -102,7 +114,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
     if get_origin(hint) is types.UnionType:
         (hint,) = (part for part in get_args(hint) if part is not type(None))
     if get_origin(hint) is tuple:
-        return pa.list_(pa.float64(), 4)
+        return pa.list_(pa.float64())
     return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
 
 
@@ -121,6 +133,7 @@ def _schema() -> pa.Schema:
 
 
 SCHEMA = _schema()
+_DIGEST_KEY = "rawkit.rows.sha256"
 _LISTS = ("black_level", "camera_white_level", "white_balance")
 
 
@@ -140,9 +153,18 @@ def rows_of_table(table: pa.Table) -> list[FrameRow]:
     return rows
 
 
+def digest_of(rows: list[FrameRow]) -> str:
+    """SHA-256 over the content of all rows, hexadecimal."""
+    digest = sha256()
+    for row in rows:
+        digest.update(json.dumps(asdict(row), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
 def write_rows(rows: list[FrameRow], path: Path) -> None:
-    """Write the table to a new file."""
-    pq.write_table(table_of_rows(rows), path, compression="zstd")
+    """Write the table to a new file, with the digest of its rows in its metadata."""
+    table = table_of_rows(rows).replace_schema_metadata({_DIGEST_KEY: digest_of(rows)})
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def read_rows(path: Path) -> list[FrameRow]:
@@ -154,7 +176,7 @@ def read_rows(path: Path) -> list[FrameRow]:
         If the file is missing, damaged, or has other columns.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise StoreFormatError(
             f"the table of frames cannot be read ({error})",
@@ -168,4 +190,12 @@ def read_rows(path: Path) -> list[FrameRow]:
             expected=", ".join(SCHEMA.names),
             where=path,
         )
-    return rows_of_table(table)
+    rows = rows_of_table(table)
+    if (table.schema.metadata or {}).get(_DIGEST_KEY.encode()) != digest_of(rows).encode():
+        raise StoreDamagedError(
+            "a table of frames that fails its checksum",
+            expected="the rows that were written",
+            where=path,
+            fix="Ingest into a new store.",
+        )
+    return rows

@@ -255,4 +255,4 @@ def _write_coordinate(folder: Path, name: str, values: NDArray[np.generic]) -> N
         chunk[: len(piece)] = piece
         key = "/".join(["c", str(start // COORDINATE_CHUNK), *["0"] * (values.ndim - 1)])
         write_atomically(folder / key, with_crc(chunk.tobytes()))
-    write_atomically(folder / METADATA, encode_json(coordinate_metadata(name, len(values))))
+    write_atomically(folder / METADATA, encode_json(coordinate_metadata(name, *values.shape)))

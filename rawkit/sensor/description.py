@@ -1,0 +1,131 @@
+"""What LibRaw says of a file beside its pixels: pattern, levels, white balance, exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import rawpy
+
+from rawkit.errors import MosaicError
+from rawkit.sensor.cells import BAYER, XTRANS, find_cell
+from rawkit.sensor.types import Exposure, Mosaic, WhiteBalance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rawkit.sensor.cells import Pattern
+
+_EXPECTED = "a Bayer or X-Trans mosaic of red, green and blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All of a file but its pixels."""
+
+    mosaic: Mosaic
+    """Pattern, levels and geometry."""
+    white_balance: WhiteBalance
+    """The balance that a rendering uses."""
+    exposure: Exposure
+    """Exposure as LibRaw tells it."""
+
+
+def describe_raw(raw: Any, path: Path) -> Description:
+    """Read the description of an unpacked file; must come before LibRaw renders and changes it.
+
+    Raises
+    ------
+    MosaicError
+        If the file holds no mosaic, or one that is neither Bayer nor X-Trans.
+    """
+    pattern = _pattern(raw, path)
+    return Description(
+        _mosaic(raw, _Colours(pattern)), _white_balance(raw, _Colours(pattern)), _exposure(raw)
+    )
+
+
+class _Colours:
+    """Takes values that LibRaw gives for each colour to packed planes."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        found = find_cell(pattern)
+        assert found is not None, pattern  # noqa: S101 - _pattern has made sure
+        cell, (top, left) = found
+        self.pattern = pattern
+        self._of_plane = [
+            pattern[(y + top) % cell.side][(x + left) % cell.side]
+            for y, x in (places[0] for places in cell.positions)
+        ]
+
+    def by_plane(self, of_colour: Sequence[float]) -> tuple[float, ...]:
+        return tuple(float(of_colour[colour]) for colour in self._of_plane)
+
+
+def _pattern(raw: Any, path: Path) -> Pattern:
+    if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
+        raise MosaicError("no mosaic: every pixel has all colours", expected=_EXPECTED, where=path)
+    letters = raw.color_desc.decode("ascii", "replace")
+    if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
+        raise MosaicError(f"a four-colour mosaic ({letters})", expected=_EXPECTED, where=path)
+    rows, columns = raw.raw_pattern.shape
+    # raw_color counts from the whole mosaic; within wide margins it, and with it raw_pattern, is
+    # garbage for X-Trans.
+    top, left = raw.sizes.top_margin, raw.sizes.left_margin
+    pattern = tuple(
+        tuple(int(raw.raw_color(top + y, left + x)) for x in range(columns)) for y in range(rows)
+    )
+    if (rows, columns) not in ((BAYER.side,) * 2, (XTRANS.side,) * 2) or not find_cell(pattern):
+        raise MosaicError(
+            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=_EXPECTED, where=path
+        )
+    return pattern
+
+
+def _mosaic(raw: Any, colours: _Colours) -> Mosaic:
+    sizes = raw.sizes
+    saturation = raw.camera_white_level_per_channel
+    usable = saturation is not None and all(value > 0 for value in saturation)
+    return Mosaic(
+        pattern=colours.pattern,
+        black_level=colours.by_plane(raw.black_level_per_channel),
+        white_level=float(raw.white_level),
+        camera_white_level=colours.by_plane(saturation) if usable else None,
+        raw_height=sizes.raw_height,
+        raw_width=sizes.raw_width,
+        top=sizes.top_margin,
+        left=sizes.left_margin,
+        height=sizes.height,
+        width=sizes.width,
+        pixel_aspect=float(sizes.pixel_aspect),
+    )
+
+
+def _white_balance(raw: Any, colours: _Colours) -> WhiteBalance:
+    as_shot = raw.camera_whitebalance
+    from_camera = usable_white_balance(as_shot)
+    values = list(as_shot if from_camera else raw.daylight_whitebalance)
+    if not usable_white_balance(values):
+        values = [1.0, 1.0, 1.0, 1.0]
+    if values[3] <= 0:
+        values[3] = values[1]  # one green multiplier serves both greens
+    scaled = [value / values[1] for value in values]
+    return WhiteBalance(colours.by_plane(scaled), "camera" if from_camera else "daylight")
+
+
+def _exposure(raw: Any) -> Exposure:
+    other = raw.other
+    return Exposure(float(other.shutter_speed), float(other.iso_speed), float(other.aperture))
+
+
+def usable_white_balance(multipliers: Any) -> bool:
+    """Tell whether as-shot multipliers (R, G1, B, G2) can be used.
+
+    Cameras write zero, negative or all-one multipliers where they did not measure any. A fourth of
+    zero is usual: it means that both greens share one.
+    """
+    if multipliers is None:
+        return False
+    red, green, blue = (float(value) for value in multipliers[:3])
+    return min(red, green, blue) > 0 and not red == green == blue == 1
