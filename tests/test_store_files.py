@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from rawkit.errors import OutputError, StoreLockedError
 from rawkit.store import write_atomically
-from rawkit.store.files import lock
+from rawkit.store.files import HEARTBEAT_LOST, lock
 
 
 def names_in(folder: Path) -> list[str]:
@@ -105,7 +106,7 @@ def test_a_second_process_is_refused_while_the_first_one_runs(tmp_path: Path) ->
     code = (
         "import sys, pathlib\n"
         "from rawkit.errors import StoreLockedError\n"
-        "from rawkit.store.files import lock\n"
+        "from rawkit.store.files import HEARTBEAT_LOST, lock\n"
         "try:\n"
         "    with lock(pathlib.Path(sys.argv[1])): print('taken')\n"
         "except StoreLockedError as error: print(error.kind)\n"
@@ -141,20 +142,56 @@ def test_a_process_number_that_no_process_has_is_dead(tmp_path: Path) -> None:
         assert json.loads(path.read_bytes())["pid"] == os.getpid()
 
 
-def test_the_lock_of_another_machine_is_respected(tmp_path: Path) -> None:
+def test_the_lock_of_another_machine_is_respected_until_its_heartbeat_stops(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "lock"
     path.write_text(json.dumps({"host": "elsewhere", "pid": dead_process()}))
     with pytest.raises(StoreLockedError, match="on elsewhere is writing"), lock(path):
         pass
     assert path.exists()
+    stopped = path.stat().st_mtime - HEARTBEAT_LOST - 1
+    os.utime(path, (stopped, stopped))
+    with lock(path):
+        assert json.loads(path.read_bytes())["pid"] == os.getpid()
+
+
+def test_a_killed_holder_loses_its_lock_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import pathlib, sys, time\n"
+        "from rawkit.store.files import HEARTBEAT_LOST, lock\n"
+        "with lock(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == b"held\n"
+        with pytest.raises(StoreLockedError, match=f"process {one.pid} on"), lock(path):
+            pass
+        one.kill()
+    with lock(path):
+        assert json.loads(path.read_bytes())["pid"] == os.getpid()
+
+
+def test_the_holder_touches_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rawkit.store.files.HEARTBEAT", 0.01)
+    path = tmp_path / "lock"
+    with lock(path):
+        os.utime(path, (0, 0))
+        deadline = time.monotonic() + 10
+        while path.stat().st_mtime == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"[1]", b"{}", b'{"host": "a"}', b"\xff\xfe"])
-def test_a_lock_that_says_nothing_is_respected_and_the_way_out_named(
+def test_a_lock_that_says_nothing_and_that_nobody_holds_is_taken_over(
     tmp_path: Path, data: bytes
 ) -> None:
     path = tmp_path / "lock"
     path.write_bytes(data)
-    with pytest.raises(StoreLockedError, match="delete this lock file"), lock(path):
-        pass
-    assert path.read_bytes() == data
+    with lock(path):
+        assert json.loads(path.read_bytes())["pid"] == os.getpid()
+    assert not path.exists()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawkit.errors import StoreFormatError
+from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store import FrameRow, table_of_rows
-from rawkit.store.rows import read_rows, rows_of_table, write_rows
+from rawkit.store.rows import encode_rows, read_rows, rows_of_table
 from tests.factories import frame_row
 from tests.strategies import frame_rows
 
@@ -20,8 +20,9 @@ def test_rows_read_back_from_parquet(
     tmp_path_factory: pytest.TempPathFactory, rows: list[FrameRow]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "frames.parquet"
-    write_rows(rows, path)
-    assert read_rows(path) == rows
+    about = {"attributes": {"title": "A"}, "layouts": {}}
+    path.write_bytes(encode_rows(rows, about))
+    assert read_rows(path) == (rows, about)
 
 
 @given(st.lists(frame_rows(), max_size=5))
@@ -29,11 +30,19 @@ def test_rows_read_back_from_arrow(rows: list[FrameRow]) -> None:
     assert rows_of_table(table_of_rows(rows)) == rows
 
 
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_bytes() -> None:
     rows = [frame_row(name="a"), frame_row(name="b", iso=None)]
-    write_rows(rows, tmp_path / "one")
-    write_rows(rows, tmp_path / "two")
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert encode_rows(rows, {"a": 1}) == encode_rows(list(rows), {"a": 1})
+
+
+def test_a_table_with_another_row_fails_its_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "frames.parquet"
+    path.write_bytes(encode_rows([frame_row(name="a")], {}))
+    metadata = pq.read_schema(path).metadata
+    other = table_of_rows([frame_row(name="b")]).replace_schema_metadata(metadata)
+    pq.write_table(other, path)
+    with pytest.raises(StoreDamagedError, match="checksum"):
+        read_rows(path)
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from rawkit import __version__
-from rawkit.cli._group import RawkitGroup, defaults_of
+from rawkit.cli._group import RawkitGroup, defaults_of, name_variables
 from rawkit.cli.demo import demo
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
@@ -19,6 +19,7 @@ from rawkit.cli.restore import restore
 from rawkit.cli.subset import subset
 from rawkit.cli.synth import synth
 from rawkit.cli.train import train
+from rawkit.cli.verify import verify
 from rawkit.workspace import Workspace
 
 
@@ -38,7 +39,7 @@ from rawkit.workspace import Workspace
 )
 @click.pass_context
 def main(ctx: click.Context, workspace: Path) -> None:
-    """From raw low-light photographs to training batches and back to pictures.
+    r"""From raw low-light photographs to training batches and back to pictures.
 
     \b
     rawkit ingest mid --iso 100,200      collection -> store
@@ -50,5 +51,6 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.default_map = defaults_of(workspace, main)
 
 
-for command in (demo, info, ingest, restore, subset, synth, train):
+for command in (demo, info, ingest, restore, subset, synth, train, verify):
     main.add_command(command)
+name_variables(main)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rawkit.catalog import LeftOut, scan, select
 from rawkit.errors import RawkitError
 from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
+from rawkit.ingest.jobs import job_of, rendering_of
 from rawkit.progress import SILENT
-from rawkit.sensor import Levels, RenderParameters
 from rawkit.store import Store, open_writer
 from rawkit.store.layout import METADATA
 
@@ -137,7 +137,7 @@ def run_ingest(
     report = IngestReport(plan, left_out=list(plan.catalog.left_out))
     if not plan.wanted:
         return report
-    rendering = _rendering(plan.catalog.definition)
+    rendering = rendering_of(plan.catalog.definition)
     started = time.monotonic()
     with (
         open_writer(
@@ -148,7 +148,7 @@ def run_ingest(
         _executor(min(workers, len(plan.wanted)) if workers else workers) as (submit, at_once),
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
-        jobs = _jobs(plan, writer, rendering)
+        jobs = _jobs(plan, writer)
         try:
             for entry, result in _in_order(jobs, submit, at_once):
                 _take(entry, result, writer, report)
@@ -169,26 +169,9 @@ def _attributes(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _rendering(definition: Definition) -> RenderParameters:
-    rule = definition.target
-    return RenderParameters(bits=rule.bits, adjust_maximum_thr=rule.adjust_maximum_thr)
-
-
-def _jobs(plan: IngestPlan, writer: StoreWriter, rendering: RenderParameters) -> Iterator[FrameJob]:
+def _jobs(plan: IngestPlan, writer: StoreWriter) -> Iterator[FrameJob]:
     for number, entry in enumerate(plan.wanted):
-        path = plan.catalog.root / entry.source
-        levels, source = _levels(plan.catalog.definition, entry)
-        yield FrameJob(
-            number, path, entry, writer.staging, rendering, levels, source, writer.codecs
-        )
-
-
-def _levels(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
-    """Return the levels that override those of a frame, and where its levels come from."""
-    for rule in definition.levels:
-        if rule.fits(entry.frame.model, entry.frame.exposure.iso):
-            return Levels(rule.black, rule.white), f"definition: {rule.reason}"
-    return None, "file"
+        yield job_of(plan.catalog, entry, number, writer.staging, writer.codecs)
 
 
 def _in_order(

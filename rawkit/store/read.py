@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, StoreDamagedError, StoreError, StoreFormatError
+from rawkit.errors import MissingError, StoreDamagedError, StoreFormatError
 from rawkit.store.coordinates import coordinates, stored_rows
 from rawkit.store.layout import (
     FORMAT,
@@ -19,12 +19,11 @@ from rawkit.store.layout import (
     ArrayName,
     layout_of_metadata,
 )
+from rawkit.store.manifest import about_of
 from rawkit.store.rows import read_rows
 from rawkit.store.shard import decode_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -65,31 +64,16 @@ def read_root(path: Path) -> dict[str, Any]:
     return attributes
 
 
-def read_layout(
-    group: Path, name: ArrayName, *, rendered_as: Mapping[str, Any] | None = None
-) -> ArrayLayout:
+def read_layout(group: Path, name: ArrayName) -> ArrayLayout:
     """Layout of ``packed`` or ``target`` of a group.
 
     Raises
     ------
     StoreFormatError
         If its metadata is missing or of another kind.
-    StoreError
-        If `rendered_as` is given and the target was rendered in another way.
     """
     path = group / name / METADATA
-    metadata = _read_json(path)
-    layout = layout_of_metadata(name, metadata, path)
-    if rendered_as is not None:
-        found = metadata["attributes"].get("rendering")
-        if found != dict(rendered_as):
-            raise StoreError(
-                f"targets rendered with {found}",
-                expected=f"{dict(rendered_as)}, as now asked for",
-                where=group / name,
-                fix="Ask for what the store has, or ingest into another store.",
-            )
-    return layout
+    return layout_of_metadata(name, _read_json(path), path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -167,8 +151,11 @@ class Store:
         self.path = Path(path)
         self.attributes = read_root(self.path)
         """Title, licence, citation, format."""
-        self.rows = tuple(read_rows(self.path / FRAMES_TABLE))
+        rows, about = read_rows(self.path / FRAMES_TABLE)
+        self.rows = tuple(rows)
         """All rows of the table, duplicates included."""
+        self.about = about_of(about, self.rows, self.path / FRAMES_TABLE)
+        """What the table says of the store."""
 
     @property
     def collection(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from rawkit.errors import StoreDamagedError, StoreFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PlaneValues = tuple[float, ...]
@@ -133,11 +135,11 @@ def _schema() -> pa.Schema:
 
 
 SCHEMA = _schema()
-_DIGEST_KEY = "rawkit.rows.sha256"
+_ABOUT_KEY, _DIGEST_KEY = "rawkit.store", "rawkit.sha256"
 _LISTS = ("black_level", "camera_white_level", "white_balance")
 
 
-def table_of_rows(rows: list[FrameRow]) -> pa.Table:
+def table_of_rows(rows: Sequence[FrameRow]) -> pa.Table:
     """Arrow table with one row for each frame."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
 
@@ -153,22 +155,27 @@ def rows_of_table(table: pa.Table) -> list[FrameRow]:
     return rows
 
 
-def digest_of(rows: list[FrameRow]) -> str:
-    """SHA-256 over the content of all rows, hexadecimal."""
-    digest = sha256()
+def digest_of(rows: Sequence[FrameRow], about: str) -> str:
+    """SHA-256 over what the table says of its store and the content of all rows, hexadecimal."""
+    digest = sha256(about.encode())
     for row in rows:
         digest.update(json.dumps(asdict(row), sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def write_rows(rows: list[FrameRow], path: Path) -> None:
-    """Write the table to a new file, with the digest of its rows in its metadata."""
-    table = table_of_rows(rows).replace_schema_metadata({_DIGEST_KEY: digest_of(rows)})
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+def encode_rows(rows: Sequence[FrameRow], about: Mapping[str, Any]) -> bytes:
+    """Encode the table as Parquet; `about` and a digest of everything go into its metadata."""
+    text = json.dumps(about)
+    metadata = {_ABOUT_KEY: text, _DIGEST_KEY: digest_of(rows, text)}
+    sink = pa.BufferOutputStream()
+    table = table_of_rows(rows).replace_schema_metadata(metadata)
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    encoded: bytes = sink.getvalue().to_pybytes()
+    return encoded
 
 
-def read_rows(path: Path) -> list[FrameRow]:
-    """Read the table of a store.
+def read_rows(path: Path) -> tuple[list[FrameRow], dict[str, Any]]:
+    """Read the table of a store: its rows, and what it says of the store.
 
     Raises
     ------
@@ -191,11 +198,21 @@ def read_rows(path: Path) -> list[FrameRow]:
             where=path,
         )
     rows = rows_of_table(table)
-    if (table.schema.metadata or {}).get(_DIGEST_KEY.encode()) != digest_of(rows).encode():
+    metadata = table.schema.metadata or {}
+    about = metadata.get(_ABOUT_KEY.encode(), b"").decode("utf-8", "replace")
+    if metadata.get(_DIGEST_KEY.encode()) != digest_of(rows, about).encode():
         raise StoreDamagedError(
             "a table of frames that fails its checksum",
             expected="the rows that were written",
             where=path,
             fix="Ingest into a new store.",
         )
-    return rows
+    described: dict[str, Any] = json.loads(about)
+    return rows, described
+
+
+def written_by_another_version(path: Path) -> bool:
+    """Tell whether another version of pyarrow wrote a table, which may encode rows otherwise."""
+    writer = pq.read_metadata(path).created_by
+    known = re.fullmatch(r"parquet-cpp-arrow version (\d+\.\d+\.\d+)", writer)
+    return known is not None and known[1] != pa.__version__

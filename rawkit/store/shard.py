@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CRC_BYTES = 4
 _ENTRY_BYTES = 16
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
+_FIX = "`rawkit verify --repair` makes it anew from the raw file."
 MIN_SAVING = 0.2
 """A codec that saves less than this share of the bytes costs more than it gives."""
 
@@ -80,7 +81,7 @@ def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uin
             "the index of a shard fails its checksum",
             expected="the bytes that were written",
             where=where,
-            fix="Delete the store's shard and ingest again.",
+            fix=_FIX,
         )
     return np.frombuffer(body, "<u8").reshape(-1, 2)
 
@@ -95,19 +96,34 @@ def decode_chunk(
     StoreDamagedError
         If the chunk fails its checksum or does not decode.
     """
-    body, crc = data[:-CRC_BYTES], bytes(data[-CRC_BYTES:])
-    fits = layout.codec == "lz4" or len(body) == layout.chunk_bytes
-    if not fits or _crc(body) != crc:
+    body = verify_chunk(data, where)
+    if layout.codec == "none" and len(body) != layout.chunk_bytes:
         raise StoreDamagedError(
-            "a chunk fails its checksum",
-            expected="the bytes that were written",
-            where=where,
-            fix="Delete the store's shard and ingest again.",
+            f"a chunk of {len(body)} bytes", expected=f"{layout.chunk_bytes}", where=where, fix=_FIX
         )
     if layout.codec == "lz4":
         _COMPRESSOR.decode(body, out=out)
     else:
         out.reshape(-1).view(np.uint8)[:] = np.frombuffer(body, np.uint8)
+
+
+def verify_chunk(data: memoryview, where: Path) -> memoryview:
+    """Check one chunk's checksum; returns its encoded bytes without it.
+
+    Raises
+    ------
+    StoreDamagedError
+        If it fails.
+    """
+    body, crc = data[:-CRC_BYTES], bytes(data[-CRC_BYTES:])
+    if _crc(body) != crc:
+        raise StoreDamagedError(
+            "a chunk fails its checksum",
+            expected="the bytes that were written",
+            where=where,
+            fix=_FIX,
+        )
+    return body
 
 
 def decode_shard(shard: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.generic]:

@@ -8,35 +8,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rawkit.errors import StoreError
-from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
+from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.files import lock, output_errors, write_atomically
 from rawkit.store.layout import (
-    COORDINATE_CHUNK,
     COORDINATES,
-    FORMAT,
     FRAMES_TABLE,
     METADATA,
-    VERSION,
     ArrayLayout,
     ArrayName,
     Codec,
-    coordinate_metadata,
-    data_array_metadata,
-    encode_json,
-    group_metadata,
 )
-from rawkit.store.read import read_layout, read_root
-from rawkit.store.rows import read_rows, write_rows
-from rawkit.store.shard import decode_shard, encode_shard, with_crc
+from rawkit.store.manifest import About, about_of, derived_files, root_file
+from rawkit.store.read import read_root
+from rawkit.store.rows import encode_rows, read_rows
+from rawkit.store.shard import decode_shard, encode_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from rawkit.store.rows import FrameRow
 
@@ -84,12 +74,12 @@ class StoreWriter:
         self._waiting, self._committed_at = 0, time.monotonic()
         if (path / METADATA).exists():
             read_root(path)
-            self.rows = read_rows(path / FRAMES_TABLE)
+            self.rows, about = read_rows(path / FRAMES_TABLE)
+            self._layouts = dict(about_of(about, self.rows, path / FRAMES_TABLE).layouts)
+            _check_rendering(path, about, target)
         self._by_hash = {
             (row.group, row.role, row.sha256): row for row in self.rows if row.duplicate_of is None
         }
-        for group in {row.group for row in self.rows}:
-            self._load_group(group)
 
     @property
     def names(self) -> frozenset[str]:
@@ -138,27 +128,14 @@ class StoreWriter:
 
         The root comes last so that a store that can be opened always has its table.
         """
-        for group in sorted({row.group for row in self.rows}):
-            self._commit_group(group)
-        table = self.staging / FRAMES_TABLE
-        with output_errors(self.path):
-            write_rows(self.rows, table)
-            write_atomically(self.path / FRAMES_TABLE, table.read_bytes())
-        write_atomically(self.path / METADATA, encode_json(group_metadata(self._root_attributes())))
+        about = About(self._attributes, self._target, self._layouts)
+        for name, data in derived_files(about, self.rows):
+            write_atomically(self.path / name, data)
+        table = encode_rows(self.rows, about.as_dict())
+        write_atomically(self.path / FRAMES_TABLE, table)
+        name, data = root_file(about)
+        write_atomically(self.path / name, data)
         self._waiting, self._committed_at = 0, time.monotonic()
-
-    def _root_attributes(self) -> dict[str, Any]:
-        return {"format": FORMAT, "format_version": VERSION, **self._attributes}
-
-    def _load_group(self, group: str) -> None:
-        """Take up the arrays of a group, with the counts that the table vouches for."""
-        rows = stored_rows(self.rows, group)
-        packed = read_layout(self.path / group, "packed")
-        self._layouts[group, "packed"] = replace(packed, count=len(rows))
-        if (self.path / group / "target" / METADATA).exists():
-            target = read_layout(self.path / group, "target", rendered_as=self._target)
-            count = sum(row.target_index != NO_TARGET for row in rows)
-            self._layouts[group, "target"] = replace(target, count=count)
 
     def _place(self, group: str, name: ArrayName, shard: StagedShard) -> int:
         """Move a shard to the next free index of its array and return that index."""
@@ -178,23 +155,6 @@ class StoreWriter:
             shard.path.replace(destination)
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
         return layout.count
-
-    def _commit_group(self, group: str) -> None:
-        folder = self.path / group
-        rows = stored_rows(self.rows, group)
-        for name, values in coordinates(self.rows, group).items():
-            _write_coordinate(folder / name, name, values)
-        attributes = {"coordinates": " ".join(COORDINATES)}
-        names: tuple[ArrayName, ...] = ("packed", "target")
-        for name in names:
-            layout = self._layouts.get((group, name))
-            if layout is not None:
-                extra = attributes if name == "packed" else {"rendering": dict(self._target)}
-                metadata = data_array_metadata(layout, extra)
-                write_atomically(folder / name / METADATA, encode_json(metadata))
-        camera = {"make": rows[0].make, "model": rows[0].model}
-        write_atomically(folder / METADATA, encode_json(group_metadata(camera)))
-        write_atomically(folder.parent / METADATA, encode_json(group_metadata({})))
 
 
 @contextmanager
@@ -246,13 +206,11 @@ def _discard(frame: StagedFrame) -> None:
             shard.path.unlink(missing_ok=True)
 
 
-def _write_coordinate(folder: Path, name: str, values: NDArray[np.generic]) -> None:
-    """Write the chunks of a coordinate, then its shape; chunks only ever gain entries."""
-    fill = np.nan if values.dtype.kind == "f" else 0
-    for start in range(0, len(values), COORDINATE_CHUNK):
-        chunk = np.full((COORDINATE_CHUNK, *values.shape[1:]), fill, values.dtype.newbyteorder("<"))
-        piece = values[start : start + COORDINATE_CHUNK]
-        chunk[: len(piece)] = piece
-        key = "/".join(["c", str(start // COORDINATE_CHUNK), *["0"] * (values.ndim - 1)])
-        write_atomically(folder / key, with_crc(chunk.tobytes()))
-    write_atomically(folder / METADATA, encode_json(coordinate_metadata(name, *values.shape)))
+def _check_rendering(path: Path, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    if about["rendering"] != dict(target):
+        raise StoreError(
+            f"targets rendered with {about['rendering']}",
+            expected=f"{dict(target)}, as now asked for",
+            where=path,
+            fix="Ask for what the store has, or ingest into another store.",
+        )

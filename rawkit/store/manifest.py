@@ -1,0 +1,136 @@
+"""Every file of a store but its shards and its table, derived from what the table says.
+
+The writer writes these files; `rawkit.store.verify` compares them with what is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rawkit.errors import StoreFormatError
+from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
+from rawkit.store.layout import (
+    COORDINATE_CHUNK,
+    COORDINATES,
+    FORMAT,
+    METADATA,
+    VERSION,
+    ArrayLayout,
+    ArrayName,
+    coordinate_metadata,
+    data_array_metadata,
+    encode_json,
+    group_metadata,
+)
+from rawkit.store.shard import with_crc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.store.rows import FrameRow
+
+_ARRAYS: tuple[ArrayName, ...] = ("packed", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a store's table says beside its rows; enough to derive all metadata."""
+
+    attributes: Mapping[str, Any]
+    """Title, licence, citation and the like, for the root."""
+    rendering: Mapping[str, Any]
+    """How targets are rendered."""
+    layouts: Mapping[tuple[str, ArrayName], ArrayLayout]
+    """Layout of each array, by group and name."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values to be stored in the table; counts follow from the rows."""
+        layouts = {
+            f"{group}/{name}": {**asdict(layout), "count": 0}
+            for (group, name), layout in sorted(self.layouts.items())
+        }
+        return {
+            "attributes": dict(self.attributes),
+            "rendering": dict(self.rendering),
+            "layouts": layouts,
+        }
+
+
+def about_of(values: Mapping[str, Any], rows: Sequence[FrameRow], where: object) -> About:
+    """Read `About` back, with the counts that the rows vouch for.
+
+    Raises
+    ------
+    StoreFormatError
+        If the values are of another kind.
+    """
+    try:
+        layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
+        for key, layout in values["layouts"].items():
+            group, _, name = key.rpartition("/")
+            count = stored_count(rows, group, name)
+            chunk = tuple(layout["chunk"])
+            layouts[group, name] = ArrayLayout(**{**layout, "chunk": chunk, "count": count})
+        return About(values["attributes"], values["rendering"], layouts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreFormatError(
+            "a table of frames that does not describe its store",
+            expected=f"{FORMAT} version {VERSION}",
+            where=where,
+        ) from error
+
+
+def stored_count(rows: Sequence[FrameRow], group: str, name: ArrayName) -> int:
+    """Count the shards of an array that the rows vouch for."""
+    stored = stored_rows(rows, group)
+    if name == "packed":
+        return len(stored)
+    return sum(row.target_index != NO_TARGET for row in stored)
+
+
+def derived_files(about: About, rows: Sequence[FrameRow]) -> Iterator[tuple[str, bytes]]:
+    """Yield path and bytes of every derived file, in the order in which a commit replaces them.
+
+    Coordinates come first, then the arrays they belong to, then the groups. The root is not among
+    them: it follows the table.
+    """
+    for group in sorted({row.group for row in rows}):
+        for name, values in coordinates(rows, group).items():
+            yield from _coordinate(f"{group}/{name}", name, values)
+        for name in _ARRAYS:
+            layout = about.layouts.get((group, name))
+            if layout is not None:
+                attributes = (
+                    {"coordinates": " ".join(COORDINATES)}
+                    if name == "packed"
+                    else {"rendering": dict(about.rendering)}
+                )
+                metadata = data_array_metadata(layout, attributes)
+                yield f"{group}/{name}/{METADATA}", encode_json(metadata)
+        first = stored_rows(rows, group)[0]
+        camera = {"make": first.make, "model": first.model}
+        yield f"{group}/{METADATA}", encode_json(group_metadata(camera))
+        yield f"{group.partition('/')[0]}/{METADATA}", encode_json(group_metadata({}))
+
+
+def root_file(about: About) -> tuple[str, bytes]:
+    """Path and bytes of the root's metadata, the last file of a commit."""
+    attributes = {"format": FORMAT, "format_version": VERSION, **about.attributes}
+    return METADATA, encode_json(group_metadata(attributes))
+
+
+def _coordinate(folder: str, name: str, values: NDArray[np.generic]) -> Iterator[tuple[str, bytes]]:
+    """Yield the chunks of a coordinate, then its metadata; chunks only ever gain entries."""
+    fill = np.nan if values.dtype.kind == "f" else 0
+    for start in range(0, len(values), COORDINATE_CHUNK):
+        chunk = np.full((COORDINATE_CHUNK, *values.shape[1:]), fill, values.dtype.newbyteorder("<"))
+        piece = values[start : start + COORDINATE_CHUNK]
+        chunk[: len(piece)] = piece
+        key = "/".join(["c", str(start // COORDINATE_CHUNK), *["0"] * (values.ndim - 1)])
+        yield f"{folder}/{key}", with_crc(chunk.tobytes())
+    yield f"{folder}/{METADATA}", encode_json(coordinate_metadata(name, *values.shape))
