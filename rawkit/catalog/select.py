@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
+from rawkit.catalog.where import compile_where
 from rawkit.errors import SelectionError
+from rawkit.sensor.types import exposure_ratio
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rawkit.catalog.definition import Split
+    from rawkit.catalog.definition import Role, Split
     from rawkit.catalog.scan import Catalog, Entry
 
-SHUTTER_TOLERANCE = 0.05
-"""Nominal shutter times differ from recorded ones: 1/25 s is written as 0.04, 0.0397 or 0.039."""
-_ISO_TOLERANCE = 0.5
+NOMINAL = 0.05
+"""Nominal times differ from recorded ones: 1/25 s is written as 0.04, 0.0397 or 0.039."""
+_ISO_ROUNDING = 0.5
+_ROUNDING = 1e-9
+
+
+Band = float | tuple[float, float]
+"""One value, or all from a lowest to a highest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Filters on shorts; an empty one lets everything pass. Their longs always come too."""
 
-    isos: tuple[float, ...] = ()
-    """ISO speeds."""
-    shutters: tuple[float, ...] = ()
-    """Nominal exposure times in seconds; within 5%."""
+    isos: tuple[Band, ...] = ()
+    """ISO speeds, or ranges of them."""
+    shutters: tuple[Band, ...] = ()
+    """Nominal exposure times in seconds, or ranges of them; within 5%."""
+    ratios: tuple[Band, ...] = ()
+    """Exposure ratios to the long, or ranges of them; within 5%."""
     scenes: tuple[str, ...] = ()
     """Names of scenes, whole, their last part (`pair1`), or with ``*`` and ``?``."""
+    views: tuple[str, ...] = ()
+    """Camera positions of a scene, likewise."""
+    cameras: tuple[str, ...] = ()
+    """Models as EXIF spells them, without regard to case, or with ``*`` and ``?``."""
     splits: tuple[Split, ...] = ()
     """Splits."""
+    role: Role | None = None
+    """Only the shorts, or only the longs, of what passes."""
+    per_long: Literal["darkest", "first"] | None = None
+    """One short for each long: the one of the highest ratio, or the first by name."""
+    where: str = ""
+    """Expression over the fields of a frame, see `rawkit.catalog.where`."""
     limit: int | None = None
     """At most so many shorts, the first in the order of names."""
 
@@ -49,6 +69,8 @@ class Selected:
     """Shorts whose long is not there (yet)."""
     filtered: Mapping[str, int]
     """How many shorts each filter left out; the first that fails counts."""
+    spare_longs: tuple[Entry, ...] = ()
+    """Longs of pairs that have a longer one; they are not used."""
 
 
 def select(catalog: Catalog, selection: Selection) -> Selected:
@@ -64,25 +86,68 @@ def select(catalog: Catalog, selection: Selection) -> Selected:
     shorts = [entry for entry in catalog.entries if entry.role == "short"]
     longs = longs_by_pair(catalog.entries)
     filtered: dict[str, int] = defaultdict(int)
-    passed: list[Entry] = []
+    tests = _tests(selection, longs)
+    passed = []
     for entry in shorts:
-        failed = _failing_filter(selection, entry)
-        if failed is None and selection.limit is not None and len(passed) >= selection.limit:
-            failed = "limit"
+        failed = next((name for name, test in tests if not test(entry)), None)
         if failed is None:
             passed.append(entry)
         else:
             filtered[failed] += 1
+    for name, kept in (
+        ("per-long", _one_for_each_long(passed, longs, selection.per_long)),
+        ("limit", None),
+    ):
+        chosen = passed[: selection.limit] if kept is None else kept
+        filtered[name] += len(passed) - len(chosen)
+        passed = chosen
     if not passed and (shorts or selection != Selection()):
         raise _nothing(catalog, shorts, selection)
     paired = [entry for entry in passed if entry.pair in longs]
     wanted_longs = (
         {entry.frame.name: entry for entry in longs.values()}
-        if selection == Selection()
+        if selection in (Selection(), Selection(role="long"))
         else {longs[entry.pair].frame.name: longs[entry.pair] for entry in paired}
     )
-    entries = sorted([*passed, *wanted_longs.values()], key=lambda entry: entry.frame.name)
-    return Selected(tuple(entries), len(paired), len(passed) - len(paired), dict(filtered))
+    chosen_entries = [
+        *(passed if selection.role != "long" else ()),
+        *(wanted_longs.values() if selection.role != "short" else ()),
+    ]
+    spare = [
+        entry for entry in catalog.entries
+        if entry.role == "long" and longs[entry.pair] is not entry
+    ]  # fmt: skip
+    return Selected(
+        entries=tuple(sorted(chosen_entries, key=lambda entry: entry.frame.name)),
+        pairs=len(paired),
+        unpaired=len(passed) - len(paired),
+        filtered={name: count for name, count in filtered.items() if count},
+        spare_longs=tuple(spare),
+    )
+
+
+def _one_for_each_long(
+    passed: Sequence[Entry],
+    longs: Mapping[str, Entry],
+    which: Literal["darkest", "first"] | None,
+) -> list[Entry]:
+    """Keep one short of each pair that has a long; shorts without one all stay."""
+    if which is None:
+        return list(passed)
+    best: dict[str, Entry] = {}
+    for entry in passed:  # in the order of names
+        other = best.get(entry.pair)
+        if other is None or (which == "darkest" and _ratio(entry, longs) > _ratio(other, longs)):
+            best[entry.pair] = entry
+    return [entry for entry in passed if entry.pair not in longs or best[entry.pair] is entry]
+
+
+def _ratio(entry: Entry, longs: Mapping[str, Entry]) -> float:
+    """Exposure ratio to the long; NaN where there is none, or a time is unknown."""
+    long = longs.get(entry.pair)
+    if long is None:
+        return float("nan")
+    return exposure_ratio(entry.frame.exposure, long.frame.exposure)
 
 
 def longs_by_pair(entries: Iterable[Entry]) -> dict[str, Entry]:
@@ -100,31 +165,72 @@ def _longness(entry: Entry) -> tuple[float, str]:
     return -(entry.frame.exposure.seconds or 0.0), entry.frame.name
 
 
-def _failing_filter(selection: Selection, entry: Entry) -> str | None:
-    exposure = entry.frame.exposure
-    if selection.splits and entry.split not in selection.splits:
-        return "split"
-    if selection.scenes and not any(_scene_fits(entry.scene, name) for name in selection.scenes):
-        return "scene"
-    if selection.isos and not _near(exposure.iso, selection.isos, absolute=_ISO_TOLERANCE):
-        return "iso"
-    if selection.shutters and not _near(
-        exposure.seconds, selection.shutters, relative=SHUTTER_TOLERANCE
-    ):
-        return "shutter"
-    return None
+def _tests(
+    selection: Selection, longs: Mapping[str, Entry]
+) -> list[tuple[str, Callable[[Entry], bool]]]:
+    """Return the filters that are set, by the name of their option, the cheapest first."""
+    tests: list[tuple[str, Callable[[Entry], bool]]] = []
+    if selection.splits:
+        tests.append(("split", lambda entry: entry.split in selection.splits))
+    if selection.scenes:
+        tests.append(("scene", lambda entry: _named(entry.scene, selection.scenes)))
+    if selection.views:
+        tests.append(("view", lambda entry: _named(entry.view, selection.views)))
+    if selection.cameras:
+        cameras = [name.lower() for name in selection.cameras]
+        tests.append(("camera", lambda entry: _named((entry.frame.model or "").lower(), cameras)))
+    if selection.isos:
+        tests.append(
+            ("iso", lambda e: _within(e.frame.exposure.iso, selection.isos, around=_ISO_ROUNDING))
+        )
+    if selection.shutters:
+        tests.append(
+            ("shutter", lambda e: _within(e.frame.exposure.seconds, selection.shutters, NOMINAL))
+        )
+    if selection.ratios:
+        tests.append(("ratio", lambda e: _within(_ratio(e, longs), selection.ratios, NOMINAL)))
+    if selection.where:
+        where = compile_where(selection.where)
+        tests.append(("where", lambda entry: where(_fields(entry, longs))))
+    return tests
 
 
-def _scene_fits(scene: str, wanted: str) -> bool:
-    return fnmatchcase(scene, wanted) or scene.rpartition("/")[2] == wanted
+def _fields(entry: Entry, longs: Mapping[str, Entry]) -> dict[str, Any]:
+    """Return what ``--where`` may ask of a frame; None where it is unknown."""
+    exposure, ratio = entry.frame.exposure, _ratio(entry, longs)
+    return {
+        "name": entry.frame.name,
+        "scene": entry.scene,
+        "view": entry.view,
+        "split": entry.split,
+        "role": entry.role,
+        "camera": entry.frame.model,
+        "make": entry.frame.make,
+        "iso": exposure.iso,
+        "shutter": exposure.seconds,
+        "f_number": exposure.f_number,
+        "ratio": None if math.isnan(ratio) else ratio,
+        "size": entry.frame.size_bytes,
+    }
 
 
-def _near(
-    value: float | None, wanted: Sequence[float], *, absolute: float = 0.0, relative: float = 0.0
+def _named(name: str, wanted: Sequence[str]) -> bool:
+    last = name.rpartition("/")[2]
+    return any(last == one or fnmatchcase(name, one) for one in wanted)
+
+
+def _within(
+    value: float | None, bands: Sequence[Band], tolerance: float = 0.0, around: float = _ROUNDING
 ) -> bool:
-    return value is not None and any(
-        abs(value - one) <= absolute + relative * one * (1 + 1e-9) for one in wanted
-    )
+    """Tell whether a value is wanted, give or take a share `tolerance` and so much `around`."""
+    if value is None:
+        return False
+    slack = tolerance * (1 + 1e-9)  # so that exactly 5% more is within 5%
+    for band in bands:
+        low, high = band if isinstance(band, tuple) else (band, band)
+        if low * (1 - slack) - around <= value <= high * (1 + slack) + around:
+            return True
+    return False
 
 
 def _nothing(catalog: Catalog, shorts: Sequence[Entry], selection: Selection) -> SelectionError:
@@ -148,10 +254,20 @@ def _nothing(catalog: Catalog, shorts: Sequence[Entry], selection: Selection) ->
 
 def _describe(selection: Selection) -> str:
     parts = {
-        "--iso": ",".join(f"{iso:g}" for iso in selection.isos),
-        "--shutter": ",".join(f"{seconds:g}" for seconds in selection.shutters),
+        "--iso": _bands(selection.isos),
+        "--shutter": _bands(selection.shutters),
+        "--ratio": _bands(selection.ratios),
         "--scene": ",".join(selection.scenes),
+        "--view": ",".join(selection.views),
+        "--camera": ",".join(selection.cameras),
         "--split": ",".join(selection.splits),
+        "--where": selection.where,
         "--limit": "" if selection.limit is None else str(selection.limit),
     }
     return " ".join(f"{option} {value}" for option, value in parts.items() if value) or "no filter"
+
+
+def _bands(bands: Sequence[Band]) -> str:
+    return ",".join(
+        f"{band[0]:g}-{band[1]:g}" if isinstance(band, tuple) else f"{band:g}" for band in bands
+    )

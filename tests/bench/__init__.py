@@ -1,0 +1,1 @@
+"""Benchmarks: run by `make bench`, printed with what they were measured on."""
