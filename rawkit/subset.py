@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from rawkit.catalog import thin_scenes
 from rawkit.errors import MissingError, RawkitError, SelectionError, StoreError, UsageError
+from rawkit.sensor import exposure_ratio
 from rawkit.store import Store, write_atomically
 from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
-from rawkit.sensor import exposure_ratio
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -249,8 +249,13 @@ def load_subset(path: Path) -> Subset:
             )
         frames = tuple(SubsetFrame(**row) for row in table.to_pylist())
         return Subset(
-            about["name"], about["fraction"], about["seed"], about["created"], about["stores"], frames
-        )  # fmt: skip
+            name=about["name"],
+            fraction=about["fraction"],
+            seed=about["seed"],
+            created=about["created"],
+            stores=about["stores"],
+            frames=frames,
+        )
     except RawkitError:
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:

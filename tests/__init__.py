@@ -1,0 +1,1 @@
+"""Tests: run by `make test`; what they share is in `factories`, `strategies` and `fixtures_*`."""

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
 from rawkit.errors import UsageError
 from rawkit.models import (
     NETWORKS,
@@ -20,9 +24,6 @@ from rawkit.models import (
     prepare,
     restore_mosaic,
 )
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 SHARED = Path(os.environ.get("RAWKIT_SHARED", Path(__file__).parents[2] / "shared"))
 PUBLISHED = SHARED / "weights" / "lamba2021" / "weights"

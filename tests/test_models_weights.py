@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+
 from rawkit.errors import MissingError, UsageError, WeightsError
 from rawkit.models import (
     CHECKPOINT_FORMAT,
@@ -22,7 +24,6 @@ from rawkit.models import (
     load_weights,
 )
 from rawkit.models.lamba2021 import PUBLISHED_MODULES
-from torch import Tensor
 
 SHARED = Path(os.environ.get("RAWKIT_SHARED", Path(__file__).parents[2] / "shared"))
 PUBLISHED = SHARED / "weights" / "lamba2021" / "weights"

@@ -39,14 +39,14 @@ from rawkit.workspace import Workspace
 )
 @click.pass_context
 def main(ctx: click.Context, workspace: Path) -> None:
-    r"""From raw low-light photographs to training batches and back to pictures.
+    """From raw low-light photographs to training batches and back to pictures.
 
     \b
     rawkit ingest mid --iso 100,200      collection -> store
     rawkit subset --fraction 0.4         store      -> reproducible, nested subset
     rawkit train                         subset     -> checkpoint, in bounded memory
     rawkit restore photos/*.ARW          raw files  -> pictures
-    """
+    """  # noqa: D301 - click takes the backspace itself
     ctx.obj = Workspace(workspace)
     ctx.default_map = defaults_of(workspace, main)
 

@@ -56,24 +56,52 @@ def defaults_of(workspace: Path, group: click.Group) -> dict[str, dict[str, Any]
             raise UsageError(
                 f"[{name}]", expected=f"a table of {', '.join(sorted(group.commands))}", where=path
             )
-        known = {parameter.name for parameter in command.params}
-        chosen = {key.replace("-", "_"): value for key, value in table.items()}
-        for key in chosen:
-            if key not in known:
-                raise UsageError(f"{key} in [{name}]", expected=_names(command), where=path)
-        defaults[name] = chosen
+        known = _parameters(command)
+        for key, value in table.items():
+            parameter = known.get(key.replace("_", "-"))
+            if parameter is None:
+                names = ", ".join(sorted(known))
+                raise UsageError(f"{key} in [{name}]", expected=f"one of {names}", where=path)
+            if not _is_value(value, parameter):
+                raise UsageError(f"{key} = {value} in [{name}]", expected="one value", where=path)
+        defaults[name] = {
+            known[key.replace("_", "-")].name or key: value for key, value in table.items()
+        }
     return defaults
 
 
-def _names(command: click.Command) -> str:
-    names = (parameter.name or "" for parameter in command.params)
-    return "one of " + ", ".join(sorted(name.replace("_", "-") for name in names))
+def _is_value(value: object, parameter: click.Parameter) -> bool:
+    """Tell whether click can convert a value; lists are for options that take several."""
+    several = isinstance(parameter.type, ListOf) or parameter.nargs != 1 or parameter.multiple
+    return isinstance(value, str | int | float) or (several and isinstance(value, list))
 
 
-class ListOf(click.ParamType):
+def name_variables(group: click.Group) -> None:
+    """Let the environment set each option by the name it has on the command line."""
+    for name, command in group.commands.items():
+        for key, parameter in _parameters(command).items():
+            if isinstance(parameter, click.Option) and parameter.envvar is None:
+                parameter.envvar = f"RAWKIT_{name}_{key}".upper().replace("-", "_")
+
+
+def _parameters(command: click.Command) -> dict[str, click.Parameter]:
+    """Options by the name they are written with, arguments by their own."""
+    return {
+        max(parameter.opts, key=len).lstrip("-").replace("_", "-"): parameter
+        for parameter in command.params
+    }
+
+
+if TYPE_CHECKING:
+    _Values = click.ParamType[tuple[Any, ...]]
+else:
+    _Values = click.ParamType  # a generic class only since click 8.4
+
+
+class ListOf(_Values):
     """Values separated by commas, such as ``100,200``."""
 
-    def __init__(self, kind: type[float] | type[str], name: str) -> None:
+    def __init__(self, kind: type[float | str], name: str) -> None:
         self.kind = kind
         self.name = name
 

@@ -27,29 +27,29 @@ class BarProgress:
     def stage(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Show one stage."""
         started = time.monotonic()
-        done = 0
+        counted = 0
         try:
             if sys.stderr.isatty():
                 with _bar(label, total, unit) as advance_bar:
 
-                    def advance(count: int = 1, note: str = "") -> None:
-                        nonlocal done
-                        done += count
-                        advance_bar(count, note)
+                    def advance(done: int = 1, note: str = "") -> None:
+                        nonlocal counted
+                        counted += done
+                        advance_bar(done, note)
 
                     yield advance
             else:
 
-                def count_only(count: int = 1, note: str = "") -> None:  # noqa: ARG001
-                    nonlocal done
-                    done += count
+                def count_only(done: int = 1, note: str = "") -> None:  # noqa: ARG001
+                    nonlocal counted
+                    counted += done
 
                 yield count_only
         finally:
             seconds = time.monotonic() - started
             if not sys.stderr.isatty() and seconds >= _BAR_AFTER:
-                of = f"/{total}" if total is not None and done != total else ""
-                click.echo(f"{label}: {done}{of} {unit} in {seconds:.1f} s", err=True)
+                of = f"/{total}" if total is not None and counted != total else ""
+                click.echo(f"{label}: {counted}{of} {unit} in {seconds:.1f} s", err=True)
 
 
 @contextmanager
@@ -77,9 +77,10 @@ def _bar(label: str, total: int | None, unit: str) -> Iterator[Advance]:
     with bar:
         task = bar.add_task(label, total=total, note="")
 
-
         def advance(done: int = 1, note: str = "") -> None:
-            bar.update(task, advance=done, **({"note": note} if note else {}))
+            bar.update(task, advance=done)
+            if note:
+                bar.update(task, note=note)
 
         yield advance
 

@@ -20,7 +20,7 @@ def demo(folder: Path, as_json: bool) -> None:
 
     \b
     rawkit demo
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.demo import load_demo, run_demo
     from rawkit.workspace import Workspace
 

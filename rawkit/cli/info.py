@@ -25,7 +25,7 @@ def info(workspace: Workspace, what: str, as_json: bool) -> None:
     \b
     rawkit info photo.ARW
     rawkit info mid
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.report.describe import describe
 
     found = describe(what, workspace, BarProgress())

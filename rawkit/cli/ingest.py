@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rawkit.cli._group import NAMES, NUMBERS
 from rawkit.cli._print import BarProgress, fields, print_json, size, table
+from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
     from rawkit.catalog import LeftOut
@@ -27,11 +27,7 @@ if TYPE_CHECKING:
     "--split", type=NAMES, help="Only these splits: train, val, test.",
 )  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many dark frames.")
-@click.option(
-    "--source",
-    type=click.Path(path_type=Path),
-    help="Folder with the raw files.  [default: data/COLLECTION in the workspace]",
-)
+@source_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option(
     "--workers",
@@ -48,7 +44,7 @@ def ingest(
     scene: tuple[str, ...] | None,
     split: tuple[str, ...] | None,
     limit: int | None,
-    source: Path | None,
+    source: tuple[str, ...],
     dry_run: bool,
     workers: int | None,
     as_json: bool,
@@ -62,7 +58,8 @@ def ingest(
     \b
     rawkit ingest mid --iso 100,200
     rawkit ingest folder --source ~/photos
-    """
+    rawkit ingest smid --source short1.zip,https://example.org/long.zip
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import Selection, load_definition
     from rawkit.ingest import plan_ingest, run_ingest
 
@@ -109,6 +106,7 @@ def _plan(plan: IngestPlan) -> dict[str, Any]:
         "already": plan.already,
         "to_add": len(plan.wanted),
         "bytes_in": plan.bytes_in,
+        "bytes_to_fetch": plan.bytes_to_fetch,
         "filtered": dict(plan.filtered),
         "left_out": [_left_out(one) for one in plan.catalog.left_out],
     }
@@ -126,6 +124,7 @@ def _plan_text(plan: IngestPlan) -> str:
         "dark frames without a long": plan.unpaired,
         "already in the store": plan.already,
         "would be added": f"{len(plan.wanted)} frames, {size(plan.bytes_in)} of raw files",
+        "to fetch over a network": size(plan.bytes_to_fetch),
         **_filtered(plan),
     }
     return fields(values) + _list_text(list(plan.catalog.left_out))

@@ -18,13 +18,14 @@ wrong. Results go to standard output, progress and messages to standard error.
 def reference() -> str:
     """Return the page: the help of every command, in alphabetical order."""
     parts = [_HEAD, _section("rawkit", main)]
-    for name in sorted(main.commands):
-        parts.append(_section(f"rawkit {name}", main.commands[name]))
+    parts += [_section(f"rawkit {name}", main.commands[name]) for name in sorted(main.commands)]
     return "\n".join(parts)
 
 
 def _section(name: str, command: click.Command) -> str:
-    with click.Context(command, info_name=name, max_content_width=90, terminal_width=90) as context:
+    with click.Context(
+        command, info_name=name, max_content_width=90, terminal_width=90, **main.context_settings
+    ) as context:
         return f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
 
 

@@ -48,7 +48,7 @@ def restore(
     \b
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.restore import load_restorer, raw_files, restore_files
     from rawkit.train.runs import newest_weights
 

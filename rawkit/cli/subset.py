@@ -47,7 +47,7 @@ def subset(
 
     \b
     rawkit subset --fraction 0.4
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.subset import load_subset, make_subset
 
     if list_only:
@@ -56,8 +56,8 @@ def subset(
             print_json([_summary(one) for one in found])
         else:
             rows = [list(_summary(one).values()) for one in found]
-            headers = ("name", "fraction", "seed", "created", "stores", "train", "val", "test")
-            click.echo(table(headers, rows))
+            columns = ("name", "fraction", "seed", "created", "stores", "train", "val", "test")
+            click.echo(table(columns, rows))
         return
     stores = [workspace.find_store(one) for one in store] if store else workspace.stores()
     made, is_new = make_subset(

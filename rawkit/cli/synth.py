@@ -49,7 +49,7 @@ def synth(
 
     \b
     rawkit synth mid data/mid --scenes 2
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.synth import make_collection
 
     width, _, height = dimensions.lower().partition("x")
@@ -82,12 +82,13 @@ def synth(
         print_json({"directory": str(directory), "written": report.written, "kept": report.kept,
                     "bytes": report.bytes_written, "scenes": list(report.scenes)})  # fmt: skip
     else:
+        files = f"{report.written} files, {size(report.bytes_written)}"
         click.echo(
             fields(
                 {
                     "directory": directory,
                     "scenes": len(report.scenes),
-                    "would be written" if dry_run else "written": f"{report.written} files, {size(report.bytes_written)}",
+                    "would be written" if dry_run else "written": files,
                     "kept": f"{report.kept} files that were there already",
                 }
             )

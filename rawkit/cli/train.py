@@ -46,14 +46,12 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True,
               help="Threads that read.")  # fmt: skip
-@click.option(
-    "--max-ram", default="3GB", show_default=True, help="Memory the training may use."
-)
+@click.option("--max-ram", default="3GB", show_default=True, help="Memory the training may use.")
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def train(workspace: Workspace, **options: Any) -> None:
+def train(workspace: Workspace, /, **options: Any) -> None:
     """Train a network on crops streamed from the stores.
 
     Memory does not grow with the stores. Interrupt it at will: `rawkit train --resume` goes on
@@ -62,8 +60,10 @@ def train(workspace: Workspace, **options: Any) -> None:
     \b
     rawkit train
     rawkit train --subset f0.4 --steps 10000
-    """
+    """  # noqa: D301 - click takes the backspace itself
+    from rawkit.stream.plan import check_crop
     from rawkit.train import Trainer, check_new_run
+    from rawkit.train.loop import plan_settings
     from rawkit.train.memory import check_memory
     from rawkit.train.runs import choose_subset, find_run, new_run_name, open_data
 
@@ -81,6 +81,7 @@ def train(workspace: Workspace, **options: Any) -> None:
             options["name"] or new_run_name(workspace, chosen.name, settings.network)
         )
         check_new_run(folder)
+    check_crop([source.shape for source in data.train], plan_settings(settings))
     budget = check_memory(settings, data, _bytes(options["max_ram"]))
     head = {
         "run": folder,
@@ -119,7 +120,9 @@ def _settings(subset: str, options: dict[str, Any], data: TrainData) -> TrainSet
     from rawkit.train.settings import MS_SSIM_MIN_SIDE
 
     kind, value = _amplification(options)
-    crop = options["crop"] or default_crop(data, augment=options["augment"])
+    crop = options["crop"]
+    if crop is None:
+        crop = default_crop(data, augment=options["augment"])
     ms_ssim = options["ms_ssim"]
     if ms_ssim is None:
         ms_ssim = 0.2 if crop >= MS_SSIM_MIN_SIDE else 0.0
@@ -153,22 +156,31 @@ def _amplification(options: dict[str, Any]) -> tuple[str, float]:
 
 
 def _resumed_settings(settings: TrainSettings, options: dict[str, Any]) -> TrainSettings:
-    """Keep the run's settings; only the number of steps may change."""
+    """Keep the run's settings; only the number of steps and the rate may change."""
+    from dataclasses import replace
+
     from rawkit.errors import UsageError
-    from rawkit.train import with_steps
 
     context = click.get_current_context()
-    free = {"resume", "name", "steps", "minutes", "threads", "max_ram", "validate_every",
+    free = {"resume", "name", "steps", "lr", "minutes", "threads", "max_ram", "validate_every",
             "dry_run", "as_json"}  # fmt: skip
+    given = {
+        name
+        for name in options
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
     for name in options:
-        source = context.get_parameter_source(name)
-        if name not in free and source is click.core.ParameterSource.COMMANDLINE:
+        if name in given - free:
             raise UsageError(
                 f"--{name.replace('_', '-')} with --resume",
                 expected="the settings the run was begun with",
-                fix="Begin another run to change them; --steps may be raised.",
+                fix="Begin another run to change them; only --steps and --lr may change.",
             )
-    return with_steps(settings, options["steps"]) if options["steps"] else settings
+    return replace(
+        settings,
+        steps=options["steps"] or settings.steps,
+        learning_rate=options["lr"] if "lr" in given else settings.learning_rate,
+    )
 
 
 def _bytes(text: str) -> int:
@@ -182,7 +194,7 @@ def _bytes(text: str) -> int:
         scale = 1
     try:
         return int(float(lowered) * scale)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(
             f"{text!r} is no size such as 3GB", param_hint="--max-ram"
         ) from error

@@ -1,16 +1,17 @@
-"""``rawkit verify``: does a store hold what was written?"""
+"""``rawkit verify``: whether a store holds what was written."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rawkit.store.verify import Damage
     from rawkit.workspace import Workspace
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("stores", nargs=-1)
 @click.option("--repair", is_flag=True, help="Make damaged files anew from the raw files.")
-@click.option(
-    "--source",
-    type=click.Path(path_type=Path),
-    help="Folder with the raw files.  [default: data/COLLECTION in the workspace]",
-)
+@source_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def verify(
-    workspace: Workspace, stores: tuple[str, ...], repair: bool, source: Path | None, as_json: bool
+    workspace: Workspace,
+    stores: tuple[str, ...],
+    repair: bool,
+    source: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check every byte of STORES (all of the workspace unless named).
 
@@ -36,7 +37,7 @@ def verify(
 
     \b
     rawkit verify mid --repair
-    """
+    """  # noqa: D301 - click takes the backspace itself
     from rawkit.store.verify import verify_store
 
     progress = BarProgress()
@@ -71,7 +72,7 @@ def verify(
 
 
 def _repair(
-    path: Path, damage: list[Damage], workspace: Workspace, source: Path | None
+    path: Path, damage: list[Damage], workspace: Workspace, source: tuple[str, ...]
 ) -> tuple[Sequence[Path], list[Damage]]:
     from rawkit.catalog import load_definition, scan
     from rawkit.errors import MissingError

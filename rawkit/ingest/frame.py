@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Entry
     from rawkit.sensor import Levels, PhaseCrop, RawFile, RawImage, RenderParameters
+    from rawkit.source import Source, SourceFile
     from rawkit.store.layout import ArrayName, Codec
 
 
@@ -41,8 +42,10 @@ class FrameJob:
 
     number: int
     """Place in the catalog's order; names the staged files."""
-    path: Path
-    """The raw file."""
+    source: Source
+    """Where the raw file comes from."""
+    file: SourceFile
+    """The raw file, as its source lists it."""
     entry: Entry
     """What the catalog says of it."""
     staging: Path
@@ -55,6 +58,8 @@ class FrameJob:
     """Where the levels come from, for the table."""
     codecs: Mapping[tuple[str, ArrayName], Codec] = field(default_factory=dict)
     """Codecs that the store has settled on; the others are tried with lz4."""
+    unpacked: Path | None = None
+    """Where the raw file has been put down, if its archive can only be streamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,11 @@ class Prepared:
 def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
     """Decode, check, pack and encode one frame; a bad file comes back as `LeftOut`."""
     try:
-        with open_raw(job.path) as raw:
+        contents = _contents(job)
+    except RawFileError as error:
+        return LeftOut(job.entry.frame.name, error.kind, error.reason)
+    try:
+        with open_raw(contents, name=job.file.where) as raw:
             image = raw.image(job.levels)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
@@ -81,6 +90,12 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
         return LeftOut(job.entry.frame.name, kind, error.reason)
     except MemoryError:
         return LeftOut(job.entry.frame.name, "memory", "not enough memory to decode it")
+
+
+def _contents(job: FrameJob) -> Path | bytes:
+    """Return the path of the raw file where it has one, else its contents."""
+    path = job.unpacked or job.source.local_path(job.file)
+    return job.source.read(job.file) if path is None else path
 
 
 def _render(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rawkit.errors import UsageError
 from rawkit.ingest.frame import FrameJob
 from rawkit.sensor import Levels, RenderParameters
 
@@ -21,18 +22,28 @@ def job_of(
     number: int,
     staging: Path,
     codecs: Mapping[tuple[str, ArrayName], Codec],
+    unpacked: Path | None = None,
 ) -> FrameJob:
-    """Return the job for a frame; `number` names its staged files."""
+    """Return the job for a frame; `number` names its staged files.
+
+    `unpacked` is where its raw file has been put down, if its archive can only be streamed.
+    """
+    if catalog.source is None or entry.file is None:
+        raise UsageError(
+            f"{entry.frame.name} without a raw file", expected="a catalog made by `scan`"
+        )
     levels, source = _levels(catalog.definition, entry)
     return FrameJob(
         number=number,
-        path=catalog.root / entry.source,
+        source=catalog.source,
+        file=entry.file,
         entry=entry,
         staging=staging,
         rendering=rendering_of(catalog.definition),
         levels=levels,
         level_source=source,
         codecs=codecs,
+        unpacked=unpacked,
     )
 
 

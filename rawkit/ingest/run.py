@@ -15,6 +15,7 @@ from rawkit.errors import RawkitError
 from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of
 from rawkit.progress import SILENT
+from rawkit.source import Spill
 from rawkit.store import Store, open_writer
 from rawkit.store.layout import METADATA
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
     from rawkit.progress import Progress
+    from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
@@ -56,6 +58,12 @@ class IngestPlan:
     def bytes_in(self) -> int:
         """Bytes of the raw files that will be read."""
         return sum(entry.frame.size_bytes for entry in self.wanted)
+
+    @property
+    def bytes_to_fetch(self) -> int:
+        """Bytes of them that will come over a network, as they are stored there."""
+        files = (entry.file for entry in self.wanted)
+        return sum(file.stored for file in files if file is not None and file.remote)
 
     @property
     def scenes(self) -> int:
@@ -98,7 +106,7 @@ class IngestReport:
 
 def plan_ingest(
     definition: Definition,
-    source: Path,
+    source: SourceSpec | Source,
     store: Path,
     selection: Selection,
     progress: Progress = SILENT,
@@ -133,6 +141,8 @@ def run_ingest(
     ------
     StoreError, OutputError
         If the store cannot be added to; what it held is intact.
+    MissingError
+        If a source does not answer any more; what was added is in the store.
     """
     report = IngestReport(plan, left_out=list(plan.catalog.left_out))
     if not plan.wanted:
@@ -170,8 +180,13 @@ def _attributes(definition: Definition) -> dict[str, Any]:
 
 
 def _jobs(plan: IngestPlan, writer: StoreWriter) -> Iterator[FrameJob]:
+    catalog, spill = plan.catalog, None
+    if catalog.source is not None:
+        files = [entry.file for entry in plan.wanted if entry.file is not None]
+        spill = Spill(catalog.source, files, writer.staging)
     for number, entry in enumerate(plan.wanted):
-        yield job_of(plan.catalog, entry, number, writer.staging, writer.codecs)
+        unpacked = spill.path(entry.file) if spill is not None and entry.file is not None else None
+        yield job_of(catalog, entry, number, writer.staging, writer.codecs, unpacked)
 
 
 def _in_order(
@@ -185,12 +200,25 @@ def _in_order(
         for job in jobs:
             under_way.append((job, submit(job)))
             if len(under_way) >= at_once:
-                yield _result(*under_way.popleft(), submit)
+                yield _finished(*under_way.popleft(), submit)
         while under_way:
-            yield _result(*under_way.popleft(), submit)
+            yield _finished(*under_way.popleft(), submit)
     finally:
         for _, future in under_way:
             future.cancel()
+
+
+def _finished(
+    job: FrameJob,
+    future: Future[Prepared | LeftOut],
+    submit: Callable[[FrameJob], Future[Prepared | LeftOut]],
+) -> tuple[Entry, Prepared | LeftOut]:
+    """Wait for a frame and remove its raw file if it was put down for it."""
+    try:
+        return _result(job, future, submit)
+    finally:
+        if job.unpacked is not None:
+            job.unpacked.unlink(missing_ok=True)
 
 
 def _result(

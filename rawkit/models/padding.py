@@ -47,10 +47,8 @@ class Padding:
         return picture[..., rows, self.left : self.left + self.width]
 
 
-def padding_for(
-    height: int, width: int, phase: tuple[int, int], multiple: int
-) -> Padding:
-    """Padding of a (height, width) mosaic whose first red pixel is at `phase` (row, column).
+def padding_for(height: int, width: int, phase: tuple[int, int], multiple: int) -> Padding:
+    """Return the padding of a (height, width) mosaic, its first red pixel at `phase` (row, column).
 
     Raises
     ------

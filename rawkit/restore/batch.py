@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from rawkit.catalog import RAW_SUFFIXES
-from rawkit.errors import MissingError, MosaicError, OutputError, RawkitError, UsageError
+from rawkit.errors import (
+    MissingError,
+    MosaicError,
+    OutputError,
+    RawkitError,
+    UsageError,
+    WeightsError,
+)
 from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
 from rawkit.progress import SILENT
 from rawkit.restore.picture import orient, quantise, write_png
@@ -19,6 +25,7 @@ from rawkit.sensor import BAYER, Amplification, amplification_base, decode, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
@@ -75,9 +82,12 @@ def load_restorer(weights: Path) -> Restorer:
     """
     net, loaded = load_network(weights)
     kind = loaded.settings.get("amplification", "auto")
-    value = float(loaded.settings.get("amplification_value", 1.0))
-    # A restored file has no long to take a ratio from.
-    amplification = Amplification(kind, value) if kind != "ratio" else Amplification()
+    try:
+        value = float(loaded.settings.get("amplification_value", 1.0))
+        # A restored file has no long to take a ratio from.
+        amplification = Amplification(kind, value) if kind != "ratio" else Amplification()
+    except (TypeError, ValueError, UsageError) as error:
+        raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     return Restorer(prepare(net), loaded.network, loaded.licence, amplification)
 
 
@@ -195,9 +205,10 @@ def _restore_file(
     image = decode(path)
     if image.mosaic.cell != BAYER:
         raise MosaicError(
-            f"an {image.mosaic.cell.name} mosaic", expected="a Bayer one: the network knows no other",
+            f"an {image.mosaic.cell.name} mosaic",
+            expected="a Bayer one: the network knows no other",
             where=path,
-        )  # fmt: skip
+        )
     with path.open("rb") as file:
         orientation = read_exif(file).orientation
     factors = amplifications_for(image, restorer, multiples)
@@ -206,6 +217,6 @@ def _restore_file(
     written = []
     for factor, picture, label in zip(factors, pictures, labels, strict=True):
         target = stem.with_name(f"{stem.name}{label}.png")
-        write_png(target, orient(quantise(picture, bits), orientation))  # type: ignore[arg-type] # unsigned stays unsigned
+        write_png(target, orient(quantise(picture, bits), orientation))
         written.append(Restored(path, target, factor, time.monotonic() - started))
     return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+Value = TypeVar("Value", bound=np.generic)
+
 _SIGNATURE_AND_HEADER = 8 + 25
 _FAST_COMPRESSION = 1
 """zlib's level 1: a third of the time of the usual one for about a tenth more bytes."""
 
 
-def quantise(picture: NDArray[np.float32], bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def quantise(picture: NDArray[np.float32], bits: int) -> NDArray[np.unsignedinteger]:
     """Round 0 to 1 to integers of 8 or 16 bits; what lies outside is clipped."""
     if bits not in (8, 16):
         raise UsageError(f"pictures of {bits} bits", expected="8 or 16")
     scaled = np.clip(picture, 0, 1) * np.float32(2**bits - 1) + np.float32(0.5)
-    return scaled.astype(np.uint8 if bits == 8 else np.uint16)  # noqa: PLR2004
+    return scaled.astype(np.uint8) if bits == 8 else scaled.astype(np.uint16)  # noqa: PLR2004
 
 
-def orient(picture: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+def orient(picture: NDArray[Value], orientation: int) -> NDArray[Value]:
     """Turn a picture (H, W, 3) upright as its EXIF orientation (1 to 8) says."""
     if orientation in (5, 6, 7, 8):
         picture = picture.transpose(1, 0, 2)
@@ -42,7 +44,7 @@ def orient(picture: NDArray[np.generic], orientation: int) -> NDArray[np.generic
     return np.ascontiguousarray(picture)
 
 
-def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+def encode_png(picture: NDArray[np.unsignedinteger]) -> bytes:
     """Encode an RGB picture (H, W, 3) of 8 or 16 bits as PNG with its colour profile."""
     done, data = cv2.imencode(
         ".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, _FAST_COMPRESSION]
@@ -52,7 +54,7 @@ def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return _with_profile(data.tobytes())
 
 
-def write_png(path: Path, picture: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+def write_png(path: Path, picture: NDArray[np.unsignedinteger]) -> None:
     """Write a PNG atomically.
 
     Raises

@@ -33,7 +33,7 @@ def curve_constants() -> tuple[float, float, float]:
 
     def gap(b: float) -> float:
         end = (b / ((1 + b) * (1 - power))) ** (1 / power)
-        return slope * end - ((1 + b) * end**power - b)
+        return float(slope * end - ((1 + b) * end**power - b))
 
     low, high = 1e-6, 1.0
     for _ in range(200):

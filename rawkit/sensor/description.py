@@ -32,7 +32,7 @@ class Description:
     """Exposure as LibRaw tells it."""
 
 
-def describe_raw(raw: Any, path: Path) -> Description:
+def describe_raw(raw: Any, path: Path | str) -> Description:
     """Read the description of an unpacked file; must come before LibRaw renders and changes it.
 
     Raises
@@ -63,7 +63,7 @@ class _Colours:
         return tuple(float(of_colour[colour]) for colour in self._of_plane)
 
 
-def _pattern(raw: Any, path: Path) -> Pattern:
+def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
         raise MosaicError("no mosaic: every pixel has all colours", expected=_EXPECTED, where=path)
     letters = raw.color_desc.decode("ascii", "replace")

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rawkit.stream.plan import flips
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _R, _G1, _B, _G2 = range(4)
@@ -56,7 +55,7 @@ def augment_levels(levels: NDArray[np.generic], augmentation: int) -> NDArray[np
 
 
 def _part(*, flip: bool, even: bool) -> slice:
-    """n of n + 1 pixels of a plane whose mosaic rows (or columns) are the even or odd ones.
+    """N of n + 1 pixels of a plane whose mosaic rows (or columns) are the even or odd ones.
 
     Flipped, even positions 0, 2, .. 2n lose the 0 and odd positions 1, 3, .. 2n + 1 the last.
     """

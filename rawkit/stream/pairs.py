@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rawkit.store import Group, Store
     from rawkit.subset import Subset, SubsetFrame
 
+_BAYER = ("R", "G1", "B", "G2")
+
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
@@ -94,6 +96,13 @@ def _located(frame: SubsetFrame, group: Group) -> PairSource:
     target = group.target
     if target is None:
         raise StoreError(f"{frame.group} has no targets", where=group.store)
+    if group.packed.planes != len(_BAYER):
+        raise StoreError(
+            f"{frame.group} has {group.packed.planes} planes",
+            expected=f"the {len(_BAYER)} of a Bayer mosaic: the networks know no other",
+            where=group.store,
+            fix="Make a subset of other stores with `rawkit subset --store`.",
+        )
     return PairSource(
         name=f"{frame.collection}/{frame.name}",
         packed=ShardFile(group.shard("packed", index), group.packed),

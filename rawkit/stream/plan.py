@@ -160,10 +160,11 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
     smallest = min(min(frame.height, frame.width) for frame in frames)
     if smallest < settings.extent:
         room = smallest - int(settings.augment)
+        fitting = 2 * room // 32 * 32
         raise UsageError(
             f"crops of {2 * settings.crop} mosaic pixels from frames of {2 * smallest}",
             expected=f"at most {2 * room} with these settings",
-            fix=f"Use --crop {2 * room // 32 * 32}.",
+            fix=f"Use --crop {fitting}." if fitting else "Take larger frames: 32 is the least.",
         )
 
 

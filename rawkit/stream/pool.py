@@ -58,7 +58,7 @@ class WindowPool:
     ) -> None:
         self._sources, self._settings = sources, settings
         self._threads = threads
-        self._free: dict[tuple[object, ...], list[NDArray[np.generic]]] = {}
+        self._free: dict[tuple[object, ...], list[LoadedWindow]] = {}
         self._lock = threading.Lock()
         self._scratch = threading.local()
         self.waited = 0.0
@@ -104,27 +104,33 @@ class WindowPool:
     def _load(self, plan: EpochPlan, number: int) -> LoadedWindow:
         window = plan.windows[number]
         source = self._sources[window.frame]
-        arrays = []
-        for shard in (source.packed, source.target):
-            out = self._buffer(
-                window_shape(shard.layout, window.rows, window.columns), shard.layout.dtype
-            )
+        loaded = self._buffers(
+            window_shape(source.packed.layout, window.rows, window.columns),
+            window_shape(source.target.layout, window.rows, window.columns),
+            source.target.layout.dtype,
+        )
+        for shard, out in ((source.packed, loaded.packed), (source.target, loaded.target)):
             read_window(shard, window, out, self._chunk(shard.layout))
-            arrays.append(out)
-        return LoadedWindow(arrays[0].view(np.uint16), arrays[1])
+        return loaded
 
-    def _buffer(self, shape: tuple[int, int, int], dtype: str) -> NDArray[np.generic]:
+    def _buffers(
+        self, packed: tuple[int, int, int], target: tuple[int, int, int], dtype: str
+    ) -> LoadedWindow:
+        """Take free buffers of these shapes, or give up all free ones and make new ones.
+
+        So there are never more buffers, free and in use, than windows may be in memory.
+        """
         with self._lock:
-            free = self._free.get((shape, dtype))
+            free = self._free.get((packed, target, dtype))
             if free:
                 return free.pop()
-        return np.empty(shape, dtype)
+            self._free.clear()
+        return LoadedWindow(np.empty(packed, np.uint16), np.empty(target, dtype))
 
     def _release(self, window: LoadedWindow) -> None:
+        key = (window.packed.shape, window.target.shape, str(window.target.dtype))
         with self._lock:
-            for array in (window.packed, window.target):
-                key = (array.shape, str(array.dtype))
-                self._free.setdefault(key, []).append(array)
+            self._free.setdefault(key, []).append(window)
 
     def _chunk(self, layout: ArrayLayout) -> NDArray[np.generic]:
         """Scratch memory of this thread for one decoded chunk."""

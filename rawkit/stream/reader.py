@@ -6,14 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, decode_chunk, index_bytes, parse_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.stream.plan import Window

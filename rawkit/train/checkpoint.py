@@ -78,11 +78,18 @@ def load_checkpoint(path: Path) -> TrainState:
             expected="a checkpoint written by `rawkit train`",
             where=path,
         )
-    return TrainState(
-        settings=settings_of(weights.settings, path),
-        model=weights.state_dict,
-        optimizer=content["optimizer"],
-        step=int(content["step"]),
-        position=int(content["position"]),
-        best_psnr=float(content["best_psnr"]),
-    )
+    try:
+        return TrainState(
+            settings=settings_of(weights.settings, path),
+            model=weights.state_dict,
+            optimizer=content["optimizer"],
+            step=int(content["step"]),
+            position=int(content["position"]),
+            best_psnr=float(content["best_psnr"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"a checkpoint without a usable {error}",
+            expected="a checkpoint written by `rawkit train`",
+            where=path,
+        ) from error

@@ -17,6 +17,7 @@ from rawkit.store import output_errors, write_atomically
 from rawkit.stream import BatchStream, PlanSettings
 from rawkit.stream.dataset import tensors_of
 from rawkit.train.checkpoint import TrainState, save_checkpoint
+from rawkit.train.interrupt import deferred_interrupt
 from rawkit.train.losses import loss_of
 from rawkit.train.validate import Scores, spread, validate
 
@@ -99,7 +100,7 @@ class Trainer:
         max_seconds: float | None = None,
         progress: Progress = SILENT,
     ) -> TrainReport:
-        """Train to the last step, or for so long; Ctrl-C saves and returns.
+        """Train to the last step, or for so long; Ctrl-C ends the step, saves and returns.
 
         Raises
         ------
@@ -114,21 +115,26 @@ class Trainer:
         )
         meter = _Meter(self._stream)
         interrupted = False
-        with progress.stage("Training", settings.steps, "steps") as advance:
+        with (
+            deferred_interrupt() as wished,
+            progress.stage("Training", settings.steps, "steps") as advance,
+        ):
             advance(self.step, "")
             try:
                 for loss in self._steps(max_seconds):
                     meter.update(loss, settings.batch_size, advance)
+                    if wished() and self.step < settings.steps:
+                        interrupted = True
+                        break
                     due = validate_every and self.step % validate_every == 0
                     if due and self.step < settings.steps:
                         with meter.paused():
                             self._validate(meter)
-                    elif time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
-                        self._save(LAST)
             except KeyboardInterrupt:
                 interrupted = True
         with meter.paused():
-            self._save(LAST)
+            if interrupted:
+                self._save(LAST)
             scores = None if interrupted else self._validate(meter)
         return TrainReport(
             self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted
@@ -148,12 +154,9 @@ class Trainer:
             loss = loss_of(self.net(tensors.mosaic), tensors.target, self.settings)
             value = float(loss.detach())
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss is {value} at step {self.step + 1}",
-                    expected="a finite loss",
-                    where=self._folder,
-                    fix="The last checkpoint is intact; resume from it with a lower rate (--lr).",
-                )
+                raise self._diverged(f"the loss is {value} at step {self.step + 1}")
+            if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
+                self._save(LAST)  # weights that have just given a finite loss
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             self.step, self._position = self.step + 1, batch.position
@@ -163,27 +166,36 @@ class Trainer:
                 return
 
     def _validate(self, meter: _Meter) -> Scores | None:
-        """Validate, record the metrics, and keep the best weights."""
-        self._save(LAST)
-        if not self._data.val:
-            self._record(meter, None)
-            return None
-        scores = validate(
-            self.net, self.settings.network, spread(self._data.val), self.settings.amplifier()
-        )
-        self.net.train()
-        if scores.psnr > self._best:
+        """Validate, save, record the metrics, and keep the best weights."""
+        scores = self._scores()
+        if scores is not None and scores.psnr > self._best:
             self._best = scores.psnr
             self._save(BEST)
-            self._save(LAST)
+        self._save(LAST)
         self._record(meter, scores)
+        return scores
+
+    def _scores(self) -> Scores | None:
+        """Scores on the val split, if there is one; weights that give none are not saved."""
+        if not self._data.val:
+            return None
+        try:
+            scores = validate(
+                self.net, self.settings.network, spread(self._data.val), self.settings.amplifier()
+            )
+        except KeyboardInterrupt:
+            self._save(LAST)
+            raise
+        self.net.train()
+        if math.isnan(scores.psnr):
+            raise self._diverged(f"pictures that are no numbers after step {self.step}")
         return scores
 
     def _record(self, meter: _Meter, scores: Scores | None) -> None:
         line = {
             "step": self.step,
             "samples": self._position,
-            "loss": meter.loss,
+            "loss": meter.loss if math.isfinite(meter.loss) else None,
             "crops_per_second": meter.crops_per_second,
             "waiting": meter.waiting,
             "psnr": None if scores is None else scores.psnr,
@@ -193,7 +205,20 @@ class Trainer:
         with output_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def _diverged(self, found: str) -> TrainingError:
+        lower = "with a lower rate (--lr)."
+        return TrainingError(
+            found,
+            expected="finite numbers",
+            where=self._folder,
+            fix=f"The last checkpoint is intact: go on from it by --resume {lower}"
+            if (self._folder / LAST).is_file()
+            else f"Begin again {lower}",
+        )
+
     def _save(self, name: str) -> None:
+        if not all(bool(parameter.isfinite().all()) for parameter in self.net.parameters()):
+            raise self._diverged(f"weights that are not finite after step {self.step}")
         state = TrainState(
             settings=self.settings,
             model=self.net.state_dict(),

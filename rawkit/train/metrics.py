@@ -21,15 +21,18 @@ def psnr(restored: Tensor, target: Tensor) -> float:
 
 
 def structural_similarity(restored: Tensor, target: Tensor) -> float:
-    """SSIM of pictures (1, 3, H, W) of 0 to 1: mean over channels, Gaussian window of 11, sigma 1.5.
+    """SSIM of pictures (1, 3, H, W) of 0 to 1, mean over channels.
 
+    The window is a Gaussian of 11 pixels with sigma 1.5:
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
     structural similarity" (IEEE Transactions on Image Processing 13, 2004).
     """
     return float(ssim(restored, target, data_range=1.0))
 
 
-def compare(restored: NDArray[np.unsignedinteger], target: NDArray[np.unsignedinteger]) -> tuple[float, float]:
+def compare(
+    restored: NDArray[np.unsignedinteger], target: NDArray[np.unsignedinteger]
+) -> tuple[float, float]:
     """PSNR in dB and SSIM of two pictures (H, W, 3) of 8 or 16 bits each."""
     first, second = (
         torch.from_numpy(picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max))

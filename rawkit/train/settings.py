@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
 import math
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError, WeightsError
@@ -55,7 +55,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
         for name in ("steps", "crop", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} = {getattr(self, name)}", expected="a number above 0")
         if self.crop % 32:
             raise UsageError(
@@ -63,8 +63,12 @@ class TrainSettings:
                 expected="a multiple of 32",
                 fix=f"Use --crop {max(32, round(self.crop / 32) * 32)}.",
             )
-        if min(self.l1_weight, self.ms_ssim_weight) < 0 or self.l1_weight + self.ms_ssim_weight == 0:
-            raise UsageError("a loss without positive weights", expected="at least one above 0")
+        weights = (self.l1_weight, self.ms_ssim_weight)
+        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+            raise UsageError(
+                f"weights of {self.l1_weight:g} for L1, {self.ms_ssim_weight:g} for MS-SSIM",
+                expected="numbers of at least 0, one of them above",
+            )
         if self.ms_ssim_weight and self.crop < MS_SSIM_MIN_SIDE:
             raise UsageError(
                 f"MS-SSIM on crops of {self.crop} pixels",

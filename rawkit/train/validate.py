@@ -73,9 +73,7 @@ def restore_pair(
         torch.from_numpy(amplification.factors(base, gain)),
     )
     mosaic = mosaic_of(planes)
-    padding = padding_for(
-        mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple
-    )
+    padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
     restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic)))
     target = _read(source.target)
     full_scale = np.float32(np.iinfo(target.dtype).max)

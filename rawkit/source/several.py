@@ -1,0 +1,138 @@
+"""Several sources seen as one, and a folder seen as if the archives in it were unpacked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rawkit.errors import RawkitError
+from rawkit.progress import SILENT
+from rawkit.source.names import is_archive
+from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from rawkit.progress import Progress
+    from rawkit.source.folders import LocalFolder, RemoteFolder
+    from rawkit.source.types import Source
+
+
+class _Parts:
+    """Finds the source of a file by its origin, as the listing has learned it."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Source] = {}
+
+    def _learn(self, part: Source, listing: Listing) -> None:
+        self._parts.update(dict.fromkeys((file.origin for file in listing.files), part))
+
+    def _part(self, file: SourceFile) -> Source:
+        return self._parts[file.origin]
+
+    def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
+        """Read the first bytes of a file."""
+        return self._part(file).head(file, count)
+
+    def read(self, file: SourceFile) -> bytes:
+        """Read a file."""
+        return self._part(file).read(file)
+
+    def local_path(self, file: SourceFile) -> Path | None:
+        """Path of a file that lies in a folder of this machine."""
+        return self._part(file).local_path(file)
+
+    def sequential(self, file: SourceFile) -> bool:
+        """Whether the file lies in an archive that must be streamed."""
+        return self._part(file).sequential(file)
+
+    def stream(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes]]:
+        """Read files of one origin."""
+        wanted = list(files)
+        if wanted:
+            yield from self._part(wanted[0]).stream(wanted)
+
+
+class Several(_Parts):
+    """Sources side by side. Files of one path may lie in more than one of them."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        super().__init__()
+        self._sources = sources
+
+    def files(self, progress: Progress = SILENT) -> Listing:
+        """List all sources, one after the other."""
+        files: list[SourceFile] = []
+        refused: list[Refused] = []
+        for source in self._sources:
+            listing = source.files(progress)
+            self._learn(source, listing)
+            files += listing.files
+            refused += listing.refused
+        return Listing(tuple(files), tuple(refused))
+
+    def describe(self) -> str:
+        """Describe all."""
+        return ", ".join(source.describe() for source in self._sources)
+
+
+class Unpacked(_Parts):
+    """A folder of files and archives, as if every archive were unpacked in a folder of its name.
+
+    An archive whose members already lie in such a folder does not get it twice. Where a file lies
+    loose and in an archive, or in several archives, the loose one counts, then the archive whose
+    name comes first. An archive that cannot be read is refused, and the others are listed.
+    """
+
+    def __init__(
+        self, folder: LocalFolder | RemoteFolder, open_archive: Callable[[str], Source]
+    ) -> None:
+        super().__init__()
+        self._folder = folder
+        self._open = open_archive
+
+    def files(self, progress: Progress = SILENT) -> Listing:
+        """List the folder and the archives in it."""
+        found = self._folder.files(progress)
+        loose = [file for file in found.files if not is_archive(file.path)]
+        self._learn(self._folder, found)
+        files = {file.path: file for file in loose}
+        refused = list(found.refused)
+        for archive in found.files:
+            if is_archive(archive.path):
+                self._add(archive, files, refused, progress)
+        return Listing(tuple(files[path] for path in sorted(files)), tuple(refused))
+
+    def _add(
+        self,
+        archive: SourceFile,
+        files: dict[str, SourceFile],
+        refused: list[Refused],
+        progress: Progress,
+    ) -> None:
+        above = archive.path.rpartition("/")[0]
+        part = self._open(f"{self._folder.describe()}/{archive.path}")
+        try:
+            listing = part.files(progress)
+        except RawkitError as error:
+            refused.append(Refused(archive.path, error.kind, error.reason))
+            return
+        self._learn(part, listing)
+        refused += [replace(one, path=f"{archive.path}: {one.path}") for one in listing.refused]
+        again = Counter[str]()
+        for file in listing.files:
+            path = "/".join(part for part in (above, file.inside, file.path) if part)
+            if path in files:
+                again[files[path].origin] += 1
+            else:
+                files[path] = replace(file, path=path, inside="")
+        refused += [
+            Refused(archive.path, "same-name", f"{count} of its files are taken from {origin}")
+            for origin, count in sorted(again.items())
+        ]
+
+    def describe(self) -> str:
+        """Describe the folder."""
+        return self._folder.describe()

@@ -1,0 +1,325 @@
+"""Raw files to pictures: every visible pixel, named after its file, and what fails is listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from rawkit.errors import MissingError, OutputError, UsageError, WeightsError
+from rawkit.models import Lamba2021, build, load_network, prepare
+from rawkit.restore import (
+    Restorer,
+    amplifications_for,
+    load_restorer,
+    raw_files,
+    restore_files,
+    restore_image,
+)
+from rawkit.sensor import Amplification, RawImage, amplification_base, decode
+from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
+from rawkit.train import TrainState, save_checkpoint
+from tests.factories import write_noise_dng
+from tests.fixtures_stream import tiny
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import nn
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "weights" / "lamba2021" / "weights"
+
+
+def random_net() -> nn.Module:
+    """Return a network whose pictures are neither black nor white, in evaluation mode."""
+    torch.manual_seed(7)
+    net = Lamba2021().eval()
+    with torch.no_grad():
+        net.get_parameter("output2.parametrizations.weight.original0").mul_(0.05)
+        net.get_parameter("output2.bias").fill_(0.5)
+    return net
+
+
+@pytest.fixture(scope="module")
+def net() -> nn.Module:
+    return random_net()
+
+
+@pytest.fixture(scope="module")
+def restorer(net: nn.Module) -> Restorer:
+    return Restorer(prepare(net), "lamba2021", None, Amplification())
+
+
+def by_hand(image: RawImage, net: nn.Module, factor: float) -> NDArray[np.float32]:
+    """Restore a whole picture without tiles, folding or the library's padding."""
+    mosaic = image.mosaic
+    values = image.pixels.astype(np.float64)
+    for y, x, plane in mosaic.positions():
+        black = mosaic.black_level[plane]
+        part = np.maximum(values[y::2, x::2] - black, 0) / (mosaic.white_level - black)
+        values[y::2, x::2] = part
+    top, left = mosaic.phase
+    height, width = values.shape
+    below, right = -(top + height) % 32, -(left + width) % 32
+    padded = np.pad(values, ((top, below), (left, right)), mode="reflect") * factor
+    with torch.no_grad():
+        picture = net(torch.from_numpy(padded.astype(np.float32))[None, None])[0].numpy()
+    inner = picture[:, top : top + height, left : left + width]
+    return np.ascontiguousarray(inner.transpose(1, 2, 0))
+
+
+def write(path: Path, *, pattern: str = "RGGB", **changes: Any) -> Path:
+    """Write a dark DNG with masked borders, a visible area of odd size and uneven black levels."""
+    write_noise_dng(
+        path,
+        shape=(80, 104),
+        **{
+            "pattern": BAYER_PATTERNS[pattern],
+            "active_area": (6, 4, 77, 101),
+            "black_level": (60.0, 70.0, 80.0, 90.0),
+            "white_level": 16000,
+            **changes,
+        },
+    )
+    return path
+
+
+@pytest.mark.parametrize("pattern", sorted(BAYER_PATTERNS))
+def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_of_it(
+    tmp_path: Path, net: nn.Module, restorer: Restorer, pattern: str
+) -> None:
+    image = decode(write(tmp_path / "a.dng", pattern=pattern))
+    assert image.pixels.shape == (71, 97)
+    assert image.mosaic.pattern_text == pattern
+    assert len(set(image.mosaic.black_level)) == 4
+    factor = amplification_base(image)
+    (picture,) = restore_image(image, restorer, [factor])
+    assert picture.shape == (71, 97, 3)
+    expected = by_hand(image, net, factor)
+    np.testing.assert_allclose(picture, expected, atol=1e-5)
+    assert expected.std() > 0.01  # the network does something
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (65, 66), (95, 97), (33, 70)])
+def test_sizes_that_are_no_multiples_come_back_whole(
+    tmp_path: Path, net: nn.Module, restorer: Restorer, shape: tuple[int, int]
+) -> None:
+    write_noise_dng(tmp_path / "a.dng", shape=shape, pattern=BAYER_PATTERNS["GRBG"])
+    image = decode(tmp_path / "a.dng")
+    (picture,) = restore_image(image, restorer, [5.0])
+    assert picture.shape == (*shape, 3)
+    np.testing.assert_allclose(picture, by_hand(image, net, 5.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_file_holds_the_picture(
+    tmp_path: Path, net: nn.Module, restorer: Restorer, bits: int
+) -> None:
+    path = write(tmp_path / "a.dng")
+    report = restore_files([path], tmp_path / "out", restorer, bits=bits)
+    (one,) = report.restored
+    assert one.picture == tmp_path / "out" / "a.png"
+    assert one.amplification == pytest.approx(amplification_base(decode(path)))
+    read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    expected = by_hand(decode(path), net, one.amplification) * (2**bits - 1)
+    assert np.abs(read[..., ::-1] - expected).max() < 0.5 + (0.01 if bits == 8 else 1.0)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_pictures_come_upright(
+    tmp_path: Path, net: nn.Module, restorer: Restorer, orientation: int
+) -> None:
+    path = write(tmp_path / "a.dng", orientation=orientation)
+    (one,) = restore_files([path], tmp_path, restorer).restored
+    read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    expected = np.rot90(by_hand(decode(path), net, one.amplification), turns)
+    assert read.shape == expected.shape
+    assert np.abs(read[..., ::-1] / 255 - expected).max() < 0.003
+
+
+def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> None:
+    path = write(tmp_path / "a.dng")
+    base = amplification_base(decode(path))
+    report = restore_files([path], tmp_path / "out", restorer, multiples=[1, 5, 0.5])
+    assert [one.picture.name for one in report.restored] == ["a_m1.png", "a_m5.png", "a_m0.5.png"]
+    assert [one.amplification for one in report.restored] == pytest.approx(
+        [base, 5 * base, 0.5 * base]
+    )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a_m0.5.png", "a_m1.png", "a_m5.png"
+    ]  # fmt: skip
+
+
+def test_one_m_gives_a_picture_of_the_plain_name(tmp_path: Path, restorer: Restorer) -> None:
+    path = write(tmp_path / "a.dng")
+    (one,) = restore_files([path], tmp_path, restorer, multiples=[8]).restored
+    assert one.picture.name == "a.png"
+    assert one.amplification == pytest.approx(8 * amplification_base(decode(path)))
+
+
+@pytest.mark.parametrize(
+    ("amplification", "multiples", "factors"),
+    [
+        (Amplification(), None, [1]),
+        (Amplification("auto", 4.0), None, [4]),
+        (Amplification("auto", 4.0), [1, 5], [1, 5]),
+        (Amplification("number", 70.0), [2], [2]),
+    ],
+)
+def test_without_m_the_estimate_is_multiplied_as_in_training(
+    tmp_path: Path, net: nn.Module, amplification: Amplification,
+    multiples: list[float] | None, factors: list[float],
+) -> None:  # fmt: skip
+    image = decode(write(tmp_path / "a.dng"))
+    base = amplification_base(image)
+    chosen = Restorer(net, "lamba2021", None, amplification)
+    assert amplifications_for(image, chosen, multiples) == pytest.approx(
+        [base * factor for factor in factors]
+    )
+
+
+def test_a_network_trained_with_one_number_restores_with_it(tmp_path: Path, net: nn.Module) -> None:
+    image = decode(write(tmp_path / "a.dng"))
+    chosen = Restorer(net, "lamba2021", None, Amplification("number", 70.0))
+    assert amplifications_for(image, chosen, None) == [70.0]
+
+
+def test_a_file_that_fails_is_listed_and_the_others_are_written(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    good = [write(tmp_path / "a.dng"), write(tmp_path / "z.dng")]
+    text, cut, folder = tmp_path / "b.arw", tmp_path / "c.dng", tmp_path / "d.dng"
+    text.write_text("no raw file\n" * 1000)
+    cut.write_bytes(good[0].read_bytes()[:5000])
+    folder.mkdir()
+    blank = tmp_path / "e.dng"
+    write_dng(blank, np.zeros((64, 96), np.uint16), DngMeta("Rawkit", "Blank"))
+    files = [good[0], text, cut, folder, blank, good[1]]
+    report = restore_files(files, tmp_path / "out", restorer)
+    assert [one.source for one in report.restored] == good
+    assert [(path, error.kind) for path, error in report.failed] == [
+        (text, "not-raw"), (cut, "truncated"), (folder, "unreadable"), (blank, "blank")
+    ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "z.png"]
+
+
+def test_files_of_one_stem_keep_their_suffix_in_the_name(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    files = [write(tmp_path / "a.dng"), write(tmp_path / "a.arw"), write(tmp_path / "b.dng")]
+    report = restore_files(files, tmp_path / "out", restorer)
+    names = [one.picture.name for one in report.restored]
+    assert names == ["a.dng.png", "a.arw.png", "b.png"]
+    assert all(one.picture.is_file() for one in report.restored)
+
+
+def test_two_files_of_one_name_are_refused_before_any_work(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    (tmp_path / "one").mkdir()
+    files = [write(tmp_path / "a.dng"), write(tmp_path / "one" / "a.dng")]
+    with pytest.raises(UsageError, match=r"two files named a\.dng"):
+        restore_files(files, tmp_path / "out", restorer)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_never_overwrites_that_of_another_file(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    # With m, "a.dng" gives a_m1 and a_m5, and "a_m1.dng" gives a_m1_m1 and a_m1_m5.
+    files = [write(tmp_path / "a.dng"), write(tmp_path / "a_m1.dng")]
+    report = restore_files(files, tmp_path / "out", restorer, multiples=[1, 5])
+    assert len({one.picture for one in report.restored}) == 4
+
+
+@pytest.mark.parametrize("place", ["out", "out/deeper"])
+def test_an_output_folder_that_is_a_file_is_an_error(
+    tmp_path: Path, restorer: Restorer, place: str
+) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OutputError, match="cannot be made") as caught:
+        restore_files([write(tmp_path / "a.dng")], tmp_path / place, restorer)
+    assert caught.value.where == str(tmp_path / place)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_folders_stand_for_the_raw_files_in_them(tmp_path: Path) -> None:
+    for name in ("b.DNG", "a.arw", "notes.txt", "c.jpg"):
+        (tmp_path / name).touch()
+    found = raw_files([tmp_path, tmp_path / "notes.txt"])
+    assert [path.name for path in found] == ["a.arw", "b.DNG", "notes.txt"]
+
+
+def test_paths_that_are_not_there_and_folders_without_raw_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="no such file"):
+        raw_files([tmp_path / "gone.dng"])
+    with pytest.raises(MissingError, match="without raw files"):
+        raw_files([tmp_path])
+
+
+def checkpoint(path: Path, **changes: object) -> Path:
+    torch.manual_seed(0)
+    net = build("lamba2021")
+    optimizer = torch.optim.Adam(net.parameters())
+    settings = tiny(**changes)  # type: ignore[arg-type] # any field
+    save_checkpoint(
+        path, TrainState(settings, net.state_dict(), optimizer.state_dict(), 1, 2, 20.0)
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("auto", 4.0, Amplification("auto", 4.0)),
+        ("number", 70.0, Amplification("number", 70.0)),
+        # A file that is restored has no long to take a ratio from.
+        ("ratio", 1.0, Amplification("auto", 1.0)),
+    ],
+)
+def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
+    tmp_path: Path, kind: str, value: float, expected: Amplification
+) -> None:
+    path = checkpoint(tmp_path / "last.pt", amplification=kind, amplification_value=value)
+    found = load_restorer(path)
+    assert (found.network, found.licence) == ("lamba2021", None)
+    assert found.amplification == expected
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"amplification": "guess"}, {"amplification_value": "much"}, {"amplification_value": -1}],
+)  # fmt: skip
+def test_a_checkpoint_with_settings_of_another_kind_is_refused(
+    tmp_path: Path, settings: dict[str, object]
+) -> None:
+    path = checkpoint(tmp_path / "last.pt")
+    content = torch.load(path, weights_only=True)
+    content["settings"] |= settings
+    torch.save(content, path)
+    with pytest.raises(WeightsError) as caught:
+        load_restorer(path)
+    assert caught.value.where == str(path)
+
+
+def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Path) -> None:
+    if not PUBLISHED.is_file():
+        pytest.skip(f"no published weights at {PUBLISHED}")
+    path = real_data / "RAW_KODAK_DC50.KDC"
+    chosen = load_restorer(PUBLISHED)
+    assert "non-commercial" in (chosen.licence or "")
+    (one,) = restore_files([path], tmp_path, chosen).restored
+    read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    image = decode(path)
+    assert read.shape == (*image.pixels.shape, 3)
+    net, _ = load_network(PUBLISHED)
+    expected = by_hand(image, net, one.amplification)
+    assert np.abs(read[..., ::-1] / 255 - expected).max() < 0.003
+    assert 0.02 < expected.mean() < 0.98
