@@ -49,9 +49,8 @@ def coloured(height: int, width: int, pattern: tuple[tuple[int, ...], ...]) -> N
     y, x = np.mgrid[:height, :width]
     colour = cell[y % SIDE, x % SIDE]
     noise = np.random.default_rng(0).integers(0, 100, (height, width))
-    mosaic: NDArray[np.uint16] = np.add(
-        BLACK + np.array(list(LIGHT.values()))[colour], noise
-    ).astype(np.uint16)
+    light = np.array(list(LIGHT.values()))[colour]
+    mosaic: NDArray[np.uint16] = (BLACK + light + noise).astype(np.uint16)
     return mosaic
 
 
