@@ -88,7 +88,7 @@ def test_memory_stays_below_what_pool_bytes_says(tmp_path: Path, kinds: int) -> 
 
 def test_pool_bytes_is_windows_times_their_planes_and_targets(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, [Shape(32, 48, (8, 8), bits=8)])
-    expected = (8 + READ_AHEAD) * (4 * 16 * 16 * 2 + 3 * 32 * 32)
+    expected = (8 + READ_AHEAD + 1) * (4 * 16 * 16 * 2 + 3 * 32 * 32)
     assert pool_bytes(sources, SETTINGS) == expected
 
 

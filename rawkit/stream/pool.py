@@ -143,7 +143,10 @@ class WindowPool:
 
 
 def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings) -> int:
-    """Bytes of all buffers of a pool at their most: live windows and those read ahead."""
+    """Bytes of all buffers of a pool at their most: live windows and those read ahead.
+
+    One more counts: whoever took the last crop of a window may hold it while the next is read.
+    """
     largest = 0
     for packed, target, shape in {
         (source.packed.layout, source.target.layout, source.shape) for source in sources
@@ -154,4 +157,4 @@ def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings) -> int:
             for layout in (packed, target)
         )
         largest = max(largest, window)
-    return largest * (settings.live_windows + READ_AHEAD)
+    return largest * (settings.live_windows + READ_AHEAD + 1)
