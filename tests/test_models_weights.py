@@ -143,14 +143,13 @@ def test_folded_weights_load_as_such(tmp_path: Path) -> None:
 
 def test_another_network_than_expected_is_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = saved(tmp_path / "w", state)
-    with pytest.raises(UsageError, match="'sid'"):
-        load_network(path, expect="sid")
+    with pytest.raises(UsageError, match="'nobody'"):
+        load_network(path, expect="nobody")
 
 
 def test_a_file_of_another_known_network_is_refused(
-    tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, state: dict[str, Tensor]
 ) -> None:
-    monkeypatch.setattr("rawkit.models.weights.describe", lambda name: name)
     with pytest.raises(WeightsError, match="weights of lamba2021; expected weights of sid"):
         load_network(saved(tmp_path / "w", state), expect="sid")
 
@@ -289,7 +288,7 @@ def test_names_of_no_known_network(tmp_path: Path) -> None:
     content = {f"layer{index}.weight": torch.zeros(2) for index in range(5)}
     text = refusal(saved(tmp_path / "w", content))
     assert "of no known network: layer0.weight, layer1.weight, layer2.weight and 2 more" in text
-    assert "those of lamba2021, such as squeeze32.bias" in text
+    assert "those of lamba2021 or sid, such as" in text
 
 
 def test_missing_and_unknown_names_are_listed(tmp_path: Path, state: dict[str, Tensor]) -> None:

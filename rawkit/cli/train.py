@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--subset", help="Subset to train on.  [default: the newest, or all there is]")
 @click.option("--name", help="Name of the run.  [default: subset, network and a number]")
 @click.option("--resume", is_flag=True, help="Go on with the named or newest run.")
-@click.option("--network", default="lamba2021", show_default=True)
+@click.option("--network", default="lamba2021", show_default=True, help="lamba2021 or sid.")
 @click.option(
     "--steps", type=click.IntRange(min=1), help="Optimizer steps.  [default: those of 20 epochs]"
 )

@@ -8,10 +8,11 @@
 """
 
 from rawkit.models.folding import fold_weight_norm, is_folded
-from rawkit.models.inference import DEFAULT_TILE, TwoStage, prepare, restore_mosaic
+from rawkit.models.inference import TwoStage, prepare, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
+from rawkit.models.sid_unet import SidUnet
 from rawkit.models.tiles import Tile, Window, tiles
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -24,12 +25,12 @@ from rawkit.models.weights import (
 __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
-    "DEFAULT_TILE",
     "NETWORKS",
     "Lamba2021",
     "LoadedWeights",
     "Network",
     "Padding",
+    "SidUnet",
     "Tile",
     "TwoStage",
     "Window",

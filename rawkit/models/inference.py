@@ -15,13 +15,6 @@ from rawkit.errors import UsageError
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.tiles import tiles
 
-DEFAULT_TILE = 512
-"""Pixels: the greatest side of a tile's core when none is given.
-
-At 12 megapixels 512 takes as long as 1024 and half of its memory on top of the picture's own;
-smaller ones save little more.
-"""
-
 Net = TypeVar("Net", bound=nn.Module)
 
 
@@ -31,6 +24,8 @@ class TwoStage(Protocol):
 
     RENDER_HALO: ClassVar[int]
     """Pixels that `render` must see around a tile."""
+    RENDER_TILE: ClassVar[int]
+    """Pixels: side of a tile's core when none is given."""
     RENDER_MULTIPLE: ClassVar[int]
     """Pixels: what borders of tiles must be multiples of; also the side of a feature's cell."""
 
@@ -66,7 +61,7 @@ def restore_mosaic(net: nn.Module, mosaic: Tensor, *, tile: int | None = None) -
         network's device.
     tile
         Greatest side of a tile in pixels, a multiple of the network's ``RENDER_MULTIPLE``;
-        `DEFAULT_TILE` if None. Smaller tiles take less memory and more time. A network that is
+        its ``RENDER_TILE`` if None. Smaller tiles take less memory and more time. A network that is
         not `TwoStage` runs on the whole mosaic.
 
     Returns
@@ -87,7 +82,7 @@ def restore_mosaic(net: nn.Module, mosaic: Tensor, *, tile: int | None = None) -
         )
     ready = net if is_folded(net) else prepare(net)
     if isinstance(ready, TwoStage):
-        return _restore_tiled(ready, mosaic, DEFAULT_TILE if tile is None else tile)
+        return _restore_tiled(ready, mosaic, ready.RENDER_TILE if tile is None else tile)
     if tile is not None:
         raise UsageError(
             f"tiles of {tile} pixels for {type(net).__name__}",

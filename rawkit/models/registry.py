@@ -5,7 +5,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
+from rawkit.models import sid_unet
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
+from rawkit.models.sid_unet import SidUnet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +58,23 @@ _LAMBA2021 = Network(
     published_modules=PUBLISHED_MODULES,
 )
 
-NETWORKS: "Mapping[str, Network]" = MappingProxyType({_LAMBA2021.name: _LAMBA2021})
+_SID = Network(
+    name="sid",
+    title="Learning to See in the Dark",
+    builder=SidUnet,
+    parameters=7_760_748,
+    multiple=SidUnet.MULTIPLE,
+    receptive_field=SidUnet.RENDER_HALO,
+    gmac=388.0,
+    licence="see where the weights come from; the published code is MIT",
+    reference=(
+        "Chen Chen, Qifeng Chen, Jia Xu and Vladlen Koltun: Learning to See in the Dark. "
+        "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR), 2018"
+    ),
+    published_modules=sid_unet.PUBLISHED_MODULES,
+)
+
+NETWORKS: "Mapping[str, Network]" = MappingProxyType({one.name: one for one in (_LAMBA2021, _SID)})
 """Every known network by its name."""
 
 

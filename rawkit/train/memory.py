@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 # Measured as peak resident memory, torch 2.13 on the CPU, crops of 512 in batches of 4 and 8.
 _PROCESS = 350 * 2**20
 """Interpreter, torch, network and optimizer before the first step."""
-_STEP = 60 * 2**20
-"""What a step takes whatever its size."""
-_STEP_PIXEL = 330
-"""Bytes a mosaic pixel of the batch: activations and gradients of the paper's network."""
+_STEP = {"lamba2021": 60 * 2**20, "sid": 150 * 2**20}
+"""What a step of each network takes whatever its size: gradients and the optimizer's state."""
+_STEP_PIXEL = {"lamba2021": 330, "sid": 820}
+"""Bytes a mosaic pixel of the batch: activations and their gradients."""
+_TILE = {"lamba2021": 0, "sid": 800 * 2**20}
+"""What one tile of a whole validation frame takes beyond the frame itself."""
 _MS_SSIM_PIXEL = 400
 """Bytes a mosaic pixel of the batch that MS-SSIM adds."""
 _BATCH_PIXEL = 2 * (2 + 3 * 2)
@@ -52,7 +54,8 @@ class MemoryPlan:
 def plan_memory(settings: TrainSettings, data: TrainData, budget: int) -> MemoryPlan:
     """Estimate what a training will use, at most."""
     pixels = settings.batch_size * settings.crop**2
-    per_pixel = _STEP_PIXEL + (_MS_SSIM_PIXEL if settings.ms_ssim_weight else 0)
+    network = settings.network
+    per_pixel = _STEP_PIXEL[network] + (_MS_SSIM_PIXEL if settings.ms_ssim_weight else 0)
     frame = max(
         (4 * source.packed.layout.height * source.packed.layout.width for source in data.val),
         default=0,
@@ -60,7 +63,10 @@ def plan_memory(settings: TrainSettings, data: TrainData, budget: int) -> Memory
     return MemoryPlan(
         {
             "process": _PROCESS,
-            "step": max(_STEP + per_pixel * pixels, _VALIDATION_PIXEL * frame),
+            "step": max(
+                _STEP[network] + per_pixel * pixels,
+                _VALIDATION_PIXEL * frame + (_TILE[network] if frame else 0),
+            ),
             "batches": _BATCH_PIXEL * pixels,
             "windows": pool_bytes(data.train, plan_settings(settings)),
         },

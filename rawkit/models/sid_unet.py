@@ -1,0 +1,127 @@
+"""The U-Net of "Learning to See in the Dark" (CVPR 2018), in the pixel shuffle form.
+
+Four packed planes go down five levels of two 3x3 convolutions each, 32 to 512 channels, with 2x2
+max pooling between them, and up again by 2x2 transposed convolutions, each joined with the level it
+came from. A 1x1 convolution to 12 channels and a pixel shuffle make the picture.
+"""
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, max_pool2d, pixel_shuffle, pixel_unshuffle
+
+from rawkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SLOPE = 0.2
+"""What every leaky ReLU of the network multiplies negative values by."""
+_WIDTHS = (32, 64, 128, 256, 512)
+_PLANES = (0, 1, 3, 2)
+"""Pixel unshuffle gives R, G1, G2, B; the network takes R, G1, B, G2."""
+
+
+class _Level(nn.Module):
+    """Two convolutions, each activated."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(self.second(leaky_relu(self.first(x), SLOPE)), SLOPE)
+
+
+class SidUnet(nn.Module):
+    """Amplified Bayer mosaic in, picture out.
+
+    Input: float32 (B, 1, H, W), the normalised mosaic times its amplification, R at (0, 0), H and
+    W multiples of 32; it is clipped at 1 here, after amplification, as published. Output: float32
+    (B, 3, H, W), RGB; clamped to 0..1 in evaluation mode, not clamped in training, as published.
+    """
+
+    MULTIPLE: ClassVar[int] = 32
+    """Pixels: what height and width of a whole picture must be a multiple of."""
+
+    RENDER_MULTIPLE: ClassVar[int] = 32
+    """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
+
+    RENDER_HALO: ClassVar[int] = 224
+    """Pixels that `render` must see around a tile: 92 packed pixels of convolutions, up to 15 of
+    pooling, in whole cells of 32."""
+
+    RENDER_TILE: ClassVar[int] = 2048
+    """Pixels: side of a tile's core when none is given; a wide halo wants large tiles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        ins = (4, *_WIDTHS[:-1])
+        self.down = nn.ModuleList(_Level(*pair) for pair in zip(ins, _WIDTHS, strict=True))
+        pairs = list(zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
+        self.widen = nn.ModuleList(nn.ConvTranspose2d(wide, slim, 2, 2) for wide, slim in pairs)
+        self.up = nn.ModuleList(_Level(2 * slim, slim) for _, slim in pairs)
+        self.picture = nn.Conv2d(_WIDTHS[0], 12, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.normal_(module.weight, 0.0, 0.02)
+                assert module.bias is not None  # noqa: S101 - all of these layers have one
+                nn.init.zeros_(module.bias)
+
+    def forward(self, mosaic: Tensor) -> Tensor:
+        """Restore (B, 1, H, W) to (B, 3, H, W).
+
+        Raises
+        ------
+        UsageError
+            If the mosaic has another shape.
+        """
+        return self.render(mosaic, self.global_features(mosaic))
+
+    def global_features(self, mosaic: Tensor) -> Tensor:
+        """Return nothing, (B, 0, H/32, W/32): every part of this network sees only its halo.
+
+        Raises
+        ------
+        UsageError
+            If the mosaic has another shape.
+        """
+        if mosaic.ndim != 4 or mosaic.shape[1] != 1 or any(s % 32 for s in mosaic.shape[2:]):  # noqa: PLR2004
+            raise UsageError(
+                f"a mosaic of shape {tuple(mosaic.shape)}",
+                expected="(B, 1, H, W) with H and W multiples of 32",
+            )
+        batch, _, height, width = mosaic.shape
+        return mosaic.new_empty((batch, 0, height // 32, width // 32))
+
+    def render(self, mosaic: Tensor, features: Tensor) -> Tensor:  # noqa: ARG002 - two stages share it
+        """Return the (B, 3, h, w) picture of a mosaic or a tile of it."""
+        x = pixel_unshuffle(mosaic.clamp(max=1.0), 2)[:, _PLANES]
+        skips: list[Tensor] = []
+        for number, level in enumerate(self.down):
+            x = level(x if number == 0 else max_pool2d(x, 2))
+            skips.append(x)
+        skips.pop()
+        for widen, level in zip(self.widen, self.up, strict=True):
+            x = level(torch.cat((widen(x), skips.pop()), dim=1))
+        picture = pixel_shuffle(self.picture(x), 2)
+        return picture if self.training else picture.clamp(0.0, 1.0)
+
+
+def _published_modules() -> dict[str, str]:
+    modules = {"conv10_1": "picture"}
+    for number in range(5):
+        for half, name in (("1", "first"), ("2", "second")):
+            modules[f"conv{number + 1}_{half}"] = f"down.{number}.{name}"
+            if number:
+                modules[f"conv{number + 5}_{half}"] = f"up.{number - 1}.{name}"
+        if number:
+            modules[f"upv{number + 5}"] = f"widen.{number - 1}"
+    return modules
+
+
+PUBLISHED_MODULES: "Mapping[str, str]" = MappingProxyType(_published_modules())
+"""Layer under the names that ports of the network to PyTorch share -> the same layer here."""
