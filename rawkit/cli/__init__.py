@@ -15,6 +15,7 @@ from rawkit.cli._group import RawkitGroup, defaults_of, name_variables
 from rawkit.cli.demo import demo
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
+from rawkit.cli.models import models
 from rawkit.cli.restore import restore
 from rawkit.cli.subset import subset
 from rawkit.cli.synth import synth
@@ -51,6 +52,6 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.default_map = defaults_of(workspace, main)
 
 
-for command in (demo, info, ingest, restore, subset, synth, train, verify):
+for command in (demo, info, ingest, models, restore, subset, synth, train, verify):
     main.add_command(command)
 name_variables(main)

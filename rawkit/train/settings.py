@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError, WeightsError
+from rawkit.models import describe
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class TrainSettings:
             )
         if self.schedule not in ("constant", "cosine"):
             raise UsageError(f"schedule {self.schedule!r}", expected="constant or cosine")
+        describe(self.network)
         self.amplifier()
 
     def rate_at(self, step: int) -> float:
