@@ -18,7 +18,7 @@ from rawkit.progress import SILENT
 from rawkit.report.match import brightness_matched
 from rawkit.report.sheet import Cell, contact_sheet
 from rawkit.resources import shipped_folder
-from rawkit.restore import load_restorer, restore_files, write_png
+from rawkit.restore import Output, load_restorer, restore_files, write_png
 from rawkit.store import Store
 from rawkit.subset import make_subset
 from rawkit.synth import NOTE_NAME, make_collection
@@ -252,12 +252,11 @@ def _restore(
     frames = subset.pairs("test")
     sources = pair_sources(subset, {name: store}, "test")
     say(f"rawkit restore data/{name}/Sony/short/1*.ARW -o {RESTORED}")
-    output = workspace.root / RESTORED
     report = restore_files(
         [paths[frame.name] for frame in frames],
-        output,
+        Output(workspace.root / RESTORED),
         load_restorer(newest_weights(workspace)),
-        progress=progress,
+        progress,
     )
     pictures = {one.source: one.picture for one in report.restored}
     measured: list[HeldOut] = []

@@ -13,6 +13,8 @@ import torch
 from rawkit.errors import MissingError, OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.restore import (
+    Output,
+    PictureFormat,
     Restorer,
     amplifications_for,
     load_restorer,
@@ -119,7 +121,9 @@ def test_the_file_holds_the_picture(
     tmp_path: Path, net: nn.Module, restorer: Restorer, bits: int
 ) -> None:
     path = write(tmp_path / "a.dng")
-    report = restore_files([path], tmp_path / "out", restorer, bits=bits)
+    report = restore_files(
+        [path], Output(tmp_path / "out", format=PictureFormat(bits=bits)), restorer
+    )
     (one,) = report.restored
     assert one.picture == tmp_path / "out" / "a.png"
     assert one.amplification == pytest.approx(amplification_base(decode(path)))
@@ -134,7 +138,7 @@ def test_pictures_come_upright(
     tmp_path: Path, net: nn.Module, restorer: Restorer, orientation: int
 ) -> None:
     path = write(tmp_path / "a.dng", orientation=orientation)
-    (one,) = restore_files([path], tmp_path, restorer).restored
+    (one,) = restore_files([path], Output(tmp_path), restorer).restored
     read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
     assert read is not None
     turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
@@ -146,7 +150,7 @@ def test_pictures_come_upright(
 def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
     base = amplification_base(decode(path))
-    report = restore_files([path], tmp_path / "out", restorer, multiples=[1, 5, 0.5])
+    report = restore_files([path], Output(tmp_path / "out", multiples=(1, 5, 0.5)), restorer)
     assert [one.picture.name for one in report.restored] == ["a_m1.png", "a_m5.png", "a_m0.5.png"]
     assert [one.amplification for one in report.restored] == pytest.approx(
         [base, 5 * base, 0.5 * base]
@@ -158,7 +162,7 @@ def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> No
 
 def test_one_m_gives_a_picture_of_the_plain_name(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
-    (one,) = restore_files([path], tmp_path, restorer, multiples=[8]).restored
+    (one,) = restore_files([path], Output(tmp_path, multiples=(8,)), restorer).restored
     assert one.picture.name == "a.png"
     assert one.amplification == pytest.approx(8 * amplification_base(decode(path)))
 
@@ -201,7 +205,7 @@ def test_a_file_that_fails_is_listed_and_the_others_are_written(
     blank = tmp_path / "e.dng"
     write_dng(blank, np.zeros((64, 96), np.uint16), DngMeta("Rawkit", "Blank"))
     files = [good[0], text, cut, folder, blank, good[1]]
-    report = restore_files(files, tmp_path / "out", restorer)
+    report = restore_files(files, Output(tmp_path / "out"), restorer)
     assert [one.source for one in report.restored] == good
     assert [(path, error.kind) for path, error in report.failed] == [
         (text, "not-raw"), (cut, "truncated"), (folder, "unreadable"), (blank, "blank")
@@ -213,7 +217,7 @@ def test_files_of_one_stem_keep_their_suffix_in_the_name(
     tmp_path: Path, restorer: Restorer
 ) -> None:
     files = [write(tmp_path / "a.dng"), write(tmp_path / "a.arw"), write(tmp_path / "b.dng")]
-    report = restore_files(files, tmp_path / "out", restorer)
+    report = restore_files(files, Output(tmp_path / "out"), restorer)
     names = [one.picture.name for one in report.restored]
     assert names == ["a.dng.png", "a.arw.png", "b.png"]
     assert all(one.picture.is_file() for one in report.restored)
@@ -225,7 +229,7 @@ def test_two_files_of_one_name_are_refused_before_any_work(
     (tmp_path / "one").mkdir()
     files = [write(tmp_path / "a.dng"), write(tmp_path / "one" / "a.dng")]
     with pytest.raises(UsageError, match=r"two files named a\.dng"):
-        restore_files(files, tmp_path / "out", restorer)
+        restore_files(files, Output(tmp_path / "out"), restorer)
     assert not (tmp_path / "out").exists()
 
 
@@ -234,7 +238,7 @@ def test_a_picture_never_overwrites_that_of_another_file(
 ) -> None:
     # With m, "a.dng" gives a_m1 and a_m5, and "a_m1.dng" gives a_m1_m1 and a_m1_m5.
     files = [write(tmp_path / "a.dng"), write(tmp_path / "a_m1.dng")]
-    report = restore_files(files, tmp_path / "out", restorer, multiples=[1, 5])
+    report = restore_files(files, Output(tmp_path / "out", multiples=(1, 5)), restorer)
     assert len({one.picture for one in report.restored}) == 4
 
 
@@ -244,7 +248,7 @@ def test_an_output_folder_that_is_a_file_is_an_error(
 ) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(OutputError, match="cannot be made") as caught:
-        restore_files([write(tmp_path / "a.dng")], tmp_path / place, restorer)
+        restore_files([write(tmp_path / "a.dng")], Output(tmp_path / place), restorer)
     assert caught.value.where == str(tmp_path / place)
     assert (tmp_path / "out").read_text() == "mine"
 
@@ -314,7 +318,7 @@ def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Pa
     path = real_data / "RAW_KODAK_DC50.KDC"
     chosen = load_restorer(PUBLISHED)
     assert "non-commercial" in (chosen.licence or "")
-    (one,) = restore_files([path], tmp_path, chosen).restored
+    (one,) = restore_files([path], Output(tmp_path), chosen).restored
     read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
     assert read is not None
     image = decode(path)

@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms, ImageOps
 
 from rawkit.errors import OutputError, UsageError
-from rawkit.restore import encode_png, encoded_of, icc_profile, linear_of, quantise, write_png
-from rawkit.restore.picture import orient
+from rawkit.restore import encoded_of, icc_profile, linear_of, quantise, write_png
+from rawkit.restore.picture import _encode_png, orient
 from rawkit.sensor import RenderParameters, open_raw
 from rawkit.synth import DngMeta, write_dng
 
@@ -59,7 +59,7 @@ def test_pillow_reads_the_pixels_that_were_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_profile_is_in_the_file(bits: int) -> None:
-    data = encode_png(picture_of(bits))
+    data = _encode_png(picture_of(bits), icc_profile())
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["icc_profile"] == icc_profile()
     # As the PNG specification asks: before the pixels, once.

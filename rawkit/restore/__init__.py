@@ -1,24 +1,25 @@
 """Raw files to pictures: decode, amplify, pad, restore, cut, write."""
 
 from rawkit.restore.batch import (
+    MANIFEST,
+    Output,
     Restored,
-    Restorer,
     RestoreReport,
-    amplifications_for,
-    load_restorer,
     raw_files,
     restore_files,
-    restore_image,
 )
-from rawkit.restore.picture import encode_png, orient, quantise, write_png
+from rawkit.restore.network import Restorer, amplifications_for, load_restorer, restore_image
+from rawkit.restore.picture import PictureFormat, orient, quantise, write_picture, write_png
 from rawkit.restore.profile import encoded_of, icc_profile, linear_of
 
 __all__ = [
+    "MANIFEST",
+    "Output",
+    "PictureFormat",
     "RestoreReport",
     "Restored",
     "Restorer",
     "amplifications_for",
-    "encode_png",
     "encoded_of",
     "icc_profile",
     "linear_of",
@@ -28,5 +29,6 @@ __all__ = [
     "raw_files",
     "restore_files",
     "restore_image",
+    "write_picture",
     "write_png",
 ]

@@ -1,51 +1,59 @@
-"""Raw files in, pictures out."""
+"""Raw files in, pictures out: file n + 1 is decoded and n - 1 encoded while n is restored."""
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
 from rawkit.catalog import RAW_SUFFIXES
-from rawkit.errors import (
-    MissingError,
-    MosaicError,
-    OutputError,
-    RawkitError,
-    UsageError,
-    WeightsError,
-)
-from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
+from rawkit.errors import MissingError, MosaicError, RawkitError, UsageError
 from rawkit.progress import SILENT
-from rawkit.restore.picture import orient, quantise, write_png
-from rawkit.sensor import BAYER, Amplification, amplification_base, decode, normalise, read_exif
+from rawkit.restore.network import amplifications_for, restore_image
+from rawkit.restore.picture import PictureFormat, orient, quantise, write_picture
+from rawkit.restore.profile import linear_of
+from rawkit.sensor import BAYER, decode, read_exif
+from rawkit.store import output_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
 
     from rawkit.progress import Progress
+    from rawkit.restore.network import Restorer
     from rawkit.sensor import RawImage
+
+MANIFEST = "manifest.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Restorer:
-    """A prepared network and how its input is made."""
+class Output:
+    """What is written for each restored mosaic."""
 
-    net: nn.Module
-    """The network, ready for inference."""
-    network: str
-    """Its name in the registry."""
-    licence: str | None
-    """A note on the licence of its weights, to be shown."""
-    amplification: Amplification
-    """How mosaics are amplified; of the run's training, or the estimate for published weights."""
+    folder: Path
+    """Where the pictures go."""
+    format: PictureFormat = field(default_factory=PictureFormat)
+    """File format and bits."""
+    multiples: tuple[float, ...] | None = None
+    """One picture for each multiple m of the estimated amplification; None for the one the network
+    was trained with."""
+    linear: bool = False
+    """Whether linear light is written instead of the BT.709 curve."""
+    skip_existing: bool = False
+    """Whether files all of whose pictures are there already are left alone."""
+
+    def pictures(self, name: str) -> list[Path]:
+        """Paths of the pictures of a file, in the order of `multiples`."""
+        labels = [""]
+        if self.multiples and len(self.multiples) > 1:
+            labels = [f"_m{m:g}" for m in self.multiples]
+        return [self.folder / f"{name}{label}{self.format.suffix}" for label in labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,21 @@ class Restored:
     """The picture."""
     amplification: float
     """What the normalised mosaic was multiplied by."""
-    seconds: float
-    """Time it took."""
+    black_level: tuple[float, ...]
+    """Black level of each plane that was subtracted, in sensor units."""
+    white_level: float
+    """White level, in sensor units."""
+    decode_seconds: float
+    """Time to decode the raw file and to estimate the amplification."""
+    restore_seconds: float
+    """Time in the network."""
+    write_seconds: float
+    """Time to encode and write the picture."""
+
+    @property
+    def seconds(self) -> float:
+        """Time of all stages; those of neighbouring files overlap."""
+        return self.decode_seconds + self.restore_seconds + self.write_seconds
 
 
 @dataclass(slots=True)
@@ -68,27 +89,20 @@ class RestoreReport:
 
     restored: list[Restored] = field(default_factory=list)
     """Pictures written."""
+    skipped: list[Path] = field(default_factory=list)
+    """Files whose pictures were there already."""
     failed: list[tuple[Path, RawkitError]] = field(default_factory=list)
     """Files that could not be restored, and why."""
 
 
-def load_restorer(weights: Path) -> Restorer:
-    """Load published weights or a checkpoint of ours and prepare the network.
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A decoded file on its way to the network."""
 
-    Raises
-    ------
-    MissingError, WeightsError
-        If there is no such file, or it is not weights of a known network.
-    """
-    net, loaded = load_network(weights)
-    kind = loaded.settings.get("amplification", "auto")
-    try:
-        value = float(loaded.settings.get("amplification_value", 1.0))
-        # A restored file has no long to take a ratio from.
-        amplification = Amplification(kind, value) if kind != "ratio" else Amplification()
-    except (TypeError, ValueError, UsageError) as error:
-        raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
-    return Restorer(prepare(net), loaded.network, loaded.licence, amplification)
+    image: RawImage
+    orientation: int
+    amplifications: list[float]
+    seconds: float
 
 
 def raw_files(paths: Iterable[Path]) -> list[Path]:
@@ -113,76 +127,113 @@ def raw_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def restore_image(
-    image: RawImage, restorer: Restorer, amplifications: Sequence[float]
-) -> list[NDArray[np.float32]]:
-    """Restore a decoded mosaic once for each amplification.
-
-    Returns pictures of shape (height, width, 3), 0 to 1, the whole visible area, not rotated.
-    """
-    height, width = image.pixels.shape
-    normalised = np.empty((height, width), np.float32)
-    mosaic = image.mosaic
-    for y, x, plane in mosaic.positions():
-        normalised[y::2, x::2] = normalise(
-            image.pixels[y::2, x::2], mosaic.black_level[plane], mosaic.white_level
-        )
-    padding = padding_for(height, width, mosaic.phase, describe(restorer.network).multiple)
-    padded = padding.apply(torch.from_numpy(normalised)[None, None])
-    del normalised
-    return [
-        padding.cut(restore_mosaic(restorer.net, padded * factor))[0].permute(1, 2, 0).numpy()
-        for factor in amplifications
-    ]
-
-
-def amplifications_for(
-    image: RawImage, restorer: Restorer, multiples: Sequence[float] | None
-) -> list[float]:
-    """Return the amplification for each m; without any, the one the network was trained with."""
-    amplification = restorer.amplification
-    if multiples is None and amplification.kind == "number":
-        return [amplification.value]
-    base = amplification_base(image)
-    return [base * m for m in multiples or [amplification.value]]
-
-
 def restore_files(
-    files: Sequence[Path],
-    output: Path,
-    restorer: Restorer,
-    *,
-    multiples: Sequence[float] | None = None,
-    bits: int = 8,
-    progress: Progress = SILENT,
+    files: Sequence[Path], output: Output, restorer: Restorer, progress: Progress = SILENT
 ) -> RestoreReport:
-    """Restore raw files into PNG files of `output`; one that fails is listed, the rest goes on.
+    """Restore raw files into pictures; one that fails is listed, the rest goes on.
 
-    A picture is named after its file, with ``_m5`` where several m are asked for.
+    A picture is named after its file, with ``_m5`` where several m are asked for. Each picture has
+    a line in ``manifest.jsonl`` beside it.
 
     Raises
     ------
     UsageError
         If two files would be written to one picture.
     OutputError
-        If the output folder cannot be made.
+        If the output folder or a picture cannot be written.
     """
-    names = _names(files)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", where=output) from error
+    names = dict(zip(files, _names(files), strict=True))
+    with output_errors(output.folder):
+        output.folder.mkdir(parents=True, exist_ok=True)
     report = RestoreReport()
-    with progress.stage("Restoring", len(files), "files") as advance:
-        for path, name in zip(files, names, strict=True):
-            try:
-                report.restored += _restore_file(path, output / name, restorer, multiples, bits)
-            except OutputError:
-                raise
-            except RawkitError as error:
-                report.failed.append((path, error))
+    wanted: list[Path] = []
+    for path in files:
+        there = output.skip_existing and all(one.is_file() for one in output.pictures(names[path]))
+        (report.skipped if there else wanted).append(path)
+    with (
+        progress.stage("Restoring", len(wanted), "files") as advance,
+        ThreadPoolExecutor(1, "rawkit-write") as writer,
+    ):
+        pending: Future[list[Restored]] | None = None
+        for path, decoded in _decoded_ahead(wanted, output, restorer):
+            if isinstance(decoded, RawkitError):
+                report.failed.append((path, decoded))
+            else:
+                started = time.monotonic()
+                pictures = restore_image(decoded.image, restorer, decoded.amplifications)
+                seconds = time.monotonic() - started
+                if pending is not None:  # at most one file waits to be written
+                    report.restored += pending.result()
+                paths = output.pictures(names[path])
+                pending = writer.submit(_write, path, paths, output, decoded, pictures, seconds)
             advance(1, path.name)
+        if pending is not None:
+            report.restored += pending.result()
     return report
+
+
+def _decoded_ahead(
+    files: Sequence[Path], output: Output, restorer: Restorer
+) -> Iterator[tuple[Path, _Decoded | RawkitError]]:
+    """Decode one file ahead of the one that is being restored."""
+    with ThreadPoolExecutor(1, "rawkit-decode") as reader:
+        following: Future[_Decoded | RawkitError] | None = None
+        for number, path in enumerate(files):
+            current = following or reader.submit(_decode, path, output, restorer)
+            result = current.result()
+            following = None
+            if number + 1 < len(files):
+                following = reader.submit(_decode, files[number + 1], output, restorer)
+            yield path, result
+
+
+def _decode(path: Path, output: Output, restorer: Restorer) -> _Decoded | RawkitError:
+    started = time.monotonic()
+    try:
+        image = decode(path)
+        if image.mosaic.cell != BAYER:
+            raise MosaicError(
+                f"an {image.mosaic.cell.name} mosaic",
+                expected="a Bayer one: the network knows no other",
+                where=path,
+            )
+        with path.open("rb") as file:
+            orientation = read_exif(file).orientation
+        factors = amplifications_for(image, restorer, output.multiples)
+    except RawkitError as error:
+        return error
+    return _Decoded(image, orientation, factors, time.monotonic() - started)
+
+
+def _write(
+    source: Path,
+    paths: Sequence[Path],
+    output: Output,
+    decoded: _Decoded,
+    pictures: Sequence[NDArray[np.float32]],
+    seconds: float,
+) -> list[Restored]:
+    written = []
+    for path, factor, picture in zip(paths, decoded.amplifications, pictures, strict=True):
+        started = time.monotonic()
+        light = linear_of(picture) if output.linear else picture
+        upright = orient(quantise(light, output.format.bits), decoded.orientation)
+        write_picture(path, upright, output.format, linear=output.linear)
+        mosaic = decoded.image.mosaic
+        one = Restored(
+            source, path, factor, mosaic.black_level, mosaic.white_level,
+            decoded.seconds, seconds, time.monotonic() - started,
+        )  # fmt: skip
+        _note(output.folder / MANIFEST, one)
+        written.append(one)
+    return written
+
+
+def _note(manifest: Path, one: Restored) -> None:
+    line = {key: value if not hasattr(value, "name") else str(value) for key, value in
+            asdict(one).items()}  # fmt: skip
+    with output_errors(manifest), manifest.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -196,27 +247,3 @@ def _names(files: Sequence[Path]) -> list[str]:
                 fix="Restore them into different folders.",
             )  # fmt: skip
     return names
-
-
-def _restore_file(
-    path: Path, stem: Path, restorer: Restorer, multiples: Sequence[float] | None, bits: int
-) -> list[Restored]:
-    started = time.monotonic()
-    image = decode(path)
-    if image.mosaic.cell != BAYER:
-        raise MosaicError(
-            f"an {image.mosaic.cell.name} mosaic",
-            expected="a Bayer one: the network knows no other",
-            where=path,
-        )
-    with path.open("rb") as file:
-        orientation = read_exif(file).orientation
-    factors = amplifications_for(image, restorer, multiples)
-    pictures = restore_image(image, restorer, factors)
-    labels = [f"_m{m:g}" for m in multiples] if multiples and len(multiples) > 1 else [""]
-    written = []
-    for factor, picture, label in zip(factors, pictures, labels, strict=True):
-        target = stem.with_name(f"{stem.name}{label}.png")
-        write_png(target, orient(quantise(picture, bits), orientation))
-        written.append(Restored(path, target, factor, time.monotonic() - started))
-    return written

@@ -57,12 +57,13 @@ def encoded_of(linear: np.ndarray) -> np.ndarray:
 
 
 @cache
-def icc_profile() -> bytes:
-    """Return the profile; the same bytes every time."""
+def icc_profile(*, linear: bool = False) -> bytes:
+    """Return the profile, or that of linear light on the same primaries; always the same bytes."""
     b, slope, end = curve_constants()
-    curve = _parametric((2.222, 1 / (1 + b), b / (1 + b), 1 / slope, end))
+    bt709 = (2.222, 1 / (1 + b), b / (1 + b), 1 / slope, end)
+    curve = _parametric((1.0, 1.0, 0.0, 1.0, 0.0) if linear else bt709)
     tags: list[tuple[bytes, bytes]] = [
-        (b"desc", _text(PROFILE_NAME)),
+        (b"desc", _text("Linear light on sRGB primaries" if linear else PROFILE_NAME)),
         (b"cprt", _text("No copyright, use freely")),
         (b"wtpt", _xyz(_D50)),
         *((name, _xyz(values)) for name, values in _PRIMARIES.items()),
