@@ -11,6 +11,7 @@ carries a stable ``kind`` for scripts::
     │   ├── NotRawError          not-raw              LibRaw does not know it as a raw file
     │   ├── TruncatedError       truncated            its pixel data lies beyond its end
     │   ├── CorruptError         corrupt              LibRaw fails while it unpacks
+    │   ├── TooLargeError        memory               decoding it takes more memory than there is
     │   ├── BlankError           blank                every pixel has one value
     │   └── MosaicError          unsupported-mosaic   no mosaic, or one rawkit cannot pack
     ├── DefinitionError          definition           a collection's TOML is wrong
@@ -122,6 +123,12 @@ class CorruptError(RawFileError):
     """LibRaw fails while it unpacks the file."""
 
     kind = "corrupt"
+
+
+class TooLargeError(RawFileError):
+    """Decoding the file takes more memory than there is, or than it may take."""
+
+    kind = "memory"
 
 
 class BlankError(RawFileError):

@@ -23,6 +23,10 @@ class Workspace:
         """Where raw files of a collection are looked for unless a source is named."""
         return self.root / "data" / collection
 
+    def catalog(self, collection: str) -> Path:
+        """Return the table of what the last scan of a collection found."""
+        return self.root / "catalogs" / f"{_plain(collection, 'collection')}.parquet"
+
     def store(self, collection: str) -> Path:
         """Return the store of a collection."""
         return self.root / "stores" / f"{collection}.zarr"

@@ -93,6 +93,15 @@ def test_other_names_do_not_match(collection: str, path: str) -> None:
     assert Matcher(load_definition(collection)).match(path) is None
 
 
+@pytest.mark.parametrize(
+    ("collection", "scene", "kind"),
+    [("mid", "Indoor/pair1", "indoor"), ("mid", "Outdoor/pair9", "outdoor"),
+     ("smid", "0001", "static"), ("smid", "M0022", "dynamic"), ("sid", "00001", None)],
+)  # fmt: skip
+def test_scenes_are_of_a_kind(collection: str, scene: str, kind: str | None) -> None:
+    assert load_definition(collection).kind_of(scene) == kind
+
+
 def test_both_views_of_mid_are_one_scene_and_two_pairs() -> None:
     matcher = Matcher(load_definition("mid"))
     paths = [

@@ -101,6 +101,9 @@ def test_frames_that_cannot_be_decoded_are_listed_and_the_command_fails_if_none_
     assert (ended.code, found["added"]) == (0, 2)  # the longs
     assert [one["kind"] for one in found["left_out"]] == ["truncated"] * 2
     again = run_in(tmp_path, "ingest", "mid", "--iso", "400", "--workers", 0)
+    assert again.code == 0  # nothing is left to try
+    assert "truncated before and unchanged" in again.out
+    again = run_in(tmp_path, "ingest", "mid", "--iso", "400", "--workers", 0, "--retry")
     assert again.code == 1
     assert "truncated" in again.out
 
@@ -252,7 +255,7 @@ def test_restore_lists_what_fails_writes_the_rest_and_ends_with_1(
     write_noise_dng(tmp_path / "in" / "good.dng")
     ended = run_in(trained[0], "restore", tmp_path / "in", "-o", tmp_path / "out")
     assert ended.code == 1
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["good.png"]
     for name, reason in {**reasons, "folder.dng": "cannot be read"}.items():
         assert re.search(rf"^failed \(.*{re.escape(name)}: .*{reason}", ended.err, re.MULTILINE)
     assert "good.png" in ended.out

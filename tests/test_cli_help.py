@@ -108,7 +108,9 @@ def test_the_version_is_the_package_s() -> None:
     "arguments",
     [
         ["nonsense"], ["--nonsense"], ["ingest"], ["ingest", "mid", "--iso", "fast"],
-        ["ingest", "mid", "--iso", ","], ["ingest", "mid", "--iso", "-100"],
+        ["ingest", "mid", "--iso", ","], ["ingest", "mid", "--iso", "0"],
+        ["ingest", "mid", "--iso", "400-100"], ["ingest", "mid", "--iso", "-"],
+        ["ingest", "mid", "--where", "iso >"], ["ingest", "mid", "--role", "dark"],
         ["ingest", "mid", "--limit", "0"], ["ingest", "mid", "--split", "dev"],
         ["ingest", "mid", "--shutter", "1/0"], ["subset", "--fraction", "0"],
         ["subset", "--fraction", "1.1"], ["subset", "--seed", "x"], ["restore"],

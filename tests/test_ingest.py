@@ -376,7 +376,7 @@ def test_where_every_file_is_bad_no_store_appears(tmp_path: Path) -> None:
     report = ingest(FOLDER, source, store)
     assert (report.added, len(report.left_out)) == (0, 1)
     assert not store.exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "folder.quarantine.jsonl"}
 
 
 def test_a_plan_writes_nothing(mid_folder: Path, tmp_path: Path) -> None:

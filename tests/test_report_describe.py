@@ -73,10 +73,15 @@ def test_a_collection_is_described_by_names_and_exif_alone(
     expected = {
         "kind": "collection", "collection": "mid", "frames": 14, "shorts": 12, "longs": 2,
         "pairs": 12, "scenes": 1, "isos": {"100": 4, "200": 4, "400": 4},
-        "exposure_times": {"0.01": 6, "0.5": 6}, "left_out": [],
+        "exposure_times": {"0.01": 6, "0.5": 6}, "left_out": [], "kinds": {"indoor": 12},
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     assert found["bytes"] == sum(path.stat().st_size for path in mid_folder.rglob("*.cr2"))
+
+
+def test_pairs_that_are_known_to_be_bad_are_named_with_the_reason(tmp_path: Path) -> None:
+    found = describe_collection("sid", Workspace(tmp_path))
+    assert found["excluded"] == {"Sony/10034, Sony/10045, Sony/10172": "ground truth misaligned"}
 
 
 def test_a_collection_that_is_not_here_says_how_to_get_it(tmp_path: Path) -> None:

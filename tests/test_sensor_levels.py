@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rawkit.catalog import Selection
 from rawkit.catalog.definition import Definition
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.sensor import Levels, RenderParameters, check_levels, decode, open_raw
+from rawkit.sensor.checks import _median
 from rawkit.store import Store
 from rawkit.synth import DngMeta, write_dng
 
@@ -116,3 +119,13 @@ def test_a_file_whose_levels_do_not_fit_is_ingested_with_a_warning(tmp_path: Pat
     report = run_ingest(plan, workers=0)
     assert report.added == 1
     assert [warning.kind for warning in report.warnings] == ["level"]
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=40))
+def test_the_median_of_a_histogram_is_that_of_its_values(values: list[int]) -> None:
+    counts = np.bincount(values)
+    levels = np.flatnonzero(counts)
+    median = _median(levels, counts[levels])
+    assert median == np.median(values)
+    deviations = np.abs(np.array(values) - median)
+    assert _median(np.abs(levels - median), counts[levels]) == np.median(deviations)

@@ -1,6 +1,7 @@
 """Folders, folders of archives, and several sources at once."""
 
 import pickle
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -245,7 +246,8 @@ def test_the_command_takes_archives_several_sources_and_defaults(
         (tmp_path / "rawkit.toml").write_text(f"[ingest]\nsource = {values}\n")
         outputs.append(run("--workspace", tmp_path, "ingest", "smid", "--dry-run"))
     assert {ended.code for ended in outputs} == {0}
-    assert len({ended.out for ended in outputs}) == 1
+    said = {re.sub(r"(would take +).*", r"\1", ended.out) for ended in outputs}
+    assert len(said) == 1
     assert "to fetch over a network" in outputs[0].out
 
 

@@ -17,52 +17,12 @@ from rawkit.store import open_writer
 from rawkit.subset import Subset, load_subset, make_subset, newest_subset, open_stores
 from rawkit.workspace import Workspace
 from tests.factories import add_frame, frame_row
+from tests.small_stores import fill
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CAMERAS = {"alpha": 10, "beta": 5}
-"""Training scenes of each camera of the first collection."""
-
-
-def fill(path: Path, collection: str, cameras: dict[str, int]) -> None:
-    """Make a store: of each camera so many training scenes, one val, one test; two shorts each."""
-    planes = np.zeros((4, 4, 6), np.uint16)
-    with open_writer(path, attributes={"collection": collection}, target={}) as writer:
-        number = 0
-        for camera, count in cameras.items():
-            scenes = [(f"{camera}-{scene:02d}", "train") for scene in range(count)]
-            for scene, split in [*scenes, (f"{camera}-val", "val"), (f"{camera}-test", "test")]:
-                common: dict[str, Any] = {
-                    "group": f"{camera}/4x6", "scene": scene, "split": split, "pair": scene,
-                }  # fmt: skip
-                for shot in range(2):
-                    number += 1
-                    planes[0, 0, 0] = number
-                    row = frame_row(
-                        name=f"{scene}/short-{shot}", exposure_time=0.1 * (1 + shot), **common
-                    )
-                    add_frame(writer, row, planes)
-                number += 1
-                planes[0, 0, 0] = number
-                long = frame_row(name=f"{scene}/long", role="long", exposure_time=10.0, **common)
-                add_frame(writer, long, planes, np.full((3, 8, 12), number, np.uint16))
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the root of a workspace of two stores, the first one with two cameras."""
-    root = tmp_path_factory.mktemp("stores")
-    fill(root / "stores" / "one.zarr", "one", CAMERAS)
-    fill(root / "stores" / "two.zarr", "two", {"gamma": 3})
-    return root
-
-
-@pytest.fixture
-def workspace(filled: Path, tmp_path: Path) -> Workspace:
-    """Return a copy to change."""
-    shutil.copytree(filled, tmp_path / "workspace")
-    return Workspace(tmp_path / "workspace")
+pytest_plugins = ("tests.fixtures_subset",)
 
 
 def make(workspace: Workspace, fraction: float = 0.4, **options: Any) -> Subset:

@@ -2,7 +2,7 @@
 
 from rawkit.catalog.definition import Definition, Role, Split, known_collections, load_definition
 from rawkit.catalog.scan import RAW_SUFFIXES, Catalog, Entry, LeftOut, scan
-from rawkit.catalog.select import Selected, Selection, longs_by_pair, select
+from rawkit.catalog.select import Selected, Selection, longs_by_pair, select, select_entries
 from rawkit.catalog.splits import scene_digest
 from rawkit.catalog.thin import thin_scenes
 
@@ -22,5 +22,6 @@ __all__ = [
     "scan",
     "scene_digest",
     "select",
+    "select_entries",
     "thin_scenes",
 ]

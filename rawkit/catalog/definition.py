@@ -43,6 +43,9 @@ class FileRule(_Strict):
     """Template of what a short and its long share; scene and view where it is empty."""
     name: str = ""
     """Template of the frame's identity; the matched part of the path where it is empty."""
+    exact: frozenset[Literal["iso", "seconds"]] = frozenset()
+    """Groups of the pattern that EXIF always confirms, the ISO exactly and the seconds within 5%:
+    files that a filter leaves out by them are not opened."""
 
     @field_validator("pattern")
     @classmethod
@@ -67,6 +70,8 @@ class FileRule(_Strict):
                 ) from error
             except (ValueError, AttributeError, IndexError, TypeError) as error:
                 raise ValueError(f"{field} is no template: {template!r} ({error})") from error
+        for group in sorted(self.exact - known):
+            raise ValueError(f"exact names {group}, which is no named group of the pattern")
         return self
 
 
@@ -139,6 +144,15 @@ class LevelRule(_Strict):
         return fnmatchcase(model or "", self.camera) and (not self.iso or iso in self.iso)
 
 
+class Exclusion(_Strict):
+    """Pairs that are known to be bad; they are left out only when that is asked for."""
+
+    pairs: tuple[str, ...] = Field(min_length=1)
+    """What short and long share, as the file rules make it; ``*`` and ``?`` are wild."""
+    reason: str = Field(min_length=1)
+    """What is wrong with them, in a few words."""
+
+
 class Definition(_Strict):
     """A collection of raw files."""
 
@@ -162,6 +176,11 @@ class Definition(_Strict):
     """How targets are rendered."""
     levels: tuple[LevelRule, ...] = ()
     """Levels that override the files' own; the first rule that fits decides."""
+    excluded: tuple[Exclusion, ...] = ()
+    """Pairs known to be bad, which ``--without-excluded`` leaves out."""
+    kinds: dict[str, str] = {}
+    """Kinds of scenes, each with a pattern of their names in which ``*`` and ``?`` are wild; the
+    first that fits decides."""
 
     @model_validator(mode="after")
     def _split_group_is_in_every_pattern(self) -> Definition:
@@ -174,6 +193,16 @@ class Definition(_Strict):
                     f"files.{number}.pattern"
                 )
         return self
+
+    @property
+    def excluded_pairs(self) -> tuple[str, ...]:
+        """All pairs known to be bad, whatever the reason."""
+        return tuple(pair for one in self.excluded for pair in one.pairs)
+
+    def kind_of(self, scene: str) -> str | None:
+        """Kind of a scene, such as indoor; None where the collection has no kinds."""
+        fitting = (kind for kind, names in self.kinds.items() if fnmatchcase(scene, names))
+        return next(fitting, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +221,15 @@ class Match:
     """What a short and its long share."""
     groups: dict[str, str]
     """All named groups of the pattern."""
+    exact: frozenset[str] = frozenset()
+    """Those of `iso` and `seconds` that EXIF confirms."""
+
+    def number(self, group: str) -> float | None:
+        """Value of a group that is a number; None where it is none."""
+        try:
+            return float(self.groups[group])
+        except (KeyError, ValueError):
+            return None
 
 
 class Matcher:
@@ -221,6 +259,7 @@ def _fill(rule: FileRule, found: re.Match[str]) -> Match:
         view=view,
         pair=rule.pair.format_map(fields) or f"{scene}/{view}",
         groups=groups,
+        exact=rule.exact,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,19 +12,20 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from rawkit.catalog.definition import Matcher
+from rawkit.catalog.names import must_open
 from rawkit.catalog.splits import split_of
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
-from rawkit.sensor.exif import read_exif
+from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.types import Exposure, Frame
 from rawkit.source import HEAD_BYTES, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Mapping
 
     from rawkit.catalog.definition import Definition, Match, Role, Split
+    from rawkit.catalog.select import Selection
     from rawkit.progress import Progress
-    from rawkit.sensor.exif import Exif
     from rawkit.source import Listing, Source, SourceFile, SourceSpec
 
 RAW_SUFFIXES = frozenset(
@@ -34,6 +36,7 @@ RAW_SUFFIXES = frozenset(
 )
 
 
+_NO_EXIF = Exif()
 _CONNECTIONS = 16
 """EXIF reads under way at once where each waits for a network."""
 _FIRST_HEAD = HEAD_BYTES // 4
@@ -61,6 +64,8 @@ class Entry:
     file: SourceFile | None = None
     """The raw file as its source lists it: where it lies, and its stamp. None where an entry does
     not come from a source."""
+    exif: Exif | None = None
+    """What EXIF alone says; None where the file was not opened because its name leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,38 @@ class Catalog:
     """Raw files that do not belong to the collection or cannot be read."""
     source: Source | None = None
     """Where the bytes of the entries come from."""
+    opened: int = 0
+    """Files that were opened to read their EXIF."""
+
+
+FileKey = tuple[str, str, int, str]
+"""Origin, path, size and stamp: what a file is known again by."""
+
+
+def file_key(file: SourceFile) -> FileKey | None:
+    """Return what a file is known again by; None where its source cannot tell a change."""
+    return (place_of(file), file.path, file.size, file.stamp) if file.stamp else None
+
+
+def place_of(file: SourceFile) -> str:
+    """Origin of a file, the same from wherever it is named."""
+    return file.origin if file.remote else os.path.abspath(file.origin)  # noqa: PTH100 - without ..
 
 
 def scan(
-    definition: Definition, source: SourceSpec | Source, progress: Progress = SILENT
+    definition: Definition,
+    source: SourceSpec | Source,
+    progress: Progress = SILENT,
+    *,
+    known: Mapping[FileKey, Exif] | None = None,
+    selection: Selection | None = None,
 ) -> Catalog:
     """Read names and EXIF of every raw file of a source: a folder, an archive, a URL, several.
 
     A file whose EXIF is damaged is listed without it: the decoder says what is wrong. Raw files
-    that no rule matches, and files that cannot be opened, are in `left_out`.
+    that no rule matches, and files that cannot be opened, are in `left_out`. Files in `known` are
+    not opened again. With a `selection` neither are files that their names alone leave out of it;
+    `select` takes and counts the same with and without.
 
     Raises
     ------
@@ -117,15 +145,34 @@ def scan(
             where=source.describe(),
             fix=definition.obtain,
         )
+    remembered = [_remembered(file, known or {}) for file, _ in found]
+    opened = [exif is None for exif in remembered]
+    if selection is not None:
+        wanted = must_open(definition, [match for _, match in found], selection)
+        opened = [
+            unknown and (one or not file.size)  # an empty listing may be a file that is not there
+            for unknown, one, (file, _) in zip(opened, wanted, found, strict=True)
+        ]
+    to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
     entries = []
-    with progress.stage("Reading EXIF", len(found), "files") as advance:
-        for file, match, exif in _with_exif(source, found):
-            if isinstance(exif, UnreadableError):
-                left_out.append(LeftOut(file.path, exif.kind, exif.reason))
+    with progress.stage("Reading EXIF", len(to_open), "files") as advance:
+        exifs = _exifs(source, to_open)
+        for (file, match), one, exif in zip(found, opened, remembered, strict=True):
+            read = next(exifs) if one else exif
+            if isinstance(read, UnreadableError):
+                left_out.append(LeftOut(file.path, read.kind, read.reason))
             else:
-                entries.append(_entry(definition, file, match, exif))
-            advance(1)
-    return Catalog(definition, source.describe(), tuple(entries), tuple(left_out), source)
+                entries.append(_entry(definition, file, match, read))
+            advance(int(one))
+        exifs.close()
+    return Catalog(
+        definition, source.describe(), tuple(entries), tuple(left_out), source, len(to_open)
+    )
+
+
+def _remembered(file: SourceFile, known: Mapping[FileKey, Exif]) -> Exif | None:
+    key = file_key(file) if known else None
+    return None if key is None else known.get(key)
 
 
 def _listed(
@@ -191,20 +238,17 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _with_exif(
-    source: Source, found: Iterable[tuple[SourceFile, Match]]
-) -> Iterator[tuple[SourceFile, Match, Exif | UnreadableError]]:
-    """Yield files in their order with their EXIF, or the reason why it cannot be read."""
-    matches = dict(found)
-    files = list(matches)
+def _exifs(
+    source: Source, files: list[SourceFile]
+) -> Generator[Exif | UnreadableError, None, None]:
+    """Yield the EXIF of files in their order, or the reason why it cannot be read."""
     if not any(file.remote and not source.sequential(file) for file in files):
         for file in files:
-            yield file, matches[file], _exif(source, file)
+            yield _exif(source, file)
         return
     pool = ThreadPoolExecutor(_CONNECTIONS)
     try:
-        for file, exif in zip(files, pool.map(partial(_exif, source), files), strict=True):
-            yield file, matches[file], exif
+        yield from pool.map(partial(_exif, source), files)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -232,17 +276,18 @@ def _exif_of_head(source: Source, file: SourceFile) -> Exif:
     return read_exif(io.BytesIO(source.head(file, HEAD_BYTES - _FIRST_HEAD)))
 
 
-def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif) -> Entry:
-    named = Exposure(_number(match, "seconds"), _number(match, "iso"), None)
+def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | None) -> Entry:
+    named = Exposure(match.number("seconds"), match.number("iso"), None)
+    said = exif or _NO_EXIF
     return Entry(
         frame=Frame(
             name=match.name,
             size_bytes=file.size,
-            make=exif.make,
-            model=exif.model,
-            exposure=exif.exposure.or_else(named),
-            taken=exif.taken,
-            orientation=exif.orientation,
+            make=said.make,
+            model=said.model,
+            exposure=said.exposure.or_else(named),
+            taken=said.taken,
+            orientation=said.orientation,
         ),
         source=file.path,
         role=match.role,
@@ -251,14 +296,8 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif) -
         pair=match.pair,
         split=split_of(definition, match),
         file=file,
+        exif=exif,
     )
-
-
-def _number(match: Match, group: str) -> float | None:
-    try:
-        return float(match.groups[group])
-    except (KeyError, ValueError):
-        return None
 
 
 def _example(definition: Definition) -> str:

@@ -15,13 +15,15 @@ from rawkit.workspace import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from rawkit.catalog.definition import Role, Split
     from rawkit.catalog.scan import Catalog, Entry
 
 NOMINAL = 0.05
 """Nominal times differ from recorded ones: 1/25 s is written as 0.04, 0.0397 or 0.039."""
-_ISO_ROUNDING = 0.5
+ISO_ROUNDING = 0.5
+"""So far may two numbers lie apart that mean one ISO speed."""
 _ROUNDING = 1e-9
 
 
@@ -51,6 +53,8 @@ class Selection:
     """Only the shorts, or only the longs, of what passes."""
     per_long: Literal["darkest", "first"] | None = None
     """One short for each long: the one of the highest ratio, or the first by name."""
+    excluded: tuple[str, ...] = ()
+    """Pairs to leave out, whole or with ``*`` and ``?``: those that a definition names as bad."""
     where: str = ""
     """Expression over the fields of a frame, see `rawkit.catalog.where`."""
     limit: int | None = None
@@ -70,7 +74,7 @@ class Selected:
     filtered: Mapping[str, int]
     """How many shorts each filter left out; the first that fails counts."""
     spare_longs: tuple[Entry, ...] = ()
-    """Longs of pairs that have a longer one; they are not used."""
+    """Longs of the pairs selected that have a longer one; they are not used."""
 
 
 def select(catalog: Catalog, selection: Selection) -> Selected:
@@ -83,8 +87,19 @@ def select(catalog: Catalog, selection: Selection) -> Selected:
     SelectionError
         If nothing passes; says what there is.
     """
-    shorts = [entry for entry in catalog.entries if entry.role == "short"]
-    longs = longs_by_pair(catalog.entries)
+    return select_entries(catalog.entries, selection, catalog.root)
+
+
+def select_entries(entries: Sequence[Entry], selection: Selection, where: Path | str) -> Selected:
+    """Apply the filters to entries in the order of their names; `where` they are, for people.
+
+    Raises
+    ------
+    SelectionError
+        If nothing passes; says what there is.
+    """
+    shorts = [entry for entry in entries if entry.role == "short"]
+    longs = longs_by_pair(entries)
     filtered: dict[str, int] = defaultdict(int)
     tests = _tests(selection, longs)
     passed = []
@@ -102,7 +117,7 @@ def select(catalog: Catalog, selection: Selection) -> Selected:
         filtered[name] += len(passed) - len(chosen)
         passed = chosen
     if not passed and (shorts or selection != Selection()):
-        raise _nothing(catalog, shorts, selection)
+        raise _nothing(where, shorts, selection)
     paired = [entry for entry in passed if entry.pair in longs]
     wanted_longs = (
         {entry.frame.name: entry for entry in longs.values()}
@@ -113,9 +128,10 @@ def select(catalog: Catalog, selection: Selection) -> Selected:
         *(passed if selection.role != "long" else ()),
         *(wanted_longs.values() if selection.role != "short" else ()),
     ]
+    pairs = {entry.pair for entry in wanted_longs.values()}
     spare = [
-        entry for entry in catalog.entries
-        if entry.role == "long" and longs[entry.pair] is not entry
+        entry for entry in entries
+        if entry.role == "long" and entry.pair in pairs and longs[entry.pair] is not entry
     ]  # fmt: skip
     return Selected(
         entries=tuple(sorted(chosen_entries, key=lambda entry: entry.frame.name)),
@@ -170,25 +186,29 @@ def _tests(
 ) -> list[tuple[str, Callable[[Entry], bool]]]:
     """Return the filters that are set, by the name of their option, the cheapest first."""
     tests: list[tuple[str, Callable[[Entry], bool]]] = []
+    if selection.excluded:
+        tests.append(
+            ("without-excluded", lambda entry: not is_named(entry.pair, selection.excluded))
+        )
     if selection.splits:
         tests.append(("split", lambda entry: entry.split in selection.splits))
     if selection.scenes:
-        tests.append(("scene", lambda entry: _named(entry.scene, selection.scenes)))
+        tests.append(("scene", lambda entry: is_named(entry.scene, selection.scenes)))
     if selection.views:
-        tests.append(("view", lambda entry: _named(entry.view, selection.views)))
+        tests.append(("view", lambda entry: is_named(entry.view, selection.views)))
     if selection.cameras:
         cameras = [name.lower() for name in selection.cameras]
-        tests.append(("camera", lambda entry: _named((entry.frame.model or "").lower(), cameras)))
+        tests.append(("camera", lambda entry: is_named((entry.frame.model or "").lower(), cameras)))
     if selection.isos:
         tests.append(
-            ("iso", lambda e: _within(e.frame.exposure.iso, selection.isos, around=_ISO_ROUNDING))
+            ("iso", lambda e: is_within(e.frame.exposure.iso, selection.isos, around=ISO_ROUNDING))
         )
     if selection.shutters:
         tests.append(
-            ("shutter", lambda e: _within(e.frame.exposure.seconds, selection.shutters, NOMINAL))
+            ("shutter", lambda e: is_within(e.frame.exposure.seconds, selection.shutters, NOMINAL))
         )
     if selection.ratios:
-        tests.append(("ratio", lambda e: _within(_ratio(e, longs), selection.ratios, NOMINAL)))
+        tests.append(("ratio", lambda e: is_within(_ratio(e, longs), selection.ratios, NOMINAL)))
     if selection.where:
         where = compile_where(selection.where)
         tests.append(("where", lambda entry: where(_fields(entry, longs))))
@@ -214,12 +234,13 @@ def _fields(entry: Entry, longs: Mapping[str, Entry]) -> dict[str, Any]:
     }
 
 
-def _named(name: str, wanted: Sequence[str]) -> bool:
+def is_named(name: str, wanted: Sequence[str]) -> bool:
+    """Tell whether a name is wanted: whole, by its last part, or with wildcards."""
     last = name.rpartition("/")[2]
     return any(last == one or fnmatchcase(name, one) for one in wanted)
 
 
-def _within(
+def is_within(
     value: float | None, bands: Sequence[Band], tolerance: float = 0.0, around: float = _ROUNDING
 ) -> bool:
     """Tell whether a value is wanted, give or take a share `tolerance` and so much `around`."""
@@ -233,7 +254,7 @@ def _within(
     return False
 
 
-def _nothing(catalog: Catalog, shorts: Sequence[Entry], selection: Selection) -> SelectionError:
+def _nothing(where: Path | str, shorts: Sequence[Entry], selection: Selection) -> SelectionError:
     there: dict[str, set[str]] = {
         "ISO": {f"{e.frame.exposure.iso:g}" for e in shorts if e.frame.exposure.iso},
         "shutter": {f"{e.frame.exposure.seconds:g}" for e in shorts if e.frame.exposure.seconds},
@@ -247,7 +268,7 @@ def _nothing(catalog: Catalog, shorts: Sequence[Entry], selection: Selection) ->
     return SelectionError(
         f"none of {len(shorts)} dark frames passes {_describe(selection)}",
         expected="filters that match something",
-        where=catalog.root,
+        where=where,
         fix=f"There is: {'; '.join(texts)}.",
     )
 
@@ -261,6 +282,9 @@ def _describe(selection: Selection) -> str:
         "--view": ",".join(selection.views),
         "--camera": ",".join(selection.cameras),
         "--split": ",".join(selection.splits),
+        "--role": selection.role or "",
+        "--per-long": selection.per_long or "",
+        "--without-excluded": ",".join(selection.excluded),
         "--where": selection.where,
         "--limit": "" if selection.limit is None else str(selection.limit),
     }
@@ -268,6 +292,12 @@ def _describe(selection: Selection) -> str:
 
 
 def _bands(bands: Sequence[Band]) -> str:
-    return ",".join(
-        f"{band[0]:g}-{band[1]:g}" if isinstance(band, tuple) else f"{band:g}" for band in bands
-    )
+    return ",".join(_band(band) for band in bands)
+
+
+def _band(band: Band) -> str:
+    """Write a value or range as the options take it."""
+    if not isinstance(band, tuple):
+        return f"{band:g}"
+    low, high = (f"{end:g}" if 0 < end < math.inf else "" for end in band)
+    return f"{low}-{high}"

@@ -17,6 +17,8 @@ from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
 from rawkit.cli.restore import restore
+from rawkit.cli.scan import scan
+from rawkit.cli.show import show
 from rawkit.cli.subset import subset
 from rawkit.cli.synth import synth
 from rawkit.cli.train import train
@@ -52,6 +54,6 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.default_map = defaults_of(workspace, main)
 
 
-for command in (demo, info, ingest, models, restore, subset, synth, train, verify):
+for command in (demo, info, ingest, models, restore, scan, show, subset, synth, train, verify):
     main.add_command(command)
 name_variables(main)

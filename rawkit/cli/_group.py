@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from rawkit.errors import RawkitError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DEFAULTS_FILE = "rawkit.toml"
@@ -101,33 +103,54 @@ else:
 class ListOf(_Values):
     """Values separated by commas, such as ``100,200``."""
 
-    def __init__(self, kind: type[float | str], name: str) -> None:
-        self.kind = kind
+    def __init__(self, convert_one: Callable[[str], Any], name: str, form: str) -> None:
+        self.convert_one = convert_one
         self.name = name
+        self.form = form
+        """What is expected, with an example."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Any, ...]:
-        """Split and convert; a fraction such as 1/25 is a number."""
+        """Split and convert each part."""
         if isinstance(value, list | tuple):
             value = ",".join(str(one) for one in value)
         parts = [part.strip() for part in str(value).split(",") if part.strip()]
         try:
-            values = tuple(_number(part) if self.kind is float else part for part in parts)
+            values = tuple(self.convert_one(part) for part in parts)
         except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is not a list of numbers such as 100,200", param, ctx)
+            self.fail(f"{value!r} is not {self.form}", param, ctx)
         if not values:
             self.fail(f"{value!r} is empty", param, ctx)
         return values
 
 
 def _number(text: str) -> float:
+    """Read a positive number; a fraction such as 1/25 is one."""
     top, slash, bottom = text.partition("/")
     number = float(top) / float(bottom) if slash else float(top)
-    if not 0 < number < float("inf"):
+    if not 0 < number < _INFINITE:
         raise ValueError(text)
     return number
 
 
-NUMBERS = ListOf(float, "numbers")
-NAMES = ListOf(str, "names")
+def _band(text: str) -> float | tuple[float, float]:
+    """Read a number, or a range of which one end may be open: 400-1600, 400-, -400."""
+    ends = [end.strip() for end in _MINUS.split(text)]
+    if len(ends) == 1 or ends == ["", ""]:
+        return _number(text)
+    first, last = ends
+    low = _number(first) if first else 0.0
+    high = _number(last) if last else _INFINITE
+    if low > high:
+        raise ValueError(text)
+    return low, high
+
+
+_INFINITE = float("inf")
+_MINUS = re.compile(r"(?<![0-9.][eE])-")
+"""A minus between two numbers, not the one of 1e-3."""
+
+NUMBERS = ListOf(_number, "numbers", "a list of numbers such as 100,200")
+BANDS = ListOf(_band, "ranges", "a list of numbers and ranges such as 100,400-1600 or 400-")
+NAMES = ListOf(str, "names", "a list of names")

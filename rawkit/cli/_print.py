@@ -134,6 +134,14 @@ def size(count: float) -> str:
     return f"{count:.2f} TB"
 
 
+def duration(seconds: float) -> str:
+    """Return a time for people."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
 def print_json(value: Any) -> None:
     """Write JSON; numbers that JSON has no word for become null."""
     click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False))

@@ -6,27 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rawkit.cli._group import NAMES, NUMBERS
-from rawkit.cli._print import BarProgress, fields, print_json, size, table
+from rawkit.cli._filters import selection_of, selection_options
+from rawkit.cli._print import BarProgress, duration, fields, print_json, size, table
+from rawkit.cli._resources import resource_options
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
     from rawkit.catalog import LeftOut
-    from rawkit.ingest import IngestPlan, IngestReport
+    from rawkit.ingest import Estimate, IngestPlan, IngestReport
+    from rawkit.ingest.jobs import Targets
     from rawkit.workspace import Workspace
+
+_TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "none": 0}
 
 
 @click.command()
 @click.argument("collection")
-@click.option("--iso", type=NUMBERS, help="Only dark frames of these ISO speeds, such as 100,200.")
-@click.option(
-    "--shutter", type=NUMBERS, help="Only dark frames of these nominal seconds, within 5%."
-)
-@click.option("--scene", type=NAMES, help="Only these scenes; * and ? are wild.")
-@click.option(
-    "--split", type=NAMES, help="Only these splits: train, val, test.",
-)  # fmt: skip
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many dark frames.")
+@selection_options
 @source_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option(
@@ -34,20 +30,35 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Processes that decode; 0 uses threads of this one.  [default: one for each core]",
 )
+@resource_options
+@click.option(
+    "--targets",
+    type=click.Choice(["16", "8", "none"]),
+    help="Bits of the rendered targets; one setting a store.  [default: as the definition says]",
+)
+@click.option("--retry", is_flag=True, help="Try unchanged files again that failed before.")
+@click.option(
+    "--max-bad",
+    metavar="N|N%",
+    help="Stop, with exit code 1, at more unusable files than this.  [default: no limit]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_obj
 def ingest(
     workspace: Workspace,
+    /,
     collection: str,
-    iso: tuple[float, ...] | None,
-    shutter: tuple[float, ...] | None,
-    scene: tuple[str, ...] | None,
-    split: tuple[str, ...] | None,
-    limit: int | None,
     source: tuple[str, ...],
     dry_run: bool,
     workers: int | None,
+    max_ram: int,
+    frame_timeout: float,
+    scheduler: str | None,
+    targets: str | None,
+    retry: bool,
+    max_bad: str | None,
     as_json: bool,
+    **filters: Any,
 ) -> None:
     """Put a collection into a store of packed Bayer planes.
 
@@ -57,23 +68,16 @@ def ingest(
 
     \b
     rawkit ingest mid --iso 100,200
+    rawkit ingest sid --camera ilce* --ratio 100-300 --per-long darkest
     rawkit ingest folder --source ~/photos
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import Selection, load_definition
-    from rawkit.ingest import plan_ingest, run_ingest
+    from rawkit.catalog import load_definition
+    from rawkit.ingest import MaxBad, Resources, estimate_ingest, plan_ingest, run_ingest
 
-    for name in split or ():
-        if name not in ("train", "val", "test"):
-            raise click.BadParameter(f"{name!r} is none of train, val, test", param_hint="--split")
+    allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)
-    selection = Selection(
-        isos=iso or (),
-        shutters=shutter or (),
-        scenes=scene or (),
-        splits=split or (),  # type: ignore[arg-type] # checked above
-        limit=limit,
-    )
+    selection = selection_of(filters, definition)
     progress = BarProgress()
     plan = plan_ingest(
         definition,
@@ -81,15 +85,30 @@ def ingest(
         workspace.store(definition.name),
         selection,
         progress,
+        table=workspace.catalog(definition.name),
+        remember=not dry_run,
+        targets=_TARGETS[targets],
+        retry=retry,
     )
+    if plan.warning:
+        click.echo(f"warning: {plan.warning}", err=True)
     if dry_run:
-        print_json(_plan(plan)) if as_json else click.echo(_plan_text(plan))
+        about = estimate_ingest(plan, workers)
+        if as_json:
+            print_json({**_plan(plan), "about_bytes_out": about.bytes_out,
+                        "about_seconds": about.seconds})  # fmt: skip
+        else:
+            click.echo(_plan_text(plan, about))
         return
-    report = run_ingest(plan, workers=workers, progress=progress)
+    resources = Resources(workers, max_ram, frame_timeout, scheduler)
+    report = run_ingest(plan, resources=resources, max_bad=allowed, progress=progress)
     print_json(_report(report)) if as_json else click.echo(_report_text(report))
     if report.interrupted:
         click.echo("interrupted: run the same command again to go on", err=True)
-    if report.interrupted or (plan.wanted and not report.added):
+    if report.stopped is not None:
+        click.echo(f"stopped: {report.stopped}; what was added is in the store", err=True)
+    nothing = bool(plan.wanted) and not report.added and allowed is None
+    if report.interrupted or report.stopped is not None or nothing:
         raise SystemExit(1)
 
 
@@ -99,6 +118,7 @@ def _plan(plan: IngestPlan) -> dict[str, Any]:
         "source": str(plan.catalog.root),
         "store": str(plan.store),
         "files": len(plan.catalog.entries),
+        "opened": plan.catalog.opened,
         "frames": len(plan.selected),
         "scenes": plan.scenes,
         "pairs": plan.pairs,
@@ -108,16 +128,16 @@ def _plan(plan: IngestPlan) -> dict[str, Any]:
         "bytes_in": plan.bytes_in,
         "bytes_to_fetch": plan.bytes_to_fetch,
         "filtered": dict(plan.filtered),
-        "left_out": [_left_out(one) for one in plan.catalog.left_out],
+        "left_out": [_left_out(one) for one in plan.left_out],
     }
 
 
-def _plan_text(plan: IngestPlan) -> str:
+def _plan_text(plan: IngestPlan, about: Estimate) -> str:
     values: dict[str, object] = {
         "collection": plan.catalog.definition.title,
         "source": plan.catalog.root,
         "store": plan.store,
-        "files read (EXIF only)": len(plan.catalog.entries),
+        "files": f"{len(plan.catalog.entries)}, {plan.catalog.opened} opened for their EXIF",
         "frames selected": len(plan.selected),
         "scenes": plan.scenes,
         "pairs": plan.pairs,
@@ -125,9 +145,11 @@ def _plan_text(plan: IngestPlan) -> str:
         "already in the store": plan.already,
         "would be added": f"{len(plan.wanted)} frames, {size(plan.bytes_in)} of raw files",
         "to fetch over a network": size(plan.bytes_to_fetch),
+        "would be written": None if about.bytes_out is None else f"about {size(about.bytes_out)}",
+        "would take": None if about.seconds is None else f"about {duration(about.seconds)}",
         **_filtered(plan),
     }
-    return fields(values) + _list_text(list(plan.catalog.left_out))
+    return fields(values) + _list_text(list(plan.left_out))
 
 
 def _report(report: IngestReport) -> dict[str, Any]:
@@ -140,6 +162,7 @@ def _report(report: IngestReport) -> dict[str, Any]:
         "bytes_out": report.bytes_out,
         "seconds": report.seconds,
         "interrupted": report.interrupted,
+        "stopped": report.stopped,
         "left_out": [_left_out(one) for one in report.left_out],
         "notes": [_left_out(one) for one in report.notes],
         "warnings": [_left_out(one) for one in report.warnings],

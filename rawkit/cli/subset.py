@@ -1,20 +1,51 @@
-"""``rawkit subset``: a reproducible, nested choice of frames."""
+"""``rawkit subset``: a reproducible, nested choice of frames, looked at and handed on."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import print_json, table
+from rawkit.cli._print import BarProgress, print_json, size, table
+from rawkit.cli._size import SIZE
+from rawkit.cli._source import source_option
+from rawkit.cli._subset_text import (
+    LIST_HEADERS,
+    described,
+    described_text,
+    difference,
+    difference_text,
+    list_row,
+    summary,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from rawkit.subset import Subset
     from rawkit.workspace import Workspace
 
+_PLACES = {"materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json"}
+"""Options that do not say which frames are chosen."""
+_NOT_OURS = {"role", "limit"}
+"""Filters that make no sense here: shorts and longs belong together, and --frames limits."""
+_URL = re.compile(r"^[a-z0-9+]{2,}:/", re.IGNORECASE)
 
-@click.command()
+
+def _check_place(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and _URL.match(str(value)):
+        raise click.BadParameter("a URL; expected a folder or a .zip", param=parameter)
+    return value
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(invoke_without_command=True)
 @click.option(
     "--fraction",
     type=click.FloatRange(0, 1, min_open=True),
@@ -22,64 +53,255 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the training scenes.",
 )
-@click.option("--name", help="Name of the subset.  [default: f and the fraction, such as f0.4]")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    help="Whole training scenes up to so many dark frames with their longs.",
+)
+@click.option(
+    "--size",
+    "max_bytes",
+    type=SIZE,
+    help="Whole training scenes up to so many bytes of the stores, val and test included: 4GB.",
+)
+@selection_options
+@click.option(
+    "--name", help="Name of the subset.  [default: after its settings, such as f0.4, n500, 4GB]"
+)
 @click.option("--store", type=NAMES, help="Only these stores.  [default: all of the workspace]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which scenes come first.")
 @click.option("--refresh", is_flag=True, help="Make a saved subset anew.")
+@click.option(
+    "--materialize",
+    type=click.Path(path_type=Path),
+    callback=_check_place,
+    help="Write a workspace of just this subset into a folder, or into one .zip.",
+)
+@click.option(
+    "--copy-raw",
+    type=click.Path(path_type=Path),
+    callback=_check_place,
+    help="Copy its raw files, in their collections' layouts, into a folder or one .zip.",
+)
+@source_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--list", "list_only", is_flag=True, help="List the subsets there are.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@_json_option
+@click.pass_context
 def subset(
-    workspace: Workspace,
-    fraction: float,
-    name: str | None,
-    store: tuple[str, ...] | None,
-    seed: int,
-    refresh: bool,
+    ctx: click.Context,
+    /,
     list_only: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Choose a share of the training scenes, over all stores.
 
     Whole scenes of the training split are kept or left, for each collection and camera; val and
-    test stay whole. With one seed 0.1 lies within 0.4 lies within 1.0. `rawkit train` uses the
-    newest subset. A saved subset changes only with --refresh.
+    test stay whole. With one seed 0.1 lies within 0.4 lies within 1.0, and fewer --frames or a
+    smaller --size within more. Filters choose dark frames of all splits; their longs come along.
+    `rawkit train` uses the newest subset. A saved subset changes only with --refresh.
 
     \b
     rawkit subset --fraction 0.4
+    rawkit subset --frames 500 --iso 100-400 --per-long darkest
+    rawkit subset --size 4GB --materialize small.zip
+    rawkit subset --name f0.4 --copy-raw for-others
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.subset import load_subset, make_subset
-
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
+    workspace: Workspace = ctx.obj
     if list_only:
-        found = [load_subset(path) for path in workspace.subsets()]
-        if as_json:
-            print_json([_summary(one) for one in found])
-        else:
-            rows = [list(_summary(one).values()) for one in found]
-            columns = ("name", "fraction", "seed", "created", "stores", "train", "val", "test")
-            click.echo(table(columns, rows))
+        _print_list(workspace, as_json=as_json)
         return
-    stores = [workspace.find_store(one) for one in store] if store else workspace.stores()
-    made, is_new = make_subset(
-        workspace, stores, fraction=fraction, seed=seed, name=name, refresh=refresh
-    )
+    chosen, is_new = _chosen(ctx, workspace, options)
+    told: dict[str, Any] = {"new": is_new, "dry_run": options["dry_run"]}
+    weights = weights_of(chosen, workspace) if is_new or options["max_bytes"] else None
+    if not as_json:
+        state = "saved" if is_new else "there already, unchanged (--refresh makes it anew)"
+        state = "would be saved" if is_new and options["dry_run"] else state
+        click.echo(f"{workspace.subset(chosen.name)}: {state}")
+        click.echo(described_text(chosen, weights))
+    failed = _hand_on(chosen, workspace, options, told, as_json=as_json)
     if as_json:
-        print_json({**_summary(made), "new": is_new, "balance": made.balance()})
+        print_json({**described(chosen, weights), **told})
+    if failed:
+        raise SystemExit(1)
+
+
+subset.params = [one for one in subset.params if one.name not in _NOT_OURS]
+
+
+def _refuse_options(ctx: click.Context) -> None:
+    """Refuse options that a sub-command would pass over."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name != "as_json":
+            raise click.UsageError(
+                f"{parameter.opts[0]} does not go with `{ctx.invoked_subcommand}`.", ctx
+            )
+
+
+def _chosen(
+    ctx: click.Context, workspace: Workspace, options: dict[str, Any]
+) -> tuple[Subset, bool]:
+    """Make the subset, or load the one that is to be handed on."""
+    from rawkit.subset import Limits, load_subset, make_subset
+
+    chooses = any(
+        ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        for parameter in ctx.command.params
+        if parameter.name not in _PLACES
+    )
+    name, hands_on = options["name"], options["materialize"] or options["copy_raw"]
+    if hands_on and name and not chooses and workspace.subset(name).exists():
+        return load_subset(workspace.subset(name)), False
+    store = options["store"]
+    stores = [workspace.find_store(one) for one in store] if store else workspace.stores()
+    return make_subset(
+        workspace,
+        stores,
+        fraction=options["fraction"],
+        seed=options["seed"],
+        name=name,
+        refresh=options["refresh"],
+        limits=Limits(options["frames"], options["max_bytes"]),
+        selection=selection_of({**dict.fromkeys(_NOT_OURS), **options}),
+        save=not options["dry_run"],
+    )
+
+
+def _hand_on(
+    chosen: Subset,
+    workspace: Workspace,
+    options: dict[str, Any],
+    told: dict[str, Any],
+    *,
+    as_json: bool,
+) -> bool:
+    """Materialize and copy as asked for; tells whether something could not be copied."""
+    failed = False
+    if options["materialize"] is not None:
+        told["materialized"] = _materialize(chosen, workspace, options)
+    if options["copy_raw"] is not None:
+        told["raw"] = _copy_raw(chosen, workspace, options)
+        failed = bool(told["raw"]["missing"])
+    if as_json:
+        return failed
+    if "materialized" in told:
+        done = told["materialized"]
+        text = f"{done['frames']} frames, {size(done['bytes'])} of shards"
+        what = "would hold" if told["dry_run"] else "verified,"
+        click.echo(f"\n{done['path']}: {what} {text}")
+    if "raw" in told:
+        done = told["raw"]
+        text = f"{done['files']} raw files, {size(done['bytes'])}"
+        what = (
+            "would hold" if told["dry_run"] else f"{done['copied']} copied, {done['kept']} kept of"
+        )
+        click.echo(f"\n{done['path']}: {what} {text}")
+        if done["missing"]:
+            click.echo(f"\nnot copied: {len(done['missing'])}")
+            click.echo(table(("file", "reason"), done["missing"]))
+    return failed
+
+
+def _materialize(
+    chosen: Subset, workspace: Workspace, options: dict[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    from rawkit.subset.materialize import materialize, plan_materialize
+
+    plan, path = plan_materialize(chosen, workspace), options["materialize"]
+    told = {"path": str(path), "frames": plan.frames, "bytes": plan.size}
+    if not options["dry_run"]:
+        told["written"] = materialize(plan, workspace, path, BarProgress())
+    return told
+
+
+def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+    from rawkit.subset.raw import copy_raw, raw_files
+
+    files, path = raw_files(chosen, workspace), options["copy_raw"]
+    told = {
+        "path": str(path), "files": len(files), "bytes": sum(file.size for file in files),
+        "missing": [],
+    }  # fmt: skip
+    if options["dry_run"]:
+        return told
+    done = copy_raw(
+        chosen, workspace, path, source=options["source"] or None, progress=BarProgress()
+    )
+    return {**told, "copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
+
+
+def _print_list(workspace: Workspace, *, as_json: bool) -> None:
+    from rawkit.subset import load_subset
+
+    found = [load_subset(path) for path in workspace.subsets()]
+    if as_json:
+        print_json([summary(one) for one in found])
+    else:
+        click.echo(table(LIST_HEADERS, [list_row(one) for one in found]))
+
+
+def _wants_json(ctx: click.Context, *, as_json: bool) -> bool:
+    """Tell whether JSON is wanted, here or of the whole group."""
+    return as_json or (ctx.parent is not None and bool(ctx.parent.params.get("as_json")))
+
+
+@subset.command("list")
+@_json_option
+@click.pass_context
+def list_subsets(ctx: click.Context, as_json: bool) -> None:
+    """List the subsets there are.
+
+    \b
+    rawkit subset list
+    """  # noqa: D301 - click takes the backspace itself
+    _print_list(ctx.obj, as_json=_wants_json(ctx, as_json=as_json))
+
+
+@subset.command("show")
+@click.argument("name")
+@_json_option
+@click.pass_context
+def show_subset(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Say how the subset NAME was made, what it takes, and how its pairs are spread.
+
+    \b
+    rawkit subset show f0.4
+    """  # noqa: D301 - click takes the backspace itself
+    from rawkit.subset import load_subset
+
+    workspace: Workspace = ctx.obj
+    one = load_subset(workspace.subset(name))
+    weights = weights_of(one, workspace)
+    if _wants_json(ctx, as_json=as_json):
+        print_json(described(one, weights))
         return
-    state = "saved" if is_new else "there already, unchanged (--refresh makes it anew)"
-    scenes = {(one.collection, one.scene) for one in made.pairs("train")}
-    click.echo(f"{workspace.subset(made.name)}: {state}")
-    click.echo(f"{len(scenes)} training scenes, fraction {made.fraction:g}, seed {made.seed}\n")
-    headers = ("collection", "camera", "ISO", "ratio", "train", "val", "test")
-    click.echo(table(headers, made.balance()))
+    click.echo(f"{workspace.subset(name)}: made {one.created}, of {', '.join(sorted(one.stores))}")
+    click.echo(described_text(one, weights))
 
 
-def _summary(one: Subset) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "fraction": one.fraction,
-        "seed": one.seed,
-        "created": one.created,
-        "stores": sorted(one.stores),
-        **{split: len(one.pairs(split)) for split in ("train", "val", "test")},
-    }
+@subset.command("diff")
+@click.argument("first")
+@click.argument("second")
+@_json_option
+@click.pass_context
+def diff_subsets(ctx: click.Context, first: str, second: str, as_json: bool) -> None:
+    """Say which frames only FIRST has, only SECOND, and both.
+
+    \b
+    rawkit subset diff f0.4 f0.7
+    """  # noqa: D301 - click takes the backspace itself
+    from rawkit.subset import compare_subsets, load_subset
+
+    workspace: Workspace = ctx.obj
+    one, other = (load_subset(workspace.subset(name)) for name in (first, second))
+    told = difference(compare_subsets(one, other))
+    if _wants_json(ctx, as_json=as_json):
+        print_json(told)
+    else:
+        click.echo(difference_text(first, second, told))

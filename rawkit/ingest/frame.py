@@ -10,7 +10,14 @@ import numpy as np
 
 from rawkit.catalog.scan import LeftOut
 from rawkit.errors import MosaicError, RawFileError, UsageError
-from rawkit.sensor import amplification_base, check_levels, open_raw, pack, phase_crop
+from rawkit.sensor import (
+    amplification_base,
+    check_levels,
+    open_raw,
+    pack,
+    phase_crop,
+    plane_histograms,
+)
 from rawkit.store import (
     ArrayLayout,
     FrameRow,
@@ -50,8 +57,8 @@ class FrameJob:
     """What the catalog says of it."""
     staging: Path
     """Folder for the encoded shards."""
-    rendering: RenderParameters
-    """How to render the target of a long."""
+    rendering: RenderParameters | None
+    """How to render the target of a long; None: not at all."""
     levels: Levels | None = None
     """Levels that override the file's."""
     level_source: str = "file"
@@ -83,7 +90,7 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             image = raw.image(job.levels)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
-            target, note = _render(raw, crop, job) if job.entry.role == "long" else (None, None)
+            target, note = _render(raw, crop, job)
         return _stage(job, image, crop, target, note)
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
@@ -102,6 +109,8 @@ def _render(
     raw: RawFile, crop: PhaseCrop, job: FrameJob
 ) -> tuple[NDArray[np.generic] | None, str | None]:
     """Render the target (3, H, W) of a long on its cropped area, or say why there is none."""
+    if job.rendering is None or job.entry.role != "long":
+        return None, None
     try:
         picture = raw.render(job.rendering, levels=job.levels)
     except MosaicError as error:
@@ -122,7 +131,7 @@ def _stage(
     layout = packed_layout(height, width, "lz4", count)
     packed, written = _encode(job, row.group, planes, layout)
     staged = None
-    if target is not None:
+    if target is not None and job.rendering is not None:
         staged, more = _encode(
             job, row.group, target, target_layout(layout, job.rendering.bits, "lz4")
         )
@@ -151,7 +160,8 @@ def _row(
     note: str | None,
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    frame, check = entry.frame, check_levels(image)
+    histograms = plane_histograms(image)
+    frame, check = entry.frame, check_levels(image, histograms)
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
         group=group_name(frame.model, frame.make, *planes.shape[1:]),
@@ -188,10 +198,10 @@ def _row(
         saturated_share=check.saturated_share,
         white_balance=balance.multipliers,
         white_balance_source=balance.source,
-        amplification_base=amplification_base(image),
+        amplification_base=amplification_base(image, histograms),
         target_index=-1,
         target_note=note,
         raw_bytes=frame.size_bytes,
-        sha256=sha256(planes.astype("<u2", copy=False).tobytes()).hexdigest(),
+        sha256=sha256(planes.astype("<u2", copy=False).data).hexdigest(),
         duplicate_of=None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError
 from rawkit.ingest.frame import FrameJob
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rawkit.catalog import Catalog, Definition, Entry
     from rawkit.store.layout import ArrayName, Codec
 
+Targets = Literal[0, 8, 16]
+"""Bits of targets; 0 for none."""
+
 
 def job_of(
     catalog: Catalog,
@@ -23,10 +26,13 @@ def job_of(
     staging: Path,
     codecs: Mapping[tuple[str, ArrayName], Codec],
     unpacked: Path | None = None,
+    *,
+    rendering: RenderParameters | None,
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
-    `unpacked` is where its raw file has been put down, if its archive can only be streamed.
+    `unpacked` is where its raw file has been put down, if its archive can only be streamed;
+    `rendering` says how to render targets, None that there are none.
     """
     if catalog.source is None or entry.file is None:
         raise UsageError(
@@ -39,7 +45,7 @@ def job_of(
         file=entry.file,
         entry=entry,
         staging=staging,
-        rendering=rendering_of(catalog.definition),
+        rendering=rendering,
         levels=levels,
         level_source=source,
         codecs=codecs,
@@ -47,10 +53,25 @@ def job_of(
     )
 
 
-def rendering_of(definition: Definition) -> RenderParameters:
-    """How the targets of a collection are rendered."""
+def rendering_of(
+    definition: Definition, targets: Targets | None = None
+) -> RenderParameters | None:  # fmt: skip
+    """How targets are rendered: as the definition says, or with other bits; None for 0 bits."""
     rule = definition.target
-    return RenderParameters(bits=rule.bits, adjust_maximum_thr=rule.adjust_maximum_thr)
+    bits = rule.bits if targets is None else targets
+    return RenderParameters(bits, rule.adjust_maximum_thr) if bits else None
+
+
+def describe_rendering(rendering: RenderParameters | None) -> dict[str, Any]:
+    """Return what a store says of its targets: nothing where there are none."""
+    return {} if rendering is None else rendering.describe()
+
+
+def rendering_of_store(described: Mapping[str, Any]) -> RenderParameters | None:
+    """Return the rendering that a store describes."""
+    if not described:
+        return None
+    return RenderParameters(int(described["bits"]), float(described["adjust_maximum_thr"]))
 
 
 def _levels(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:

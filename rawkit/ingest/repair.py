@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
 from rawkit.ingest.frame import prepare_frame
-from rawkit.ingest.jobs import job_of
+from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
 from rawkit.store import Store
 from rawkit.store.files import lock
@@ -48,6 +48,7 @@ def repair_store(
         left = mend_metadata(path, list(damage))
         entries = {} if catalog is None else {one.frame.name: one for one in catalog.entries}
         store = Store(path)
+        rendering = rendering_of_store(store.about.rendering)
         codecs = {key: layout.codec for key, layout in store.about.layouts.items()}
         still: list[Damage] = []
         with (
@@ -58,7 +59,7 @@ def repair_store(
                 entry = entries.get(one.frame.name) if one.frame else None
                 reason = "its raw file is not in the source"
                 if catalog is not None and entry is not None and one.frame is not None:
-                    job = job_of(catalog, entry, number, Path(staging), codecs)
+                    job = job_of(catalog, entry, number, Path(staging), codecs, rendering=rendering)
                     prepared = prepare_frame(job)
                     reason = _replace(one, prepared)
                 if reason:

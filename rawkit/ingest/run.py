@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, select
+from rawkit.catalog.table import scan_with_table
 from rawkit.errors import RawkitError
-from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
-from rawkit.ingest.jobs import job_of, rendering_of
+from rawkit.ingest.executor import Resources, open_pool
+from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
+from rawkit.ingest.limits import timed_out
+from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.progress import SILENT
 from rawkit.source import Spill
 from rawkit.store import Store, open_writer
 from rawkit.store.layout import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Executor, Future
+    from collections.abc import Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
+    from rawkit.ingest.executor import Pool
+    from rawkit.ingest.frame import FrameJob, Prepared
+    from rawkit.ingest.jobs import Targets
+    from rawkit.ingest.quarantine import MaxBad
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
-_AHEAD = 3
-"""Frames under way for each worker: enough to bridge one slow frame at the head of the queue."""
+_TRIES = 2
+"""How often a frame may lose its worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,23 @@ class IngestPlan:
     """Shorts that each filter left out."""
     store: Path
     """Where they go."""
+    warning: str = ""
+    """Why the table of the last scan could not be used, if so."""
+    spare_longs: tuple[Entry, ...] = ()
+    """Longs of the pairs selected that have a longer one; they are not used."""
+    quarantined: tuple[LeftOut, ...] = ()
+    """Selected frames that could not be used before and are unchanged: not tried again."""
+    targets: Targets | None = None
+    """Bits of the targets, 0 for none; None: as the definition says."""
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Files that will not be used, and why."""
+        spare = [
+            LeftOut(entry.frame.name, "spare-long", f"{entry.pair} has a longer exposure")
+            for entry in self.spare_longs
+        ]
+        return [*self.catalog.left_out, *spare, *self.quarantined]
 
     @property
     def bytes_in(self) -> int:
@@ -73,7 +94,7 @@ class IngestPlan:
     @property
     def already(self) -> int:
         """Selected frames that the store has."""
-        return len(self.selected) - len(self.wanted)
+        return len(self.selected) - len(self.wanted) - len(self.quarantined)
 
 
 @dataclass(slots=True)
@@ -100,6 +121,8 @@ class IngestReport:
     """Frames whose black level does not fit their pixels; they are in the store."""
     seconds: float = 0.0
     """Time it took."""
+    stopped: str | None = None
+    """Why it stopped before its end, if too many files were bad; what was added is in the store."""
     interrupted: bool = False
     """Whether it was stopped; what was added is in the store."""
 
@@ -110,61 +133,111 @@ def plan_ingest(
     store: Path,
     selection: Selection,
     progress: Progress = SILENT,
+    *,
+    table: Path | None = None,
+    remember: bool = True,
+    targets: Targets | None = None,
+    retry: bool = False,
 ) -> IngestPlan:
-    """Scan a source and find out what is wanted and not yet in the store; writes nothing.
+    """Scan a source and find out what is wanted and not yet in the store.
+
+    `table` is where the collection's table of files lies, see `rawkit.catalog.table`: files it
+    knows are not opened, and unless `remember` is off it is brought up to date. Nothing else is
+    written. Files that a filter leaves out by their names alone are not opened either. `targets`
+    are the bits of the targets, 0 for none; else the definition says. Files that could not be used
+    before are not wanted while they are unchanged, unless `retry` is on.
 
     Raises what `scan` and `select` raise, and `StoreFormatError` if `store` is of another version.
     """
-    catalog = scan(definition, source, progress)
+    warning = ""
+    if table is None:
+        catalog = scan(definition, source, progress, selection=selection)
+    else:
+        found = scan_with_table(
+            definition, source, table, progress, selection=selection, save=remember
+        )
+        catalog, warning = found.catalog, found.warning
     selected = select(catalog, selection)
     have = {row.name for row in Store(store).rows} if (store / METADATA).exists() else set()
+    known = {} if retry else read_quarantine(store)
+    bad = {
+        entry.frame.name: known[entry.frame.name]
+        for entry in selected.entries
+        if entry.frame.name in known and known[entry.frame.name].still(entry)
+    }
+    passed = have | bad.keys()
     return IngestPlan(
         catalog=catalog,
         selected=selected.entries,
-        wanted=tuple(entry for entry in selected.entries if entry.frame.name not in have),
+        wanted=tuple(entry for entry in selected.entries if entry.frame.name not in passed),
+        quarantined=tuple(one.left_out() for name, one in bad.items() if name not in have),
+        targets=targets,
         pairs=selected.pairs,
         unpaired=selected.unpaired,
         filtered=selected.filtered,
         store=store,
+        warning=warning,
+        spare_longs=selected.spare_longs,
     )
 
 
 def run_ingest(
-    plan: IngestPlan, *, workers: int | None = None, progress: Progress = SILENT
+    plan: IngestPlan,
+    *,
+    workers: int | None = None,
+    resources: Resources | None = None,
+    max_bad: MaxBad | None = None,
+    progress: Progress = SILENT,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
-    starts at once but does not survive a crash of LibRaw. Ctrl-C commits what is done and returns.
+    starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
+    not used. A run that finds more than `max_bad` bad files stops. Ctrl-C commits what is done and
+    returns.
 
     Raises
     ------
     StoreError, OutputError
         If the store cannot be added to; what it held is intact.
     MissingError
-        If a source does not answer any more; what was added is in the store.
+        If a source or the scheduler does not answer; what was added is in the store.
+    UsageError
+        If memory does not suffice for one worker.
     """
-    report = IngestReport(plan, left_out=list(plan.catalog.left_out))
+    report = IngestReport(plan, left_out=plan.left_out)
     if not plan.wanted:
         return report
-    rendering = rendering_of(plan.catalog.definition)
+    rendering = rendering_of(plan.catalog.definition, plan.targets)
     started = time.monotonic()
+    tried: list[Entry] = []
+    bad: dict[str, LeftOut] = {}
     with (
         open_writer(
             plan.store,
             attributes=_attributes(plan.catalog.definition),
-            target=rendering.describe(),
+            target=describe_rendering(rendering),
         ) as writer,
-        _executor(min(workers, len(plan.wanted)) if workers else workers) as (submit, at_once),
+        open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         jobs = _jobs(plan, writer)
         try:
-            for entry, result in _in_order(jobs, submit, at_once):
+            for entry, result in _in_order(jobs, pool):
+                tried.append(entry)
+                if isinstance(result, LeftOut):
+                    bad[entry.frame.name] = result
                 _take(entry, result, writer, report)
                 advance(1, entry.frame.name)
+                if max_bad is not None and not max_bad.allows(len(bad), len(plan.wanted)):
+                    report.stopped = (
+                        f"{len(bad)} of {len(tried)} files cannot be used, more than {max_bad}"
+                    )
+                    break
         except KeyboardInterrupt:
             report.interrupted = True
+        finally:
+            update_quarantine(plan.store, tried, bad)
     report.seconds = time.monotonic() - started
     return report
 
@@ -181,64 +254,64 @@ def _attributes(definition: Definition) -> dict[str, Any]:
 
 def _jobs(plan: IngestPlan, writer: StoreWriter) -> Iterator[FrameJob]:
     catalog, spill = plan.catalog, None
+    rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
         files = [entry.file for entry in plan.wanted if entry.file is not None]
         spill = Spill(catalog.source, files, writer.staging)
     for number, entry in enumerate(plan.wanted):
         unpacked = spill.path(entry.file) if spill is not None and entry.file is not None else None
-        yield job_of(catalog, entry, number, writer.staging, writer.codecs, unpacked)
+        yield job_of(
+            catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering
+        )
 
 
 def _in_order(
-    jobs: Iterator[FrameJob],
-    submit: Callable[[FrameJob], Future[Prepared | LeftOut]],
-    at_once: int,
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
+    jobs: Iterator[FrameJob], pool: Pool
+) -> Iterator[tuple[Entry, Prepared | LeftOut]]:  # fmt: skip
     """Yield results in the order of the jobs, with a bounded number of them under way."""
     under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
     try:
         for job in jobs:
-            under_way.append((job, submit(job)))
-            if len(under_way) >= at_once:
-                yield _finished(*under_way.popleft(), submit)
+            under_way.append((job, pool.submit(job)))
+            if len(under_way) >= pool.at_once:
+                yield _finished(*under_way.popleft(), pool)
         while under_way:
-            yield _finished(*under_way.popleft(), submit)
+            yield _finished(*under_way.popleft(), pool)
     finally:
         for _, future in under_way:
             future.cancel()
 
 
 def _finished(
-    job: FrameJob,
-    future: Future[Prepared | LeftOut],
-    submit: Callable[[FrameJob], Future[Prepared | LeftOut]],
+    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame and remove its raw file if it was put down for it."""
     try:
-        return _result(job, future, submit)
+        return _result(job, future, pool)
     finally:
         if job.unpacked is not None:
             job.unpacked.unlink(missing_ok=True)
 
 
 def _result(
-    job: FrameJob,
-    future: Future[Prepared | LeftOut],
-    submit: Callable[[FrameJob], Future[Prepared | LeftOut]] | None,
+    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, tries: int = _TRIES
 ) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame; one that fails is tried once more.
+    """Wait for a frame; one that fails is tried once more, one that hung is not.
 
     A worker that dies takes frames with it that only waited behind the one it died of.
     """
+    name = job.entry.frame.name
     try:
         return job.entry, future.result()
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file
-        if submit is not None:
-            return _result(job, submit(job), None)
+        if timed_out(job):
+            return job.entry, LeftOut(name, "timeout", "its worker was ended: it took too long")
+        if tries > 1:
+            return _result(job, pool.submit(job), pool, tries - 1)
         reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
-        return job.entry, LeftOut(job.entry.frame.name, "crashed", reason.splitlines()[0])
+        return job.entry, LeftOut(name, "crashed", reason.splitlines()[0])
 
 
 def _take(
@@ -260,43 +333,3 @@ def _take(
     if row.target_note is not None:
         report.notes.append(LeftOut(row.name, "no-target", row.target_note))
     writer.commit_if_due(COMMIT_FRAMES, COMMIT_SECONDS)
-
-
-@contextmanager
-def _executor(
-    workers: int | None,
-) -> Iterator[tuple[Callable[[FrameJob], Future[Prepared | LeftOut]], int]]:
-    """Yield a function that submits a job, and how many to keep under way."""
-    cores = os.cpu_count() or 1
-    if workers == 0:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-        with ThreadPoolExecutor(cores) as pool:
-            yield lambda job: pool.submit(prepare_frame, job), _AHEAD * cores
-        return
-    import dask  # noqa: PLC0415 - half a second that a plan alone does not need
-    from distributed import Client, LocalCluster  # noqa: PLC0415
-
-    count = workers or cores
-    settings = {
-        "distributed.scheduler.allowed-failures": 0,  # a file that kills a worker is not retried
-        "distributed.worker.multiprocessing-method": "spawn",  # LibRaw hangs after a fork
-    }
-    with (
-        dask.config.set(settings),
-        LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few annotations
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address="127.0.0.1:0",  # any free port: 8787 may be taken
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]  # likewise
-    ):
-        workers_pool = _pool_of(client)
-        yield lambda job: workers_pool.submit(prepare_frame, job), _AHEAD * count
-
-
-def _pool_of(client: Any) -> Executor:
-    executor: Executor = client.get_executor(pure=False)
-    return executor

@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rawkit.catalog import load_definition, longs_by_pair, scan
+from rawkit.catalog import load_definition, longs_by_pair
+from rawkit.catalog.table import scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.sensor import amplification_base, decode, read_exif
@@ -15,9 +16,10 @@ from rawkit.store import Store
 from rawkit.store.layout import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from rawkit.catalog import Definition, Entry
     from rawkit.progress import Progress
     from rawkit.store import Group
     from rawkit.workspace import Workspace
@@ -139,15 +141,26 @@ def describe_collection(
     about = definition.model_dump(include={"title", "homepage", "licence", "citation", "obtain"})
     source = workspace.data(definition.name)
     found: dict[str, Any] = {"kind": "collection", "collection": definition.name, **about}
+    if definition.excluded:
+        found["excluded"] = {", ".join(one.pairs): one.reason for one in definition.excluded}
     if not source.is_dir():
         return {**found, "source": None}
-    catalog = scan(definition, source, progress)
-    entries = catalog.entries
-    shorts = [entry for entry in entries if entry.role == "short"]
-    longs = longs_by_pair(entries)
+    table = workspace.catalog(definition.name)
+    catalog = scan_with_table(definition, source, table, progress, save=False).catalog
     return {
         **found,
         "source": str(source),
+        **describe_entries(definition, catalog.entries),
+        "left_out": [asdict(one) for one in catalog.left_out],
+    }
+
+
+def describe_entries(definition: Definition, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Count the frames of a catalog, or some of them."""
+    shorts = [entry for entry in entries if entry.role == "short"]
+    longs = longs_by_pair(entries)
+    kinds = _count(definition.kind_of(entry.scene) for entry in shorts)
+    return {
         "frames": len(entries),
         "shorts": len(shorts),
         "longs": len(entries) - len(shorts),
@@ -156,9 +169,9 @@ def describe_collection(
         "bytes": sum(entry.frame.size_bytes for entry in entries),
         "cameras": _count(entry.frame.model for entry in entries),
         "splits": _count(entry.split for entry in shorts),
+        **({"kinds": kinds} if definition.kinds else {}),
         "isos": _count(entry.frame.exposure.iso for entry in shorts),
         "exposure_times": _count(entry.frame.exposure.seconds for entry in shorts),
-        "left_out": [asdict(one) for one in catalog.left_out],
     }
 
 

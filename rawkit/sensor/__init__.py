@@ -1,6 +1,6 @@
 """One raw file: its exposure and mosaic, its pixels, packed planes, target and amplification."""
 
-from rawkit.sensor.amplifier import Amplification, amplification_base, normalise
+from rawkit.sensor.amplifier import Amplification, amplification_base, normalise, plane_histograms
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw
@@ -45,6 +45,7 @@ __all__ = [
     "open_raw",
     "pack",
     "phase_crop",
+    "plane_histograms",
     "read_exif",
     "unpack",
 ]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BINS = 127
 TARGET_MEAN = 0.01
 _LEVELS = 1 << 16
+_BLOCK_PIXELS = 1 << 16
+"""Pixels counted at a time: what numpy makes of them stays in the cache."""
 
 
 def bin_edges() -> NDArray[np.float32]:
@@ -53,21 +55,32 @@ def normalise(values: NDArray[np.generic], black: float, white: float) -> NDArra
     return lifted / np.float32(white - black)
 
 
-def amplification_base(image: RawImage) -> float:
+def amplification_base(image: RawImage, histograms: NDArray[np.int64] | None = None) -> float:
     """Estimate the amplification of a whole visible area, between 1 and 300.
 
     Multiply by m (the paper uses 1, 5 and 8) to amplify; the product is not clipped again. Crops
-    and padded images give other values: the estimate belongs to the whole frame.
+    and padded images give other values: the estimate belongs to the whole frame. `histograms` are
+    its `plane_histograms` where they are known already.
     """
+    if histograms is None:
+        histograms = plane_histograms(image)
+    return base_of_histograms(histograms, image.mosaic.black_level, image.mosaic.white_level)
+
+
+def plane_histograms(image: RawImage) -> NDArray[np.int64]:
+    """Count the pixels of each plane and level of a whole visible area, shape (planes, 65536)."""
     mosaic, side = image.mosaic, image.mosaic.cell.side
-    histograms = [np.zeros(_LEVELS, np.int64) for _ in mosaic.black_level]
+    histograms = np.zeros((len(mosaic.black_level), _LEVELS), np.int64)
+    levels = int(image.pixels.max(initial=0)) + 1
     for y, x, plane in mosaic.positions():
-        histograms[plane] += _histogram(image.pixels[y::side, x::side])
-    return base_of_histograms(histograms, mosaic.black_level, mosaic.white_level)
+        _count(image.pixels[y::side, x::side], histograms[plane, :levels])
+    return histograms
 
 
 def base_of_histograms(
-    histograms: Sequence[NDArray[np.int64]], blacks: Sequence[float], white: float
+    histograms: Sequence[NDArray[np.int64]] | NDArray[np.int64],
+    blacks: Sequence[float],
+    white: float,
 ) -> float:
     """Estimate from one histogram (levels,) for each plane and the plane's black level."""
     edges, weights = bin_edges(), bin_weights().astype(np.float64)
@@ -86,9 +99,11 @@ def base_of_histograms(
     return float(np.clip(TARGET_MEAN * weight_sum / signal_sum, 1.0, MAX_RATIO))
 
 
-def _histogram(plane: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """Count the levels of a plane, shape (65536,)."""
-    return np.bincount(plane.ravel(), minlength=_LEVELS)
+def _count(pixels: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
+    """Add to the counts of a plane, shape (levels,), with room for the highest one."""
+    rows = max(1, _BLOCK_PIXELS // max(1, pixels.shape[1]))
+    for top in range(0, pixels.shape[0], rows):
+        counts += np.bincount(pixels[top : top + rows].ravel(), minlength=counts.size)
 
 
 @dataclass(frozen=True, slots=True)

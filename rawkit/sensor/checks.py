@@ -6,10 +6,13 @@ never a refusal. In honest dark frames 40% of the pixels lie below black.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from rawkit.sensor.amplifier import plane_histograms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,29 +38,44 @@ class LevelCheck:
     """A black level that does not fit, with the suspected one; None where it fits."""
 
 
-def check_levels(image: RawImage) -> LevelCheck:
-    """Compare the levels of a file with its visible pixels and its masked border."""
-    mosaic, pixels = image.mosaic, image.pixels
-    saturated = float(np.count_nonzero(pixels >= mosaic.white_level) / pixels.size)
-    return LevelCheck(saturated, _below_black(pixels, mosaic) or _masked(image))
+def check_levels(image: RawImage, histograms: NDArray[np.int64] | None = None) -> LevelCheck:
+    """Compare the levels of a file with its visible pixels and its masked border.
+
+    `histograms` are the image's `plane_histograms` where they are known already.
+    """
+    if histograms is None:
+        histograms = plane_histograms(image)
+    mosaic = image.mosaic
+    first = max(0, math.ceil(mosaic.white_level))
+    saturated = float(histograms[:, first:].sum() / image.pixels.size)
+    return LevelCheck(saturated, _below_black(histograms, mosaic) or _masked(image))
 
 
-def _below_black(pixels: NDArray[np.uint16], mosaic: Mosaic) -> str | None:
+def _below_black(histograms: NDArray[np.int64], mosaic: Mosaic) -> str | None:
     """Say whether half of a plane lies further below black than its own spread explains."""
-    side = mosaic.cell.side
-    for y, x, plane in mosaic.positions():
-        values = pixels[y::side, x::side]
-        median = float(np.median(values))
-        black = mosaic.black_level[plane]
+    for plane, (counts, black) in enumerate(zip(histograms, mosaic.black_level, strict=True)):
+        levels = np.flatnonzero(counts)
+        if levels.size == 0:
+            continue  # a mosaic smaller than a cell
+        median = _median(levels, counts[levels])
         if median >= black - _LEAST_STEP:
             continue
-        spread = _MAD_TO_SIGMA * float(np.median(np.abs(values.astype(np.float32) - median)))
+        spread = _MAD_TO_SIGMA * _median(np.abs(levels - median), counts[levels])
         if median < black - _SIGMAS * max(spread, _LEAST_STEP):
             return (
                 f"half of plane {plane} lies below {median:.0f}, the black level is {black:g}; "
                 f"suspected black level: at most {median:.0f}"
             )
     return None
+
+
+def _median(values: NDArray[np.integer | np.floating], counts: NDArray[np.int64]) -> float:
+    """Median of values that occur so often, equal to that of all of them written out."""
+    order = np.argsort(values, kind="stable")
+    ends = np.cumsum(counts[order])
+    last = int(ends[-1]) - 1
+    middle = np.searchsorted(ends, (last // 2, (last + 1) // 2), side="right")
+    return float(values[order][middle].mean())
 
 
 def _masked(image: RawImage) -> str | None:

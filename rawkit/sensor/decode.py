@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -19,12 +20,14 @@ from rawkit.errors import (
     MosaicError,
     NotRawError,
     RawFileError,
+    TooLargeError,
     TruncatedError,
     UnreadableError,
 )
 from rawkit.sensor.cells import XTRANS
 from rawkit.sensor.description import Description, describe_raw
 from rawkit.sensor.extents import declared_end
+from rawkit.sensor.lossless import missing_pixels
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
 if TYPE_CHECKING:
@@ -41,6 +44,11 @@ MAX_PIXELS_PER_BYTE = 32
 """A compressed mosaic with noise in it takes about one byte a pixel. A file that claims more pixels
 than this for each of its bytes is cut off or lies, and would cost gigabytes to find out."""
 _SQUARE_TOLERANCE = 0.005
+_OUT_OF_MEMORY = (
+    MemoryError,
+    rawpy.LibRawUnsufficientMemoryError,
+    rawpy.LibRawMemPoolOverflowError,  # what it says when no memory is left for its own lists
+)
 
 
 class RawFile:
@@ -228,6 +236,9 @@ def decode(file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw 
 
 def _check_whole_path(path: Path) -> int:
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UnreadableError("a pipe, socket or device", expected="a file", where=path)
         with path.open("rb") as file:
             return _check_whole(file, path)
     except OSError as error:
@@ -244,6 +255,14 @@ def _check_whole(file: BinaryIO, path: Path | str) -> int:
         raise TruncatedError(
             f"{size} bytes, but pixel data up to byte {end}",
             expected="a whole file",
+            where=path,
+            fix="Fetch it again.",
+        )
+    missing = missing_pixels(file)
+    if missing is not None:
+        raise CorruptError(
+            missing,
+            expected="all the pixels that the file declares",
             where=path,
             fix="Fetch it again.",
         )
@@ -271,9 +290,11 @@ def _libraw_errors(path: Path | str) -> Iterator[None]:
         raise
     except rawpy.LibRawFileUnsupportedError as error:
         raise NotRawError("not a raw file that LibRaw knows", where=path) from error
+    except _OUT_OF_MEMORY as error:
+        raise TooLargeError("not enough memory to decode it", where=path) from error
     except rawpy.LibRawError as error:
         text = error.args[0] if error.args else error
         said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
         raise CorruptError(f"LibRaw cannot decode it ({said})", where=path) from error
-    except (MemoryError, ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError) as error:
         raise CorruptError(f"it cannot be decoded ({error})", where=path) from error

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I"}
+_INTEGER_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
 _STRIP_OFFSETS, _STRIP_BYTES = 273, 279
 _TILE_OFFSETS, _TILE_BYTES = 324, 325
 _SUB_IFDS = 330
+_PLACES = (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS)
 _BIG_TIFF = 43
 _MAX_IFDS = 64
 _MAX_VALUES = 1 << 20
@@ -29,38 +30,44 @@ def declared_end(file: BinaryIO) -> int:
     0 for a file that is no TIFF, is a BigTIFF, or declares none. IFDs that lie beyond the end of
     the file or make no sense are passed over: what they would have declared cannot be known.
     """
-    file.seek(0)
-    order = {b"II": "<", b"MM": ">"}.get(file.read(2))
-    if order is None:
-        return 0
-    head = file.read(6)
-    if len(head) < 6:  # noqa: PLR2004 - a 16-bit and a 32-bit number
-        return 0
-    magic, first = struct.unpack(order + "HI", head)
-    if magic == _BIG_TIFF:
-        return 0
     ends = [0]
-    for tags in _ifds(file, order, first):
+    for tags in directories(file):
         for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
             pairs = zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False)
             ends += [offset + count for offset, count in pairs if count]
     return max(ends)
 
 
-def _ifds(file: BinaryIO, order: str, first: int) -> Iterator[dict[int, tuple[int, ...]]]:
-    """Yield the integer tags of every IFD: the chain and all its sub-IFDs, each once."""
+def directories(
+    file: BinaryIO, also: frozenset[int] = frozenset()
+) -> Iterator[dict[int, tuple[int, ...]]]:
+    """Yield tags of every IFD: the chain and all its sub-IFDs, each once.
+
+    Beside the tags that say where pixels lie, those of `also`; values that are no integers, or that
+    cannot be read, are empty. Nothing for a file that is no TIFF, or a BigTIFF.
+    """
+    file.seek(0)
+    order = {b"II": "<", b"MM": ">"}.get(file.read(2))
+    head = file.read(6)
+    if order is None or len(head) < 6:  # noqa: PLR2004 - a 16-bit and a 32-bit number
+        return
+    magic, first = struct.unpack(order + "HI", head)
+    if magic == _BIG_TIFF:
+        return
     waiting, seen = [first], set[int]()
     while waiting and len(seen) < _MAX_IFDS:
         offset = waiting.pop()
         if offset in seen or offset == 0:
             continue
         seen.add(offset)
-        tags, following = _read_ifd(file, order, offset)
+        tags, following = _read_ifd(file, order, offset, also)
         waiting += [following, *tags.get(_SUB_IFDS, ())]
         yield tags
 
 
-def _read_ifd(file: BinaryIO, order: str, offset: int) -> tuple[dict[int, tuple[int, ...]], int]:
+def _read_ifd(
+    file: BinaryIO, order: str, offset: int, also: frozenset[int]
+) -> tuple[dict[int, tuple[int, ...]], int]:
     """Read one IFD: its wanted integer tags and the offset of the next IFD (0 is none)."""
     file.seek(offset)
     raw = file.read(2)
@@ -71,9 +78,10 @@ def _read_ifd(file: BinaryIO, order: str, offset: int) -> tuple[dict[int, tuple[
     tags: dict[int, tuple[int, ...]] = {}
     for at in range(0, 12 * count, 12):
         tag, kind, number = struct.unpack_from(order + "HHI", body, at)
-        wanted = tag in (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS)
-        if wanted and kind in _INTEGER_CODES and number <= _MAX_VALUES:
-            tags[tag] = _values(file, order, kind, number, body[at + 8 : at + 12])
+        if tag not in _PLACES and tag not in also:
+            continue
+        readable = kind in _INTEGER_CODES and number <= _MAX_VALUES
+        tags[tag] = _values(file, order, kind, number, body[at + 8 : at + 12]) if readable else ()
     rest = body[12 * count :]
     return tags, struct.unpack(order + "I", rest)[0] if len(rest) == 4 else 0  # noqa: PLR2004
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.names import hidden
 from rawkit.source.ranges import FsspecRanges, LocalRanges, file_system, fsspec_call
-from rawkit.source.types import HEAD_BYTES, Listing, SourceFile
+from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +30,13 @@ class LocalFolder:
 
     def files(self, progress: Progress = SILENT) -> Listing:  # noqa: ARG002 - it takes no time
         """List the folder and all below it."""
-        found = [self._file(path) for path in sorted(_walk(self.root))]
-        return Listing(tuple(found))
+        files, refused = [], []
+        for path in sorted(_walk(self.root)):
+            if _waits(self.root / path):
+                refused.append(Refused(path, UnreadableError.kind, "it is no regular file"))
+            else:
+                files.append(self._file(path))
+        return Listing(tuple(files), tuple(refused))
 
     def _file(self, path: str) -> SourceFile:
         try:
@@ -69,6 +75,15 @@ class LocalFolder:
     def describe(self) -> str:
         """Path of the folder."""
         return str(self.root)
+
+
+def _waits(path: Path) -> bool:
+    """Tell whether a path is a pipe, a socket or a device: reading it may never end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False  # whoever reads it says why
+    return not stat.S_ISREG(mode)
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Files replaced whole or not at all, and the lock that keeps two writers apart."""
+"""The lock that keeps two writers apart."""
 
 from __future__ import annotations
 
@@ -11,57 +11,19 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rawkit.errors import OutputError, StoreLockedError
+from rawkit.errors import StoreLockedError
+from rawkit.files import output_errors, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: a reader sees the old bytes or the new, never a mixture.
-
-    A file that already holds these bytes is left alone.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; what was there before is still there.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-
+__all__ = ["HEARTBEAT", "HEARTBEAT_LOST", "lock", "output_errors", "write_atomically"]
 
 HEARTBEAT = 10.0
 """Seconds between two touches of a lock."""
 HEARTBEAT_LOST = 60.0
 """Seconds after which a lock of another machine counts as left behind."""
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn failures to write into `OutputError`, with the way out."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            where=path,
-            fix="What was written before is intact; make room or choose another place.",
-        ) from error
 
 
 @contextmanager

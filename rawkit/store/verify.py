@@ -120,7 +120,7 @@ def _shards(store: Store, group: Group) -> Iterator[_Shard]:
 def _shard_damage(shard: _Shard) -> Damage | None:
     try:
         data = memoryview(shard.path.read_bytes())
-        _check_shard(data, shard.layout, shard.path)
+        check_shard(data, shard.layout, shard.path)
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
         return Damage(shard.path, reason, shard.row)
@@ -129,8 +129,14 @@ def _shard_damage(shard: _Shard) -> Damage | None:
     return None
 
 
-def _check_shard(data: memoryview, layout: ArrayLayout, path: Path) -> None:
-    """Check that index and chunks are whole and that nothing else is in the file."""
+def check_shard(data: memoryview, layout: ArrayLayout, path: Path) -> None:
+    """Check that index and chunks are whole and that nothing else is in the file.
+
+    Raises
+    ------
+    StoreDamagedError
+        If not.
+    """
     tail = index_bytes(layout)
     index = parse_index(bytes(data[-tail:]), layout, path).astype(np.int64)
     starts = np.concatenate(([0], np.cumsum(index[:, 1])))

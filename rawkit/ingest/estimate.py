@@ -1,0 +1,126 @@
+"""What an ingest will write and how long it will take, from a few frames of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from rawkit.errors import RawkitError
+from rawkit.ingest.frame import Prepared, prepare_frame
+from rawkit.ingest.jobs import job_of, rendering_of
+from rawkit.store import Store
+from rawkit.store.layout import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.catalog import Entry, Role
+    from rawkit.ingest.run import IngestPlan
+    from rawkit.store import Group
+
+_TRIES = 2
+"""Frames that are tried until one can be decoded."""
+_ROWS = 200
+"""Frames of a store that tell how large its shards are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """About what an ingest will take."""
+
+    bytes_out: int | None
+    """Bytes of shards that will be written, about; None where nothing tells."""
+    seconds: float | None
+    """Time it will take with all workers, about; None where no frame could be tried."""
+    sampled: int
+    """Frames that were decoded for it."""
+
+
+def estimate_ingest(plan: IngestPlan, workers: int | None = None) -> Estimate:
+    """Estimate from shards that the store has and from decoding two frames of each role.
+
+    Sizes and times grow with the bytes of the raw files. Nothing is kept.
+    """
+    written, seconds, sampled = 0.0, 0.0, 0
+    sizes_known = times_known = True
+    for role in ("short", "long"):
+        total = sum(one.frame.size_bytes for one in plan.wanted if one.role == role)
+        if not total:
+            continue
+        samples = _samples(plan, role)
+        sampled += len(samples)
+        share = _stored_share(plan.store, role)
+        if samples:
+            seconds += fmean(taken for _, taken in samples) * total
+            share = fmean(size for size, _ in samples) if share is None else share
+        sizes_known &= share is not None
+        times_known &= bool(samples)
+        written += (share or 0.0) * total
+    return Estimate(
+        bytes_out=round(written) if sizes_known else None,
+        seconds=seconds / (workers or os.cpu_count() or 1) if times_known else None,
+        sampled=sampled,
+    )
+
+
+def _samples(plan: IngestPlan, role: Role) -> list[tuple[float, float]]:
+    """Bytes written and seconds taken for each byte of a raw file, of up to two frames of a role.
+
+    Dark frames compress better than bright ones, so one comes from each half by exposure.
+    """
+    entries = sorted(
+        (entry for entry in plan.wanted if entry.role == role),
+        key=lambda entry: (_brightness(entry), entry.frame.name),
+    )
+    quarter = len(entries) // 4
+    found = [_first(plan, entries[at:]) for at in sorted({quarter, len(entries) - 1 - quarter})]
+    return [one for one in found if one is not None]
+
+
+def _brightness(entry: Entry) -> float:
+    exposure = entry.frame.exposure
+    return (exposure.seconds or 0.0) * (exposure.iso or 0.0)
+
+
+def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | None:
+    """Decode the first of a few frames that can be decoded."""
+    source = plan.catalog.source
+    rendering = rendering_of(plan.catalog.definition, plan.targets)
+    for entry in entries[:_TRIES]:
+        if source is None or entry.file is None or source.sequential(entry.file):
+            return None
+        with tempfile.TemporaryDirectory(prefix="rawkit-") as staging:
+            started = time.perf_counter()
+            job = job_of(plan.catalog, entry, 0, Path(staging), {}, rendering=rendering)
+            found = prepare_frame(job)
+            taken = time.perf_counter() - started
+        if isinstance(found, Prepared):
+            size = max(entry.frame.size_bytes, 1)
+            return found.written / size, taken / size
+    return None
+
+
+def _stored_share(path: Path, role: Role) -> float | None:
+    """Bytes of shards for each byte of a raw file in the store there is; None without one."""
+    if not (path / METADATA).exists():
+        return None
+    read = written = 0
+    for group in Store(path).groups.values():
+        for row in [row for row in group.rows if row.role == role][:_ROWS]:
+            try:
+                written += _shard_bytes(group, row.index, row.target_index)
+            except (OSError, RawkitError):
+                continue  # `rawkit verify` says what is wrong with it
+            read += row.raw_bytes
+    return written / read if read else None
+
+
+def _shard_bytes(group: Group, index: int, target_index: int) -> int:
+    """Bytes of the shards of a frame."""
+    size = group.shard("packed", index).stat().st_size
+    return size + (group.shard("target", target_index).stat().st_size if target_index >= 0 else 0)

@@ -1,0 +1,206 @@
+"""Which frames a subset takes: filters on all splits, then whole scenes of the training split."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+from rawkit.catalog import Entry, Selection, scene_digest, select_entries, thin_scenes
+from rawkit.errors import SelectionError
+from rawkit.sensor import exposure_ratio
+from rawkit.sensor.types import Frame
+from rawkit.store.coordinates import NO_TARGET, exposure_of
+from rawkit.subset.shards import Needs
+from rawkit.subset.types import SubsetFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rawkit.catalog import Role, Split
+    from rawkit.store import FrameRow, Store
+    from rawkit.subset.shards import Shard
+    from rawkit.subset.types import Limits
+
+_SceneKey = tuple[str, str, str]
+"""Collection, camera, scene."""
+
+
+def choose_frames(
+    stores: Sequence[Store], *, fraction: float, seed: int, limits: Limits, selection: Selection
+) -> list[SubsetFrame]:
+    """Choose frames of stores, by collection as the stores are given, group and index.
+
+    The filters apply to the dark frames of all splits; a long comes along with its shorts. Then the
+    training split is thinned by whole scenes: of each collection and camera the first
+    ceil(fraction n) in the order of `scene_digest`. Under limits the cameras take turns in
+    proportion to their scenes, and the first scene that no longer fits ends it: so of two limits
+    the smaller one's frames lie within the larger one's.
+
+    Raises
+    ------
+    SelectionError
+        If no dark frame passes the filters, or val and test alone exceed the limit on bytes.
+    """
+    needs = {store.collection: Needs(store) for store in stores}
+    passed = _filtered(needs, selection)
+    kept = _thinned(passed, fraction, seed)
+    if limits.max_pairs is not None or limits.max_bytes is not None:
+        kept = _fitting(needs, passed, _in_turns(kept, seed), limits)
+    return [
+        _frame(collection, row, needs[collection].long(row))
+        for collection, rows in passed.items()
+        for row in rows
+        if row.split != "train" or (collection, _camera(row), row.scene) in kept
+    ]
+
+
+def _camera(row: FrameRow) -> str:
+    return row.group.partition("/")[0]
+
+
+def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, list[FrameRow]]:
+    """Return the stored rows of each collection that pass, by group and index."""
+    stored = {
+        collection: [row for group in need.store.groups.values() for row in group.rows]
+        for collection, need in needs.items()
+    }
+    if selection == Selection():
+        return stored
+    passed: dict[str, list[FrameRow]] = {}
+    failures: list[SelectionError] = []
+    for collection, rows in stored.items():
+        store = needs[collection].store
+        # A long whose pixels are stored under another name still is the truth of its pair.
+        seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
+        entries = [_entry(row) for row in sorted(seen, key=lambda row: row.name)]
+        try:
+            selected = select_entries(entries, selection, store.path)
+        except SelectionError as error:
+            failures.append(error)
+            continue
+        names = {entry.frame.name for entry in selected.entries}
+        passed[collection] = [row for row in rows if row.name in names]
+    if not passed and failures:
+        raise failures[0]
+    return passed
+
+
+def _entry(row: FrameRow) -> Entry:
+    """See a stored row as the catalog sees a raw file, its pair within its group."""
+    frame = Frame(
+        name=row.name,
+        size_bytes=row.raw_bytes,
+        make=row.make,
+        model=row.model,
+        exposure=exposure_of(row),
+        taken=row.taken,
+        orientation=row.orientation,
+    )
+    return Entry(
+        frame=frame,
+        source=row.source,
+        role=cast("Role", row.role),
+        scene=row.scene,
+        view=row.view,
+        pair=f"{row.group}\0{row.pair}",
+        split=cast("Split", row.split),
+    )
+
+
+def _thinned(
+    passed: Mapping[str, Iterable[FrameRow]], fraction: float, seed: int
+) -> set[_SceneKey]:
+    """Thin the training scenes of each collection and camera."""
+    scenes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for collection, rows in passed.items():
+        for row in rows:
+            if row.split == "train":
+                scenes[collection, _camera(row)].add(row.scene)
+    return {
+        (*key, scene)
+        for key, found in scenes.items()
+        for scene in thin_scenes(found, fraction, seed)
+    }
+
+
+def _in_turns(kept: Iterable[_SceneKey], seed: int) -> list[_SceneKey]:
+    """Order scenes so that every beginning of the list has about the same share of each camera."""
+    cameras: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for collection, camera, scene in kept:
+        cameras[collection, camera].append(scene)
+    placed: list[tuple[Fraction, bytes, _SceneKey]] = []
+    for key, scenes in cameras.items():
+        ordered = sorted((scene_digest(seed, scene), scene) for scene in scenes)
+        placed += [
+            (Fraction(rank, len(ordered)), digest, (*key, scene))
+            for rank, (digest, scene) in enumerate(ordered, 1)
+        ]
+    return [key for _, _, key in sorted(placed)]
+
+
+def _fitting(
+    needs: Mapping[str, Needs],
+    passed: Mapping[str, Iterable[FrameRow]],
+    ordered: Iterable[_SceneKey],
+    limits: Limits,
+) -> set[_SceneKey]:
+    """Take scenes in their order until one does not fit."""
+    scenes: dict[_SceneKey, list[FrameRow]] = defaultdict(list)
+    taken: dict[str, set[Shard]] = {collection: set() for collection in passed}
+    total = pairs = 0
+    weigh = limits.max_bytes is not None
+    for collection, rows in passed.items():
+        held: list[FrameRow] = []
+        for row in rows:
+            if row.split == "train":
+                scenes[collection, _camera(row), row.scene].append(row)
+            else:
+                held.append(row)
+        if weigh:
+            taken[collection] = needs[collection].shards(held)
+            total += sum(map(needs[collection].size, taken[collection]))
+    if limits.max_bytes is not None and total > limits.max_bytes:
+        raise SelectionError(
+            f"val and test, which stay whole, take {total} bytes",
+            expected=f"no more than {limits.max_bytes} with the training scenes",
+            fix="Allow more, or leave frames out with filters such as --iso, --split train.",
+        )
+    kept: set[_SceneKey] = set()
+    for key in ordered:
+        need = needs[key[0]]
+        pairs += sum(row.role == "short" and _has_target(need.long(row)) for row in scenes[key])
+        if weigh:
+            added = need.shards(scenes[key]) - taken[key[0]]
+            taken[key[0]] |= added
+            total += sum(map(need.size, added))
+        if _exceeds(pairs, limits.max_pairs) or _exceeds(total, limits.max_bytes):
+            break
+        kept.add(key)
+    return kept
+
+
+def _exceeds(count: int, most: int | None) -> bool:
+    return most is not None and count > most
+
+
+def _has_target(long: FrameRow | None) -> bool:
+    """Tell whether the long of a pair is there with a target."""
+    return long is not None and long.target_index != NO_TARGET
+
+
+def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame:
+    ratio = None if long is None else exposure_ratio(exposure_of(row), exposure_of(long))
+    return SubsetFrame(
+        collection=collection,
+        group=row.group,
+        index=row.index,
+        name=row.name,
+        scene=row.scene,
+        split=row.split,
+        role=row.role,
+        iso=row.iso,
+        ratio=None if ratio is None or math.isnan(ratio) else ratio,
+        paired=_has_target(long),
+    )

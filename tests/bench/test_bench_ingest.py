@@ -1,0 +1,196 @@
+"""Ingest of 12 MP lossless-JPEG raw files against a bare LibRaw loop, and its memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pytest
+import rawpy
+
+from rawkit.catalog import Selection, load_definition
+from rawkit.ingest import Resources, plan_ingest, run_ingest
+from rawkit.ingest.frame import prepare_frame
+from rawkit.ingest.jobs import job_of, rendering_of
+from rawkit.ingest.limits import MAX_RAM
+from rawkit.synth import DngMeta, write_dng
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rawkit.ingest.jobs import Targets
+    from rawkit.progress import Advance
+
+SHAPE = (2848, 4256)
+SHORTS, LONGS = 12, 4
+ROUNDS = 3
+WORKERS = 2
+RATE_MARK, CPU_MARK = 0.9, 35.0
+SMID = load_definition("smid")
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four static scenes of three shorts and a long each."""
+    folder = tmp_path_factory.mktemp("smid")
+    generator = np.random.default_rng(0)
+    light = generator.exponential(30, SHAPE)
+    meta = DngMeta(
+        "Sony", "ILCE-7SM2", iso=1600, black_level=512.0, as_shot_neutral=(0.5, 1.0, 0.6)
+    )
+    for scene in range(1, LONGS + 1):
+        for number in range(SHORTS // LONGS + 1):
+            gain = 20.0 if number == 0 else 1.0
+            name = f"long/{scene:04d}/half0001.ARW" if number == 0 else (
+                f"short1/{scene:04d}/{number:04d}.ARW"
+            )  # fmt: skip
+            noise = generator.normal(512, 6, SHAPE)
+            mosaic = np.clip(np.round(gain * light + noise), 0, 16383).astype(np.uint16)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            about = replace(meta, seconds=0.1 * gain)
+            write_dng(folder / name, mosaic, about, lossless_jpeg=True)
+    return folder
+
+
+def bare(path: str, *, render: bool) -> int:
+    """Open, unpack, copy; render the longs."""
+    with rawpy.imread(path) as raw:
+        raw.unpack()
+        pixels = raw.raw_image_visible.copy()
+        if render and "long" in path:
+            return int(
+                raw.postprocess(
+                    use_camera_wb=True,
+                    no_auto_bright=True,
+                    output_bps=16,
+                    user_flip=0,
+                    adjust_maximum_thr=0.0,
+                ).size
+            )
+    return int(pixels.size)
+
+
+def processes() -> Iterator[int]:
+    """Yield this process and all that descend from it."""
+    waiting = [os.getpid()]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                waiting += [int(child) for child in children.read_text().split()]
+            except OSError:
+                continue  # it has ended
+
+
+def resident() -> int:
+    total = 0
+    for pid in processes():
+        try:
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except OSError:
+            continue
+    return total * os.sysconf("SC_PAGE_SIZE")
+
+
+class Peak:
+    """The largest resident memory of all processes while the block runs."""
+
+    def __enter__(self) -> Self:
+        self.bytes, self._stop = 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.05):
+            self.bytes = max(self.bytes, resident())
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class Clock:
+    """Listens for frames; the start of processes is not counted."""
+
+    def __init__(self) -> None:
+        self._ticks: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the last."""
+        return self._ticks[-1] - self._ticks[0]
+
+    def tick(self, done: int = 1, note: str = "") -> None:  # noqa: ARG002 - the protocol's
+        """Note the time of a frame."""
+        self._ticks.append(time.monotonic())
+
+    @contextmanager
+    def stage(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
+        """Listen to frames alone."""
+        yield self.tick if label == "Ingesting" else lambda done=1, note="": None  # noqa: ARG005
+
+
+@pytest.mark.bench
+def test_the_rate_with_targets_against_a_bare_loop(collection: Path, tmp_path: Path) -> None:
+    paths = sorted(str(path) for path in collection.rglob("*.ARW"))
+    ours: list[float] = []
+    theirs: list[float] = []
+    peak = 0
+    spawn = multiprocessing.get_context("spawn")
+    for number in range(ROUNDS):
+        plan = plan_ingest(SMID, collection, tmp_path / f"{number}.zarr", Selection())
+        clock = Clock()
+        with Peak() as memory:
+            report = run_ingest(plan, resources=Resources(WORKERS), progress=clock)
+        assert (report.added, report.targets) == (SHORTS + LONGS, LONGS), report.left_out
+        ours.append(clock.seconds)
+        peak = max(peak, memory.bytes)
+        clock = Clock()
+        with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
+            for _ in pool.map(partial(bare, render=True), paths):
+                clock.tick()
+        theirs.append(clock.seconds)
+    ratio = median(theirs) / median(ours)
+    print(
+        f"\n{len(paths)} frames of 12 MP, {LONGS} targets, {WORKERS} workers: ours "
+        f"{median(ours):.2f} s, bare loop {median(theirs):.2f} s, first frame to last; "
+        f"ratio of rates {ratio:.2f} (mark {RATE_MARK}); peak {peak / 1e6:.0f} MB of all processes "
+        f"(mark {MAX_RAM / 1e6:.0f})"
+    )
+    assert peak < MAX_RAM
+
+
+@pytest.mark.bench
+def test_the_cpu_of_a_frame_beyond_the_bare_loop(collection: Path, tmp_path: Path) -> None:
+    targets: Targets = 0
+    plan = plan_ingest(SMID, collection, tmp_path / "s.zarr", Selection(), targets=targets)
+    ours: list[float] = []
+    theirs: list[float] = []
+    for number, entry in enumerate(plan.wanted):
+        job = job_of(
+            plan.catalog, entry, number, tmp_path, {}, rendering=rendering_of(SMID, targets)
+        )
+        path = str(plan.catalog.source.local_path(entry.file))  # type: ignore[union-attr, arg-type]
+        for times, way in (
+            (ours, partial(prepare_frame, job)), (theirs, partial(bare, path, render=False)),
+        ):  # fmt: skip
+            started = time.process_time()
+            way()
+            times.append(time.process_time() - started)
+    beyond = 1000 * (median(ours) - median(theirs))
+    print(
+        f"\nCPU of a frame without target: {1000 * median(ours):.0f} ms, bare "
+        f"{1000 * median(theirs):.0f} ms, beyond it {beyond:.0f} ms (mark {CPU_MARK:.0f})"
+    )

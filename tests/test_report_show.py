@@ -1,0 +1,100 @@
+"""The chart and the contact sheet of a store."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rawkit.catalog import Selection, load_definition
+from rawkit.errors import MissingError
+from rawkit.ingest import plan_ingest, run_ingest
+from rawkit.report.show import chart_of, place_of, scene_sheet
+from rawkit.store import Store
+from rawkit.workspace import Workspace
+from tests.fixtures_cli import error_line, run_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ("tests.fixtures_workspace",)
+
+
+@pytest.fixture(scope="module")
+def root(mid_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace with a store of the small MID: 3 ISOs, 2 exposures, 2 views."""
+    workspace = Workspace(tmp_path_factory.mktemp("show"))
+    plan = plan_ingest(load_definition("mid"), mid_folder, workspace.store("mid"), Selection())
+    run_ingest(plan, workers=0)
+    return workspace.root
+
+
+def test_the_chart_counts_every_frame_once(root: Path) -> None:
+    rows = Store(root / "stores" / "mid.zarr").rows
+    chart = chart_of(rows)
+    assert list(chart.isos) == [100, 200, 400]
+    assert [role for role, _, _ in chart.rows] == ["short", "short", "long"]
+    assert [seconds for _, seconds, _ in chart.rows[:2]] == [0.01, 0.5]
+    assert {counts for _, _, counts in chart.rows[:2]} == {(2, 2, 2)}
+    assert sum(sum(line) for _, _, line in chart.rows) == len(rows)
+
+
+def test_unknown_exposures_come_last(root: Path) -> None:
+    row = Store(root / "stores" / "mid.zarr").rows[0]
+    unknown = replace(row, exposure_time=None, iso=None)
+    assert place_of(unknown) == (math.inf, math.inf)
+    assert chart_of([unknown, row]).isos[-1] == math.inf
+    assert place_of(replace(row, exposure_time=1 / 30))[0] == 0.033
+
+
+def test_the_sheet_of_mid_is_the_grid_of_shutter_and_iso(root: Path) -> None:
+    sheet = scene_sheet(Store(root / "stores" / "mid.zarr"), "pair1")
+    assert sheet.scene == "Indoor/pair1"
+    height, width, colours = sheet.picture.shape
+    assert colours == 3
+    assert width == 2 * 24 + 4 * (200 + 12) - 12
+    assert height > 4 * 133
+
+
+def test_each_picture_is_as_bright_as_the_long(root: Path) -> None:
+    picture = scene_sheet(Store(root / "stores" / "mid.zarr")).picture
+    top, size = 24 + 3 * 28, round(200 * 64 / 96)
+
+    def mean(column: int, line: int) -> float:
+        y, x = top + line * (size + 28 + 12), 24 + column * 212
+        return float(picture[y : y + size, x : x + 200].mean())
+
+    for column in range(3):
+        for line in (0, 1):
+            assert mean(column, line) == pytest.approx(mean(3, 0), rel=0.35)
+    assert mean(3, 1) == 235  # nothing there
+
+
+def test_show_prints_the_chart_and_writes_the_sheet(root: Path, tmp_path: Path) -> None:
+    ended = run_in(root, "show", "mid", "-o", tmp_path / "a.png")
+    assert ended.code == 0, ended.err
+    assert "ISO 400" in ended.out
+    with Image.open(tmp_path / "a.png") as picture:
+        assert np.asarray(picture).shape[2] == 3
+    found = json.loads(run_in(root, "show", "stores/mid.zarr", "--json").out)
+    assert found["sheet"] == str(root / "show" / "mid-Indoor-pair1.png")
+    assert (root / "show" / "mid-Indoor-pair1.png").is_file()
+    assert sum(one["frames"] for one in found["frames"]) == 14
+
+
+def test_stores_without_a_grid_are_drawn_too(sid_workspace: Workspace, tmp_path: Path) -> None:
+    ended = run_in(sid_workspace.root, "show", "sid", "-o", tmp_path / "a.png")
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_what_is_not_there_is_one_line(root: Path) -> None:
+    assert "rawkit ingest" in error_line(run_in(root, "show", "sid"))
+    assert "Indoor/pair1" in error_line(run_in(root, "show", "mid", "--scene", "pair7"))
+    with pytest.raises(MissingError, match="no scene nowhere"):
+        scene_sheet(Store(root / "stores" / "mid.zarr"), "nowhere")
