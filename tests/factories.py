@@ -14,9 +14,9 @@ from rawkit.store import (
     FrameRow,
     StagedFrame,
     StagedShard,
+    compresses,
     encode_shard,
     packed_layout,
-    saves_enough,
     target_layout,
 )
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, Pattern, write_dng
@@ -155,7 +155,7 @@ def _stage(writer: StoreWriter, array: NDArray[np.generic], layout: ArrayLayout)
     shard = encode_shard(array, layout)
     path = writer.staging / f"staged.{layout.name}"
     path.write_bytes(shard)
-    return StagedShard(path, layout, saves_enough(shard, layout))
+    return StagedShard(path, layout, compresses(array, layout))
 
 
 def files_of(folder: Path) -> dict[str, str]:

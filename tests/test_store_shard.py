@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rawkit.errors import StoreDamagedError
-from rawkit.store import ArrayLayout, encode_shard, index_bytes, parse_index, saves_enough
+from rawkit.store import ArrayLayout, compresses, encode_shard, index_bytes, parse_index
 from rawkit.store.layout import data_array_metadata
-from rawkit.store.shard import decode_shard
+from rawkit.store.shard import decode_shard, saves_enough
 from tests.strategies import encodable
 
 HERE = Path("shard")
@@ -135,15 +135,15 @@ def test_a_chunk_of_another_shard_does_not_pass_for_the_plain_one() -> None:
 
 def test_dark_frames_compress_and_noise_does_not() -> None:
     dark, noise = frame_of(DARK, high=4), frame_of(DARK, high=65536)
-    assert saves_enough(encode_shard(dark, DARK), DARK)
-    assert not saves_enough(encode_shard(noise, DARK), DARK)
+    assert compresses(dark, DARK)
+    assert not compresses(noise, DARK)
 
 
 def test_a_saving_of_exactly_a_fifth_is_enough() -> None:
     decoded = 6 * DARK.chunk_bytes
     assert decoded % 5 == 0
-    assert saves_enough(bytes(decoded * 4 // 5), DARK)
-    assert not saves_enough(bytes(decoded * 4 // 5 + 1), DARK)
+    assert saves_enough(decoded * 4 // 5, decoded)
+    assert not saves_enough(decoded * 4 // 5 + 1, decoded)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 9, 9), np.uint16), np.zeros((4, 9, 10), np.uint8)])

@@ -23,11 +23,11 @@ from rawkit.store import (
     FrameRow,
     StagedFrame,
     StagedShard,
-    encode_shard,
+    compresses,
     group_name,
     output_errors,
     packed_layout,
-    saves_enough,
+    shard_parts,
     target_layout,
 )
 
@@ -142,14 +142,15 @@ def _stage(
 def _encode(
     job: FrameJob, group: str, array: NDArray[np.generic], layout: ArrayLayout
 ) -> tuple[StagedShard, int]:
-    """Encode with the store's codec, or with lz4 while the store has not chosen."""
-    codec = job.codecs.get((group, layout.name), "lz4")
-    chosen = replace(layout, codec=codec)
-    shard = encode_shard(array, chosen)
+    """Encode with the store's codec, or with the frame's own while the store has not chosen."""
+    codec = job.codecs.get((group, layout.name))
+    saves = compresses(array, layout) if codec is None else codec == "lz4"
+    chosen = replace(layout, codec="lz4" if saves else "none")
+    parts = shard_parts(array, chosen)
     path = job.staging / f"{job.number:08d}.{layout.name}"
-    with output_errors(path):
-        path.write_bytes(shard)
-    return StagedShard(path, chosen, saves_enough(shard, chosen)), len(shard)
+    with output_errors(path), path.open("wb") as file:
+        file.writelines(parts)
+    return StagedShard(path, chosen, saves), sum(len(part) for part in parts)
 
 
 def _row(

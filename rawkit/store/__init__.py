@@ -4,7 +4,14 @@ from rawkit.store.files import output_errors, write_atomically
 from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
 from rawkit.store.read import Group, Store
 from rawkit.store.rows import FrameRow, table_of_rows
-from rawkit.store.shard import decode_chunk, encode_shard, index_bytes, parse_index, saves_enough
+from rawkit.store.shard import (
+    compresses,
+    decode_chunk,
+    encode_shard,
+    index_bytes,
+    parse_index,
+    shard_parts,
+)
 from rawkit.store.writer import StagedFrame, StagedShard, StoreWriter, open_writer
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "StagedShard",
     "Store",
     "StoreWriter",
+    "compresses",
     "decode_chunk",
     "encode_shard",
     "group_name",
@@ -23,7 +31,7 @@ __all__ = [
     "output_errors",
     "packed_layout",
     "parse_index",
-    "saves_enough",
+    "shard_parts",
     "table_of_rows",
     "target_layout",
     "write_atomically",

@@ -28,6 +28,8 @@ CRC_BYTES = 4
 _ENTRY_BYTES = 16
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 _FIX = "`rawkit verify --repair` makes it anew from the raw file."
+_SAMPLE = 5
+"""Chunks that stand for a frame when a codec is chosen."""
 MIN_SAVING = 0.2
 """A codec that saves less than this share of the bytes costs more than it gives."""
 
@@ -39,32 +41,56 @@ def index_bytes(layout: ArrayLayout) -> int:
 
 def encode_shard(frame: NDArray[np.generic], layout: ArrayLayout) -> bytes:
     """Encode one frame, shape (planes, height, width) as in `layout`, into the bytes of a shard."""
+    return b"".join(shard_parts(frame, layout))
+
+
+def shard_parts(frame: NDArray[np.generic], layout: ArrayLayout) -> list[bytes]:
+    """Encode like `encode_shard`, but leave the bytes in parts, to be written one after another."""
     expected = (layout.planes, layout.height, layout.width)
     if frame.shape != expected or frame.dtype != layout.dtype:
         raise AssertionError(f"{frame.dtype} {frame.shape}, not {layout.dtype} {expected}")
-    (rows, columns), (height, width) = layout.grid, layout.chunk
-    chunk = np.zeros((layout.planes, height, width), layout.dtype)
+    count = math.prod(layout.grid)
+    chunk = np.zeros((layout.planes, *layout.chunk), layout.dtype)
     parts: list[bytes] = []
-    index = np.empty((rows * columns, 2), "<u8")
+    index = np.empty((count, 2), "<u8")
     offset = 0
-    for number in range(rows * columns):
-        top, left = number // columns * height, number % columns * width
-        piece = frame[:, top : top + height, left : left + width]
-        if piece.shape != chunk.shape:
-            chunk[...] = 0
-        chunk[:, : piece.shape[1], : piece.shape[2]] = piece
+    for number in range(count):
+        _take_chunk(frame, layout, number, chunk)
         data = _COMPRESSOR.encode(chunk) if layout.codec == "lz4" else chunk.tobytes()
         parts += [data, _crc(data)]
         index[number] = offset, len(data) + CRC_BYTES
         offset += len(data) + CRC_BYTES
     encoded_index = index.tobytes()
-    return b"".join([*parts, encoded_index, _crc(encoded_index)])
+    return [*parts, encoded_index, _crc(encoded_index)]
 
 
-def saves_enough(shard: bytes, layout: ArrayLayout) -> bool:
-    """Tell whether compression shrank this shard by at least a fifth."""
-    decoded = math.prod(layout.grid) * layout.chunk_bytes
-    return len(shard) <= (1 - MIN_SAVING) * decoded
+def _take_chunk(
+    frame: NDArray[np.generic], layout: ArrayLayout, number: int, out: NDArray[np.generic]
+) -> None:
+    """Copy chunk `number` of a frame, filled up with zeros where it reaches beyond."""
+    (_, columns), (height, width) = layout.grid, layout.chunk
+    top, left = number // columns * height, number % columns * width
+    piece = frame[:, top : top + height, left : left + width]
+    if piece.shape != out.shape:
+        out[...] = 0
+    out[:, : piece.shape[1], : piece.shape[2]] = piece
+
+
+def compresses(frame: NDArray[np.generic], layout: ArrayLayout) -> bool:
+    """Tell from a sample of its chunks, spread evenly, whether lz4 shrinks a frame by a fifth."""
+    count = math.prod(layout.grid)
+    sample = sorted({number * (count - 1) // (_SAMPLE - 1) for number in range(_SAMPLE)})
+    chunk = np.zeros((layout.planes, *layout.chunk), layout.dtype)
+    encoded = 0
+    for number in sample:
+        _take_chunk(frame, layout, number, chunk)
+        encoded += len(_COMPRESSOR.encode(chunk))
+    return saves_enough(encoded, len(sample) * layout.chunk_bytes)
+
+
+def saves_enough(encoded: int, decoded: int) -> bool:
+    """Tell whether so many encoded bytes are at least a fifth fewer than so many decoded ones."""
+    return encoded <= (1 - MIN_SAVING) * decoded
 
 
 def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uint64]:

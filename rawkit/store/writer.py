@@ -40,7 +40,7 @@ class StagedShard:
     layout: ArrayLayout
     """Geometry, and the codec it was written with."""
     saves_enough: bool
-    """Whether compression shrank this frame by at least a fifth."""
+    """Whether lz4 shrinks this frame by at least a fifth."""
 
 
 @dataclass(frozen=True, slots=True)

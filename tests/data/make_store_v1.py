@@ -17,10 +17,10 @@ from rawkit.store import (
     FrameRow,
     StagedFrame,
     StagedShard,
+    compresses,
     encode_shard,
     open_writer,
     packed_layout,
-    saves_enough,
     target_layout,
 )
 
@@ -109,7 +109,7 @@ def make(store: Path) -> None:
             shard = encode_shard(array, array_layout)
             path = writer.staging / array_layout.name
             path.write_bytes(shard)
-            return StagedShard(path, array_layout, saves_enough(shard, array_layout))
+            return StagedShard(path, array_layout, compresses(array, array_layout))
 
         writer.add(StagedFrame(row_of("short"), staged(planes_of(0)), None))
         writer.add(StagedFrame(row_of("long"), staged(planes_of(1)), staged(picture())))
