@@ -152,10 +152,11 @@ def add_frame(
 
 
 def _stage(writer: StoreWriter, array: NDArray[np.generic], layout: ArrayLayout) -> StagedShard:
+    layout = replace(layout, codec="lz4" if compresses(array, layout) else "none")
     shard = encode_shard(array, layout)
     path = writer.staging / f"staged.{layout.name}"
     path.write_bytes(shard)
-    return StagedShard(path, layout, compresses(array, layout))
+    return StagedShard(path, layout)
 
 
 def files_of(folder: Path) -> dict[str, str]:

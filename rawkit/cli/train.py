@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rawkit.cli._print import BarProgress, fields, print_json
+from rawkit.cli._size import SIZE
 
 if TYPE_CHECKING:
     from rawkit.train import TrainData, TrainReport, TrainSettings
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True,
               help="Threads that read.")  # fmt: skip
-@click.option("--max-ram", default="3GB", show_default=True, help="Memory the training may use.")
+@click.option(
+    "--max-ram", type=SIZE, default="3GB", show_default=True, help="Memory the training may use."
+)
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -82,7 +85,7 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         )
         check_new_run(folder)
     check_crop([source.shape for source in data.train], plan_settings(settings))
-    budget = check_memory(settings, data, _bytes(options["max_ram"]))
+    budget = check_memory(settings, data, options["max_ram"])
     head = {
         "run": folder,
         "subset": settings.subset,
@@ -181,23 +184,6 @@ def _resumed_settings(settings: TrainSettings, options: dict[str, Any]) -> Train
         steps=options["steps"] or settings.steps,
         learning_rate=options["lr"] if "lr" in given else settings.learning_rate,
     )
-
-
-def _bytes(text: str) -> int:
-    units = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-    lowered = text.strip().lower()
-    for unit, factor in units.items():
-        if lowered.endswith(unit):
-            lowered, scale = lowered.removesuffix(unit), factor
-            break
-    else:
-        scale = 1
-    try:
-        return int(float(lowered) * scale)
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(
-            f"{text!r} is no size such as 3GB", param_hint="--max-ram"
-        ) from error
 
 
 def _result(report: TrainReport) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _encode(
     path = job.staging / f"{job.number:08d}.{layout.name}"
     with output_errors(path), path.open("wb") as file:
         file.writelines(parts)
-    return StagedShard(path, chosen, saves), sum(len(part) for part in parts)
+    return StagedShard(path, chosen), sum(len(part) for part in parts)
 
 
 def _row(

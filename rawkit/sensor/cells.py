@@ -47,14 +47,6 @@ class Cell:
                 colours[y][x] = colour
         return tuple(tuple(row) for row in colours)
 
-    def plane_at(self) -> Pattern:
-        """Plane of each pixel of the canonical cell."""
-        planes = [[0] * self.side for _ in range(self.side)]
-        for plane, places in enumerate(self.positions):
-            for y, x in places:
-                planes[y][x] = plane
-        return tuple(tuple(row) for row in planes)
-
 
 BAYER = Cell(
     name="Bayer",

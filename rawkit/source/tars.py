@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
+from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
 from rawkit.source.ranges import LocalRanges, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
@@ -32,7 +33,7 @@ _FIX = "The archive is cut off or damaged; fetch it again."
 
 
 @dataclass(frozen=True, slots=True)
-class TarFile:
+class TarFile(SeekableArchive):
     """An uncompressed tar archive on this machine; a place is where a member's contents begin."""
 
     ranges: LocalRanges
@@ -58,23 +59,6 @@ class TarFile:
                 fix=_FIX,
             )
         return data
-
-    def local_path(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
-        """Nowhere."""
-        return
-
-    def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's
-        """No: the listing remembers where each member lies."""
-        return False
-
-    def stream(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes]]:
-        """Read members in archive order."""
-        for file in sorted(files, key=lambda one: one.place):
-            yield file, self.read(file)
-
-    def describe(self) -> str:
-        """Path of the archive."""
-        return self.ranges.where
 
 
 @dataclass(eq=False)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
+from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
 from rawkit.source.ranges import LocalRanges, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from rawkit.progress import Progress
     from rawkit.source.ranges import Ranges
 
@@ -49,7 +48,7 @@ class _Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ZipArchive:
+class ZipArchive(SeekableArchive):
     """A zip archive; members stored or deflated, of any size.
 
     The directory costs two or three reads, a member one read of its compressed bytes and about 100
@@ -141,23 +140,6 @@ class ZipArchive:
         _, name, extra = _HEADER.unpack_from(data)
         start = _HEADER.size + name + extra
         return data[start : start + place.compressed]
-
-    def local_path(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
-        """Nowhere."""
-        return
-
-    def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's
-        """No: the directory says where each member lies."""
-        return False
-
-    def stream(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes]]:
-        """Read members one after the other."""
-        for file in sorted(files, key=lambda one: one.place):
-            yield file, self.read(file)
-
-    def describe(self) -> str:
-        """Path or URL."""
-        return self.ranges.where
 
 
 def _unsupported(info: zipfile.ZipInfo) -> str | None:

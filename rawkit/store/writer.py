@@ -38,9 +38,8 @@ class StagedShard:
     path: Path
     """Where it waits."""
     layout: ArrayLayout
-    """Geometry, and the codec it was written with."""
-    saves_enough: bool
-    """Whether lz4 shrinks this frame by at least a fifth."""
+    """Geometry, and the codec it was written with: the array's, or while there is no array the one
+    that suits this frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +141,7 @@ class StoreWriter:
         layout = self._layouts.get((group, name))
         if layout is None:
             # The first frame in catalog order decides the codec of the array, once.
-            codec: Codec = "lz4" if shard.saves_enough else "none"
-            layout = replace(shard.layout, count=0, codec=codec)
+            layout = replace(shard.layout, count=0)
         elif (layout.height, layout.width) != (shard.layout.height, shard.layout.width):
             raise StoreError("a frame of another geometry", where=self.path / group)
         destination = self.path / group / layout.key(layout.count)

@@ -7,6 +7,7 @@ Run once, for version 1, and never again: the sample stands for the stores that 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -106,10 +107,12 @@ def make(store: Path) -> None:
             array_layout = (
                 layout if len(array) == layout.planes else target_layout(layout, 16, "lz4")
             )
+            saves = compresses(array, array_layout)
+            array_layout = replace(array_layout, codec="lz4" if saves else "none")
             shard = encode_shard(array, array_layout)
             path = writer.staging / array_layout.name
             path.write_bytes(shard)
-            return StagedShard(path, array_layout, compresses(array, array_layout))
+            return StagedShard(path, array_layout)
 
         writer.add(StagedFrame(row_of("short"), staged(planes_of(0)), None))
         writer.add(StagedFrame(row_of("long"), staged(planes_of(1)), staged(picture())))
