@@ -19,6 +19,7 @@ check: $(READY)  ## style, types and layers
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## speed and memory, printed with what they were measured on
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
 
 format: $(READY)
