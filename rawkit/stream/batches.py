@@ -9,7 +9,7 @@ import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.stream.augment import augment_levels, augment_packed, augment_target
-from rawkit.stream.plan import EpochPlan, PlanSettings
+from rawkit.stream.plan import LANES, EpochPlan, PlanSettings
 from rawkit.stream.pool import WindowPool
 
 if TYPE_CHECKING:
@@ -44,19 +44,35 @@ class Batch:
     names: tuple[str, ...]
     """Collection and name of each crop's frame."""
     position: int
-    """Number of samples handed out up to and with this batch: resume from here."""
+    """Number of samples handed out by all ranks up to and with this batch: resume from here."""
 
 
 class BatchStream:
     """An endless stream of batches over the pairs of a split.
 
     The samples and their order are a function of pairs, settings and seed alone; `position`, the
-    number of samples already taken, is all there is to resume.
+    number of samples already taken by all ranks, is all there is to resume.
+
+    Parameters
+    ----------
+    sources
+        The pairs.
+    settings
+        What decides the samples.
+    batch_size
+        Samples of a step over all ranks: each of them gets ``batch_size / ranks``.
+    threads
+        Threads that read and decode.
+    rank, ranks
+        Which of how many processes this is; 1, 2, 4 or 8 of them share the lanes. Rank r hands out
+        the samples i with i mod ranks = r, so from a position that is a multiple of `ranks`, sample
+        k of the one process's batch is sample k div ranks of rank k mod ranks.
 
     Raises
     ------
     UsageError
-        If a crop does not fit into every frame, or targets differ in their data type.
+        If a crop does not fit into every frame, targets differ in their data type, the lanes or
+        the batch cannot be shared by so many ranks, or a number is below 1.
     """
 
     def __init__(
@@ -66,9 +82,12 @@ class BatchStream:
         *,
         batch_size: int,
         threads: int = 2,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         if batch_size < 1 or threads < 1:
             raise UsageError("an empty batch or no thread", expected="at least 1 of each")
+        _check_ranks(rank, ranks, batch_size)
         kinds = {source.target.layout.dtype for source in sources}
         if len(kinds) > 1:
             raise UsageError(
@@ -76,10 +95,11 @@ class BatchStream:
             )
         self._sources, self._settings = tuple(sources), settings
         self._shapes = [source.shape for source in sources]
-        self._batch_size = batch_size
-        self._pool = WindowPool(self._sources, settings, threads=threads)
+        self._batch_size, self._share = batch_size, batch_size // ranks
+        self._rank, self._ranks = rank, ranks
+        self._pool = WindowPool(self._sources, settings, threads=threads, ranks=ranks)
         self.epoch_length = len(EpochPlan(self._shapes, settings, 0))
-        """Samples of an epoch."""
+        """Samples of an epoch, over all ranks."""
 
     @property
     def waited(self) -> float:
@@ -87,15 +107,18 @@ class BatchStream:
         return self._pool.waited
 
     def batches(self, position: int = 0) -> Iterator[Batch]:
-        """Yield batches from sample number `position` on, for ever; epochs follow each other."""
+        """Yield batches from sample number `position` on, for ever; epochs follow each other.
+
+        With several ranks each yields its share of the batch that a single one would yield.
+        """
         waiting: list[Crop] = []
         batch: _Assembly | None = None
         for crop in self._crops(position):
             if batch is None:
-                batch = _Assembly(self._batch_size, self._settings, crop)
+                batch = _Assembly(self._share, self._settings, crop)
             batch.put(len(waiting), crop)
             waiting.append(crop)
-            if len(waiting) == self._batch_size:
+            if len(waiting) == self._share:
                 position += self._batch_size
                 yield batch.finish(waiting, position)
                 waiting, batch = [], None
@@ -104,8 +127,27 @@ class BatchStream:
         epoch, start = divmod(position, self.epoch_length)
         while True:
             plan = EpochPlan(self._shapes, self._settings, epoch)
-            yield from self._pool.crops(plan, range(start, len(plan)))
+            # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
+            first = start + (self._rank - start) % self._ranks
+            yield from self._pool.crops(plan, range(first, len(plan), self._ranks))
             epoch, start = epoch + 1, 0
+
+
+def _check_ranks(rank: int, ranks: int, batch_size: int) -> None:
+    if ranks < 1 or LANES % ranks:
+        raise UsageError(
+            f"{ranks} processes",
+            expected=" or ".join(str(n) for n in range(1, LANES + 1) if LANES % n == 0),
+            fix=f"Samples are dealt to {LANES} lanes, which the processes share evenly.",
+        )
+    if not 0 <= rank < ranks:
+        raise UsageError(f"rank {rank} of {ranks}", expected=f"0 to {ranks - 1}")
+    if batch_size % ranks:
+        raise UsageError(
+            f"a batch of {batch_size} for {ranks} processes",
+            expected="the same number of samples for each",
+            fix=f"Use a batch of {-(-batch_size // ranks) * ranks}.",
+        )
 
 
 class _Assembly:

@@ -54,10 +54,15 @@ class WindowPool:
     """Reads windows with a few threads into buffers that are used again and again."""
 
     def __init__(
-        self, sources: Sequence[PairSource], settings: PlanSettings, *, threads: int
+        self,
+        sources: Sequence[PairSource],
+        settings: PlanSettings,
+        *,
+        threads: int,
+        ranks: int = 1,
     ) -> None:
         self._sources, self._settings = sources, settings
-        self._threads = threads
+        self._threads, self._room = threads, settings.live_windows // ranks + READ_AHEAD
         self._free: dict[tuple[object, ...], list[LoadedWindow]] = {}
         self._lock = threading.Lock()
         self._scratch = threading.local()
@@ -65,9 +70,9 @@ class WindowPool:
         """Seconds spent waiting for a window that was not there in time."""
 
     def crops(self, plan: EpochPlan, indices: range) -> Iterator[Crop]:
-        """Yield the samples `indices` of an epoch, in order.
+        """Yield the samples `indices` of an epoch, in order: those of one rank.
 
-        At most the live windows of the plan and a few read ahead are in memory.
+        At most the rank's live windows of the plan and a few read ahead are in memory.
         """
         numbers = [plan.window_of(index) for index in indices]
         uses = Counter(numbers)
@@ -75,8 +80,7 @@ class WindowPool:
         loading: dict[int, Future[LoadedWindow]] = {}
         with ThreadPoolExecutor(self._threads, "rawkit-read") as threads:
             try:
-                room = self._settings.live_windows + READ_AHEAD
-                for number in islice(upcoming, room):
+                for number in islice(upcoming, self._room):
                     loading[number] = threads.submit(self._load, plan, number)
                 for index, number in zip(indices, numbers, strict=True):
                     window = self._wait(loading[number])
@@ -142,8 +146,8 @@ class WindowPool:
         return cache[key]
 
 
-def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings) -> int:
-    """Bytes of all buffers of a pool at their most: live windows and those read ahead.
+def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings, ranks: int = 1) -> int:
+    """Bytes of all buffers of a pool at their most: one rank's live windows and those read ahead.
 
     One more counts: whoever took the last crop of a window may hold it while the next is read.
     """
@@ -157,4 +161,4 @@ def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings) -> int:
             for layout in (packed, target)
         )
         largest = max(largest, window)
-    return largest * (settings.live_windows + READ_AHEAD + 1)
+    return largest * (settings.live_windows // ranks + READ_AHEAD + 1)
