@@ -12,6 +12,7 @@ from rawkit.models.inference import TwoStage, prepare, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
+from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
 from rawkit.models.sid_unet import SidUnet
 from rawkit.models.tiles import Tile, Window, tiles
 from rawkit.models.weights import (
@@ -26,6 +27,8 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "NETWORKS",
+    "WEIGHTS_FORMAT",
+    "WEIGHTS_VERSION",
     "Lamba2021",
     "LoadedWeights",
     "Network",
@@ -43,5 +46,6 @@ __all__ = [
     "padding_for",
     "prepare",
     "restore_mosaic",
+    "save_safetensors",
     "tiles",
 ]
