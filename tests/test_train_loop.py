@@ -23,6 +23,7 @@ from rawkit.store import Store
 from rawkit.train import (
     BEST,
     LAST,
+    WEIGHTS,
     TrainData,
     Trainer,
     TrainReport,
@@ -30,7 +31,8 @@ from rawkit.train import (
     check_new_run,
     load_checkpoint,
 )
-from rawkit.train.loop import METRICS, SETTINGS
+from rawkit.train.loop import SETTINGS
+from rawkit.train.record import METRICS
 from rawkit.train.runs import choose_subset, find_run, new_run_name, newest_weights
 from rawkit.train.validate import restore_pair, spread, validate
 from tests.fixtures_stream import Shape, copy_workspace, make_sources, tiny
@@ -119,7 +121,8 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_run_leaves_settings_metrics_and_two_checkpoints(whole_run: Path) -> None:
     names = {path.name for path in whole_run.iterdir()}
-    assert names == {LAST, BEST, METRICS, SETTINGS}
+    kept = {"step-00000004.pt", "step-00000006.pt"}
+    assert names == {LAST, BEST, WEIGHTS, METRICS, SETTINGS, *kept}
     assert json.loads((whole_run / SETTINGS).read_text()) == tiny(STEPS).as_dict()
     state = load_checkpoint(whole_run / LAST)
     assert (state.step, state.position, state.settings) == (STEPS, 2 * STEPS, tiny(STEPS))

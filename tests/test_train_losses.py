@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rawkit.train import compare, psnr, structural_similarity
-from rawkit.train.losses import loss_of
+from rawkit.train import Loss, compare, psnr, structural_similarity
 from tests.fixtures_stream import tiny
 
 Picture = NDArray[np.float64]
@@ -72,8 +71,8 @@ def pictures(size: int, *, seed: int = 0, noise: float = 0.2) -> tuple[Tensor, T
 def test_l1_alone_is_the_mean_absolute_difference() -> None:
     restored, target = pictures(32)
     expected = np.abs(restored.numpy().astype(np.float64) - target.numpy()).mean()
-    assert float(loss_of(restored, target, tiny())) == pytest.approx(expected, rel=1e-5)
-    assert float(loss_of(restored, target, tiny(l1_weight=3.0))) == pytest.approx(
+    assert float(Loss(tiny())(restored, target)) == pytest.approx(expected, rel=1e-5)
+    assert float(Loss(tiny(l1_weight=3.0))(restored, target)) == pytest.approx(
         3 * expected, rel=1e-5
     )
 
@@ -84,7 +83,7 @@ def test_the_loss_is_l1_plus_a_fifth_of_1_minus_ms_ssim() -> None:
     similarity = np.mean([plain_ms_ssim(x, y) for x, y in planes])
     l1 = np.abs(restored.double().numpy() - target.double().numpy()).mean()
     settings = tiny(crop=192, ms_ssim_weight=0.2)
-    found = float(loss_of(restored, target, settings))
+    found = float(Loss(settings)(restored, target))
     assert found == pytest.approx(l1 + 0.2 * (1 - similarity), abs=2e-5)
     assert similarity < 0.95  # the term says something here
 
@@ -92,17 +91,17 @@ def test_the_loss_is_l1_plus_a_fifth_of_1_minus_ms_ssim() -> None:
 def test_ms_ssim_alone_can_be_trained_on() -> None:
     restored, target = pictures(176)
     settings = tiny(crop=192, l1_weight=0.0, ms_ssim_weight=1.0)
-    assert float(loss_of(target, target, settings)) == pytest.approx(0, abs=1e-5)
-    assert float(loss_of(restored, target, settings)) > 0.05
+    assert float(Loss(settings)(target, target)) == pytest.approx(0, abs=1e-5)
+    assert float(Loss(settings)(restored, target)) > 0.05
 
 
 def test_the_loss_has_a_gradient_that_lowers_it() -> None:
     restored, target = pictures(176)
     settings = tiny(crop=192, ms_ssim_weight=0.2)
     restored.requires_grad_()
-    loss = loss_of(restored, target, settings)
+    loss = Loss(settings)(restored, target)
     (gradient,) = torch.autograd.grad(loss, restored)
-    lower = loss_of(restored - 100 * gradient, target, settings)
+    lower = Loss(settings)(restored - 100 * gradient, target)
     assert lower.item() < loss.item()
 
 

@@ -6,51 +6,62 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.cli._filters import selection_of, selection_options
+from rawkit.cli._group import NAMES
 from rawkit.cli._print import BarProgress, fields, print_json
 from rawkit.cli._size import SIZE
+from rawkit.cli._train_options import (
+    finite,
+    new_settings,
+    on_command_line,
+    resumed_settings,
+    settings_options,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rawkit.train import TrainData, TrainReport, TrainSettings
+    from rawkit.train.checkpoint import TrainState
+    from rawkit.train.memory import MemoryPlan
     from rawkit.workspace import Workspace
+
+_FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
+            "without_excluded")  # fmt: skip
+_NOT_OURS = {"split", "role", "limit"}
+"""Filters that make no sense here: splits are what training is about, pairs belong together."""
 
 
 @click.command()
 @click.option("--subset", help="Subset to train on.  [default: the newest, or all there is]")
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the training scenes of the stores, without a saved subset.",
+)
+@selection_options
+@click.option("--store", type=NAMES, help="With --fraction or filters, only these stores.")
 @click.option("--name", help="Name of the run.  [default: subset, network and a number]")
 @click.option("--resume", is_flag=True, help="Go on with the named or newest run.")
-@click.option("--network", default="lamba2021", show_default=True, help="lamba2021 or sid.")
+@settings_options
 @click.option(
-    "--steps", type=click.IntRange(min=1), help="Optimizer steps.  [default: those of 20 epochs]"
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    callback=finite,
+    help="Stop after so long.",
 )
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long.")
-@click.option(
-    "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
-)
-@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True)
-@click.option("--lr", type=float, default=1e-4, show_default=True, help="Rate of Adam.")
-@click.option("--schedule", type=click.Choice(["constant", "cosine"]), default="constant",
-              show_default=True, help="How the rate goes on.")  # fmt: skip
-@click.option("--l1", type=float, default=1.0, show_default=True, help="Weight of L1.")
-@click.option(
-    "--ms-ssim",
-    type=float,
-    help="Weight of 1 - MS-SSIM.  [default: 0.2; 0 where crops are below 161]",
-)
-@click.option(
-    "--amplify",
-    default="auto",
-    show_default=True,
-    help="auto (the estimate), ratio (gain to the long, at most 300), or a number.",
-)
-@click.option("--m", type=float, default=1.0, show_default=True, help="Multiple of the estimate.")
-@click.option("--augment/--no-augment", default=True, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+              show_default=True, help="Where; auto takes a GPU if there is one.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True,
               help="Threads that read.")  # fmt: skip
 @click.option(
-    "--max-ram", type=SIZE, default="3GB", show_default=True, help="Memory the training may use."
-)
+    "--max-ram", type=SIZE, default="3GB", show_default=True,
+    help="Memory that each process of the training may use.",
+)  # fmt: skip
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
+              help="Checkpoints to keep beside the best one.")  # fmt: skip
+@click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
@@ -58,131 +69,174 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     """Train a network on crops streamed from the stores.
 
     Memory does not grow with the stores. Interrupt it at will: `rawkit train --resume` goes on
-    with the sample that would have come next.
+    with the sample that would have come next. --fraction and the filters choose frames as
+    `rawkit subset` does, without saving the choice.
 
     \b
     rawkit train
     rawkit train --subset f0.4 --steps 10000
+    rawkit train --recipe sid --iso 100-400
+    torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.stream.plan import check_crop
-    from rawkit.train import Trainer, check_new_run
-    from rawkit.train.loop import plan_settings
+    from rawkit.train.data import plan_settings
+    from rawkit.train.devices import leave, rank_here, ranks_here
     from rawkit.train.memory import check_memory
-    from rawkit.train.runs import choose_subset, find_run, new_run_name, open_data
 
-    as_json, state = options["as_json"], None
+    ranks, leads = ranks_here(), rank_here() == 0
+    folder, state, settings, data = _planned(workspace, options, ranks)
+    check_crop([source.shape for source in data.train], plan_settings(settings))
+    plan = check_memory(settings, data, options["max_ram"], ranks=ranks)
+    if leads:
+        _say_what(folder, state, settings, data, plan, dry_run=options["dry_run"])
+    if options["dry_run"]:
+        return
+    try:
+        report = _run(folder, state, settings, data, options, leads=leads)
+    finally:
+        leave()
+    if leads:
+        result = _result(report)
+        if options["as_json"]:
+            print_json({"run": str(folder), **result})
+        else:
+            click.echo(fields({"run": folder, **result}))
+    if report.interrupted:
+        if leads:
+            click.echo("interrupted: `rawkit train --resume` goes on", err=True)
+        raise SystemExit(1)
+
+
+train.params = [one for one in train.params if one.name not in _NOT_OURS]
+
+
+def _planned(
+    workspace: Workspace, options: dict[str, Any], ranks: int
+) -> tuple[Path, TrainState | None, TrainSettings, TrainData]:
+    """Find the run to go on with, or settle a new one; nothing is written but a first subset."""
+    from rawkit.train import check_new_run
+    from rawkit.train.runs import choose_subset, find_run, new_run_name, open_data, reopen_data
+
     if options["resume"]:
         resumed = find_run(workspace, options["name"])
-        folder, state = resumed.folder, resumed.state
-        data = open_data(choose_subset(workspace, state.settings.subset), workspace)
-        settings = _resumed_settings(state.settings, options)
+        _refuse_other_data(options, resumed.state.settings.subset)
+        settings = resumed_settings(resumed.state.settings, options)
+        data = reopen_data(resumed.state, workspace, resumed.folder)
+        return resumed.folder, resumed.state, settings, data
+    selects = _selecting(options)
+    if selects:
+        chosen = _selected(workspace, options)
     else:
         chosen = choose_subset(workspace, options["subset"])
-        data = open_data(chosen, workspace)
-        settings = _settings(chosen.name, options, data)
-        folder = workspace.run(
-            options["name"] or new_run_name(workspace, chosen.name, settings.network)
+    data = open_data(chosen, workspace, named=not selects)
+    settings = new_settings(chosen.name, options, data, options["max_ram"], ranks)
+    folder = workspace.run(
+        options["name"] or new_run_name(workspace, chosen.name, settings.network)
+    )
+    check_new_run(folder)
+    return folder, None, settings, data
+
+
+def _selecting(options: dict[str, Any]) -> list[str]:
+    """Options given that choose frames without a saved subset."""
+    names = ("fraction", *_FILTERS, "store")
+    return [f"--{name.replace('_', '-')}" for name in names if options[name]]
+
+
+def _selected(workspace: Workspace, options: dict[str, Any]) -> Any:
+    from rawkit.errors import UsageError
+    from rawkit.train.runs import select_frames
+
+    if options["subset"]:
+        raise UsageError(
+            f"{', '.join(_selecting(options))} with --subset",
+            expected="one of them",
+            fix="Make a subset with all of it by `rawkit subset`, or leave --subset out.",
         )
-        check_new_run(folder)
-    check_crop([source.shape for source in data.train], plan_settings(settings))
-    budget = check_memory(settings, data, options["max_ram"])
+    names = options["store"]
+    return select_frames(
+        workspace,
+        [workspace.find_store(one) for one in names] if names else workspace.stores(),
+        fraction=options["fraction"] or 1.0,
+        selection=selection_of({**dict.fromkeys(_NOT_OURS), **options}),
+    )
+
+
+def _refuse_other_data(options: dict[str, Any], subset: str) -> None:
+    """Refuse options that would resume on other frames."""
+    from rawkit.errors import UsageError
+
+    names = ("fraction", *_FILTERS, "store")
+    given = [f"--{name.replace('_', '-')}" for name in names if on_command_line(name)]
+    if on_command_line("subset") and options["subset"] != subset:
+        given.append(f"--subset {options['subset']} instead of {subset}")
+    if given:
+        raise UsageError(
+            f"other data with --resume: {', '.join(given)}",
+            expected="the frames the run was begun with",
+            fix="Begin another run to change them.",
+        )
+
+
+def _say_what(
+    folder: Path,
+    state: TrainState | None,
+    settings: TrainSettings,
+    data: TrainData,
+    plan: MemoryPlan,
+    *,
+    dry_run: bool,
+) -> None:
+    losses = settings.losses().items()
     head = {
         "run": folder,
         "subset": settings.subset,
         "pairs": f"{len(data.train)} train, {len(data.val)} val",
         "network": settings.network,
         "steps": settings.steps if state is None else f"{state.step} of {settings.steps} done",
-        "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}",
-        "memory": budget.text(),
+        "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}"
+        + (f", in {settings.accumulate} pieces" if settings.accumulate > 1 else ""),
+        "loss": " + ".join(f"{weight:g} {name}" for name, weight in losses if weight),
+        "memory": plan.text(),
     }
     click.echo(fields(head), err=True)
+    if dry_run:
+        click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
     if not data.val:
         click.echo("no val split in the subset: nothing will be validated", err=True)
-    if options["dry_run"]:
-        return
-    trainer = Trainer(settings, data, folder, threads=options["threads"])
+
+
+def _run(
+    folder: Path,
+    state: TrainState | None,
+    settings: TrainSettings,
+    data: TrainData,
+    options: dict[str, Any],
+    *,
+    leads: bool,
+) -> TrainReport:
+    import logging
+
+    from rawkit.progress import SILENT
+    from rawkit.train import Trainer
+    from rawkit.train.devices import make_fabric
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
+    trainer = Trainer(
+        settings,
+        data,
+        folder,
+        threads=options["threads"],
+        fabric=make_fabric(options["device"], settings.precision),
+        keep=options["keep"],
+        board=options["tensorboard"],
+    )
     if state is not None:
         trainer.resume(state)
-    report = trainer.run(
+    return trainer.run(
         validate_every=options["validate_every"] or max(1, settings.steps // 10),
         max_seconds=options["minutes"] and 60 * options["minutes"],
-        progress=BarProgress(),
-    )
-    result = _result(report)
-    if as_json:
-        print_json({"run": str(folder), **result})
-    else:
-        click.echo(fields({"run": folder, **result}))
-    if report.interrupted:
-        click.echo("interrupted: `rawkit train --resume` goes on", err=True)
-        raise SystemExit(1)
-
-
-def _settings(subset: str, options: dict[str, Any], data: TrainData) -> TrainSettings:
-    from rawkit.train import TrainSettings, default_crop, default_steps, with_steps
-    from rawkit.train.settings import MS_SSIM_MIN_SIDE
-
-    kind, value = _amplification(options)
-    crop = options["crop"]
-    if crop is None:
-        crop = default_crop(data, augment=options["augment"])
-    ms_ssim = options["ms_ssim"]
-    if ms_ssim is None:
-        ms_ssim = 0.2 if crop >= MS_SSIM_MIN_SIDE else 0.0
-    settings = TrainSettings(
-        subset=subset,
-        steps=options["steps"] or 1,
-        network=options["network"],
-        crop=crop,
-        batch_size=options["batch"],
-        learning_rate=options["lr"],
-        schedule=options["schedule"],
-        l1_weight=options["l1"],
-        ms_ssim_weight=ms_ssim,
-        amplification=kind,
-        amplification_value=value,
-        augment=options["augment"],
-        seed=options["seed"],
-    )
-    return settings if options["steps"] else with_steps(settings, default_steps(data, settings))
-
-
-def _amplification(options: dict[str, Any]) -> tuple[str, float]:
-    if options["amplify"] in ("auto", "ratio"):
-        return options["amplify"], options["m"]
-    try:
-        return "number", float(options["amplify"])
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{options['amplify']!r} is neither auto, ratio nor a number", param_hint="--amplify"
-        ) from error
-
-
-def _resumed_settings(settings: TrainSettings, options: dict[str, Any]) -> TrainSettings:
-    """Keep the run's settings; only the number of steps and the rate may change."""
-    from dataclasses import replace
-
-    from rawkit.errors import UsageError
-
-    context = click.get_current_context()
-    free = {"resume", "name", "steps", "lr", "minutes", "threads", "max_ram", "validate_every",
-            "dry_run", "as_json"}  # fmt: skip
-    given = {
-        name
-        for name in options
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
-    for name in options:
-        if name in given - free:
-            raise UsageError(
-                f"--{name.replace('_', '-')} with --resume",
-                expected="the settings the run was begun with",
-                fix="Begin another run to change them; only --steps and --lr may change.",
-            )
-    return replace(
-        settings,
-        steps=options["steps"] or settings.steps,
-        learning_rate=options["lr"] if "lr" in given else settings.learning_rate,
+        progress=BarProgress() if leads else SILENT,
     )
 
 

@@ -48,8 +48,10 @@ def load_restorer(weights: Path) -> Restorer:
     kind = loaded.settings.get("amplification", "auto")
     try:
         value = float(loaded.settings.get("amplification_value", 1.0))
-        # A restored file has no long to take a ratio from.
-        amplification = Amplification(kind, value) if kind != "ratio" else Amplification()
+        if kind in {"ratio", "exposure"}:
+            # A restored file has no long: as many times the estimate as the training pairs had.
+            kind, value = "auto", float(loaded.settings.get("ratio_to_estimate", 1.0))
+        amplification = Amplification(kind, value)
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     return Restorer(prepare(net), loaded.network, loaded.licence, amplification)

@@ -110,37 +110,43 @@ def _count(pixels: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
 class Amplification:
     """What a normalised mosaic is multiplied by before a network sees it."""
 
-    kind: Literal["auto", "ratio", "number"] = "auto"
-    """``auto``: m times the estimate; ``ratio``: the gain ratio to the long, capped at 300;
-    ``number``: one factor for all."""
+    kind: Literal["auto", "ratio", "exposure", "number"] = "auto"
+    """``auto``: m times the estimate; ``ratio``: the gain ratio to the long; ``exposure``: the
+    ratio of their times alone; both capped at 300; ``number``: one factor for all."""
     value: float = 1.0
     """m for ``auto`` (the paper uses 1, 5 and 8), the factor for ``number``; else unused."""
 
     def __post_init__(self) -> None:
         """Check kind and value."""
-        if self.kind not in ("auto", "ratio", "number"):
-            raise UsageError(f"amplification {self.kind!r}", expected="auto, ratio or number")
+        if self.kind not in ("auto", "ratio", "exposure", "number"):
+            raise UsageError(
+                f"amplification {self.kind!r}", expected="auto, ratio, exposure or number"
+            )
         if not 0 < self.value < float("inf"):
             raise UsageError(f"an amplification of {self.value}", expected="a number above 0")
 
     def factors(
-        self, base: NDArray[np.float32], gain_ratio: NDArray[np.float32]
+        self,
+        base: NDArray[np.float32],
+        gain_ratio: NDArray[np.float32],
+        exposure_ratio: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Return the factor of each frame from its estimate and gain ratio, all of shape (B,).
+        """Return the factor of each frame from its estimate and its ratios, all of shape (B,).
 
         Raises
         ------
         UsageError
-            If a gain ratio is wanted and not known.
+            If a ratio is wanted and not known.
         """
         if self.kind == "auto":
             return np.asarray(base * np.float32(self.value), np.float32)
         if self.kind == "number":
             return np.full_like(base, self.value)
-        if not np.isfinite(gain_ratio).all():
+        ratio = gain_ratio if self.kind == "ratio" else exposure_ratio
+        if ratio is None or not np.isfinite(ratio).all():
             raise UsageError(
                 "a frame whose exposure or ISO is unknown",
-                expected="a known gain ratio, for amplification by ratio",
+                expected=f"a known ratio to its long, for amplification by {self.kind}",
                 fix="Use the estimate (auto) instead.",
             )
-        return np.minimum(gain_ratio, np.float32(MAX_RATIO))
+        return np.minimum(ratio, np.float32(MAX_RATIO))

@@ -27,15 +27,28 @@ MOSAIC_ORDER = (0, 1, 3, 2)
 
 @dataclass(frozen=True, slots=True)
 class TensorBatch:
-    """What a network is trained on."""
+    """What a network is trained on, packed or as a mosaic."""
 
-    mosaic: Tensor
-    """Amplified mosaic, shape (B, 1, 2n, 2n), float32, 0 being black and 1 white before it was
-    amplified."""
+    planes: Tensor
+    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), float32, 0 being black and 1 white before
+    they were amplified."""
     target: Tensor
     """Target, shape (B, 3, 2n, 2n), float32, 0 to 1, BT.709 curve on sRGB primaries."""
+    amplification: Tensor
+    """What each crop was multiplied by, shape (B,), float32."""
+    iso: Tensor
+    """ISO speed, shape (B,), float32, on the CPU; NaN where unknown."""
+    exposure_ratio: Tensor
+    """Long over short time, shape (B,), float32, on the CPU; NaN where unknown."""
+    names: tuple[str, ...]
+    """Collection and name of each crop's frame."""
     position: int
     """Number of samples handed out up to and with this batch."""
+
+    @property
+    def mosaic(self) -> Tensor:
+        """The planes laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
+        return mosaic_of(self.planes)
 
 
 class TorchStream(IterableDataset[TensorBatch]):
@@ -50,7 +63,7 @@ class TorchStream(IterableDataset[TensorBatch]):
         amplification: Amplification,
         *,
         position: int = 0,
-        device: str = "cpu",
+        device: torch.device | str = "cpu",
     ) -> None:
         super().__init__()
         self._stream, self._amplification = stream, amplification
@@ -62,18 +75,36 @@ class TorchStream(IterableDataset[TensorBatch]):
             yield tensors_of(batch, self._amplification, self._device)
 
 
-def tensors_of(batch: Batch, amplification: Amplification, device: str = "cpu") -> TensorBatch:
-    """Move a batch to a device, normalise, amplify and scale it there."""
-    factors = amplification.factors(batch.amplification_base, batch.gain_ratio)
+def tensors_of(
+    batch: Batch, amplification: Amplification, device: torch.device | str = "cpu"
+) -> TensorBatch:
+    """Move a batch to a device, normalise, amplify and scale it there.
+
+    Raises
+    ------
+    UsageError
+        If it is to be amplified by a ratio that is not known of every frame.
+    """
+    factors = torch.from_numpy(
+        amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
+    ).to(device)
     planes = normalise_planes(
         torch.from_numpy(batch.packed).to(device),
         torch.from_numpy(batch.black_level).to(device),
         torch.from_numpy(batch.white_level).to(device),
-        torch.from_numpy(factors).to(device),
+        factors,
     )
     full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = torch.from_numpy(batch.target).to(device).to(torch.float32) / full_scale
-    return TensorBatch(mosaic_of(planes), target, batch.position)
+    target = torch.from_numpy(batch.target).to(device).to(torch.float32).div_(full_scale)
+    return TensorBatch(
+        planes=planes,
+        target=target,
+        amplification=factors,
+        iso=torch.from_numpy(batch.iso),
+        exposure_ratio=torch.from_numpy(batch.exposure_ratio),
+        names=batch.names,
+        position=batch.position,
+    )
 
 
 def normalise_planes(packed: Tensor, black: Tensor, white: Tensor, factor: Tensor) -> Tensor:

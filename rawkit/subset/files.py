@@ -64,7 +64,7 @@ def selection_values(selection: Selection) -> dict[str, Any]:
     return {key: value for key, value in asdict(selection).items() if value != nothing[key]}
 
 
-def _selection_of(values: Mapping[str, Any]) -> Selection:
+def selection_from(values: Mapping[str, Any]) -> Selection:
     """Read a selection back; ranges and lists become tuples again."""
     return Selection(**{key: _as_tuples(value) for key, value in values.items()})
 
@@ -108,7 +108,7 @@ def load_subset(path: Path) -> Subset:
             stores=about["stores"],
             frames=frames,
             limits=Limits(about.get("max_pairs"), about.get("max_bytes")),
-            selection=_selection_of(about.get("selection", {})),
+            selection=selection_from(about.get("selection", {})),
         )
     except RawkitError:
         raise

@@ -5,47 +5,55 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from rawkit.errors import OutputError, TrainingError, UsageError
-from rawkit.models import build
+from rawkit.files import write_atomically
+from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
-from rawkit.store import output_errors, write_atomically
-from rawkit.stream import BatchStream, PlanSettings
+from rawkit.stream import BatchStream
 from rawkit.stream.dataset import tensors_of
-from rawkit.train.checkpoint import TrainState, save_checkpoint
+from rawkit.train.checkpoint import (
+    BEST,
+    LAST,
+    WEIGHTS,
+    TrainState,
+    generator_states,
+    keep_copies,
+    save_checkpoint,
+    set_generators,
+)
+from rawkit.train.data import plan_settings
+from rawkit.train.devices import make_fabric
+from rawkit.train.identity import check_same
 from rawkit.train.interrupt import deferred_interrupt
-from rawkit.train.losses import loss_of
-from rawkit.train.validate import Scores, spread, validate
+from rawkit.train.learner import Learner
+from rawkit.train.meter import Meter
+from rawkit.train.record import Record
+from rawkit.train.schedule import rate_at
+from rawkit.train.validate import Scores, score_frames, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from lightning_fabric import Fabric
     from torch import nn
 
-    from rawkit.progress import Advance, Progress
-    from rawkit.stream import PairSource
+    from rawkit.progress import Progress
+    from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
-LAST, BEST, METRICS, SETTINGS = "last.pt", "best.pt", "metrics.jsonl", "settings.json"
+SETTINGS = "settings.json"
+KEEP = 3
+"""Checkpoints kept beside the best one."""
+LOG_EVERY = 100
+"""Steps between lines of metrics that tell of training alone."""
 _CHECKPOINT_SECONDS = 60.0
 """Work that a crash may cost."""
-_SMOOTH = 0.95
-_NOTE_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class TrainData:
-    """Pairs to train and to validate on."""
-
-    train: Sequence[PairSource]
-    """Pairs of the train split."""
-    val: Sequence[PairSource]
-    """Pairs of the val split; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class TrainReport:
     loss: float
     """Smoothed loss at the end."""
     crops_per_second: float
-    """Crops a second, validation not counted."""
+    """Crops a second over all processes, validation not counted."""
     waiting: float
     """Share of the training time spent waiting for data, 0 to 1."""
     scores: Scores | None
@@ -67,30 +75,88 @@ class TrainReport:
 
 
 class Trainer:
-    """A network, its optimizer and its stream, and where they stand."""
+    """A network that learns from a stream, and where both stand.
+
+    Parameters
+    ----------
+    settings
+        What decides the training, besides the data.
+    data
+        The pairs.
+    folder
+        Where checkpoints and metrics go; the first process alone writes.
+    threads
+        Threads that read and decode.
+    fabric
+        Device, processes and precision; one device, the GPU where there is one, if None.
+    keep
+        Checkpoints kept beside the best one: the last, and those of the validations before it.
+    board
+        Whether metrics are written for TensorBoard too.
+
+    Raises
+    ------
+    UsageError
+        If the crops do not fit, or the batch cannot be shared by the processes.
+    MissingError, WeightsError
+        If a perceptual loss is wanted and the weights of VGG cannot be used.
+    """
 
     def __init__(
-        self, settings: TrainSettings, data: TrainData, folder: Path, *, threads: int = 2
+        self,
+        settings: TrainSettings,
+        data: TrainData,
+        folder: Path,
+        *,
+        threads: int = 2,
+        fabric: Fabric | None = None,
+        keep: int = KEEP,
+        board: bool = False,
     ) -> None:
         self.settings, self._data, self._folder = settings, data, folder
-        torch.manual_seed(settings.seed)
-        self.net: nn.Module = build(settings.network)
-        self._optimizer = torch.optim.Adam(self.net.parameters(), lr=settings.learning_rate)
+        self._fabric = fabric or make_fabric(precision=settings.precision)
+        self._keep, self._board = keep, board
+        ranks = self._fabric.world_size
         self._stream = BatchStream(
             data.train,
             plan_settings(settings),
             batch_size=settings.batch_size,
             threads=threads,
+            rank=self._fabric.global_rank,
+            ranks=ranks,
         )
+        if settings.accumulate > settings.batch_size // ranks:
+            raise UsageError(
+                f"{settings.batch_size // ranks} crops of each process in {settings.accumulate} "
+                "pieces",
+                expected="at least one crop in each",
+                fix="Use fewer with --accumulate, or a larger --batch.",
+            )
+        self._learner = Learner(settings, self._fabric)
         self.step = 0
+        """Optimizer steps done."""
         self._position = 0
         self._best = -math.inf
+        self._whole = True
+        """Whether weights, step and position belong together."""
         self._saved_at = time.monotonic()
 
+    @property
+    def net(self) -> nn.Module:
+        """The network that is trained."""
+        return self._learner.net
+
     def resume(self, state: TrainState) -> None:
-        """Go on where a checkpoint stands."""
-        self.net.load_state_dict(dict(state.model))
-        self._optimizer.load_state_dict(dict(state.optimizer))
+        """Go on where a checkpoint stands.
+
+        Raises
+        ------
+        TrainingError
+            If it was written on other data; the text says what differs.
+        """
+        check_same(state.data, self._data.identity, self._folder)
+        self._learner.load(state)
+        set_generators(state.generators)
         self.step, self._position, self._best = state.step, state.position, state.best_psnr
 
     def run(
@@ -109,101 +175,132 @@ class Trainer:
         OutputError
             If a checkpoint cannot be written; the one before it is intact.
         """
-        settings = self.settings
-        write_atomically(
-            self._folder / SETTINGS, (json.dumps(settings.as_dict(), indent=2) + "\n").encode()
-        )
-        meter = _Meter(self._stream)
+        settings, record = self.settings, self._open_record()
+        meter = Meter(self._stream)
         interrupted = False
         with (
-            deferred_interrupt() as wished,
+            deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
             advance(self.step, "")
             try:
                 for loss in self._steps(max_seconds):
                     meter.update(loss, settings.batch_size, advance)
-                    if wished() and self.step < settings.steps:
+                    if self._agreed(wish=wished()) and self.step < settings.steps:
                         interrupted = True
                         break
                     due = validate_every and self.step % validate_every == 0
                     if due and self.step < settings.steps:
                         with meter.paused():
-                            self._validate(meter)
+                            self._validate(meter, record)
+                    elif record is not None and self.step % LOG_EVERY == 0:
+                        self._note(meter, record, None)
             except KeyboardInterrupt:
                 interrupted = True
         with meter.paused():
-            if interrupted:
+            if interrupted and self._whole:
                 self._save(LAST)
-            scores = None if interrupted else self._validate(meter)
+            scores = None if interrupted else self._validate(meter, record)
+        if record is not None:
+            record.close()
         return TrainReport(
             self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted
         )
 
     def _steps(self, max_seconds: float | None) -> Iterator[float]:
-        """Do steps until enough; yields the loss of each."""
+        """Do steps until enough; yields the loss of each, over all processes."""
         started = time.monotonic()
-        self.net.train()
         if self.step >= self.settings.steps:
             return
+        amplifier, device = self.settings.amplifier(), self._fabric.device
         for batch in self._stream.batches(self._position):
-            tensors = tensors_of(batch, self.settings.amplifier())
-            for group in self._optimizer.param_groups:
-                group["lr"] = self.settings.rate_at(self.step)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(self.net(tensors.mosaic), tensors.target, self.settings)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise self._diverged(f"the loss is {value} at step {self.step + 1}")
+            tensors = tensors_of(batch, amplifier, device)
+            loss = self._mean(self._learner.gradients(tensors, self.step))
+            if not math.isfinite(loss):
+                raise self._diverged(f"the loss is {loss} at step {self.step + 1}")
             if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
                 self._save(LAST)  # weights that have just given a finite loss
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
+            self._whole = False
+            self._learner.update(self.step + 1)
             self.step, self._position = self.step + 1, batch.position
-            yield value
+            self._whole = True
+            yield loss
             enough = max_seconds is not None and time.monotonic() - started >= max_seconds
-            if enough or self.step >= self.settings.steps:
+            if self._agreed(wish=enough) or self.step >= self.settings.steps:
                 return
 
-    def _validate(self, meter: _Meter) -> Scores | None:
-        """Validate, save, record the metrics, and keep the best weights."""
+    def _mean(self, value: float) -> float:
+        """Mean of a value over all processes."""
+        if self._fabric.world_size == 1:
+            return value
+        mine = torch.tensor(value, dtype=torch.float64, device=self._fabric.device)
+        mean = self._fabric.all_reduce(mine, reduce_op="mean")
+        assert isinstance(mean, torch.Tensor)  # noqa: S101 - as what went in
+        return float(mean)
+
+    def _agreed(self, *, wish: bool) -> bool:
+        """Tell whether any of the processes wishes for something; all get the same answer."""
+        return self._mean(float(wish)) > 0
+
+    def _validate(self, meter: Meter, record: Record | None) -> Scores | None:
+        """Validate, save, write down the metrics, and keep the best weights."""
         scores = self._scores()
-        if scores is not None and scores.psnr > self._best:
+        best = scores is not None and scores.psnr > self._best
+        if scores is not None and best:
             self._best = scores.psnr
-            self._save(BEST)
         self._save(LAST)
-        self._record(meter, scores)
+        if record is not None:
+            if best:
+                self._save(BEST)
+            if best or scores is None:
+                self._save_weights()
+            keep_copies(self._folder, self.step, self._keep)
+            self._note(meter, record, scores)
         return scores
 
     def _scores(self) -> Scores | None:
-        """Scores on the val split, if there is one; weights that give none are not saved."""
+        """Scores on the val split, if there is one; weights that give none are not saved.
+
+        Each process takes its share of the frames.
+        """
         if not self._data.val:
             return None
+        frames, settings, fabric = spread(self._data.val), self.settings, self._fabric
+        mine = frames[fabric.global_rank :: fabric.world_size]
         try:
-            scores = validate(
-                self.net, self.settings.network, spread(self._data.val), self.settings.amplifier()
+            scores = score_frames(
+                self._learner.best_net(), settings.network, mine, settings.amplifier()
             )
         except KeyboardInterrupt:
             self._save(LAST)
             raise
-        self.net.train()
-        if math.isnan(scores.psnr):
+        sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
+        psnr, ssim = (self._mean(float(one)) * fabric.world_size / len(frames) for one in sums)
+        if math.isnan(psnr):
             raise self._diverged(f"pictures that are no numbers after step {self.step}")
-        return scores
+        return Scores(psnr, ssim, len(frames))
 
-    def _record(self, meter: _Meter, scores: Scores | None) -> None:
-        line = {
-            "step": self.step,
-            "samples": self._position,
-            "loss": meter.loss if math.isfinite(meter.loss) else None,
-            "crops_per_second": meter.crops_per_second,
-            "waiting": meter.waiting,
-            "psnr": None if scores is None else scores.psnr,
-            "ssim": None if scores is None else scores.ssim,
-        }
-        path = self._folder / METRICS
-        with output_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    def _open_record(self) -> Record | None:
+        """Open what the first process writes; the others write nothing."""
+        if not self._fabric.is_global_zero:
+            return None
+        text = json.dumps(self.settings.as_dict(), indent=2) + "\n"
+        write_atomically(self._folder / SETTINGS, text.encode())
+        return Record(self._folder, self.step, board=self._board)
+
+    def _note(self, meter: Meter, record: Record, scores: Scores | None) -> None:
+        record.add(
+            {
+                "step": self.step,
+                "samples": self._position,
+                "loss": meter.loss if math.isfinite(meter.loss) else None,
+                "rate": rate_at(self.settings, max(0, self.step - 1)),
+                "crops_per_second": meter.crops_per_second,
+                "waiting": meter.waiting,
+                "psnr": None if scores is None else scores.psnr,
+                "ssim": None if scores is None else scores.ssim,
+            }
+        )
 
     def _diverged(self, found: str) -> TrainingError:
         lower = "with a lower rate (--lr)."
@@ -217,117 +314,33 @@ class Trainer:
         )
 
     def _save(self, name: str) -> None:
-        if not all(bool(parameter.isfinite().all()) for parameter in self.net.parameters()):
+        if not self._learner.is_finite():
             raise self._diverged(f"weights that are not finite after step {self.step}")
+        self._saved_at = time.monotonic()
+        if not self._fabric.is_global_zero:
+            return
+        learner = self._learner
         state = TrainState(
             settings=self.settings,
-            model=self.net.state_dict(),
-            optimizer=self._optimizer.state_dict(),
+            model=learner.weights(),
+            optimizer=learner.optimizer_state(),
             step=self.step,
             position=self._position,
             best_psnr=self._best,
+            average=None if learner.average is None else learner.best_weights(),
+            scaler=learner.scaler_state(),
+            generators=generator_states(),
+            data=self._data.identity,
         )
         save_checkpoint(self._folder / name, state)
-        self._saved_at = time.monotonic()
 
-
-class _Meter:
-    """Loss, speed and waiting, with validation taken out of the time."""
-
-    def __init__(self, stream: BatchStream) -> None:
-        self._stream = stream
-        self._started = time.monotonic()
-        self._noted = 0.0
-        self._crops = 0
-        self._end: float | None = None
-        self.loss = math.nan
-
-    @property
-    def _seconds(self) -> float:
-        return max(1e-9, (self._end or time.monotonic()) - self._started)
-
-    @property
-    def crops_per_second(self) -> float:
-        return self._crops / self._seconds
-
-    @property
-    def waiting(self) -> float:
-        return min(1.0, self._stream.waited / self._seconds)
-
-    def update(self, loss: float, crops: int, advance: Advance) -> None:
-        self.loss = loss if math.isnan(self.loss) else _SMOOTH * self.loss + (1 - _SMOOTH) * loss
-        self._crops += crops
-        note = ""
-        if time.monotonic() - self._noted > _NOTE_SECONDS:
-            self._noted = time.monotonic()
-            note = (
-                f"loss {self.loss:.4f}  {self.crops_per_second:.1f} crops/s  "
-                f"{100 * self.waiting:.0f}% waiting for data"
-            )
-        advance(1, note)
-
-    def paused(self) -> _Pause:
-        return _Pause(self)
-
-    def pause(self) -> None:
-        self._end = time.monotonic()
-
-    def go_on(self) -> None:
-        if self._end is not None:
-            self._started += time.monotonic() - self._end
-            self._end = None
-
-
-class _Pause:
-    """Stops a meter's clock for a block."""
-
-    def __init__(self, meter: _Meter) -> None:
-        self._meter = meter
-
-    def __enter__(self) -> None:
-        self._meter.pause()
-
-    def __exit__(self, *_: object) -> None:
-        self._meter.go_on()
-
-
-def plan_settings(settings: TrainSettings) -> PlanSettings:
-    """Return the part of the settings that decides the samples."""
-    return PlanSettings(
-        crop=settings.crop // 2,
-        crops_per_window=settings.crops_per_window,
-        live_windows=settings.live_windows,
-        augment=settings.augment,
-        seed=settings.seed,
-    )
-
-
-def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
-    """Return the side of crops in mosaic pixels: 512, or what fits into the smallest frame.
-
-    Raises
-    ------
-    UsageError
-        If a frame is smaller than the smallest crop of 32.
-    """
-    smallest = min(min(source.shape.height, source.shape.width) for source in data.train)
-    fitting = 2 * (smallest - int(augment)) // 32 * 32
-    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
-        raise UsageError(
-            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
+    def _save_weights(self) -> None:
+        save_safetensors(
+            self._folder / WEIGHTS,
+            self.settings.network,
+            self._learner.best_weights(),
+            self.settings.as_dict(),
         )
-    return min(most, fitting)
-
-
-def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 20) -> int:
-    """Return the steps of so many epochs, at least 1000."""
-    stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
-    return max(1000, math.ceil(epochs * stream.epoch_length / settings.batch_size))
-
-
-def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:
-    """Change the number of steps alone."""
-    return replace(settings, steps=steps)
 
 
 def check_new_run(folder: Path) -> None:

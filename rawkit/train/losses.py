@@ -1,26 +1,112 @@
-"""Losses."""
+"""What a training minimises: weighted sums of differences between a picture and its target.
+
+Every loss is a mean over the pictures of a batch, so that pieces of a batch, weighed by their
+size, add up to the whole.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytorch_msssim import ms_ssim
+import torch
+from pytorch_msssim import ms_ssim, ssim
+from torch import nn
 from torch.nn.functional import l1_loss
 
+from rawkit.train.vgg import load_features
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from rawkit.train.settings import TrainSettings
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""What red, green and blue of sRGB primaries give to luminance (ITU-R BT.709)."""
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pictures: what VGG's weights were trained on."""
 
-def loss_of(restored: Tensor, target: Tensor, settings: TrainSettings) -> Tensor:
-    """L1 + weight (1 - MS-SSIM) between pictures (B, 3, H, W) of 0 to 1, a scalar.
 
-    MS-SSIM as in Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality
-    assessment" (Asilomar 2003): five scales, Gaussian window of 11 with sigma 1.5.
+class Loss(nn.Module):
+    """The weighted sum that some settings ask for.
+
+    Raises
+    ------
+    MissingError, WeightsError
+        If it needs the weights of VGG and their file is not there, or holds something else.
     """
-    loss = settings.l1_weight * l1_loss(restored, target)
-    if settings.ms_ssim_weight:
-        similarity: Tensor = ms_ssim(restored, target, data_range=1.0)
-        loss = loss + settings.ms_ssim_weight * (1 - similarity)
-    return loss
+
+    def __init__(self, settings: TrainSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self.weights: Mapping[str, float] = {
+            name: weight for name, weight in settings.losses().items() if weight
+        }
+        """The losses that count, by name."""
+        self.features: nn.Module | None = None
+        if settings.perceptual_weight:
+            self.features = load_features(Path(settings.vgg), settings.perceptual_layer)
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        """Return a scalar for pictures (B, 3, H, W), float32, 0 to 1."""
+        total = restored.new_zeros(())
+        for name, weight in self.weights.items():
+            total = total + weight * self.term(name, restored, target)
+        return total
+
+    def term(self, name: str, restored: Tensor, target: Tensor) -> Tensor:
+        """Return one of the losses, not weighed, a scalar."""
+        if name == "l1":
+            return l1_loss(restored, target)
+        if name == "ms-ssim":
+            # Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality
+            # assessment" (Asilomar 2003): five scales, Gaussian window of 11 with sigma 1.5.
+            similarity: Tensor = ms_ssim(restored, target, data_range=1.0)
+            return 1 - similarity
+        if name == "ssim":
+            # Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility
+            # to structural similarity" (2004), the same window.
+            structure: Tensor = ssim(restored, target, data_range=1.0)
+            return 1 - structure
+        if name == "region":
+            settings = self._settings
+            return region_loss(
+                restored, target, threshold=settings.region_threshold, dark=settings.region_dark
+            )
+        assert self.features is not None  # noqa: S101 - loaded whenever the weight is set
+        return perceptual_loss(restored, target, self.features)
+
+
+def region_loss(
+    restored: Tensor, target: Tensor, *, threshold: float = 0.25, dark: float = 4.0
+) -> Tensor:
+    """Absolute error of (B, 3, H, W) with dark and bright parts weighed separately, a scalar.
+
+    A pixel is dark where the luminance of the target lies below `threshold`. For each picture it
+    is (dark D + B) / (dark + 1) with D and B the mean errors over its dark and its bright pixels; a
+    picture without one of the parts counts by the other alone. After the region loss of MBLLEN (Lv,
+    Lu, Wu and Lim, BMVC 2018), whose dark part is the darkest 40% of each picture, weight 4.
+    """
+    weights = target.new_tensor(LUMINANCE)[None, :, None, None]
+    is_dark = ((target * weights).sum(1) < threshold).to(restored.dtype)
+    error = (restored - target).abs().mean(1)
+    counts = torch.stack([is_dark.sum((1, 2)), (1 - is_dark).sum((1, 2))])
+    sums = torch.stack([(error * is_dark).sum((1, 2)), (error * (1 - is_dark)).sum((1, 2))])
+    means = sums / counts.clamp(min=1)
+    shares = (counts > 0) * target.new_tensor([dark, 1.0])[:, None]
+    return ((means * shares).sum(0) / shares.sum(0)).mean()
+
+
+def perceptual_loss(restored: Tensor, target: Tensor, features: nn.Module) -> Tensor:
+    """Mean absolute difference of VGG features of (B, 3, H, W), 0 to 1, a scalar.
+
+    Johnson, Alahi and Fei-Fei, "Perceptual losses for real-time style transfer and
+    super-resolution" (ECCV 2016), with the absolute difference.
+    """
+    mean = target.new_tensor(_MEAN)[None, :, None, None]
+    deviation = target.new_tensor(_DEVIATION)[None, :, None, None]
+    with torch.no_grad():
+        wanted = features((target - mean) / deviation)
+    return l1_loss(features((restored - mean) / deviation), wanted)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, SelectionError
+from rawkit.errors import MissingError, SelectionError, WeightsError
 from rawkit.stream import pair_sources
-from rawkit.subset import load_subset, make_subset, newest_subset, open_stores
-from rawkit.train.checkpoint import load_checkpoint
-from rawkit.train.loop import BEST, LAST, TrainData
+from rawkit.subset import Limits, load_subset, make_subset, newest_subset, open_stores
+from rawkit.subset.files import selection_from, selection_values
+from rawkit.train.checkpoint import BEST, LAST, load_checkpoint
+from rawkit.train.data import TrainData
+from rawkit.train.identity import identify
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from rawkit.catalog import Selection
     from rawkit.subset import Subset
     from rawkit.train.checkpoint import TrainState
+    from rawkit.train.identity import DataIdentity
     from rawkit.workspace import Workspace
 
 
@@ -46,15 +52,98 @@ def choose_subset(workspace: Workspace, name: str | None) -> Subset:
     return make_subset(workspace, workspace.stores(), fraction=1.0)[0]
 
 
-def open_data(subset: Subset, workspace: Workspace) -> TrainData:
-    """Locate the pairs of a subset; the val split may be empty."""
+def select_frames(
+    workspace: Workspace, stores: Sequence[Path], *, fraction: float, selection: Selection
+) -> Subset:
+    """Choose frames as `rawkit subset` does, without saving the choice.
+
+    Raises
+    ------
+    MissingError
+        If there is no store.
+    SelectionError
+        If nothing passes, or no training pair is left.
+    """
+    return make_subset(workspace, stores, fraction=fraction, selection=selection, save=False)[0]
+
+
+def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> TrainData:
+    """Locate the pairs of a subset; the val split may be empty.
+
+    Without `named` a checkpoint notes that the subset is to be made anew by its rules.
+
+    Raises
+    ------
+    MissingError
+        If a store is gone.
+    SelectionError
+        If there is no pair to train on.
+    StoreError
+        If a store no longer holds a frame of the subset.
+    """
     stores = open_stores(subset, workspace)
     train = pair_sources(subset, stores, "train")
     try:
         val = pair_sources(subset, stores, "val")
     except SelectionError:
         val = []
-    return TrainData(train, val)
+    return TrainData(train, val, identify(subset, stores, rules_of(subset), named=named))
+
+
+def rules_of(subset: Subset) -> dict[str, Any]:
+    """Return how a subset was chosen, as plain values."""
+    rules = {
+        "fraction": subset.fraction,
+        "seed": subset.seed,
+        **asdict(subset.limits),
+        "selection": selection_values(subset.selection),
+        "stores": dict(subset.stores),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(rules))
+    return plain
+
+
+def subset_by_rules(rules: Mapping[str, Any], workspace: Workspace) -> Subset:
+    """Choose the frames anew that `rules_of` told of.
+
+    Raises
+    ------
+    MissingError
+        If a store is gone.
+    """
+    return make_subset(
+        workspace,
+        [workspace.root / location for location in rules["stores"].values()],
+        fraction=rules["fraction"],
+        seed=rules["seed"],
+        limits=Limits(rules["max_pairs"], rules["max_bytes"]),
+        selection=selection_from(rules["selection"]),
+        save=False,
+    )[0]
+
+
+def reopen_data(state: TrainState, workspace: Workspace, where: Path) -> TrainData:
+    """Open the data that a run was begun with.
+
+    Raises
+    ------
+    MissingError
+        If its subset or a store is gone.
+    WeightsError
+        If the checkpoint tells of its data in a way that cannot be read.
+    """
+    identity: DataIdentity | None = state.data
+    if identity is None or identity.named:
+        return open_data(load_subset(workspace.subset(state.settings.subset)), workspace)
+    try:
+        subset = subset_by_rules(identity.rules, workspace)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"rules of a subset that cannot be used ({error})",
+            expected="a checkpoint of a rawkit training",
+            where=where,
+        ) from error
+    return open_data(subset, workspace, named=False)
 
 
 def new_run_name(workspace: Workspace, subset: str, network: str) -> str:
@@ -72,12 +161,25 @@ def find_run(workspace: Workspace, name: str | None) -> Resumed:
     ------
     MissingError
         If there is none.
+    WeightsError
+        If its last checkpoint cannot be used; the text names those that are kept beside it.
     """
     runs = workspace.runs()
     folder = workspace.run(name) if name else (runs[-1] if runs else None)
     if folder is None or not (folder / LAST).is_file():
         raise _no_run(workspace, name)
-    return Resumed(folder, load_checkpoint(folder / LAST))
+    try:
+        return Resumed(folder, load_checkpoint(folder / LAST))
+    except WeightsError as error:
+        others = sorted(path.name for path in folder.glob("*.pt") if path.name != LAST)
+        if not others:
+            raise
+        raise WeightsError(
+            error.found,
+            expected=error.expected,
+            where=error.where,
+            fix=f"Copy one of these over it to go on from there: {listed(others)}.",
+        ) from error
 
 
 def newest_weights(workspace: Workspace) -> Path:

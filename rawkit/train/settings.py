@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 MS_SSIM_MIN_SIDE = 161
 """MS-SSIM halves the picture four times under a window of 11."""
-_FLOOR = 0.01
+FEATURE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+"""Layers of VGG whose features may be compared."""
+SCHEDULES = ("constant", "cosine", "step")
+PRECISIONS = ("fp32", "bf16", "fp16")
+LOSSES = {
+    "l1": "l1_weight",
+    "ms-ssim": "ms_ssim_weight",
+    "ssim": "ssim_weight",
+    "region": "region_weight",
+    "perceptual": "perceptual_weight",
+}
+"""Name of each loss on the command line -> the field that weighs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +42,18 @@ class TrainSettings:
     crop: int = 512
     """Side of a crop in mosaic pixels; a multiple of 32."""
     batch_size: int = 4
-    """Crops of a step."""
+    """Crops of a step, over all processes and pieces."""
     learning_rate: float = 1e-4
     """Step size of Adam."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """Whether the step size stays, or falls along a half cosine to a hundredth at the last step."""
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    """Whether the step size stays, falls along a half cosine to a hundredth at the last step, or
+    falls at milestones."""
     l1_weight: float = 1.0
     """Weight of the mean absolute error."""
     ms_ssim_weight: float = 0.2
     """Weight of 1 - MS-SSIM; 0 leaves it out."""
     amplification: str = "auto"
-    """Kind of amplification: auto, ratio or number."""
+    """Kind of amplification: auto, ratio, exposure or number."""
     amplification_value: float = 1.0
     """m for auto, the factor for number."""
     crops_per_window: int = 8
@@ -52,41 +64,120 @@ class TrainSettings:
     """Whether crops are flipped and transposed."""
     seed: int = 0
     """Seed of weights, order and crops."""
+    milestones: tuple[float, ...] = (0.5,)
+    """For the schedule step: where the rate falls, as shares of the steps, 0 to 1, rising."""
+    gamma: float = 0.1
+    """For the schedule step: what the rate is multiplied by at each milestone."""
+    warmup: int = 0
+    """Steps over which the rate rises linearly from nothing, whatever the schedule."""
+    ssim_weight: float = 0.0
+    """Weight of 1 - SSIM."""
+    region_weight: float = 0.0
+    """Weight of the absolute error whose dark and bright parts are weighed separately."""
+    region_threshold: float = 0.25
+    """Luminance of the target, 0 to 1 in its tone curve, below which a pixel is dark."""
+    region_dark: float = 4.0
+    """What the mean error of the dark part counts against 1 of the bright part."""
+    perceptual_weight: float = 0.0
+    """Weight of the absolute error of VGG features."""
+    perceptual_layer: str = "relu2_2"
+    """Layer of VGG whose features are compared."""
+    vgg: str = ""
+    """File of VGG-16 or VGG-19 weights; needed where the perceptual loss has a weight."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the network; weights, losses and the optimizer keep float32."""
+    accumulate: int = 1
+    """Pieces that each process cuts its share of a batch into, to save memory."""
+    clip_norm: float = 0.0
+    """Largest norm of all gradients together; 0 does not clip."""
+    ema: float = 0.0
+    """Decay of the moving average of the weights, near 1; 0 keeps none."""
+    ratio_to_estimate: float = 1.0
+    """Median over the training frames of what they are amplified by, over the estimate: what takes
+    the place of m where a ratio is wanted of a file without a long."""
+    recipe: str = ""
+    """Name of the recipe that the values came from; empty without one."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
-        for name in ("steps", "crop", "batch_size", "learning_rate"):
+        self._check_numbers()
+        self._check_losses()
+        self._check_schedule()
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision {self.precision!r}", expected=", ".join(PRECISIONS))
+        describe(self.network)
+        self.amplifier()
+
+    def _check_numbers(self) -> None:
+        positive = ("steps", "crop", "batch_size", "learning_rate", "accumulate",
+                    "region_dark", "ratio_to_estimate")  # fmt: skip
+        for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} = {getattr(self, name)}", expected="a number above 0")
+        for name in ("clip_norm", "warmup"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(
+                    f"{name} = {getattr(self, name)}", expected="a number of 0 or more"
+                )
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"ema = {self.ema}", expected="a decay of 0 to below 1, such as 0.999")
         if self.crop % 32:
             raise UsageError(
                 f"crops of {self.crop} pixels",
                 expected="a multiple of 32",
                 fix=f"Use --crop {max(32, round(self.crop / 32) * 32)}.",
             )
-        weights = (self.l1_weight, self.ms_ssim_weight)
-        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+        if self.accumulate > self.batch_size:
             raise UsageError(
-                f"weights of {self.l1_weight:g} for L1, {self.ms_ssim_weight:g} for MS-SSIM",
-                expected="numbers of at least 0, one of them above",
+                f"a batch of {self.batch_size} in {self.accumulate} pieces",
+                expected="at least one crop in each",
+                fix=f"Use --accumulate {self.batch_size} or a larger --batch.",
             )
+
+    def _check_losses(self) -> None:
+        weights = self.losses()
+        if not all(0 <= weight < math.inf for weight in weights.values()) or not any(
+            weights.values()
+        ):
+            text = ", ".join(f"{weight:g} for {name}" for name, weight in weights.items())
+            raise UsageError(f"weights of {text}", expected="numbers of at least 0, one above")
         if self.ms_ssim_weight and self.crop < MS_SSIM_MIN_SIDE:
             raise UsageError(
                 f"MS-SSIM on crops of {self.crop} pixels",
                 expected=f"at least {MS_SSIM_MIN_SIDE}",
                 fix="Use larger crops, or --ms-ssim 0 for L1 alone.",
             )
-        if self.schedule not in ("constant", "cosine"):
-            raise UsageError(f"schedule {self.schedule!r}", expected="constant or cosine")
-        describe(self.network)
-        self.amplifier()
+        if not 0 < self.region_threshold < 1:
+            raise UsageError(
+                f"a threshold of {self.region_threshold}", expected="a luminance between 0 and 1"
+            )
+        if self.perceptual_layer not in FEATURE_LAYERS:
+            raise UsageError(
+                f"layer {self.perceptual_layer!r} of VGG", expected=", ".join(FEATURE_LAYERS)
+            )
+        if self.perceptual_weight and not self.vgg:
+            raise UsageError(
+                "a perceptual loss without the weights of VGG",
+                expected="a file of torchvision's VGG-16 or VGG-19 weights",
+                fix="Name it with --vgg FILE.",
+            )
 
-    def rate_at(self, step: int) -> float:
-        """Return the step size of step number `step`, from 0."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return self.learning_rate * (_FLOOR + (1 - _FLOOR) * fall)
+    def _check_schedule(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"schedule {self.schedule!r}", expected=", ".join(SCHEDULES))
+        rising = all(one < other for one, other in zip(self.milestones, self.milestones[1:],
+                                                       strict=False))  # fmt: skip
+        if not rising or not all(0 < one < 1 for one in self.milestones):
+            raise UsageError(
+                f"milestones {', '.join(f'{one:g}' for one in self.milestones)}",
+                expected="shares of the steps between 0 and 1, rising, such as 0.5,0.8",
+            )
+        if not 0 < self.gamma < 1:
+            raise UsageError(f"gamma = {self.gamma}", expected="a factor between 0 and 1")
+
+    def losses(self) -> dict[str, float]:
+        """Weight of every loss by its name."""
+        return {name: getattr(self, field) for name, field in LOSSES.items()}
 
     def amplifier(self) -> Amplification:
         """Return the amplification as an object."""
@@ -94,23 +185,44 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
-        return asdict(self)
+        return {**asdict(self), "milestones": list(self.milestones)}
 
 
 def settings_of(values: Mapping[str, Any], where: object) -> TrainSettings:
-    """Read settings back from a checkpoint.
+    """Read settings back from a checkpoint, of this version or an earlier one.
 
     Raises
     ------
     WeightsError
-        If they are not the ones this version writes.
+        If they cannot be used.
     """
     known = {field.name for field in fields(TrainSettings)}
+    taken = {key: value for key, value in values.items() if key in known}
     try:
-        return TrainSettings(**{key: value for key, value in values.items() if key in known})
+        if "milestones" in taken:
+            taken["milestones"] = tuple(taken["milestones"])
+        return TrainSettings(**taken)
     except (TypeError, UsageError) as error:
         raise WeightsError(
             f"settings that cannot be used ({error})",
             expected="a checkpoint of a rawkit training",
             where=where,
         ) from error
+
+
+def differences(
+    saved: Mapping[str, Any], wanted: Mapping[str, Any], free: frozenset[str] = frozenset()
+) -> list[str]:
+    """Say in which values two mappings differ, one text each; `free` ones may."""
+    names = [*saved, *(name for name in wanted if name not in saved)]
+    return [
+        f"{name} {_text(wanted.get(name))} instead of {_text(saved.get(name))}"
+        for name in names
+        if name not in free and saved.get(name) != wanted.get(name)
+    ]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -49,35 +49,50 @@ def spread(sources: Sequence[PairSource], most: int = MAX_FRAMES) -> list[PairSo
 def validate(
     net: nn.Module, network: str, sources: Sequence[PairSource], amplification: Amplification
 ) -> Scores:
-    """Restore whole frames and compare them with their targets."""
+    """Restore whole frames in tiles, on the network's device, and compare them with their targets.
+
+    Means of no frames are NaN.
+    """
+    scores = score_frames(net, network, sources, amplification)
+    if not scores:
+        return Scores(float("nan"), float("nan"), 0)
+    means = np.mean(scores, axis=0)
+    return Scores(float(means[0]), float(means[1]), len(scores))
+
+
+def score_frames(
+    net: nn.Module, network: str, sources: Sequence[PairSource], amplification: Amplification
+) -> list[tuple[float, float]]:
+    """PSNR in dB and SSIM of each frame."""
     ready = prepare(net)
     scores = []
     for source in sources:
         restored, target = restore_pair(ready, network, source, amplification)
         scores.append((psnr(restored, target), structural_similarity(restored, target)))
-    means = np.mean(scores, axis=0)
-    return Scores(float(means[0]), float(means[1]), len(scores))
+    return scores
 
 
 def restore_pair(
     ready: nn.Module, network: str, source: PairSource, amplification: Amplification
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W)."""
+    device = next(ready.parameters()).device
     packed = torch.from_numpy(_read(source.packed))[None]
-    base = np.array([source.amplification_base], np.float32)
-    gain = np.array([source.gain_ratio], np.float32)
+    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
+    factors = amplification.factors(*(np.array([one], np.float32) for one in ratios))
     planes = normalise_planes(
-        packed,
-        torch.from_numpy(source.black_level)[None],
-        torch.tensor([source.white_level]),
-        torch.from_numpy(amplification.factors(base, gain)),
+        packed.to(device),
+        torch.from_numpy(source.black_level)[None].to(device),
+        torch.tensor([source.white_level], device=device),
+        torch.from_numpy(factors).to(device),
     )
-    mosaic = mosaic_of(planes)
+    mosaic = mosaic_of(planes).cpu()
     padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
-    restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic)))
+    restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic).to(device)))
     target = _read(source.target)
     full_scale = np.float32(np.iinfo(target.dtype).max)
-    return restored, torch.from_numpy(target.astype(np.float32) / full_scale)[None]
+    truth = torch.from_numpy(target.astype(np.float32) / full_scale)[None]
+    return restored, truth.to(device)
 
 
 def _read(shard: ShardFile) -> NDArray[np.uint16]:

@@ -1,0 +1,244 @@
+"""The options of ``rawkit train`` that decide a training, and the settings they make."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from rawkit.cli._group import ListOf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rawkit.train import TrainData, TrainSettings
+
+_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual")
+_FIELDS = {
+    "network": "network",
+    "steps": "steps",
+    "crop": "crop",
+    "batch": "batch_size",
+    "accumulate": "accumulate",
+    "lr": "learning_rate",
+    "schedule": "schedule",
+    "milestones": "milestones",
+    "gamma": "gamma",
+    "warmup": "warmup",
+    "l1": "l1_weight",
+    "ms_ssim": "ms_ssim_weight",
+    "region_threshold": "region_threshold",
+    "region_dark": "region_dark",
+    "vgg": "vgg",
+    "vgg_layer": "perceptual_layer",
+    "augment": "augment",
+    "precision": "precision",
+    "clip": "clip_norm",
+    "ema": "ema",
+    "seed": "seed",
+}
+"""Option -> field of the settings."""
+_FREE = frozenset({"steps", "learning_rate", "accumulate"})
+"""Fields that may change when a run is resumed."""
+
+
+def _weighed(text: str) -> tuple[str, float]:
+    """Read ``name=weight``; a name alone weighs 1."""
+    name, _, weight = text.partition("=")
+    if name.strip() not in _LOSSES:
+        raise ValueError(text)
+    return name.strip(), float(weight or 1)
+
+
+def finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse a number that no clock reaches."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number", param=parameter)
+    return value
+
+
+_WEIGHTS = ListOf(_weighed, "losses", f"a sum such as l1=1,ms-ssim=0.2 of {', '.join(_LOSSES)}")
+_SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
+_POSITIVE = click.IntRange(min=1)
+
+_OPTIONS = (
+    click.option("--recipe", help="A published training: lamba2021 or sid; options override it."),
+    click.option("--network", help="lamba2021 or sid.  [default: lamba2021]"),
+    click.option(
+        "--steps", type=_POSITIVE, help="Optimizer steps.  [default: those of 20 epochs]"
+    ),
+    click.option(
+        "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
+    ),
+    click.option(
+        "--batch", type=_POSITIVE, help="Crops of a step, over all processes.  [default: 4]"
+    ),
+    click.option(
+        "--accumulate",
+        type=_POSITIVE,
+        help="Pieces a batch is cut into to save memory; the result stays.  [default: the fewest "
+        "that fit into --max-ram]",
+    ),
+    click.option("--lr", type=float, help="Rate of Adam.  [default: 1e-4]"),
+    click.option(
+        "--schedule",
+        type=click.Choice(["constant", "cosine", "step"]),
+        help="How the rate goes on.  [default: constant]",
+    ),
+    click.option(
+        "--milestones", type=_SHARES, help="Where a step falls: shares of --steps.  [default: 0.5]"
+    ),
+    click.option("--gamma", type=float, help="What a step multiplies the rate by.  [default: 0.1]"),
+    click.option(
+        "--warmup", type=click.IntRange(min=0), help="Steps of a rising rate.  [default: 0]"
+    ),
+    click.option(
+        "--loss",
+        type=_WEIGHTS,
+        help="Weighted sum, such as l1=1,ms-ssim=0.2; also ssim, region, perceptual.",
+    ),
+    click.option("--l1", type=float, help="Weight of L1.  [default: 1]"),
+    click.option(
+        "--ms-ssim",
+        type=float,
+        help="Weight of 1 - MS-SSIM.  [default: 0.2; 0 where crops are below 161]",
+    ),
+    click.option(
+        "--region-threshold",
+        type=float,
+        help="Luminance of the target below which a pixel is dark.  [default: 0.25]",
+    ),
+    click.option(
+        "--region-dark", type=float, help="Weight of dark against bright parts.  [default: 4]"
+    ),
+    click.option("--vgg", type=click.Path(), help="File of VGG weights, for the loss perceptual."),
+    click.option("--vgg-layer", help="Layer whose features are compared.  [default: relu2_2]"),
+    click.option(
+        "--amplify",
+        help="auto (the estimate), ratio (gain to the long), exposure (the ratio of the times; "
+        "both at most 300), or a number.  [default: auto]",
+    ),
+    click.option("--m", type=float, help="Multiple of the estimate.  [default: 1]"),
+    click.option("--augment/--no-augment", default=None, help="Flips and transposes.  [default: "
+                 "augment]"),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "bf16", "fp16"]),
+        help="Arithmetic of the network; fp16 on a GPU alone.  [default: fp32]",
+    ),
+    click.option("--clip", type=float, help="Largest norm of the gradients.  [default: none]"),
+    click.option("--ema", type=float, help="Decay of a moving average of the weights, such as "
+                 "0.999.  [default: none]"),
+    click.option("--seed", type=int, help="Seed of weights, order and crops.  [default: 0]"),
+)  # fmt: skip
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that decide a training."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def new_settings(
+    subset: str, options: dict[str, Any], data: TrainData, budget: int, ranks: int
+) -> TrainSettings:
+    """Return the settings of a new run: defaults, then the recipe, then the options.
+
+    Raises
+    ------
+    UsageError
+        If they make no sense together.
+    """
+    from dataclasses import replace
+
+    from rawkit.train import TrainSettings, default_crop, default_steps, find_recipe
+    from rawkit.train.data import ratio_to_estimate
+    from rawkit.train.memory import fit_memory
+    from rawkit.train.settings import MS_SSIM_MIN_SIDE
+
+    recipe = find_recipe(options["recipe"]) if options["recipe"] else None
+    values = dict(recipe.values) if recipe else {}
+    asked = _overrides(options, str(values.get("amplification", "auto")))
+    values |= asked
+    if recipe:
+        values["recipe"] = recipe.name
+    if "crop" not in values:
+        values["crop"] = default_crop(data, augment=values.get("augment", True))
+    if values["crop"] < MS_SSIM_MIN_SIDE:
+        values.setdefault("ms_ssim_weight", 0.0)
+    settings = TrainSettings(subset=subset, **{"steps": 1, **values})
+    if "steps" not in values:
+        steps = default_steps(data, settings)
+        if recipe and recipe.crops_per_long:
+            steps = math.ceil(recipe.crops_per_long * data.longs / settings.batch_size)
+        settings = replace(settings, steps=steps)
+    settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
+    return settings if "accumulate" in asked else fit_memory(settings, data, budget, ranks=ranks)
+
+
+def resumed_settings(saved: TrainSettings, options: dict[str, Any]) -> TrainSettings:
+    """Keep a run's settings; only steps, rate and pieces may change.
+
+    Raises
+    ------
+    UsageError
+        If options on the command line ask for something else; the text says for what.
+    """
+    from dataclasses import replace
+
+    from rawkit.errors import UsageError
+    from rawkit.train.settings import differences
+
+    given = {name: value if on_command_line(name) else None for name, value in options.items()}
+    asked = _overrides(given, saved.amplification)
+    if given["recipe"] is not None:
+        asked["recipe"] = given["recipe"]
+    wanted = {**saved.as_dict(), **asked}
+    if "milestones" in asked:
+        wanted["milestones"] = list(asked["milestones"])
+    changed = differences(saved.as_dict(), wanted, _FREE)
+    if changed:
+        raise UsageError(
+            f"another training with --resume: {', '.join(changed)}",
+            expected="the settings the run was begun with",
+            fix="Begin another run to change them; only --steps, --lr and --accumulate may change.",
+        )
+    return replace(saved, **{name: value for name, value in asked.items() if name in _FREE})
+
+
+def on_command_line(name: str) -> bool:
+    """Tell whether an option was given on the command line itself."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
+
+
+def _overrides(options: dict[str, Any], amplification: str) -> dict[str, Any]:
+    """Fields of the settings that the options set."""
+    fields = {field: options[name] for name, field in _FIELDS.items() if options[name] is not None}
+    if options["loss"] is not None:
+        if {"l1_weight", "ms_ssim_weight"} & set(fields):
+            raise click.UsageError("--loss with --l1 or --ms-ssim: expected one way to say it")
+        weights = dict(options["loss"])
+        fields |= {f"{name.replace('-', '_')}_weight": weights.get(name, 0.0) for name in _LOSSES}
+    if options["amplify"] is not None:
+        fields |= _amplification(options["amplify"])
+    if options["m"] is not None:
+        kind = fields.get("amplification", "auto" if amplification == "number" else amplification)
+        if kind != "auto":
+            raise click.UsageError(f"--m with an amplification by {kind}: expected --amplify auto")
+        fields["amplification_value"] = options["m"]
+    return fields
+
+
+def _amplification(text: str) -> dict[str, Any]:
+    if text in ("auto", "ratio", "exposure"):
+        return {"amplification": text, "amplification_value": 1.0}
+    try:
+        return {"amplification": "number", "amplification_value": float(text)}
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is neither auto, ratio, exposure nor a number", param_hint="--amplify"
+        ) from error

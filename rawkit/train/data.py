@@ -1,0 +1,94 @@
+"""What a training reads, and the settings that follow from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.stream import BatchStream, PlanSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.stream import PairSource
+    from rawkit.train.identity import DataIdentity
+    from rawkit.train.settings import TrainSettings
+
+_LEAST_STEPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainData:
+    """Pairs to train and to validate on."""
+
+    train: Sequence[PairSource]
+    """Pairs of the train split."""
+    val: Sequence[PairSource]
+    """Pairs of the val split; may be empty."""
+    identity: DataIdentity | None = None
+    """Which frames these are; None where nobody asks."""
+
+    @property
+    def longs(self) -> int:
+        """Number of long exposures among the pairs to train on."""
+        return len({source.target.path for source in self.train})
+
+
+def plan_settings(settings: TrainSettings) -> PlanSettings:
+    """Return the part of the settings that decides the samples."""
+    return PlanSettings(
+        crop=settings.crop // 2,
+        crops_per_window=settings.crops_per_window,
+        live_windows=settings.live_windows,
+        augment=settings.augment,
+        seed=settings.seed,
+    )
+
+
+def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
+    """Return the side of crops in mosaic pixels: 512, or what fits into the smallest frame.
+
+    Raises
+    ------
+    UsageError
+        If a frame is smaller than the smallest crop of 32.
+    """
+    smallest = min(min(source.shape.height, source.shape.width) for source in data.train)
+    fitting = 2 * (smallest - int(augment)) // 32 * 32
+    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
+        raise UsageError(
+            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
+        )
+    return min(most, fitting)
+
+
+def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 20) -> int:
+    """Return the steps of so many epochs, at least 1000."""
+    stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
+    return max(_LEAST_STEPS, math.ceil(epochs * stream.epoch_length / settings.batch_size))
+
+
+def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:
+    """Change the number of steps alone."""
+    return replace(settings, steps=steps)
+
+
+def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
+    """Median over the training pairs of what amplifies them, over the estimate.
+
+    What restores a file that has no long, by a network that was trained on ratios to the long.
+
+    Raises
+    ------
+    UsageError
+        If a ratio is wanted and not known of every pair.
+    """
+    columns = [
+        np.array([getattr(source, name) for source in data.train], np.float32)
+        for name in ("amplification_base", "gain_ratio", "exposure_ratio")
+    ]
+    return float(np.median(settings.amplifier().factors(*columns) / columns[0]))

@@ -1,0 +1,117 @@
+"""Published trainings by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rawkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The settings of a published training; options override them one by one."""
+
+    name: str
+    """The name on the command line."""
+    title: str
+    """The name in a sentence."""
+    reference: str
+    """The paper, and the code that states what the paper does not."""
+    values: Mapping[str, Any] = field(repr=False)
+    """Field of `TrainSettings` -> its value."""
+    sources: Mapping[str, str] = field(repr=False)
+    """Field of `TrainSettings` -> where its value is stated."""
+    crops_per_long: int = 0
+    """Where a training is as long as its data: crops taken for each long exposure; 0 where the
+    steps are among the values."""
+
+
+_LAMBA2021 = Recipe(
+    name="lamba2021",
+    title="Restoring Extremely Dark Images in Real Time",
+    reference="Lamba and Mitra, CVPR 2021; train_test_ours/train.py and common_classes.py of the "
+    "published code",
+    values={
+        "network": "lamba2021",
+        "steps": 1_000_000,
+        "crop": 512,
+        "batch_size": 8,
+        "learning_rate": 1e-4,
+        "schedule": "step",
+        "milestones": (0.5,),
+        "gamma": 0.1,
+        "l1_weight": 1.0,
+        "ms_ssim_weight": 0.2,
+        "amplification": "exposure",
+        "augment": True,
+    },
+    sources={
+        "network": "the paper",
+        "steps": "train.py: iterations = 1000005",
+        "crop": "common_classes.py: 512 pixels of the mosaic",
+        "batch_size": "train.py: batch_size = 8",
+        "learning_rate": "train.py: base_lr = 1e-4",
+        "schedule": "train.py: reduced at iterations of a list",
+        "milestones": "train.py: atWhichReduce = [500000]",
+        "gamma": "train.py: reduce_lr_by = 0.1",
+        "l1_weight": "train.py: loss = L1 + 0.2 (1 - MS-SSIM)",
+        "ms_ssim_weight": "train.py: loss = L1 + 0.2 (1 - MS-SSIM)",
+        "amplification": "train.py: gt_amp=True, the ratio of the exposure times",
+        "augment": "common_classes.py: random flips (it has no transpose)",
+    },
+)
+
+_SID = Recipe(
+    name="sid",
+    title="Learning to See in the Dark",
+    reference="Chen, Chen, Xu and Koltun, CVPR 2018; train_Sony.py of the published code",
+    values={
+        "network": "sid",
+        "crop": 1024,
+        "batch_size": 1,
+        "learning_rate": 1e-4,
+        "schedule": "step",
+        "milestones": (0.5,),
+        "gamma": 0.1,
+        "l1_weight": 1.0,
+        "ms_ssim_weight": 0.0,
+        "amplification": "exposure",
+        "augment": True,
+    },
+    sources={
+        "network": "the paper; input clipped at 1 after amplification",
+        "steps": "the paper: 4000 epochs, in each a crop of every scene",
+        "crop": "the paper: 512 packed pixels, 1024 of the mosaic",
+        "batch_size": "train_Sony.py: one crop a step",
+        "learning_rate": "the paper: 1e-4",
+        "schedule": "the paper: reduced once",
+        "milestones": "the paper: after 2000 of 4000 epochs",
+        "gamma": "the paper: to 1e-5",
+        "l1_weight": "the paper: L1",
+        "ms_ssim_weight": "the paper: L1 alone",
+        "amplification": "train_Sony.py: min(ratio of the exposure times, 300)",
+        "augment": "the paper: random flips and transpose",
+    },
+    crops_per_long=4000,
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({one.name: one for one in (_LAMBA2021, _SID)})
+"""Every recipe by its name."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe called `name`.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message lists those there are.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"no recipe called {name!r}", expected=f"one of {', '.join(RECIPES)}")
+    return RECIPES[name]
