@@ -167,7 +167,7 @@ def test_a_run_goes_on_with_more_steps_and_a_lower_rate_but_no_other_crop(
     assert (state.settings.learning_rate, state.settings.crop) == (1e-5, 32)
     ended = run_in(root, "train", "--resume", "--crop", 64)
     assert ended.code == 2
-    assert "--crop with --resume" in error_line(ended)
+    assert "crop 64 instead of 32" in error_line(ended)
 
 
 def test_a_run_is_not_trained_over(trained: tuple[Path, dict[str, Any]]) -> None:
@@ -204,11 +204,12 @@ def test_settings_that_cannot_work_are_called_wrong_and_leave_nothing(
 
 def test_the_fix_for_too_little_memory_works(root: Path) -> None:
     options = ("train", "--steps", 1, "--crop", 96, "--batch", 64, "--dry-run")
-    ended = run_in(root, *options, "--max-ram", "500MB")
-    found = re.search(r"Use (--batch) (\d+)", error_line(ended))
+    ended = run_in(root, *options, "--max-ram", "700MB", "--accumulate", 1)
+    found = re.search(r"Use (--accumulate) (\d+)", error_line(ended))
     assert found
-    fixed = ("train", "--steps", 1, "--crop", 96, *found.groups(), "--dry-run")
-    assert run_in(root, *fixed, "--max-ram", "500MB").code == 0
+    assert run_in(root, *options, "--max-ram", "700MB", *found.groups()).code == 0
+    by_itself = run_in(root, *options, "--max-ram", "700MB")
+    assert f"in {found[2]} pieces" in by_itself.err
 
 
 def test_a_training_that_diverges_is_one_line(root: Path) -> None:

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-from rawkit.errors import OutputError, StoreDamagedError, TrainingError
+from rawkit.errors import OutputError, StoreDamagedError, TrainingError, UsageError
 from rawkit.models import load_network, prepare
 from rawkit.sensor import unpack
 from rawkit.store import Store
@@ -31,11 +32,13 @@ from rawkit.train import (
     check_new_run,
     load_checkpoint,
 )
+from rawkit.train.devices import make_fabric
 from rawkit.train.loop import SETTINGS
 from rawkit.train.record import METRICS
 from rawkit.train.runs import choose_subset, find_run, new_run_name, newest_weights
 from rawkit.train.validate import restore_pair, spread, validate
 from tests.fixtures_stream import Shape, copy_workspace, make_sources, tiny
+from tests.test_train_checkpoint import no_more_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rawkit.progress import Advance
+    from rawkit.train.identity import DataIdentity
     from rawkit.workspace import Workspace
 
 pytest_plugins = ("tests.fixtures_workspace",)
@@ -90,6 +94,9 @@ def assert_same_state(one: Path, other: Path) -> None:
     assert first.best_psnr == second.best_psnr
     for name, value in first.model.items():
         assert torch.equal(value, second.model[name]), name
+    assert (first.average is None) == (second.average is None)
+    for name, value in (first.average or {}).items():
+        assert torch.equal(value, (second.average or {})[name]), name
     for number, moments in first.optimizer["state"].items():
         for name, value in moments.items():
             assert torch.equal(value, second.optimizer["state"][number][name]), name
@@ -217,6 +224,12 @@ def test_another_seed_gives_other_weights(
     assert not any(torch.equal(v, expected[name]) for name, v in weights_of(tmp_path).items())
 
 
+FULL: dict[str, Any] = {
+    "ema": 0.9, "accumulate": 2, "clip_norm": 0.1, "schedule": "cosine", "warmup": 3,
+    "batch_size": 3, "crop": 64, "ssim_weight": 0.5,
+}  # fmt: skip
+"""Everything that must be resumed too. One crop of 32, a single cell at the coarsest scale, is the
+one size at which torch's convolutions on the CPU differ in the last bit from run to run."""
 KILLED = """
 import sys
 from pathlib import Path
@@ -224,9 +237,10 @@ from rawkit.train import Trainer
 from rawkit.train.runs import choose_subset, open_data
 from rawkit.workspace import Workspace
 from tests.fixtures_stream import tiny
+from tests.test_train_loop import FULL
 workspace, folder = Workspace(Path(sys.argv[1])), Path(sys.argv[2])
 data = open_data(choose_subset(workspace, "f1"), workspace)
-Trainer(tiny(400), data, folder).run(validate_every=2)
+Trainer(tiny(400, **FULL), data, folder).run(validate_every=2)
 """
 
 
@@ -236,7 +250,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(sid_workspace.root), str(killed)])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not (killed / METRICS).exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -244,10 +258,155 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     finally:
         process.kill()
         assert process.wait(10) == -signal.SIGKILL
-    done = load_checkpoint(killed / LAST).step
-    resumed(tiny(done + 2), tiny_data, killed, validate_every=2)
-    Trainer(tiny(done + 2), tiny_data, whole).run(validate_every=2)
+    settings = tiny(400, **FULL)
+    end = load_checkpoint(killed / LAST).step + 2
+    stop = CallAt(end, press_ctrl_c)
+    assert resumed(settings, tiny_data, killed, validate_every=2, progress=stop).steps == end
+    Trainer(settings, tiny_data, whole).run(validate_every=2, progress=CallAt(end, press_ctrl_c))
     assert_same_state(killed, whole)
+    assert [line["psnr"] for line in lines_of(killed)] == [line["psnr"] for line in lines_of(whole)]
+
+
+def test_the_average_is_what_is_validated_saved_and_restored_with(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    Trainer(tiny(3, ema=0.9), tiny_data, tmp_path).run()
+    state = load_checkpoint(tmp_path / LAST)
+    assert state.average is not None
+    for name in (LAST, BEST, WEIGHTS):
+        net, loaded = load_network(tmp_path / name)
+        assert loaded.settings["ema"] == 0.9
+        for key, value in net.state_dict().items():
+            assert torch.equal(value, state.average[key])
+            assert not torch.equal(value, state.model[key])
+    scores = validate(net, "lamba2021", tiny_data.val, tiny().amplifier())
+    assert scores.psnr == pytest.approx(lines_of(tmp_path)[-1]["psnr"], abs=1e-6)
+
+
+def test_only_the_newest_checkpoints_are_kept_and_the_last_is_one_of_them(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    data = TrainData(tiny_data.train, [])
+    Trainer(tiny(5), data, tmp_path, keep=2).run(validate_every=1)
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == [
+        "step-00000004.pt", "step-00000005.pt",
+    ]  # fmt: skip
+    assert load_checkpoint(tmp_path / "step-00000004.pt").step == 4
+    assert (tmp_path / "step-00000005.pt").samefile(tmp_path / LAST)
+    resumed(tiny(6), data, tmp_path)
+    assert load_checkpoint(tmp_path / "step-00000005.pt").step == 5
+
+
+def test_lines_of_steps_that_are_done_again_are_dropped(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    data = TrainData(tiny_data.train, [])
+    Trainer(tiny(2), data, tmp_path).run(validate_every=1)
+    before = (tmp_path / METRICS).read_text()
+    lines = [json.dumps({"step": step}) for step in (3, 4)]
+    (tmp_path / METRICS).write_text(before + "\n".join(lines) + '\n{"step": 5, "lo')
+    resumed(tiny(3), data, tmp_path)
+    assert [line["step"] for line in lines_of(tmp_path)] == [1, 2, 3]
+    assert (tmp_path / METRICS).read_text().startswith(before)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_one_before(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    data = TrainData(tiny_data.train, [])
+    Trainer(tiny(2), data, tmp_path).run()
+    before = (tmp_path / LAST).read_bytes()
+    with no_more_than(len(before) // 2), pytest.raises(OutputError, match="cannot be written"):
+        resumed(tiny(4), data, tmp_path)
+    assert (tmp_path / LAST).read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+    assert resumed(tiny(4), data, tmp_path).steps == 4
+
+
+def test_bf16_trains_near_to_fp32(tiny_data: TrainData, tmp_path: Path) -> None:
+    data = TrainData(tiny_data.train, [])
+    reports = [
+        Trainer(tiny(3, precision=one), data, tmp_path / one).run() for one in ("fp32", "bf16")
+    ]
+    assert reports[1].loss == pytest.approx(reports[0].loss, rel=0.05)
+    assert reports[1].loss != reports[0].loss
+    assert all(value.dtype == torch.float32 for value in weights_of(tmp_path / "bf16").values())
+
+
+def test_fp16_needs_a_gpu() -> None:
+    with pytest.raises(UsageError, match="fp16 on the CPU"):
+        make_fabric("cpu", "fp16")
+
+
+def test_gradients_are_clipped_to_the_norm(tiny_data: TrainData, tmp_path: Path) -> None:
+    data = TrainData(tiny_data.train, [])
+    trainer = Trainer(tiny(1, clip_norm=1e-3), data, tmp_path)
+    trainer.run()
+    norms = [one.grad.norm() for one in trainer.net.parameters() if one.grad is not None]
+    assert float(torch.stack(norms).norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_metrics_for_tensorboard_are_those_of_the_lines(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    Trainer(tiny(2), tiny_data, tmp_path, board=True).run(validate_every=1)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    for name in ("loss", "psnr", "ssim", "rate"):
+        found = [(event.step, event.value) for event in events.Scalars(name)]
+        expected = [(line["step"], pytest.approx(line[name])) for line in lines_of(tmp_path)]
+        assert found == expected
+
+
+def test_tensorboard_that_is_not_installed_is_said(
+    tiny_data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match="TensorBoard is not installed") as caught:
+        Trainer(tiny(1), tiny_data, tmp_path, board=True).run()
+    assert "rawkit[tensorboard]" in (caught.value.fix or "")
+
+
+def test_a_run_does_not_go_on_with_other_frames(tiny_data: TrainData, tmp_path: Path) -> None:
+    Trainer(tiny(1), tiny_data, tmp_path).run()
+    identity = tiny_data.identity
+    assert identity is not None
+    changed = {
+        "other frames among the 3 pairs of train": {"content": {**identity.content, "train": ""}},
+        "4 pairs of val instead of 3": {
+            "frames": {**identity.frames, "val": 4}, "content": {**identity.content, "val": ""},
+        },
+        "stores of rawkit 9 instead of": {"store_format": "rawkit 9"},
+        "fraction 0.5 instead of 1": {
+            "rules": {**identity.rules, "fraction": 0.5}, "content": {"train": "", "val": ""},
+            "frames": {"train": 2, "val": 3},
+        },
+    }  # fmt: skip
+    for text, change in changes_of(identity, changed):
+        data = replace(tiny_data, identity=change)
+        with pytest.raises(TrainingError) as caught:
+            resumed(tiny(2), data, tmp_path)
+        assert text in caught.value.reason
+    same = replace(identity, rules={}, named=False)  # the same frames, chosen in another way
+    assert resumed(tiny(2), replace(tiny_data, identity=same), tmp_path).steps == 2
+
+
+def changes_of(
+    identity: DataIdentity, changed: dict[str, dict[str, Any]]
+) -> list[tuple[str, DataIdentity]]:
+    return [(text, replace(identity, **change)) for text, change in changed.items()]
+
+
+def test_torch_goes_on_with_the_random_numbers_that_would_have_come(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    Trainer(tiny(1), TrainData(tiny_data.train, []), tmp_path).run()
+    expected = torch.rand(4)
+    torch.manual_seed(99)
+    trainer = Trainer(tiny(2), TrainData(tiny_data.train, []), tmp_path)
+    trainer.resume(load_checkpoint(tmp_path / LAST))
+    assert torch.equal(torch.rand(4), expected)
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_step(tiny_data: TrainData, tmp_path: Path) -> None:

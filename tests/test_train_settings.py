@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rawkit.errors import UsageError, WeightsError
 from rawkit.sensor import Amplification
 from rawkit.train import TrainData, TrainSettings, default_crop, default_steps, with_steps
-from rawkit.train.memory import check_memory, plan_memory
+from rawkit.train.memory import check_memory, fit_memory, plan_memory
 from rawkit.train.schedule import rate_at
 from rawkit.train.settings import settings_of
 from tests.fixtures_stream import Shape, make_sources, tiny
@@ -87,6 +87,16 @@ def test_settings_survive_a_checkpoint() -> None:
     assert chosen.amplifier() == Amplification("number", 40.0)
 
 
+def test_settings_of_an_earlier_version_take_the_defaults_for_what_came_since() -> None:
+    earlier = {
+        "subset": "f1", "steps": 4, "network": "lamba2021", "crop": 32, "batch_size": 2,
+        "learning_rate": 1e-4, "schedule": "cosine", "l1_weight": 1.0, "ms_ssim_weight": 0.0,
+        "amplification": "ratio", "amplification_value": 1.0, "crops_per_window": 8,
+        "live_windows": 8, "augment": True, "seed": 0,
+    }  # fmt: skip
+    assert settings_of(earlier, "here") == tiny(schedule="cosine", amplification="ratio")
+
+
 def test_settings_that_a_later_version_added_are_ignored() -> None:
     assert settings_of({**tiny().as_dict(), "more": 1}, "here") == tiny()
 
@@ -140,26 +150,57 @@ def test_larger_settings_take_more_memory(data: TrainData, change: dict[str, int
     assert plan_memory(larger, data, 0).total > plan_memory(tiny(), data, 0).total
 
 
-@given(BUDGETS, st.integers(1, 32), st.sampled_from([32, 96, 192, 512]))
+@pytest.mark.parametrize(
+    "change",
+    [{"ms_ssim_weight": 0.2}, {"ssim_weight": 1.0}, {"ema": 0.9}, {"network": "sid"}],
+)
+def test_what_a_step_computes_is_counted(data: TrainData, change: dict[str, float]) -> None:
+    plain = tiny(crop=192)
+    larger = replace(plain, **change)  # type: ignore[arg-type] # any field
+    assert plan_memory(larger, data, 0).total > plan_memory(plain, data, 0).total
+
+
+def test_pieces_take_less_memory_and_ranks_share_a_batch(data: TrainData) -> None:
+    whole = tiny(batch_size=8, crop=512)
+    totals = [plan_memory(replace(whole, accumulate=n), data, 0).total for n in (1, 2, 4, 8)]
+    assert totals == sorted(totals, reverse=True)
+    alone, shared = (plan_memory(whole, data, 0, ranks=n).parts for n in (1, 2))
+    assert shared["step"] < alone["step"]
+    assert shared["batches"] == alone["batches"] // 2
+
+
+@given(BUDGETS, st.integers(1, 32), st.sampled_from([32, 96, 192, 512]), st.sampled_from([1, 2]))
 @settings(max_examples=200)
 def test_what_is_suggested_when_memory_is_short_fits(
-    data: TrainData, budget: int, batch: int, crop: int
+    data: TrainData, budget: int, batch: int, crop: int, ranks: int
 ) -> None:
     chosen = TrainSettings(
-        subset="x", steps=1, batch_size=batch, crop=crop, ms_ssim_weight=0.2 * (crop > 161)
+        subset="x", steps=1, batch_size=batch * ranks, crop=crop, ms_ssim_weight=0.2 * (crop > 161)
     )
+
+    def fits(changed: TrainSettings) -> bool:
+        return plan_memory(changed, data, budget, ranks=ranks).total <= budget
+
+    fitted = fit_memory(chosen, data, budget, ranks=ranks)
     try:
-        assert check_memory(chosen, data, budget).total <= budget
+        assert check_memory(chosen, data, budget, ranks=ranks).total <= budget
+        assert fitted == chosen
     except UsageError as error:
         fix = error.fix or ""
-        if found := re.match(r"Use --batch (\d+),", fix):
-            fitting = int(found[1])
-            assert fitting < batch
-            check_memory(replace(chosen, batch_size=fitting), data, budget)
-            # The smallest change: one more would not fit.
-            assert plan_memory(replace(chosen, batch_size=fitting + 1), data, 0).total > budget
+        if found := re.match(r"Use --accumulate (\d+), which", fix):
+            assert fitted == replace(chosen, accumulate=int(found[1]))
+            assert fits(fitted)
+            assert not fits(replace(chosen, accumulate=fitted.accumulate - 1))
+            return
+        assert fitted == chosen
+        assert not fits(replace(chosen, accumulate=batch))
+        if found := re.match(r"Use --batch (\d+) --accumulate (\d+), or", fix):
+            size, pieces = map(int, found.groups())
+            assert fits(replace(chosen, batch_size=size, accumulate=pieces))
+            larger = replace(chosen, batch_size=size + ranks, accumulate=size // ranks + 1)
+            assert not fits(larger)  # the smallest change: more would not fit
         else:
-            assert plan_memory(replace(chosen, batch_size=1), data, 0).total > budget
-            found = re.fullmatch(r"Give it --max-ram ([\d.]+)GB\.", fix)
+            found = re.fullmatch(r"Give it --max-ram ([\d.]+)GB with --accumulate (\d+)\.", fix)
             assert found
-            check_memory(chosen, data, int(float(found[1]) * 10**9))
+            whole = replace(chosen, accumulate=int(found[2]))
+            check_memory(whole, data, int(float(found[1]) * 10**9), ranks=ranks)
