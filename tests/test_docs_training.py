@@ -18,9 +18,8 @@ PAGE = REPOSITORY / "docs" / "how-to" / "your-own-training-loop.md"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
+    text = PAGE.read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def test_the_blocks_of_the_page_run_one_after_the_other(

@@ -372,7 +372,7 @@ def test_a_run_does_not_go_on_with_other_frames(tiny_data: TrainData, tmp_path: 
     Trainer(tiny(1), tiny_data, tmp_path).run()
     identity = tiny_data.identity
     assert identity is not None
-    changed = {
+    changed: dict[str, dict[str, Any]] = {
         "other frames among the 3 pairs of train": {"content": {**identity.content, "train": ""}},
         "4 pairs of val instead of 3": {
             "frames": {**identity.frames, "val": 4}, "content": {**identity.content, "val": ""},
