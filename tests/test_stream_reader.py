@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.stream.plan import Window
-from rawkit.stream.reader import ShardFile, read_window, window_shape
+from rawkit.stream.reader import Scratch, ShardFile, opened
 from tests.strategies import encodable
 
 if TYPE_CHECKING:
@@ -37,11 +37,24 @@ def layout_of(codec: Codec) -> ArrayLayout:
 
 
 def read(shard: ShardFile, window: Window) -> NDArray[np.generic]:
-    """Read a window into memory that holds something else before."""
-    layout = shard.layout
-    out = np.full(window_shape(layout, window.rows, window.columns), 201, layout.dtype)
-    read_window(shard, window, out, np.empty((layout.planes, *layout.chunk), layout.dtype))
-    return out
+    """Read a window, chunk by chunk, through memory that holds something else before."""
+    layout, scratch = shard.layout, Scratch()
+    scratch.chunk(layout, 0)[...] = 201
+    with opened(shard) as reader:
+        reader.announce(window.top, window.left, window.rows, window.columns)
+        return np.concatenate(
+            [
+                np.concatenate(
+                    [
+                        reader.chunk(window.top + row, window.left + column, scratch).copy()
+                        for column in range(window.columns)
+                    ],
+                    axis=2,
+                )
+                for row in range(window.rows)
+            ],
+            axis=1,
+        )
 
 
 def expected(

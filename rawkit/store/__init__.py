@@ -5,8 +5,10 @@ from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_l
 from rawkit.store.read import Group, Store
 from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
+    check_sum,
     compresses,
     decode_chunk,
+    decompress,
     encode_shard,
     index_bytes,
     parse_index,
@@ -22,8 +24,10 @@ __all__ = [
     "StagedShard",
     "Store",
     "StoreWriter",
+    "check_sum",
     "compresses",
     "decode_chunk",
+    "decompress",
     "encode_shard",
     "group_name",
     "index_bytes",

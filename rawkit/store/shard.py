@@ -128,9 +128,28 @@ def decode_chunk(
             f"a chunk of {len(body)} bytes", expected=f"{layout.chunk_bytes}", where=where, fix=_FIX
         )
     if layout.codec == "lz4":
-        _COMPRESSOR.decode(body, out=out)
+        decompress(body, out, where)
     else:
         out.reshape(-1).view(np.uint8)[:] = np.frombuffer(body, np.uint8)
+
+
+def decompress(body: memoryview | NDArray[np.uint8], out: NDArray[np.generic], where: Path) -> None:
+    """Decode the checked bytes of a compressed chunk into `out`, contiguous.
+
+    Raises
+    ------
+    StoreDamagedError
+        If they hold something else.
+    """
+    try:
+        _COMPRESSOR.decode(body, out=out)
+    except (RuntimeError, ValueError) as error:
+        raise StoreDamagedError(
+            f"a chunk that does not decode ({error})",
+            expected="the bytes that were written",
+            where=where,
+            fix=_FIX,
+        ) from error
 
 
 def verify_chunk(data: memoryview, where: Path) -> memoryview:
@@ -141,15 +160,28 @@ def verify_chunk(data: memoryview, where: Path) -> memoryview:
     StoreDamagedError
         If it fails.
     """
-    body, crc = data[:-CRC_BYTES], bytes(data[-CRC_BYTES:])
-    if _crc(body) != crc:
+    body = data[:-CRC_BYTES]
+    check_sum(body, data[-CRC_BYTES:], where)
+    return body
+
+
+def check_sum(
+    body: memoryview | NDArray[np.uint8], crc: bytes | bytearray | memoryview, where: Path
+) -> None:
+    """Compare the encoded bytes of a chunk with their checksum.
+
+    Raises
+    ------
+    StoreDamagedError
+        If they differ.
+    """
+    if _crc(body) != bytes(crc):
         raise StoreDamagedError(
             "a chunk fails its checksum",
             expected="the bytes that were written",
             where=where,
             fix=_FIX,
         )
-    return body
 
 
 def decode_shard(shard: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.generic]:
@@ -172,6 +204,9 @@ def with_crc(data: bytes) -> bytes:
     return data + _crc(data)
 
 
-def _crc(data: bytes | memoryview) -> bytes:
+def _crc(data: bytes | memoryview | NDArray[np.uint8]) -> bytes:
     """crc32c as four little endian bytes, as zarr's codec appends it."""
-    return int(google_crc32c.value(bytes(data))).to_bytes(CRC_BYTES, "little")
+    # The package takes arrays as they are, but no memory views: an array around one is no copy.
+    plain = data if isinstance(data, bytes) or not len(data) else np.frombuffer(data, np.uint8)
+    value = google_crc32c.value(plain if len(plain) else b"")
+    return int(value).to_bytes(CRC_BYTES, "little")

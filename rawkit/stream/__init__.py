@@ -1,7 +1,8 @@
 """From stores to batches in bounded memory.
 
-`plan` says which crop is sample number i; `reader` reads windows of shards; `pool` keeps the live
-windows; `batches` makes batches of integers; `dataset` is the same for torch.
+`plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
+the batches; `reader` reads their chunks; `augment` cuts crops from chunks; `pool` has threads do it
+ahead; `batches` hands out batches of integers; `dataset` is the same for torch.
 """
 
 from rawkit.stream.batches import Batch, BatchStream

@@ -1,26 +1,30 @@
-"""Windows of shards into memory: a few large reads, every chunk checked and decoded in place."""
+"""Chunks of shards, one after another into the same memory, every one checked and decoded."""
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rawkit.errors import StoreDamagedError
-from rawkit.store import ArrayLayout, decode_chunk, index_bytes, parse_index
+from rawkit.store import ArrayLayout, check_sum, decompress, index_bytes, parse_index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.stream.plan import Window
+_CRC_BYTES = 4
+_FIX = "`rawkit verify --repair` makes it anew from the raw file."
 
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard to read windows from."""
+    """A shard to read from."""
 
     path: Path
     """The file."""
@@ -28,67 +32,108 @@ class ShardFile:
     """Its geometry and codec."""
 
 
-def window_shape(layout: ArrayLayout, rows: int, columns: int) -> tuple[int, int, int]:
-    """Shape of a buffer for a window of so many chunks: (planes, height, width)."""
-    return layout.planes, rows * layout.chunk[0], columns * layout.chunk[1]
+class Scratch:
+    """Memory of a thread, small enough for a core's cache: chunks, and rows of a crop's plane."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[object, ...], NDArray[np.generic]] = {}
+        self._flat: dict[str, NDArray[Any]] = {}
+
+    def chunk(self, layout: ArrayLayout, slot: int) -> NDArray[np.generic]:
+        """Memory for a decoded chunk, shape (planes, chunk height, chunk width); any slot."""
+        key = (layout.planes, layout.chunk, layout.dtype, slot)
+        if key not in self._arrays:
+            self._arrays[key] = np.empty((layout.planes, *layout.chunk), layout.dtype)
+        return self._arrays[key]
+
+    def flat(self, dtype: str, count: int) -> NDArray[Any]:
+        """Memory for so many values."""
+        if dtype not in self._flat or len(self._flat[dtype]) < count:
+            self._flat[dtype] = np.empty(count, dtype)
+        return self._flat[dtype]
 
 
-def read_window(
-    shard: ShardFile, window: Window, out: NDArray[np.generic], scratch: NDArray[np.generic]
-) -> None:
-    """Read the chunks of a window into `out`, shaped as `window_shape` says.
-
-    `scratch` holds one decoded chunk, (planes, chunk height, chunk width). Where the last chunks
-    reach beyond the frame, `out` holds zeros.
+@contextmanager
+def opened(shard: ShardFile) -> Iterator[OpenShard]:
+    """Open a shard and check its index.
 
     Raises
     ------
     StoreDamagedError
-        If the shard is missing, cut off, or fails a checksum.
+        If the shard is missing, cut off, or fails a checksum, now or while chunks are read.
     """
-    layout = shard.layout
-    height, width = layout.chunk
     try:
         handle = os.open(shard.path, os.O_RDONLY)
     except OSError as error:
         raise _unreadable(shard.path, error) from error
     try:
-        index = _read_index(handle, shard)
-        for row in range(window.rows):
-            first = (window.top + row) * layout.grid[1] + window.left
-            entries = index[first : first + window.columns].tolist()
-            # Chunks of a row lie side by side: one read fetches them all.
-            start, end = entries[0][0], entries[-1][0] + entries[-1][1]
-            band = memoryview(_read(handle, start, end - start, shard.path))
-            for column, (offset, length) in enumerate(entries):
-                piece = band[offset - start : offset - start + length]
-                decode_chunk(piece, layout, scratch, shard.path)
-                out[:, row * height : (row + 1) * height, column * width : (column + 1) * width] = (
-                    scratch
-                )
+        yield OpenShard(shard, handle)
     except OSError as error:
         raise _unreadable(shard.path, error) from error
     finally:
         os.close(handle)
 
 
-def _read_index(handle: int, shard: ShardFile) -> NDArray[np.uint64]:
-    size, tail = os.fstat(handle).st_size, index_bytes(shard.layout)
-    index = parse_index(os.pread(handle, tail, max(0, size - tail)), shard.layout, shard.path)
-    if (index.sum(axis=1) > size).any():
-        raise StoreDamagedError("a shard whose index points beyond its end", where=shard.path)
-    return index
+class OpenShard:
+    """A shard with its index."""
+
+    def __init__(self, shard: ShardFile, handle: int) -> None:
+        self._path, self._handle = shard.path, handle
+        self.layout = layout = shard.layout
+        """Geometry and codec."""
+        size, tail = os.fstat(handle).st_size, index_bytes(layout)
+        encoded = os.pread(handle, tail, max(0, size - tail))
+        index = parse_index(encoded, layout, shard.path)
+        if (index.sum(axis=1) > size).any():
+            raise _damaged("a shard whose index points beyond its end", shard.path)
+        self._index = index.reshape(*layout.grid, 2)
+
+    def announce(self, top: int, left: int, rows: int, columns: int) -> None:
+        """Have the system read chunks ahead: rows `top` on, columns `left` on, from 0."""
+        for row in range(top, top + rows):
+            for column in range(left, left + columns):
+                offset, length = self._index[row, column].tolist()
+                os.posix_fadvise(self._handle, offset, length, os.POSIX_FADV_WILLNEED)
+
+    def chunk(self, row: int, column: int, scratch: Scratch, slot: int = 0) -> NDArray[np.generic]:
+        """Read a chunk, shape (planes, chunk height, chunk width); valid until that slot's next.
+
+        `row` and `column` count chunks from 0. Where the last chunks reach beyond the frame they
+        hold zeros.
+        """
+        layout, path = self.layout, self._path
+        offset, length = self._index[row, column].tolist()
+        out = scratch.chunk(layout, slot)
+        if length < _CRC_BYTES or (layout.codec == "none" and length != out.nbytes + _CRC_BYTES):
+            raise _damaged(f"a chunk of {length} bytes", path)
+        # What is not compressed goes where it belongs at once.
+        body = (
+            out.reshape(-1).view(np.uint8)
+            if layout.codec == "none"
+            else scratch.flat("uint8", length - _CRC_BYTES)[: length - _CRC_BYTES]
+        )
+        crc = bytearray(_CRC_BYTES)
+        self._read(body, crc, offset)
+        check_sum(body, crc, path)
+        if layout.codec != "none":
+            decompress(body, out, path)
+        return out
+
+    def _read(self, body: NDArray[np.uint8], crc: bytearray, offset: int) -> None:
+        parts = [body.data, memoryview(crc)]
+        while parts:
+            count = os.preadv(self._handle, parts, offset)
+            if not count:
+                raise _damaged("a shard that is cut off", self._path)
+            offset += count
+            while parts and count >= len(parts[0]):
+                count -= len(parts.pop(0))
+            if parts:
+                parts[0] = parts[0][count:]
 
 
-def _read(handle: int, offset: int, length: int, path: Path) -> bytes:
-    parts = []
-    while length > 0:
-        part = os.pread(handle, length, offset)
-        if not part:
-            raise StoreDamagedError("a shard that is cut off", where=path)
-        parts.append(part)
-        offset, length = offset + len(part), length - len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _damaged(found: str, path: Path) -> StoreDamagedError:
+    return StoreDamagedError(found, expected="the bytes that were written", where=path, fix=_FIX)
 
 
 def _unreadable(path: Path, error: OSError) -> StoreDamagedError:
@@ -96,5 +141,5 @@ def _unreadable(path: Path, error: OSError) -> StoreDamagedError:
         f"a shard that cannot be read ({error.strerror or error})",
         expected="a shard of the store",
         where=path,
-        fix="Ingest its frame again into a new store.",
+        fix=_FIX,
     )
