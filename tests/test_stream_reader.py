@@ -14,6 +14,7 @@ from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.stream.plan import Window
 from rawkit.stream.reader import ShardFile, read_window, window_shape
+from tests.factories import local
 from tests.strategies import encodable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_windows_at_the_edges_hold_the_frame_and_then_zeros(
 ) -> None:
     layout = layout_of(codec)
     shard = ShardFile(tmp_path / "shard", layout)
-    shard.path.write_bytes(encode_shard(FRAME, layout))
+    local(shard.path).write_bytes(encode_shard(FRAME, layout))
     np.testing.assert_array_equal(read(shard, window), expected(FRAME, layout, window))
 
 
@@ -132,8 +133,8 @@ def test_no_file_stays_open_after_good_and_bad_windows(tmp_path: Path) -> None:
     layout = layout_of("lz4")
     good, bad = ShardFile(tmp_path / "good", layout), ShardFile(tmp_path / "bad", layout)
     data = encode_shard(FRAME, layout)
-    good.path.write_bytes(data)
-    bad.path.write_bytes(b"\0" + data[1:-1] + b"\0")
+    local(good.path).write_bytes(data)
+    local(bad.path).write_bytes(b"\0" + data[1:-1] + b"\0")
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         read(good, Window(0, 0, 0, 2, 2))

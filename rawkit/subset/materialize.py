@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rawkit.progress import Progress
-    from rawkit.store import ArrayLayout, FrameRow, Store
+    from rawkit.store import ArrayLayout, FrameRow, Store, StoreFile
     from rawkit.store.layout import ArrayName
     from rawkit.subset.types import Subset
 
@@ -43,7 +43,7 @@ ZIP_SUFFIX = ".zip"
 class ShardCopy:
     """A shard to be copied."""
 
-    source: Path
+    source: StoreFile
     """Where it lies."""
     key: str
     """Where it goes, within the new store."""
@@ -115,7 +115,7 @@ def plan_materialize(subset: Subset, workspace: Workspace) -> MaterializePlan:
         }  # fmt: skip
         if not names:
             continue
-        location = Workspace(Path()).store(collection).as_posix()
+        location = str(Workspace(Path()).store(collection))
         copies.append(_store_copy(store, location, names))
         locations[collection] = location
         places |= {(collection, row.name): row.index for row in copies[-1].rows}
@@ -141,8 +141,9 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
         place = counts.get((group, array), 0)
         moved[group, array, index], counts[group, array] = place, place + 1
         layout = store.about.layouts[group, array]
-        path = store.groups[group].shard(array, index)
-        shards.append(ShardCopy(path, f"{group}/{layout.key(place)}", layout, _size(path)))
+        path, old_key = store.groups[group].shard(array, index), f"{group}/{layout.key(index)}"
+        size = store.size(old_key)
+        shards.append(ShardCopy(path, f"{group}/{layout.key(place)}", layout, size))
     rows = tuple(
         replace(
             row,
@@ -158,16 +159,6 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
     }
     about = About(store.about.attributes, store.about.rendering, layouts)
     return StoreCopy(location, rows, about, tuple(shards))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise StoreDamagedError(
-            f"a shard that cannot be read ({error.strerror})", where=path,
-            fix="`rawkit verify --repair` makes it anew from the raw file.",
-        ) from error  # fmt: skip
 
 
 def materialize(
