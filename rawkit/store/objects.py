@@ -16,7 +16,7 @@ from rawkit.locations import S3_SCHEMES, Url, file_system, refusal
 from rawkit.source.transfer import Transfer, TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -100,14 +100,17 @@ class ObjectPlace:
         """Read pieces (offset, count) of an object at once; shorter only where it ends."""
         fs, _ = self._opened
         path = self._path(key)
-        starts = [offset for offset, _ in ranges]
-        ends = [offset + count for offset, count in ranges]
+        # A range of no bytes cannot be said in HTTP.
+        asked = [(offset, count) for offset, count in ranges if count]
+        starts = [offset for offset, _ in asked]
+        ends = [offset + count for offset, count in asked]
 
         def fetch() -> list[bytes]:
-            found = fs.cat_ranges([path] * len(starts), starts, ends, on_error="return")
-            return [_piece(one) for one in found]
+            found = fs.cat_ranges([path] * len(asked), starts, ends, on_error="return")
+            return [_piece(one, count) for one, (_, count) in zip(found, asked, strict=True)]
 
-        return self._asked(key, fetch)
+        pieces = iter(self._asked(key, fetch))
+        return [next(pieces) if count else b"" for _, count in ranges]
 
     def read_tail(self, key: str, count: int) -> bytes:
         """Read the last bytes of an object, all where it has fewer, in one request."""
@@ -115,9 +118,9 @@ class ObjectPlace:
 
         def fetch() -> bytes:
             try:
-                return _piece(fs.cat_file(self._path(key), start=-count))
+                return _piece(fs.cat_file(self._path(key), start=-count), count)
             except OSError as error:
-                return _piece(error)
+                return _piece(error, count)
 
         return self._asked(key, fetch)
 
@@ -156,11 +159,12 @@ class ObjectPlace:
         fs, _ = self._opened
         self._told(key, lambda: fs.pipe_file(self._path(key), data))
 
-    def write_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Put objects, many at once."""
+    def write_stages(self, stages: Sequence[Mapping[str, bytes]]) -> None:
+        """Put objects, those of a stage at once."""
         with ThreadPoolExecutor(_SMALL_AT_ONCE, "rawkit-put") as pool:
-            for _ in pool.map(lambda one: self.write(*one), files):
-                pass
+            for stage in stages:
+                for _ in pool.map(lambda one: self.write(*one), stage.items()):
+                    pass
 
     def create(self, key: str, data: bytes) -> bool:
         """Put an object unless there is one; tells whether it was put.
@@ -268,9 +272,11 @@ class ObjectPlace:
             ) from error  # fmt: skip
 
 
-def _piece(found: bytes | Exception) -> bytes:
+def _piece(found: bytes | Exception, count: int) -> bytes:
     """Return what was read; nothing where a range begins behind the end of an object."""
     if not isinstance(found, Exception):
+        if len(found) > count:
+            raise OSError(f"{len(found)} bytes for a range of {count}")
         return bytes(found)
     answer = getattr(found.__cause__, "response", None) or {}
     if str(answer.get("Error", {}).get("Code")) in _BEYOND_END:
@@ -292,9 +298,9 @@ class RemoteFile:
     """Its path there."""
 
     @property
-    def location(self) -> Url:
+    def where(self) -> str:
         """Its URL."""
-        return self.place.location / self.key
+        return str(self)
 
     def size(self) -> int:
         """Bytes of the object, in one request."""
@@ -317,4 +323,4 @@ class RemoteFile:
         return self.place.read_tail(self.key, count)
 
     def __str__(self) -> str:
-        return str(self.location)
+        return str(self.place.location / self.key)

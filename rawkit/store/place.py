@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rawkit.files import output_errors, write_atomically
+from rawkit.files import output_errors, write_atomically, write_together
 from rawkit.locations import Location, Url, location_of
 from rawkit.store.layout import COORDINATES, METADATA
 from rawkit.store.objects import ObjectPlace, RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
 StoreFile = Path | RemoteFile
 """One file of a store: a path here, or an object elsewhere. Both have ``read_bytes``."""
@@ -62,8 +62,11 @@ class Place(Protocol):
             If it cannot be written; what was there before is still there.
         """
 
-    def write_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write several files, in any order; all are there when it returns. Raises as `write`."""
+    def write_stages(self, stages: Sequence[Mapping[str, bytes]]) -> None:
+        """Write files by key, in stages: one begins when all files of the one before are there.
+
+        Within a stage any order will do. On a full disk nothing is replaced. Raises as `write`.
+        """
 
     def take(self, staged: Path, key: str) -> None:
         """Move a file of this machine here; it appears when it is whole. Raises as `write`."""
@@ -115,10 +118,9 @@ class LocalPlace:
         """Replace a file through a temporary one beside it."""
         write_atomically(self.file(key), data)
 
-    def write_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write files one after the other."""
-        for key, data in files:
-            self.write(key, data)
+    def write_stages(self, stages: Sequence[Mapping[str, bytes]]) -> None:
+        """Write all temporary files, then put them in place one after the other."""
+        write_together((self.file(key), data) for stage in stages for key, data in stage.items())
 
     def take(self, staged: Path, key: str) -> None:
         """Rename a file of the same disk."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rawkit.files import output_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rawkit.store.place import Place
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 class Uploads:
@@ -61,3 +65,15 @@ class Uploads:
             self.failed = self.failed or one.exception()
         if self.failed is not None:
             raise self.failed
+
+
+def in_parallel(action: Callable[[_T], _R], items: Iterable[_T], threads: int) -> Iterator[_R]:
+    """Yield what `action` returns for each item, in order; an error leaves out what waits."""
+    if threads == 1:
+        yield from map(action, items)
+        return
+    pool = ThreadPoolExecutor(threads, "rawkit-transfer")
+    try:
+        yield from pool.map(action, items)
+    finally:
+        pool.shutdown(cancel_futures=True)

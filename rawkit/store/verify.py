@@ -87,7 +87,7 @@ def mend_metadata(location: Location, damage: list[Damage]) -> list[Damage]:
     """Write damaged metadata anew from the table; returns the damage that is left."""
     store, place = Store(location), open_place(location)
     wanted = dict(_derived(store))
-    place.write_all([(one.key, wanted[one.key]) for one in damage if one.key in wanted])
+    place.write_stages([{one.key: wanted[one.key] for one in damage if one.key in wanted}])
     return [one for one in damage if one.key not in wanted]
 
 

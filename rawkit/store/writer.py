@@ -22,7 +22,7 @@ from rawkit.store.staging import staging_of
 from rawkit.store.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rawkit.locations import Location
@@ -80,7 +80,7 @@ class StoreWriter:
         self.rows: list[FrameRow] = []
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
         self._waiting, self._committed_at = 0, time.monotonic()
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, bytes] = {}  # digests of what the last commit wrote
         if self.place.exists(METADATA):
             read_root(self.place)
             table = self.place.file(FRAMES_TABLE)
@@ -148,10 +148,17 @@ class StoreWriter:
         self._uploads.settle()
         self._check_held()
         about = About(self._attributes, self._target, self._layouts)
-        for stage in derived_stages(about, self.rows):
-            self._write(stage.items())
-        self._write([(FRAMES_TABLE, encode_rows(self.rows, about.as_dict()))])
-        self._write([root_file(about)])
+        stages = [
+            *derived_stages(about, self.rows),
+            {FRAMES_TABLE: encode_rows(self.rows, about.as_dict())},
+            dict([root_file(about)]),
+        ]
+        digests = {name: sha256(data).digest() for stage in stages for name, data in stage.items()}
+        new = {name for name, digest in digests.items() if self._written.get(name) != digest}
+        self.place.write_stages(
+            [{name: data for name, data in stage.items() if name in new} for stage in stages]
+        )
+        self._written = digests
         self._waiting, self._committed_at = 0, time.monotonic()
 
     def finish(self) -> None:
@@ -161,15 +168,6 @@ class StoreWriter:
                 self.commit()
         finally:
             self._uploads.close()
-
-    def _write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write the files that this writer has not written just so before."""
-        new = {
-            name: data for name, data in files
-            if self._written.get(name) != sha256(data).digest()
-        }  # fmt: skip
-        self.place.write_all(new.items())
-        self._written |= {name: sha256(data).digest() for name, data in new.items()}
 
     def _place(self, group: str, name: ArrayName, shard: StagedShard) -> int:
         """Move a shard to the next free index of its array and return that index."""
