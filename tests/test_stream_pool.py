@@ -20,6 +20,7 @@ import pytest
 from rawkit.errors import StoreDamagedError
 from rawkit.stream import BatchStream, PlanSettings, pool_bytes
 from rawkit.stream.pool import READ_AHEAD
+from tests.factories import local
 from tests.fixtures_stream import Shape, make_sources
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -98,7 +99,8 @@ def test_a_damaged_shard_ends_the_stream_with_its_name(
     tmp_path: Path, damage: str, threads: int
 ) -> None:
     sources = make_sources(tmp_path, SMALL * 4)
-    broken = (sources[3].packed if damage == "packed missing" else sources[3].target).path
+    shard = sources[3].packed if damage == "packed missing" else sources[3].target
+    broken = local(shard.path)
     data = broken.read_bytes()
     if damage.endswith("missing"):
         broken.unlink()

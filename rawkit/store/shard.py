@@ -18,8 +18,6 @@ from numcodecs.blosc import Blosc
 from rawkit.errors import StoreDamagedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from rawkit.store.layout import ArrayLayout
@@ -93,7 +91,7 @@ def saves_enough(encoded: int, decoded: int) -> bool:
     return encoded <= (1 - MIN_SAVING) * decoded
 
 
-def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uint64]:
+def parse_index(tail: bytes, layout: ArrayLayout, where: object) -> NDArray[np.uint64]:
     """Read an index, shape (chunks, 2), offset and length in bytes, from the end of a shard.
 
     Raises
@@ -113,7 +111,7 @@ def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uin
 
 
 def decode_chunk(
-    data: memoryview, layout: ArrayLayout, out: NDArray[np.generic], where: Path
+    data: memoryview, layout: ArrayLayout, out: NDArray[np.generic], where: object
 ) -> None:
     """Check and decode one chunk into `out`, contiguous, shape (planes, chunk height, width).
 
@@ -133,7 +131,9 @@ def decode_chunk(
         out.reshape(-1).view(np.uint8)[:] = np.frombuffer(body, np.uint8)
 
 
-def decompress(body: memoryview | NDArray[np.uint8], out: NDArray[np.generic], where: Path) -> None:
+def decompress(
+    body: memoryview | NDArray[np.uint8], out: NDArray[np.generic], where: object
+) -> None:
     """Decode the checked bytes of a compressed chunk into `out`, contiguous.
 
     Raises
@@ -152,7 +152,7 @@ def decompress(body: memoryview | NDArray[np.uint8], out: NDArray[np.generic], w
         ) from error
 
 
-def verify_chunk(data: memoryview, where: Path) -> memoryview:
+def verify_chunk(data: memoryview, where: object) -> memoryview:
     """Check one chunk's checksum; returns its encoded bytes without it.
 
     Raises
@@ -166,7 +166,7 @@ def verify_chunk(data: memoryview, where: Path) -> memoryview:
 
 
 def check_sum(
-    body: memoryview | NDArray[np.uint8], crc: bytes | bytearray | memoryview, where: Path
+    body: memoryview | NDArray[np.uint8], crc: bytes | bytearray | memoryview, where: object
 ) -> None:
     """Compare the encoded bytes of a chunk with their checksum.
 
@@ -184,7 +184,7 @@ def check_sum(
         )
 
 
-def decode_shard(shard: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.generic]:
+def decode_shard(shard: bytes, layout: ArrayLayout, where: object) -> NDArray[np.generic]:
     """Decode a whole shard, shape (planes, height, width): the inverse of `encode_shard`."""
     index = parse_index(shard[-index_bytes(layout) :], layout, where)
     (_, columns), (height, width) = layout.grid, layout.chunk

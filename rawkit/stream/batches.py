@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
+from rawkit.store import RemoteFile
 from rawkit.stream.augment import augment_levels
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Window
     from rawkit.stream.pool import Filled
     from rawkit.stream.schedule import Use
+
+
+REMOTE_THREADS = 8
+"""Threads for stores elsewhere: each asks for the chunks of a window at once, and waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,14 @@ class BatchStream:
     batch_size
         Samples of a step over all ranks: each of them gets ``batch_size / ranks``.
     threads
-        Threads that read and decode.
+        Threads that read and decode; at least 8 where a store lies elsewhere, since they wait most
+        of the time.
     rank, ranks
         Which of how many processes this is; 1, 2, 4 or 8 of them share the lanes. Rank r hands out
         the samples i with i mod ranks = r, so from a position that is a multiple of `ranks`, sample
         k of the one process's batch is sample k div ranks of rank k mod ranks.
+    cache
+        Where chunks of stores that lie elsewhere are kept on this machine.
 
     Raises
     ------
@@ -116,6 +125,7 @@ class BatchStream:
         threads: int = 2,
         rank: int = 0,
         ranks: int = 1,
+        cache: ChunkCache | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -127,7 +137,9 @@ class BatchStream:
         shapes = [source.shape for source in sources]
         check_crop(shapes, settings)
         self._share = Share(batch_size, rank, ranks)
-        self._pool = BatchPool(tuple(sources), settings, self._share, threads=threads)
+        if any(isinstance(source.packed.path, RemoteFile) for source in sources):
+            threads = max(threads, REMOTE_THREADS)
+        self._pool = BatchPool(tuple(sources), settings, self._share, threads=threads, cache=cache)
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks."""
 

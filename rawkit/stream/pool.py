@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Window
     from rawkit.stream.reader import OpenShard
@@ -54,10 +56,16 @@ class BatchPool:
     """Fills batches with a few threads, in memory that is used again."""
 
     def __init__(
-        self, sources: Sequence[PairSource], settings: PlanSettings, share: Share, *, threads: int
+        self,
+        sources: Sequence[PairSource],
+        settings: PlanSettings,
+        share: Share,
+        *,
+        threads: int,
+        cache: ChunkCache | None = None,
     ) -> None:
         self._sources, self._settings, self._share = sources, settings, share
-        self._threads = threads
+        self._threads, self._cache = threads, cache
         self._most = open_batches(settings, share, max(READ_AHEAD, threads))
         size, n = share.size, settings.crop
         self._packed = Buffers((size, 4, n, n), np.uint16)
@@ -105,19 +113,21 @@ class BatchPool:
         """Read a window and cut its crops into their batches."""
         source = self.source(job.window)
         extent = self._settings.extent
-        with opened(source.packed) as shard:
+        with opened(source.packed, self._cache) as shard:
             outs = [batches[use.batch].packed[use.slot] for use in job.uses]
             _cut(shard, job, 1, extent, outs, scratch)
-        with opened(source.target) as shard:
+        with opened(source.target, self._cache) as shard:
             outs = [batches[use.batch].target[use.slot] for use in job.uses]
             _cut(shard, job, 2, extent, outs, scratch)
 
     def announce(self, job: Job) -> None:
-        """Have the system read a window ahead."""
+        """Have the system read the chunks of a window ahead that its crops touch."""
         source, window = self.source(job.window), job.window
-        for file in (source.packed, source.target):
-            with opened(file) as shard:
-                shard.announce(window.top, window.left, window.rows, window.columns)
+        for file, scale in ((source.packed, 1), (source.target, 2)):
+            if isinstance(file.path, Path):
+                with opened(file) as shard:
+                    needed = _touched(job, scale, self._settings.extent, file.layout.chunk)
+                    shard.announce(window.top, window.left, needed)
 
 
 def _cut(
@@ -136,7 +146,8 @@ def _cut(
     """
     window, (height, width) = job.window, shard.layout.chunk
     corners = [(scale * use.sample.top, scale * use.sample.left) for use in job.uses]
-    needed = _touched(corners, scale * extent, (height, width), (window.rows, window.columns))
+    needed = _touched(job, scale, extent, (height, width))
+    shard.fetch(window.top, window.left, needed)
     strip = scratch.flat(shard.layout.dtype, max(height, width) * outs[0].shape[-1])
     upright = job.uses[0].sample.upright
     for number in range(window.rows if upright else window.columns):
@@ -150,18 +161,14 @@ def _cut(
             place(shard.layout.name, band, use.sample.augmentation, out, strip)
 
 
-def _touched(
-    corners: Sequence[tuple[int, int]],
-    extent: int,
-    chunk: tuple[int, int],
-    grid: tuple[int, int],
-) -> NDArray[np.bool_]:
-    """Tell which chunks of a window its crops touch, shape `grid`."""
-    touched = np.zeros(grid, np.bool_)
-    for top, left in corners:
+def _touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which chunks of a window its crops touch, shape (rows, columns) of the window."""
+    touched = np.zeros((job.window.rows, job.window.columns), np.bool_)
+    for use in job.uses:
+        top, left = scale * use.sample.top, scale * use.sample.left
+        bottom, right = top + scale * extent - 1, left + scale * extent - 1
         touched[
-            top // chunk[0] : (top + extent - 1) // chunk[0] + 1,
-            left // chunk[1] : (left + extent - 1) // chunk[1] + 1,
+            top // chunk[0] : bottom // chunk[0] + 1, left // chunk[1] : right // chunk[1] + 1
         ] = True
     return touched
 

@@ -48,7 +48,7 @@ class Case:
     """Crops for each frame."""
 
     def indices(self, number: int) -> tuple[int, int]:
-        """Indices of a pair along ``packed`` and ``target``."""
+        """Return the indices of a pair along ``packed`` and ``target``."""
         source = self.sources[number]
         return int(source.packed.path.parts[-4]), int(source.target.path.parts[-4])
 

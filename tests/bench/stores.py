@@ -26,7 +26,7 @@ SIZE = "4256x2848"
 
 
 def original(folder: Path) -> Path:
-    """Make and ingest one synthetic scene as a user would, with 8-bit targets; returns its store."""
+    """Make and ingest a synthetic scene as a user would, with 8-bit targets; returns the store."""
     store = folder / "stores" / "sid.zarr"
     if not (store / "frames.parquet").exists():
         raw = folder / "data" / "sid"
