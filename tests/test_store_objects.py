@@ -45,8 +45,7 @@ from rawkit.store.holder import Holder
 from rawkit.store.objects import PART_BYTES, ObjectPlace
 from rawkit.store.verify import verify_store
 from rawkit.stream import BatchStream, PlanSettings, pair_sources
-from rawkit.stream.plan import Window
-from rawkit.stream.reader import ShardFile, read_window
+from rawkit.stream.reader import Scratch, ShardFile, opened
 from rawkit.subset import load_subset, make_subset, open_stores
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.workspace import Workspace
@@ -56,6 +55,8 @@ from tests.small_stores import fill_varied
 from tests.test_ingest import AfterFrames
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rawkit.ingest import IngestReport
     from rawkit.locations import Location
     from rawkit.progress import Progress
@@ -370,16 +371,20 @@ def test_damage_that_a_stream_meets_names_its_object(bucket: Url) -> None:
     layout = packed_layout(20, 30, "none")
     frame = np.random.default_rng(2).integers(0, 1 << 14, (4, 20, 30)).astype(np.uint16)
     shard, place = encode_shard(frame, layout), ObjectPlace(bucket)
-    out, scratch = np.empty((2, 4, 20, 30), np.uint16)
     file = ShardFile(place.file("x"), layout)
+
+    def read() -> NDArray[np.generic]:
+        with opened(file) as reader:
+            reader.fetch(0, 0, np.ones((1, 1), np.bool_))
+            return reader.chunk(0, 0, Scratch())
+
     place.write("x", shard)
-    read_window(file, Window(0, 0, 0, 1, 1), out, scratch)
-    np.testing.assert_array_equal(out, frame)
+    np.testing.assert_array_equal(read(), frame)
     flipped = bytes([shard[0] ^ 1]) + shard[1:]
     for data in (flipped, shard[:-1], shard[100:], b"", None):
         place.delete("x") if data is None else place.write("x", data)
         with pytest.raises(StoreDamagedError) as caught:
-            read_window(file, Window(0, 0, 0, 1, 1), out, scratch)
+            read()
         assert caught.value.where == f"{bucket}/x"
 
 

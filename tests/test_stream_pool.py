@@ -146,7 +146,7 @@ def test_batches_before_a_damaged_shard_are_handed_out_whatever_the_threads(tmp_
     last, needed = max(first_use.items(), key=lambda item: item[1])
     broken = next(source.packed.path for source in sources if source.name == last)
     assert needed > 0
-    broken.unlink()
+    local(broken).unlink()
     for threads in (1, 2, 4):
         stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads)
         batches = stream.batches()

@@ -21,6 +21,8 @@ import torch
 import webdataset
 import zarr
 
+from tests.factories import local
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
 Arrays = tuple[Any, Any]
 """Packed planes and targets of all frames: what is sliced like numpy."""
-Pair = tuple["NDArray[Any]", "NDArray[Any]"]
-A, B = TypeVar("A"), TypeVar("B")
+Pair = tuple[Any, Any]
+"""Packed planes and target of a crop or a frame."""
+A = TypeVar("A")
+B = TypeVar("B")
 N, BATCH, WINDOW, LIVE = 512, 8, (952, 1064), 24
 
 
@@ -50,7 +54,7 @@ class Case:
     def indices(self, number: int) -> tuple[int, int]:
         """Return the indices of a pair along ``packed`` and ``target``."""
         source = self.sources[number]
-        return int(source.packed.path.parts[-4]), int(source.target.path.parts[-4])
+        return int(local(source.packed.path).parts[-4]), int(local(source.target.path).parts[-4])
 
 
 def zarr_python(case: Case) -> Arrays:
@@ -78,7 +82,7 @@ def tensorstores(case: Case) -> Arrays:
 
 
 def cut(
-    packed: Any, target: Any, corner: tuple[int, int], where: tuple[Any, ...] = ((), ())
+    packed: Any, target: Any, corner: tuple[int, int], where: tuple[tuple[int, ...], ...] = ((), ())
 ) -> Pair:
     """Slice a crop and its target; `where` are indices that come before plane, row and column."""
     top, left = corner
@@ -125,7 +129,7 @@ def crop_by_crop(case: Case, arrays: Arrays) -> Iterator[Pair]:
 
     def one(asked: tuple[int, tuple[int, int]]) -> Pair:
         first, second = case.indices(asked[0])
-        packed, target = cut(*arrays, asked[1], ((first,), (second,)))
+        packed, target = cut(arrays[0], arrays[1], asked[1], ((first,), (second,)))
         return np.asarray(packed), np.asarray(target)
 
     yield from batched(_ahead(one, corners(case, np.random.default_rng(0)), BATCH))
@@ -137,7 +141,7 @@ def crop_by_crop_futures(case: Case, arrays: Arrays) -> Iterator[Pair]:
     def begun() -> Iterator[tuple[Any, Any]]:
         for number, corner in corners(case, np.random.default_rng(0)):
             first, second = case.indices(number)
-            packed, target = cut(*arrays, corner, ((first,), (second,)))
+            packed, target = cut(arrays[0], arrays[1], corner, ((first,), (second,)))
             yield packed.read(), target.read()
 
     waiting = begun()
@@ -165,7 +169,7 @@ def block_by_block(case: Case, read: Callable[[int, int, int], Pair]) -> Iterato
         for number in generator.permutation(np.repeat(np.arange(len(case.sources)), 3)).tolist()
     ]  # fmt: skip
     blocks = _ahead(lambda place: read(*place), places, 4)
-    live = [[block, case.reuse // 3] for block in islice(blocks, LIVE)]
+    live: list[tuple[Pair, int]] = [(block, case.reuse // 3) for block in islice(blocks, LIVE)]
 
     def pairs() -> Iterator[Pair]:
         while live:
@@ -173,14 +177,14 @@ def block_by_block(case: Case, read: Callable[[int, int, int], Pair]) -> Iterato
             block, left = live[slot]
             height, width = block[0].shape[1:]
             corner = (int(generator.integers(0, height - N)), int(generator.integers(0, width - N)))
-            yield cut(*block, corner)
-            live[slot][1] = left - 1
+            yield cut(block[0], block[1], corner)
+            live[slot] = (block, left - 1)
             if left == 1:
                 following = next(blocks, None)
                 if following is None:
                     live.pop(slot)
                 else:
-                    live[slot] = [following, case.reuse // 3]
+                    live[slot] = (following, case.reuse // 3)
 
     yield from batched(pairs())
 
@@ -222,7 +226,7 @@ def _ahead(action: Callable[[A], B], todo: Iterable[A], depth: int) -> Iterator[
 def write_tars(case: Case, folder: Path, frames: Iterable[Pair]) -> list[str]:
     """Write a tar of whole frames as WebDataset reads them, eight frames to a tar."""
     folder.mkdir()
-    paths = []
+    paths: list[str] = []
     iterator = enumerate(frames)
     while part := list(islice(iterator, 8)):
         path = folder / f"{len(paths):05d}.tar"

@@ -14,6 +14,7 @@ from rawkit.cli import main
 from rawkit.store import StagedFrame, StagedShard, Store, open_writer
 from rawkit.stream.pairs import sources_of
 from rawkit.subset import SubsetFrame
+from tests.factories import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,11 +60,11 @@ def copied_store(source: Path, path: Path, pairs: int) -> Path:
             scene = f"{number:05d}"
             for row in (shorts[number % len(shorts)], long):
                 packed = writer.staging / "packed"
-                shutil.copyfile(group.shard("packed", row.index), packed)
+                shutil.copyfile(local(group.shard("packed", row.index)), packed)
                 staged = None
                 if row.role == "long":
                     shutil.copyfile(
-                        group.shard("target", row.target_index), writer.staging / "target"
+                        local(group.shard("target", row.target_index)), writer.staging / "target"
                     )
                     staged = StagedShard(writer.staging / "target", target)
                 name = f"{scene}-{row.role}"

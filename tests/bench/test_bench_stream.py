@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from tests.bench import peers
 from tests.bench.cgroup import memory_group
 from tests.bench.peers import BATCH, Case, N
 from tests.bench.stores import copied_store, drop_cache, original, pairs_of
+from tests.factories import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -180,10 +182,10 @@ def test_cold_against_webdataset(case: Case, tmp_path: Path) -> None:
         drop_cache(case.group)
         drop_cache(tmp_path / "tars")
 
-    ways = {"rawkit": lambda: steady(case, epoch)}
+    ways: dict[str, Callable[[], float]] = {"rawkit": partial(steady, case, epoch)}
     for workers in (0, 2):
-        ways[f"WebDataset, {workers} workers"] = lambda workers=workers: rate(
-            lambda: peers.web_dataset(tars, REUSE, workers), epoch - 2 * workers
+        ways[f"WebDataset, {workers} workers"] = partial(
+            rate, partial(peers.web_dataset, tars, REUSE, workers), epoch - 2 * workers
         )
     marks = {name: 3.0 for name in ways if name != "rawkit"}
     compare(f"Cold, reuse {REUSE}, {FRAMES} frames", ways, marks, before=cold)
@@ -196,10 +198,12 @@ def test_warm_against_a_loader_with_workers(case: Case, tmp_path: Path) -> None:
     for index, name in enumerate(("packed", "target")):
         np.save(tmp_path / name, np.stack([pair[index] for pair in pairs]))
     del pairs
-    ways = {"rawkit": lambda: rate(lambda: ours(few), 80, skip=16)}
+    ways: dict[str, Callable[[], float]] = {
+        "rawkit": partial(rate, partial(ours, few), 80, skip=16)
+    }
     for workers in (1, 2):
-        ways[f"DataLoader over memory maps, {workers} workers"] = lambda workers=workers: rate(
-            lambda: peers.mapped_loader(tmp_path, 100 * BATCH, workers), 80, skip=16
+        ways[f"DataLoader over memory maps, {workers} workers"] = partial(
+            rate, partial(peers.mapped_loader, tmp_path, 100 * BATCH, workers), 80, skip=16
         )
     marks = {name: 3.0 for name in ways if name != "rawkit"}
     compare(f"Warm, {len(few.sources)} frames", ways, marks)
@@ -235,7 +239,7 @@ def _decoding(case: Case) -> Callable[[], float]:
     blosc = Blosc()
     chunks = []
     for file in (case.sources[0].packed, case.sources[0].target):
-        data, layout = file.path.read_bytes(), file.layout
+        data, layout = local(file.path).read_bytes(), file.layout
         count = layout.grid[0] * layout.grid[1]
         index = np.frombuffer(data[-16 * count - 4 : -4], "<u8").reshape(-1, 2).tolist()
         out = np.empty((layout.planes, *layout.chunk), layout.dtype)
