@@ -280,7 +280,7 @@ def _restore(
 
 def _truth(store: Store, group: str, source: PairSource) -> NDArray[np.uint8]:
     """Return the target of a pair as 8 bits, shape (height, width, 3)."""
-    index = int(source.target.path.parts[-4])
+    index = int(str(source.target.path).split("/")[-4])
     target = store.groups[group].read("target", index).astype(np.float32) / 65535
     return (target.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
 

@@ -19,7 +19,8 @@ carries a stable ``kind`` for scripts::
     ├── StoreError               store                a store cannot be used
     │   ├── StoreFormatError     store-format         written in another format version
     │   ├── StoreLockedError     store-locked         another process is writing to it
-    │   └── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
+    │   ├── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
+    │   └── StoreUnreachableError  store-unreachable  its server does not answer, or refuses
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
     └── OutputError              output               a result cannot be written
@@ -177,6 +178,12 @@ class StoreDamagedError(StoreError):
     """A shard is missing or fails its checksum."""
 
     kind = "store-damaged"
+
+
+class StoreUnreachableError(StoreError):
+    """The server of a store elsewhere does not answer, or refuses."""
+
+    kind = "store-unreachable"
 
 
 class WeightsError(RawkitError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rawkit.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -23,21 +23,44 @@ def write_atomically(path: Path, data: bytes) -> None:
     OutputError
         If it cannot be written; what was there before is still there.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
+    write_together([(path, data)])
+
+
+def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Replace several files as `write_atomically` does, one after the other, in this order.
+
+    All new bytes are on disk before the first file is replaced: on a full disk none is.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written; what was there before is still there.
+    """
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for path, data in files:
+            with output_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if (
+                    path.is_file()
+                    and path.stat().st_size == len(data)
+                    and path.read_bytes() == data
+                ):
+                    continue
+                temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+                ready.append((temporary, path))
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+        for temporary, path in ready:
+            with output_errors(path):
+                temporary.replace(path)
+    except BaseException:
+        for temporary, _ in ready:
             with suppress(OSError):
                 temporary.unlink()
-            raise
+        raise
 
 
 @contextmanager

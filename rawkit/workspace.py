@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawkit.errors import MissingError, UsageError
+from rawkit.locations import Url, folders_in, is_url, location_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from rawkit.locations import Location
+
+_SUFFIX = ".zarr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class Workspace:
 
     root: Path
     """The folder itself."""
+    stores_at: Location | None = None
+    """Where stores lie instead of its ``stores/``: another folder, or a URL."""
 
     def data(self, collection: str) -> Path:
         """Where raw files of a collection are looked for unless a source is named."""
@@ -27,13 +34,36 @@ class Workspace:
         """Return the table of what the last scan of a collection found."""
         return self.root / "catalogs" / f"{_plain(collection, 'collection')}.parquet"
 
-    def store(self, collection: str) -> Path:
-        """Return the store of a collection."""
-        return self.root / "stores" / f"{collection}.zarr"
+    @property
+    def stores_folder(self) -> Location:
+        """Where stores lie."""
+        return self.root / "stores" if self.stores_at is None else self.stores_at
 
-    def stores(self) -> list[Path]:
-        """All stores there are, by name."""
-        return sorted((self.root / "stores").glob("*.zarr"))
+    @property
+    def staging(self) -> Path:
+        """Where shards of stores elsewhere wait for their transfer."""
+        return self.root / "staging"
+
+    def store(self, collection: str) -> Location:
+        """Return the store of a collection."""
+        return self.stores_folder / f"{collection}{_SUFFIX}"
+
+    def stores(self) -> list[Location]:
+        """All stores there are, by name.
+
+        Raises
+        ------
+        StoreUnreachableError
+            If they lie elsewhere and their server does not answer, or refuses.
+        """
+        folder = self.stores_folder
+        if isinstance(folder, Url):
+            return [one for one in folders_in(folder) if one.suffix == _SUFFIX]
+        return [*sorted(folder.glob(f"*{_SUFFIX}"))]
+
+    def locate(self, text: str) -> Location:
+        """Return what a text names: a URL, or a path as seen from the workspace."""
+        return location_of(text) if is_url(text) else self.root / text
 
     def subset(self, name: str) -> Path:
         """Return the file of a subset."""
@@ -52,15 +82,24 @@ class Workspace:
         found = [path.parent for path in (self.root / "runs").glob("*/last.pt")]
         return sorted(found, key=lambda run: ((run / "last.pt").stat().st_mtime_ns, run.name))
 
-    def find_store(self, name: str) -> Path:
-        """Return the store named `name`: a collection's name or a path."""
-        for path in (self.store(name), self.root / name):
-            if path.is_dir():
+    def find_store(self, name: str) -> Location:
+        """Return the store named `name`: a collection's name, a path or a URL.
+
+        Raises
+        ------
+        MissingError
+            If there is none. Whether one is at a URL, opening it says.
+        """
+        if is_url(name) and isinstance(named := location_of(name), Url):
+            return named
+        stores = self.stores()
+        for path in (self.store(name), self.locate(name)):
+            if path in stores if isinstance(path, Url) else path.is_dir():
                 return path
         raise MissingError(
             f"no store named {name}",
-            expected=f"one of: {listed(path.stem for path in self.stores())}",
-            where=self.root / "stores",
+            expected=f"one of: {listed(path.stem for path in stores)}",
+            where=self.stores_folder,
             fix=f"`rawkit ingest {name}` makes one.",
         )
 

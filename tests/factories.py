@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,17 +17,17 @@ from rawkit.store import (
     StagedShard,
     compresses,
     encode_shard,
+    open_place,
     packed_layout,
     target_layout,
 )
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, Pattern, write_dng
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from rawkit.store import ArrayLayout, StoreWriter
+    from rawkit.locations import Location
+    from rawkit.store import ArrayLayout, StoreFile, StoreWriter
 
 COLOUR_STEP: Final = 1000
 """`coloured_mosaic` gives red, green and blue 1, 2 and 3 times this, plus less than this."""
@@ -159,10 +160,13 @@ def _stage(writer: StoreWriter, array: NDArray[np.generic], layout: ArrayLayout)
     return StagedShard(path, layout)
 
 
-def files_of(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, by its path within it."""
-    return {
-        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def local(place: Location | StoreFile) -> Path:
+    """Return a path that a test knows to be one."""
+    assert isinstance(place, Path)
+    return place
+
+
+def files_of(folder: Location) -> dict[str, str]:
+    """Return the SHA-256 of every file below a folder, here or elsewhere, by its path in it."""
+    place = open_place(folder)
+    return {key: sha256(place.read(key)).hexdigest() for key in sorted(place.sizes())}

@@ -98,9 +98,15 @@ def make_sources(folder: Path, shapes: Sequence[Shape], *, seed: int = 0) -> lis
 
 
 def assert_same_batch(one: Batch, other: Batch) -> None:
-    """Compare two batches, every field of them."""
+    """Compare two batches, every field of them but where the stores lie."""
     for field in fields(Batch):
         first, second = getattr(one, field.name), getattr(other, field.name)
+        if field.name == "origins":
+            first, second = (
+                [replace(origin, store="") for origin in part] for part in (first, second)
+            )
+            assert first == second
+            continue
         if isinstance(first, np.ndarray):
             assert first.dtype == second.dtype, field.name
         np.testing.assert_array_equal(first, second, err_msg=field.name)

@@ -29,6 +29,8 @@ class Web:
     """How many answers to break off half way."""
     damaged: int = 0
     """How many answers to send with their last byte flipped, among those of more than 1 kB."""
+    refusal: int = 0
+    """Status with which to refuse all requests, also those that only ask for headers."""
     silent: bool = False
     """Whether it takes requests and never answers."""
     sent: list[tuple[str, int, int]] = field(default_factory=list)
@@ -58,6 +60,10 @@ def serve(web: Web) -> Iterator[Web]:
         def do_GET(self) -> None:
             _answer(self, web)
 
+        def do_HEAD(self) -> None:
+            self.send_response(web.refusal or 501)
+            self.end_headers()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
 
@@ -78,6 +84,9 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
     if web.silent:
         web.released.wait(10)
         handler.close_connection = True
+        return
+    if web.refusal:
+        handler.send_error(web.refusal)
         return
     if web.failures:
         web.failures -= 1

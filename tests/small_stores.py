@@ -10,13 +10,13 @@ from rawkit.store import open_writer
 from tests.factories import add_frame, frame_row
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from rawkit.locations import Location
 
 CAMERAS = {"alpha": 10, "beta": 5}
 """Training scenes of each camera of the first collection."""
 
 
-def fill(path: Path, collection: str, cameras: dict[str, int]) -> None:
+def fill(path: Location, collection: str, cameras: dict[str, int]) -> None:
     """Make a store: of each camera so many training scenes, one val, one test; two shorts each."""
     planes = np.zeros((4, 4, 6), np.uint16)
     with open_writer(path, attributes={"collection": collection}, target={}) as writer:
@@ -40,7 +40,7 @@ def fill(path: Path, collection: str, cameras: dict[str, int]) -> None:
                 add_frame(writer, long, planes, np.full((3, 8, 12), number, np.uint16))
 
 
-def fill_varied(path: Path, collection: str = "varied") -> None:
+def fill_varied(path: Location, collection: str = "varied") -> None:
     """Make a store of 3 ISO speeds by 2 shutters in 4 scenes, two cameras, indoors and outdoors.
 
     Scenes ``In/1`` and ``Out/1`` to ``Out/3``; ``Out/2`` is val, ``Out/3`` has another camera.

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rawkit.store import Store
-from tests.factories import write_noise_dng
+from tests.factories import local, write_noise_dng
 from tests.fixtures_cli import bad_files, error_line, run_in
 from tests.fixtures_stream import copy_workspace
 
@@ -88,7 +88,7 @@ def damaged_shard(root: Path) -> Path:
     store = Store(root / "stores" / "sid.zarr")
     (group,) = store.groups.values()
     index = next(row.index for row in group.rows if row.split == "train" and row.role == "short")
-    path = group.shard("packed", index)
+    path = local(group.shard("packed", index))
     data = path.read_bytes()
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     return path

@@ -46,7 +46,7 @@ def check(command: str) -> None:
         option = words.pop(0)
         known = {name for parameter in main.params for name in parameter.opts}
         assert option.partition("=")[0] in known | {"--help", "-h"}, option
-        if option == "--workspace":
+        if option in {"--workspace", "--stores"}:
             words.pop(0)
     if not words or words[0].isupper() or words[0] == "...":
         return

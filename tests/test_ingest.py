@@ -20,7 +20,7 @@ from rawkit.ingest import IngestReport, plan_ingest, run_ingest
 from rawkit.progress import SILENT, Advance, Progress
 from rawkit.sensor import pack
 from rawkit.store import FrameRow, Store
-from tests.factories import files_of, write_noise_dng
+from tests.factories import files_of, local, write_noise_dng
 
 FOLDER, SMID, SID, MID = (load_definition(name) for name in ("folder", "smid", "sid", "mid"))
 EVERYTHING = Selection()
@@ -114,7 +114,7 @@ def test_six_real_files_go_in_and_two_are_listed(real_store: IngestReport) -> No
 def test_the_planes_of_real_files_are_the_mosaic_of_libraw_bit_for_bit(
     real_store: IngestReport, real_data: Path
 ) -> None:
-    store = real_store.plan.store
+    store = local(real_store.plan.store)
     for name, row in stored(store).items():
         pixels, phase = visible(real_data / name)
         assert (row.crop_top, row.crop_left) == phase
@@ -122,7 +122,7 @@ def test_the_planes_of_real_files_are_the_mosaic_of_libraw_bit_for_bit(
 
 
 def test_libraw_tells_the_exposure_where_exif_does_not(real_store: IngestReport) -> None:
-    rows = stored(real_store.plan.store)
+    rows = stored(local(real_store.plan.store))
     d30 = rows["CANON_EOS_D30_5s.CRW"]
     assert d30.iso == 100
     assert d30.exposure_time == pytest.approx(4.967, rel=1e-3)

@@ -20,7 +20,7 @@ from rawkit.ingest.quarantine import quarantine_path, read_quarantine
 from rawkit.sensor import decode
 from rawkit.source.folders import LocalFolder
 from rawkit.store import Store
-from tests.factories import files_of, write_noise_dng
+from tests.factories import files_of, local, write_noise_dng
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def test_a_file_that_hangs_and_one_that_crashes_cost_only_themselves(
     assert again.wanted == ()
     assert {one.kind for one in again.quarantined} == {"quarantined"}
     assert ingest(photos, store, retry=True).added == 2
-    assert not quarantine_path(store).exists()
+    assert not local(quarantine_path(store)).exists()
 
 
 def test_a_file_that_takes_too_much_memory_is_left_out_and_tried_again(
@@ -140,7 +140,7 @@ def test_bad_files_are_remembered_until_they_change(photos: Path, tmp_path: Path
     whole = bad.read_bytes()
     bad.write_bytes(whole[:-99])
     assert kinds(ingest(photos, store)) == {"c.dng": "truncated"}
-    (line,) = quarantine_path(store).read_text().splitlines()
+    (line,) = local(quarantine_path(store)).read_text().splitlines()
     assert quarantine_path(store).name == "folder.quarantine.jsonl"
     about = json.loads(line)
     assert list(about) == ["name", "kind", "reason", "size", "stamp"]
@@ -158,7 +158,7 @@ def test_bad_files_are_remembered_until_they_change(photos: Path, tmp_path: Path
 
 def test_a_damaged_list_is_no_reason_to_stop(photos: Path, tmp_path: Path) -> None:
     store = tmp_path / "folder.zarr"
-    quarantine_path(store).write_text('{"name": "a.dng"}\nnonsense\n[1]\n')
+    local(quarantine_path(store)).write_text('{"name": "a.dng"}\nnonsense\n[1]\n')
     assert ingest(photos, store).added == 6
 
 

@@ -14,7 +14,7 @@ from rawkit.sensor import amplification_base, decode
 from rawkit.synth import BAYER_PATTERNS
 from rawkit.workspace import Workspace
 from tests.conftest import SMALL
-from tests.factories import write_noise_dng
+from tests.factories import local, write_noise_dng
 
 pytest_plugins = ("tests.fixtures_workspace",)
 
@@ -43,7 +43,7 @@ def test_a_raw_file_is_described_by_what_it_says_and_its_pixels(tmp_path: Path) 
 
 
 def test_a_store_is_described_by_its_groups(sid_workspace: Workspace) -> None:
-    path = sid_workspace.store("sid")
+    path = local(sid_workspace.store("sid"))
     found = describe_store(path)
     assert (found["kind"], found["collection"], found["frames"]) == ("store", "sid", 12)
     assert found["duplicates"] == 0

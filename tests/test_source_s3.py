@@ -14,7 +14,7 @@ from tests.factories import files_of
 from tests.test_source_folders import zip_parts
 
 boto3 = pytest.importorskip("boto3")
-pytest.importorskip("s3fs")
+s3fs = pytest.importorskip("s3fs")
 moto_server = pytest.importorskip("moto.server")
 
 SMID = load_definition("smid")
@@ -35,6 +35,7 @@ def bucket(smid_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
+    s3fs.S3FileSystem.clear_instance_cache()  # they know another server
     try:
         client = boto3.client("s3")
         client.create_bucket(Bucket="night")

@@ -17,6 +17,7 @@ from rawkit.store import Store
 from rawkit.stream import Batch, BatchStream, EpochPlan, PlanSettings, pair_sources
 from rawkit.stream.plan import LANES
 from rawkit.subset import Subset, load_subset
+from tests.factories import local
 from tests.fixtures_stream import Shape, assert_same_batch, make_sources
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def test_the_pixels_of_a_batch_are_those_that_zarr_reads(sources: list[PairSourc
             source = sources[window.frame]
             top = window.top * source.shape.chunk[0] + sample.top
             left = window.left * source.shape.chunk[1] + sample.left
-            group = zarr.open_group(source.packed.path.parents[5], mode="r")
+            group = zarr.open_group(local(source.packed.path).parents[5], mode="r")
             packed, target = group["packed"], group["target"]
             assert isinstance(packed, zarr.Array)
             assert isinstance(target, zarr.Array)
@@ -147,8 +148,8 @@ def test_augmented_crops_lie_on_their_targets_with_their_levels(tmp_path: Path) 
     from rawkit.sensor import pack
     from rawkit.store import encode_shard
 
-    source.packed.path.write_bytes(encode_shard(pack(ids), source.packed.layout))
-    source.target.path.write_bytes(encode_shard(np.stack([ids] * 3), source.target.layout))
+    local(source.packed.path).write_bytes(encode_shard(pack(ids), source.packed.layout))
+    local(source.target.path).write_bytes(encode_shard(np.stack([ids] * 3), source.target.layout))
     chosen = PlanSettings(crop=6, crops_per_window=8, live_windows=8, window_chunks=2)
     stream = BatchStream([source], chosen, batch_size=LANES)
     swapped = 0
@@ -204,8 +205,8 @@ def test_sources_are_the_pairs_of_a_split_with_the_coordinates_of_the_store(
     opened = zarr.open_group(sid_workspace.store("sid"), mode="r", path=group.name)
     arrays = {name: np.asarray(array[:]) for name, array in opened.arrays()}
     for source in found:
-        index = int(source.packed.path.parts[-4])
-        truth = int(source.target.path.parts[-4])
+        index = int(local(source.packed.path).parts[-4])
+        truth = int(local(source.target.path).parts[-4])
         assert arrays["role"][index] == 0
         assert arrays["target_index"][index] == truth
         np.testing.assert_array_equal(arrays["black_level"][index], source.black_level)

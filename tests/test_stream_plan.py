@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
 from rawkit.stream import EpochPlan, FrameShape, PlanSettings
-from rawkit.stream.plan import LANES, check_crop, window_chunks, window_size
+from rawkit.stream.plan import (
+    LANES,
+    check_crop,
+    epoch_length,
+    longest_span,
+    window_chunks,
+    window_size,
+)
 
 Case = tuple[list[FrameShape], PlanSettings, int]
 
@@ -75,7 +82,7 @@ def test_every_window_gives_exactly_its_crops(case: Case) -> None:
 def test_sample_i_comes_from_a_window_of_lane_i_mod_8(case: Case) -> None:
     plan = EpochPlan(*case)
     for index in range(len(plan)):
-        assert plan.window_of(index) == plan[index].window
+        assert plan.window_numbers()[index] == plan[index].window
         assert plan[index].window % LANES == index % LANES
 
 
@@ -133,6 +140,31 @@ def test_a_lane_never_has_more_windows_under_way_than_its_share_of_live_ones(cas
         if lane[number] == chosen.crops_per_window:
             del lane[number]
         assert len(lane) <= chosen.live_windows // LANES
+
+
+@given(cases())
+def test_a_window_gives_all_its_crops_within_the_longest_span(case: Case) -> None:
+    plan = EpochPlan(*case)
+    first: dict[int, int] = {}
+    for index, number in enumerate(plan.window_numbers().tolist()):
+        assert index - first.setdefault(number, index) < longest_span(case[1])
+
+
+def test_crops_of_a_window_lie_apart() -> None:
+    settings = PlanSettings(crop=8, live_windows=32, crops_per_window=4, window_chunks=1)
+    plan = EpochPlan([FrameShape(400, 600, (10, 12))], settings, 0)
+    numbers = plan.window_numbers()
+    steady = numbers[len(numbers) // 4 : 3 * len(numbers) // 4]
+    batches = steady[: len(steady) // 8 * 8].reshape(-1, 8)
+    assert all(len(set(batch.tolist())) == 8 for batch in batches)
+    in_32 = [len(set(part.tolist())) for part in steady[: len(steady) // 32 * 32].reshape(-1, 32)]
+    assert sum(in_32) / len(in_32) > 24
+
+
+@given(cases(), st.integers(0, 5))
+def test_the_length_of_an_epoch_is_known_without_its_plan(case: Case, epoch: int) -> None:
+    frames, chosen, _ = case
+    assert epoch_length(frames, chosen) == len(EpochPlan(frames, chosen, epoch))
 
 
 def test_crops_reach_every_place_of_a_window_and_every_flip() -> None:

@@ -3,99 +3,94 @@
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
+import sys
 import threading
+import time
 import tracemalloc
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rawkit.errors import StoreDamagedError
-from rawkit.stream import BatchStream, EpochPlan, PlanSettings, pool_bytes
-from rawkit.stream.pool import READ_AHEAD, WindowPool
+from rawkit.stream import BatchStream, PlanSettings, pool_bytes
+from rawkit.stream.pool import READ_AHEAD
+from tests.factories import local
 from tests.fixtures_stream import Shape, make_sources
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from rawkit.stream import PairSource
-
+REPOSITORY = Path(__file__).resolve().parents[1]
 SETTINGS = PlanSettings(crop=8, crops_per_window=2, live_windows=8, window_chunks=2)
 SMALL = [Shape(32, 48, (8, 8)), Shape(24, 32, (8, 8))]
 
 
-def plan_of(sources: Sequence[PairSource], settings: PlanSettings, epoch: int = 0) -> EpochPlan:
-    """Plan an epoch over sources."""
-    return EpochPlan([source.shape for source in sources], settings, epoch)
-
-
-def test_crops_come_in_the_order_of_the_plan_with_their_window(tmp_path: Path) -> None:
-    sources = make_sources(tmp_path, SMALL)
-    plan = plan_of(sources, SETTINGS)
-    pool = WindowPool(sources, SETTINGS, threads=2)
-    seen = 0
-    for index, crop in enumerate(pool.crops(plan, range(len(plan)))):
-        assert crop.sample == plan[index]
-        window = plan.windows[crop.sample.window]
-        assert crop.source is sources[window.frame]
-        assert crop.window.packed.shape == (4, 8 * window.rows, 8 * window.columns)
-        assert crop.window.target.shape == (3, 16 * window.rows, 16 * window.columns)
-        seen += 1
-    assert seen == len(plan)
-
-
-def test_windows_are_held_in_no_more_buffers_than_live_and_ahead(tmp_path: Path) -> None:
-    sources = make_sources(tmp_path, SMALL[:1] * 8)
-    pool = WindowPool(sources, SETTINGS, threads=2)
-    addresses = set()
-    for epoch in range(3):
-        plan = plan_of(sources, SETTINGS, epoch)
-        assert len(plan.windows) > 2 * (SETTINGS.live_windows + READ_AHEAD)
-        for crop in pool.crops(plan, range(len(plan))):
-            addresses.add(crop.window.packed.__array_interface__["data"][0])
-    assert len(addresses) <= SETTINGS.live_windows + READ_AHEAD
+def threads_alive() -> list[threading.Thread]:
+    """Threads that read."""
+    return [one for one in threading.enumerate() if one.name.startswith("rawkit-read")]
 
 
 @pytest.mark.parametrize("kinds", [1, 5])
-def test_memory_stays_below_what_pool_bytes_says(tmp_path: Path, kinds: int) -> None:
-    # Windows of 4x4 chunks are as large as their frames, of one or of several cameras.
+@pytest.mark.parametrize("batch", [1, 8])
+def test_memory_stays_below_what_pool_bytes_says(tmp_path: Path, kinds: int, batch: int) -> None:
     chunks = [(16, 24), (24, 16), (12, 32), (32, 12), (48, 8)][:kinds]
     shapes = [Shape(4 * chunk[0], 4 * chunk[1], chunk, "none") for chunk in chunks * 48]
     sources = make_sources(tmp_path, shapes[:48])
-    settings = PlanSettings(crop=8, crops_per_window=1, live_windows=8)
-    pool = WindowPool(sources, settings, threads=2)
+    settings = PlanSettings(crop=24, crops_per_window=3, live_windows=16)
+    stream = BatchStream(sources, settings, batch_size=batch)
     gc.collect()
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for epoch in range(3):
-            plan = plan_of(sources, settings, epoch)
-            for _ in pool.crops(plan, range(len(plan))):
-                pass
+        deque(islice(stream.batches(), 3 * stream.epoch_length // batch), maxlen=0)
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    # For each of two threads a band as it lies in the file and a decoded chunk of each kind.
-    chunk = 32 * 48 * 3 * 2 + 16 * 24 * 4 * 2
-    band = 4 * 32 * 48 * 3 * 2
-    reading = 2 * (band + kinds * chunk) + 200_000
-    assert peak < pool_bytes(sources, settings) + reading
-    assert peak > pool_bytes(sources, settings) / 2  # a bound that says something
+    crop = 24 * 24 * (4 * 2 + 3 * 4 * 2)
+    # The batch in the consumer's hands, one that is only begun, and the plans themselves.
+    allowed = pool_bytes(sources, settings) + 2 * batch * crop + 400_000
+    assert peak < allowed
+    assert peak > pool_bytes(sources, settings) / 3  # a bound that says something
 
 
-def test_pool_bytes_is_windows_times_their_planes_and_targets(tmp_path: Path) -> None:
+def test_pool_bytes_counts_crops_and_chunks(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, [Shape(32, 48, (8, 8), bits=8)])
-    expected = (8 + READ_AHEAD + 1) * (4 * 16 * 16 * 2 + 3 * 32 * 32)
-    assert pool_bytes(sources, SETTINGS) == expected
+    crop = 8 * 8 * (4 * 2 + 3 * 4)
+    samples = 8 * (1 * 3 - 1) + READ_AHEAD * 2
+    # Two chunks of a band and an encoded one of each kind, and rows of a plane of the crop.
+    scratch = 3 * (8 * 8 * 4 * 2 + 16 * 16 * 3) + 8 * 8 * 2 + 16 * 16 * 2
+    assert pool_bytes(sources, SETTINGS) == samples * crop + 2 * scratch
 
 
-def test_pool_bytes_takes_the_largest_camera(tmp_path: Path) -> None:
-    sources = make_sources(tmp_path, [Shape(32, 48, (8, 8)), Shape(64, 64, (16, 16))])
-    assert pool_bytes(sources, SETTINGS) == pool_bytes(sources[1:], SETTINGS)
-    assert pool_bytes(sources, SETTINGS) > pool_bytes(sources[:1], SETTINGS)
+def test_pool_bytes_takes_the_largest_target(tmp_path: Path) -> None:
+    small, large = (
+        make_sources(tmp_path / str(bits), [Shape(32, 48, (8, 8), bits=bits)]) for bits in (8, 16)
+    )
+    assert pool_bytes(large, SETTINGS) > pool_bytes(small, SETTINGS)
+
+
+def test_the_memory_of_batches_is_used_again_but_never_while_they_are_held(tmp_path: Path) -> None:
+    stream = BatchStream(make_sources(tmp_path, SMALL), SETTINGS, batch_size=4)
+    addresses = set()
+    batches = stream.batches()
+    for batch in islice(batches, 60):
+        addresses.add(batch.packed.__array_interface__["data"][0])
+    assert len(addresses) < 30
+    del batch
+    held = [(batch, batch.packed.copy(), batch.target[:, 1]) for batch in islice(batches, 20)]
+    copies = [target.copy() for _, _, target in held]
+    deque(islice(batches, 40), maxlen=0)
+    for (batch, packed, target), copy in zip(held, copies, strict=True):
+        np.testing.assert_array_equal(batch.packed, packed)
+        np.testing.assert_array_equal(target, copy)
+    views = [target for _, _, target in held]
+    del held, batch, target, packed
+    deque(islice(batches, 40), maxlen=0)
+    for view, copy in zip(views, copies, strict=True):
+        np.testing.assert_array_equal(view, copy)
 
 
 @pytest.mark.parametrize("damage", ["packed missing", "target missing", "target cut", "byte"])
@@ -104,7 +99,8 @@ def test_a_damaged_shard_ends_the_stream_with_its_name(
     tmp_path: Path, damage: str, threads: int
 ) -> None:
     sources = make_sources(tmp_path, SMALL * 4)
-    broken = (sources[3].packed if damage == "packed missing" else sources[3].target).path
+    shard = sources[3].packed if damage == "packed missing" else sources[3].target
+    broken = local(shard.path)
     data = broken.read_bytes()
     if damage.endswith("missing"):
         broken.unlink()
@@ -118,16 +114,17 @@ def test_a_damaged_shard_ends_the_stream_with_its_name(
     with pytest.raises(StoreDamagedError) as caught:
         deque(two_epochs, maxlen=0)
     assert caught.value.where == str(broken)
-    assert not [one for one in threading.enumerate() if one.name.startswith("rawkit-read")]
+    assert "rawkit verify --repair" in (caught.value.fix or "")
+    assert not threads_alive()
 
 
 def test_threads_end_with_a_stream_that_is_left_early(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, SMALL)
     batches = BatchStream(sources, SETTINGS, batch_size=4).batches()
     next(batches)
-    assert [one for one in threading.enumerate() if one.name.startswith("rawkit-read")]
+    assert threads_alive()
     batches.close()  # type: ignore[attr-defined] # a generator
-    assert not [one for one in threading.enumerate() if one.name.startswith("rawkit-read")]
+    assert not threads_alive()
 
 
 def test_a_stream_can_be_left_and_begun_again(tmp_path: Path) -> None:
@@ -137,3 +134,82 @@ def test_a_stream_can_be_left_and_begun_again(tmp_path: Path) -> None:
     again = next(stream.batches())
     np.testing.assert_array_equal(again.packed, kept)
     np.testing.assert_array_equal(first.packed, kept)
+
+
+def test_batches_before_a_damaged_shard_are_handed_out_whatever_the_threads(tmp_path: Path) -> None:
+    sources = make_sources(tmp_path, SMALL * 6)
+    whole = list(islice(BatchStream(sources, SETTINGS, batch_size=4).batches(), 60))
+    first_use: dict[str, int] = {}
+    for number, batch in enumerate(whole):
+        for name in batch.names:
+            first_use.setdefault(name, number)
+    last, needed = max(first_use.items(), key=lambda item: item[1])
+    broken = next(source.packed.path for source in sources if source.name == last)
+    assert needed > 0
+    local(broken).unlink()
+    for threads in (1, 2, 4):
+        stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads)
+        batches = stream.batches()
+        for batch in islice(batches, needed):
+            np.testing.assert_array_equal(batch.packed, whole[batch.position // 4 - 1].packed)
+        with pytest.raises(StoreDamagedError):
+            next(batches)
+
+
+def test_an_interrupt_while_waiting_ends_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rawkit.stream.pool import BatchPool
+
+    sources = make_sources(tmp_path, SMALL)
+    plain, begun = BatchPool.fill, threading.Event()
+
+    def slow(self: BatchPool, *job: Any) -> None:
+        begun.set()
+        time.sleep(0.3)
+        plain(self, *job)
+
+    monkeypatch.setattr(BatchPool, "fill", slow)
+
+    def interrupt() -> None:
+        begun.wait()
+        time.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    batches = BatchStream(sources, SETTINGS, batch_size=4).batches()
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    thread.join()
+    assert not threads_alive()
+
+
+def test_any_error_in_a_thread_reaches_the_consumer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import rawkit.stream.pool as module
+
+    def failing(*_: object) -> None:
+        raise MemoryError("no room for another batch")
+
+    monkeypatch.setattr(module.BatchPool, "new", failing)
+    with pytest.raises(MemoryError, match="no room"):
+        next(BatchStream(make_sources(tmp_path, SMALL), SETTINGS, batch_size=4).batches())
+
+
+def test_a_process_with_a_stream_that_was_never_closed_ends_in_order(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from itertools import islice\n"
+        "from tests.fixtures_stream import Shape, make_sources\n"
+        "from rawkit.stream import BatchStream, PlanSettings\n"
+        "sources = make_sources(Path(sys.argv[1]), [Shape(320, 480, (80, 80))] * 3)\n"
+        "stream = BatchStream(sources, PlanSettings(crop=64), batch_size=1, threads=4)\n"
+        "batches = stream.batches()\n"
+        "for _ in range(20): next(batches)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, timeout=60, check=False, cwd=REPOSITORY,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from tests.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:
     from rawkit.stream import Batch, PairSource
+    from rawkit.stream.schedule import Job
 
 RANKS = (1, 2, 4, 8)
 SETTINGS = PlanSettings(crop=7, crops_per_window=3, live_windows=16, window_chunks=2, seed=3)
@@ -92,22 +93,22 @@ def test_another_number_of_ranks_goes_on_where_the_first_one_stopped(
 def test_no_window_is_read_by_two_ranks(
     shared_sources: list[PairSource], monkeypatch: pytest.MonkeyPatch, ranks: int
 ) -> None:
-    from rawkit.stream.pool import WindowPool
+    from rawkit.stream.pool import BatchPool
 
-    read: list[list[int]] = []
-    plain = WindowPool._load  # noqa: SLF001 - what is read is seen nowhere else
+    read: list[list[tuple[int, int]]] = []
+    plain = BatchPool.fill
 
-    def noting(self: WindowPool, plan: object, number: int) -> object:
-        read[-1].append(number)
-        return plain(self, plan, number)  # type: ignore[arg-type] # passed on
+    def noting(self: BatchPool, job: Job, *rest: Any) -> None:
+        read[-1] += [(use.epoch, use.sample.window) for use in job.uses[:1]]
+        plain(self, job, *rest)
 
-    monkeypatch.setattr(WindowPool, "_load", noting)
+    monkeypatch.setattr(BatchPool, "fill", noting)
     for stream in streams(shared_sources, ranks, LANES):
         read.append([])
         epoch = islice(stream.batches(), stream.epoch_length // LANES)
         for _ in epoch:
             pass
-    numbers = [number for part in read for number in part]
+    numbers = [number for part in read for epoch, number in part if epoch == 0]
     assert len(numbers) == len(set(numbers))
     length = streams(shared_sources, 1, LANES)[0].epoch_length
     assert sorted(numbers) == list(range(length // SETTINGS.crops_per_window))

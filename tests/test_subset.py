@@ -16,7 +16,7 @@ from rawkit.errors import MissingError, SelectionError, StoreError, UsageError
 from rawkit.store import open_writer
 from rawkit.subset import Subset, load_subset, make_subset, newest_subset, open_stores
 from rawkit.workspace import Workspace
-from tests.factories import add_frame, frame_row
+from tests.factories import add_frame, frame_row, local
 from tests.small_stores import fill
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_saved_subset_stays_when_the_store_grows_until_it_is_refreshed(
     workspace: Workspace,
 ) -> None:
     before = make(workspace, 1.0)
-    shutil.rmtree(workspace.store("one"))
+    shutil.rmtree(local(workspace.store("one")))
     fill(workspace.store("one"), "one", {"alpha": 12, "beta": 5})
     assert make(workspace, 1.0) == before
     refreshed = make(workspace, 1.0, refresh=True)
@@ -183,13 +183,13 @@ def test_a_store_outside_the_workspace_is_named_by_its_whole_path(
 ) -> None:
     other = Workspace(tmp_path / "other")
     subset = make_subset(other, workspace.stores(), fraction=0.4)[0]
-    assert subset.stores["one"] == str(workspace.store("one").resolve())
+    assert subset.stores["one"] == str(local(workspace.store("one")).resolve())
     assert len(open_stores(subset, other)["one"].rows) == 57
 
 
 def test_a_store_that_is_gone_is_named(workspace: Workspace) -> None:
     subset = make(workspace, 0.4)
-    shutil.rmtree(workspace.store("two"))
+    shutil.rmtree(local(workspace.store("two")))
     with pytest.raises(MissingError) as caught:
         open_stores(subset, workspace)
     assert caught.value.where == str(workspace.store("two"))

@@ -25,6 +25,7 @@ from rawkit.subset import (
 )
 from rawkit.subset.choose import choose_frames
 from rawkit.workspace import Workspace
+from tests.factories import local
 from tests.small_stores import fill_varied
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_every_byte_of_the_shards_is_weighed_once(opened: list[Store]) -> None:
         path.stat().st_size
         for store in opened
         for name in ("packed", "target")
-        for path in store.path.glob(f"*/*/{name}/c/**/0")
+        for path in local(store.path).glob(f"*/*/{name}/c/**/0")
         if path.is_file()
     )
     assert sum(weigh(opened, choose(opened)).values()) == everything
@@ -270,6 +271,6 @@ def test_what_a_subset_weighs_needs_its_stores_as_they_were(varied: Workspace) -
     made, _ = make_subset(varied, varied.stores(), fraction=1.0)
     stores = open_stores(made, varied)
     assert set(split_bytes(made, stores)) == {"train", "val", "test"}
-    next(varied.store("varied").glob("a/4x6/packed/c/0/0/0/0")).unlink()
+    next(local(varied.store("varied")).glob("a/4x6/packed/c/0/0/0/0")).unlink()
     with pytest.raises(StoreDamagedError, match="cannot be read"):
         split_bytes(made, stores)

@@ -13,6 +13,7 @@ from rawkit.cli import main
 from rawkit.cli.reference import reference
 from rawkit.subset import load_subset
 from rawkit.workspace import Workspace
+from tests.factories import local
 from tests.fixtures_cli import error_line, run, run_in
 from tests.small_stores import fill_varied
 
@@ -86,7 +87,7 @@ def test_list_show_and_diff(varied: Workspace) -> None:
 
 def test_show_does_without_a_store_that_is_gone(varied: Workspace) -> None:
     told(varied, "--fraction", "1")
-    shutil.rmtree(varied.store("varied"))
+    shutil.rmtree(local(varied.store("varied")))
     assert told(varied, "show", "f1")["bytes"] is None
     assert run_in(varied.root, "subset", "show", "f1").code == 0
 

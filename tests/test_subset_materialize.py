@@ -27,7 +27,7 @@ from rawkit.stream import BatchStream, PlanSettings, pair_sources
 from rawkit.subset import load_subset, make_subset, newest_subset, open_stores, split_bytes
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.workspace import Workspace
-from tests.factories import add_frame, files_of, frame_row
+from tests.factories import add_frame, files_of, frame_row, local
 from tests.fixtures_stream import assert_same_batch
 from tests.small_stores import fill_varied
 
@@ -195,7 +195,7 @@ def test_another_writer_is_waited_for(varied: Workspace, tmp_path: Path) -> None
 def test_damage_is_not_handed_on(varied: Workspace, tmp_path: Path) -> None:
     subset = subset_of(varied)
     plan = plan_materialize(subset, varied)
-    shard = plan.stores[0].shards[3].source
+    shard = local(plan.stores[0].shards[3].source)
     data = bytearray(shard.read_bytes())
     data[20] ^= 1
     shard.write_bytes(data)
@@ -211,7 +211,7 @@ def test_damage_is_not_handed_on(varied: Workspace, tmp_path: Path) -> None:
 
 def test_a_subset_of_another_store_is_noticed(varied: Workspace) -> None:
     subset = subset_of(varied)
-    shutil.rmtree(varied.store("varied"))
+    shutil.rmtree(local(varied.store("varied")))
     fill_varied(varied.store("varied"), "varied")
     moved = tuple(replace(frame, index=frame.index + 1) for frame in subset.frames)
     with pytest.raises(StoreError, match="is no longer frame"):

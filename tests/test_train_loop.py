@@ -37,6 +37,7 @@ from rawkit.train.loop import SETTINGS
 from rawkit.train.record import METRICS
 from rawkit.train.runs import choose_subset, find_run, new_run_name, newest_weights
 from rawkit.train.validate import restore_pair, spread, validate
+from tests.factories import local
 from tests.fixtures_stream import Shape, copy_workspace, make_sources, tiny
 from tests.test_train_checkpoint import no_more_than
 
@@ -498,7 +499,7 @@ def test_a_damaged_shard_ends_a_training_and_keeps_the_checkpoint(tmp_path: Path
     sources = make_sources(tmp_path / "data", [Shape(32, 32, (32, 32))] * 9)
     data = TrainData(sources, [])
     Trainer(tiny(1), data, tmp_path / "run").run()
-    sources[5].packed.path.unlink()
+    local(sources[5].packed.path).unlink()
     with pytest.raises(StoreDamagedError):
         resumed(tiny(1000), data, tmp_path / "run")
     assert load_checkpoint(tmp_path / "run" / LAST).step == 1
@@ -533,10 +534,10 @@ def test_a_validated_frame_is_its_target_and_the_restored_whole_frame(
     net, _ = load_network(whole_run / LAST)
     restored, target = restore_pair(prepare(net), "lamba2021", source, tiny().amplifier())
     (group,) = Store(sid_workspace.store("sid")).groups.values()
-    truth = group.read("target", int(source.target.path.parts[-4]))
+    truth = group.read("target", int(local(source.target.path).parts[-4]))
     np.testing.assert_allclose(target[0].numpy(), truth.astype(np.float64) / 65535, rtol=1e-6)
     # The frame is 128x192, whole multiples of 32: no padding, the plain network gives the same.
-    packed = group.read("packed", int(source.packed.path.parts[-4])).astype(np.float64)
+    packed = group.read("packed", int(local(source.packed.path).parts[-4])).astype(np.float64)
     black = source.black_level.astype(np.float64)[:, None, None]
     planes = np.maximum(packed - black, 0) / (source.white_level - black)
     mosaic = torch.from_numpy(unpack(planes * source.amplification_base)).float()[None, None]

@@ -11,7 +11,14 @@ from pathlib import Path
 import click
 
 from rawkit import __version__
-from rawkit.cli._group import RawkitGroup, defaults_of, name_variables
+from rawkit.cli._group import (
+    RawkitGroup,
+    defaults_of,
+    name_variables,
+    read_defaults,
+    refuse_url,
+    stores_at,
+)
 from rawkit.cli.demo import demo
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
@@ -38,10 +45,17 @@ from rawkit.workspace import Workspace
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="the current folder",
+    callback=refuse_url,
     help="Folder with data/, stores/, subsets/ and runs/.",
 )
+@click.option(
+    "--stores",
+    metavar="PLACE",
+    help="Folder or URL in which stores lie, such as s3://bucket/stores.  "
+    "[default: stores/ in the workspace, or `stores` in its rawkit.toml]",
+)
 @click.pass_context
-def main(ctx: click.Context, workspace: Path) -> None:
+def main(ctx: click.Context, workspace: Path, stores: str | None) -> None:
     """From raw low-light photographs to training batches and back to pictures.
 
     \b
@@ -50,8 +64,9 @@ def main(ctx: click.Context, workspace: Path) -> None:
     rawkit train                         subset     -> checkpoint, in bounded memory
     rawkit restore photos/*.ARW          raw files  -> pictures
     """  # noqa: D301 - click takes the backspace itself
-    ctx.obj = Workspace(workspace)
-    ctx.default_map = defaults_of(workspace, main)
+    tables = read_defaults(workspace)
+    ctx.obj = Workspace(workspace, stores_at(stores, tables, workspace))
+    ctx.default_map = defaults_of(tables, main, workspace)
 
 
 for command in (demo, info, ingest, models, restore, scan, show, subset, synth, train, verify):

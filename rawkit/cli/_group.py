@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rawkit.errors import RawkitError, UsageError
+from rawkit.locations import location_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from rawkit.locations import Location
 
 DEFAULTS_FILE = "rawkit.toml"
+_STORES = "stores"
+"""The one key of that file beside the tables of commands."""
+_URL = re.compile(r"^[a-z0-9+]{2,}:/", re.IGNORECASE)
 
 
 class RawkitGroup(click.Group):
@@ -36,21 +42,65 @@ class RawkitGroup(click.Group):
             ctx.exit(1)
 
 
-def defaults_of(workspace: Path, group: click.Group) -> dict[str, dict[str, Any]]:
-    """Defaults for options from the workspace's rawkit.toml, as click's default map.
+def refuse_url(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    """Refuse a URL where a folder is meant: it would become a folder named `s3:`."""
+    if _URL.match(str(value)):
+        raise click.BadParameter(
+            "a URL; expected a folder. Stores may lie elsewhere: --stores URL.", param=parameter
+        )
+    return value
+
+
+def read_defaults(workspace: Path) -> dict[str, Any]:
+    """Read the workspace's rawkit.toml; nothing where there is none.
 
     Raises
     ------
     UsageError
-        If the file is no TOML, or names a command or option that does not exist.
+        If the file is no TOML.
     """
     path = workspace / DEFAULTS_FILE
     if not path.is_file():
         return {}
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot be read as TOML ({error})", where=path) from error
+
+
+def stores_at(given: str | None, tables: dict[str, Any], workspace: Path) -> Location | None:
+    """Return where stores lie: as the command line says, or rawkit.toml; None: as ever.
+
+    Raises
+    ------
+    UsageError
+        If what rawkit.toml says is no text.
+    """
+    if given is not None:
+        return location_of(given)
+    named = tables.get(_STORES)
+    if named is None:
+        return None
+    if not isinstance(named, str):
+        raise UsageError(
+            f"{_STORES} = {named}", expected="a folder or a URL", where=workspace / DEFAULTS_FILE
+        )
+    found = location_of(named)
+    return workspace / found if isinstance(found, Path) else found
+
+
+def defaults_of(
+    tables: dict[str, Any], group: click.Group, workspace: Path
+) -> dict[str, dict[str, Any]]:
+    """Defaults for options from the tables of rawkit.toml, as click's default map.
+
+    Raises
+    ------
+    UsageError
+        If they name a command or option that does not exist.
+    """
+    path = workspace / DEFAULTS_FILE
+    tables = {name: table for name, table in tables.items() if name != _STORES}
     defaults: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         command = group.commands.get(name)

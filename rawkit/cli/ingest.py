@@ -101,7 +101,13 @@ def ingest(
             click.echo(_plan_text(plan, about))
         return
     resources = Resources(workers, max_ram, frame_timeout, scheduler)
-    report = run_ingest(plan, resources=resources, max_bad=allowed, progress=progress)
+    report = run_ingest(
+        plan,
+        resources=resources,
+        max_bad=allowed,
+        staging=workspace.staging,
+        progress=progress,
+    )
     print_json(_report(report)) if as_json else click.echo(_report_text(report))
     if report.interrupted:
         click.echo("interrupted: run the same command again to go on", err=True)

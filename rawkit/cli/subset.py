@@ -73,9 +73,8 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 @click.option("--refresh", is_flag=True, help="Make a saved subset anew.")
 @click.option(
     "--materialize",
-    type=click.Path(path_type=Path),
-    callback=_check_place,
-    help="Write a workspace of just this subset into a folder, or into one .zip.",
+    metavar="PLACE",
+    help="Write a workspace of just this subset into a folder, or into one .zip; or to a URL.",
 )
 @click.option(
     "--copy-raw",
@@ -211,9 +210,10 @@ def _hand_on(
 def _materialize(
     chosen: Subset, workspace: Workspace, options: dict[str, Any]
 ) -> dict[str, Any]:  # fmt: skip
+    from rawkit.locations import location_of
     from rawkit.subset.materialize import materialize, plan_materialize
 
-    plan, path = plan_materialize(chosen, workspace), options["materialize"]
+    plan, path = plan_materialize(chosen, workspace), location_of(options["materialize"])
     told = {"path": str(path), "frames": plan.frames, "bytes": plan.size}
     if not options["dry_run"]:
         told["written"] = materialize(plan, workspace, path, BarProgress())

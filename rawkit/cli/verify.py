@@ -11,8 +11,9 @@ from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from rawkit.locations import Location
+    from rawkit.store import StoreFile
     from rawkit.store.verify import Damage
     from rawkit.workspace import Workspace
 
@@ -45,7 +46,7 @@ def verify(
     results: list[dict[str, Any]] = []
     for path in paths:
         damage, checked = verify_store(path, progress=progress)
-        mended: Sequence[Path] = ()
+        mended: Sequence[StoreFile] = ()
         if damage and repair:
             mended, damage = _repair(path, damage, workspace, source)
         results.append(
@@ -72,8 +73,8 @@ def verify(
 
 
 def _repair(
-    path: Path, damage: list[Damage], workspace: Workspace, source: tuple[str, ...]
-) -> tuple[Sequence[Path], list[Damage]]:
+    path: Location, damage: list[Damage], workspace: Workspace, source: tuple[str, ...]
+) -> tuple[Sequence[StoreFile], list[Damage]]:
     from rawkit.catalog import load_definition, scan
     from rawkit.errors import MissingError
     from rawkit.ingest.repair import repair_store
@@ -87,5 +88,5 @@ def _repair(
             catalog = scan(load_definition(name), source or workspace.data(name), progress)
         except MissingError as error:
             click.echo(f"no raw files to repair from: {error}", err=True)
-    report = repair_store(path, damage, catalog, progress)
+    report = repair_store(path, damage, catalog, progress, staging=workspace.staging)
     return report.mended, list(report.left)

@@ -10,18 +10,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from rawkit.errors import RawkitError
+from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.ingest.frame import Prepared, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of
-from rawkit.store import Store
-from rawkit.store.layout import METADATA
+from rawkit.store import Store, is_store
+from rawkit.store.coordinates import NO_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rawkit.catalog import Entry, Role
     from rawkit.ingest.run import IngestPlan
-    from rawkit.store import Group
+    from rawkit.locations import Location
+    from rawkit.store import FrameRow, Group
 
 _TRIES = 2
 """Frames that are tried until one can be decoded."""
@@ -105,22 +106,25 @@ def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | 
     return None
 
 
-def _stored_share(path: Path, role: Role) -> float | None:
+def _stored_share(location: Location, role: Role) -> float | None:
     """Bytes of shards for each byte of a raw file in the store there is; None without one."""
-    if not (path / METADATA).exists():
+    if not is_store(location):
         return None
+    store = Store(location)
     read = written = 0
-    for group in Store(path).groups.values():
+    for group in store.groups.values():
         for row in [row for row in group.rows if row.role == role][:_ROWS]:
             try:
-                written += _shard_bytes(group, row.index, row.target_index)
-            except (OSError, RawkitError):
+                written += _shard_bytes(store, group, row)
+            except (StoreDamagedError, StoreFormatError):
                 continue  # `rawkit verify` says what is wrong with it
             read += row.raw_bytes
     return written / read if read else None
 
 
-def _shard_bytes(group: Group, index: int, target_index: int) -> int:
+def _shard_bytes(store: Store, group: Group, row: FrameRow) -> int:
     """Bytes of the shards of a frame."""
-    size = group.shard("packed", index).stat().st_size
-    return size + (group.shard("target", target_index).stat().st_size if target_index >= 0 else 0)
+    size = store.size(group.key("packed", row.index))
+    if row.target_index == NO_TARGET:
+        return size
+    return size + store.size(group.key("target", row.target_index))

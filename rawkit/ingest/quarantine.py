@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
 from rawkit.errors import UnreadableError, UsageError
-from rawkit.store.files import write_atomically
+from rawkit.store.place import open_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from rawkit.catalog import Entry
+    from rawkit.locations import Location
 
 _PASSING = frozenset((UnreadableError.kind, "memory"))
 """Kinds of reason that may be gone the next time although the file is the same."""
@@ -88,15 +88,16 @@ class MaxBad:
         return f"{self.percent:g}%" if self.count is None else str(self.count)
 
 
-def quarantine_path(store: Path) -> Path:
+def quarantine_path(store: Location) -> Location:
     """Return the list of a store: beside it, one file a line."""
     return store.with_name(store.stem + ".quarantine.jsonl")
 
 
-def read_quarantine(store: Path) -> dict[str, BadFile]:
+def read_quarantine(store: Location) -> dict[str, BadFile]:
     """Read the list of a store, by name; empty where there is none. Lines of no use are dropped."""
     try:
-        lines = quarantine_path(store).read_text("utf-8").splitlines()
+        path = quarantine_path(store)
+        lines = open_place(path.parent).read(path.name).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     found = {}
@@ -110,7 +111,7 @@ def read_quarantine(store: Path) -> dict[str, BadFile]:
 
 
 def update_quarantine(
-    store: Path, tried: Iterable[Entry], bad: Mapping[str, LeftOut]
+    store: Location, tried: Iterable[Entry], bad: Mapping[str, LeftOut]
 ) -> None:  # fmt: skip
     """Bring the list up to date: frames that were tried are in it only if they were bad.
 
@@ -127,13 +128,14 @@ def update_quarantine(
         if name in bad:
             after[name] = BadFile(name, bad[name].kind, bad[name].reason, *_identity(entry))
     path = quarantine_path(store)
+    place = open_place(path.parent)
     if after == before:
         return
     if not after:
-        path.unlink(missing_ok=True)
+        place.delete(path.name)
         return
     lines = [json.dumps(asdict(after[name]), ensure_ascii=False) + "\n" for name in sorted(after)]
-    write_atomically(path, "".join(lines).encode())
+    place.write(path.name, "".join(lines).encode())
 
 
 def _identity(entry: Entry) -> tuple[int, str]:

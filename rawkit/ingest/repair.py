@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
@@ -12,73 +12,97 @@ from rawkit.ingest.frame import prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
 from rawkit.store import Store
-from rawkit.store.files import lock
+from rawkit.store.files import lock, lock_of, output_errors
+from rawkit.store.staging import staging_of
 from rawkit.store.verify import Damage, array_of, mend_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rawkit.catalog import Catalog
+    from rawkit.ingest.frame import Prepared
+    from rawkit.locations import Location
     from rawkit.progress import Progress
+    from rawkit.store.place import Place, StoreFile
 
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
     """What a repair did."""
 
-    mended: tuple[Path, ...]
+    mended: tuple[StoreFile, ...]
     """Files that are whole again."""
     left: tuple[Damage, ...]
     """Damage that could not be mended, with the reason."""
 
 
 def repair_store(
-    path: Path, damage: Sequence[Damage], catalog: Catalog | None, progress: Progress = SILENT
+    location: Location,
+    damage: Sequence[Damage],
+    catalog: Catalog | None,
+    progress: Progress = SILENT,
+    *,
+    staging: Path | None = None,
 ) -> RepairReport:
     """Write damaged metadata from the table, and damaged shards from the raw files of a catalog.
 
     A shard is replaced only if the raw file still holds the pixels that the table vouches for.
+    `staging` is as for `rawkit.store.open_writer`.
 
     Raises
     ------
     StoreLockedError
         If another process is writing to the store.
+    OutputError, StoreUnreachableError
+        If it cannot be written.
     """
-    with lock(path.with_name(path.name + ".lock")):
-        left = mend_metadata(path, list(damage))
+    with lock(lock_of(location)):
+        left = mend_metadata(location, list(damage))
         entries = {} if catalog is None else {one.frame.name: one for one in catalog.entries}
-        store = Store(path)
+        store = Store(location)
         rendering = rendering_of_store(store.about.rendering)
         codecs = {key: layout.codec for key, layout in store.about.layouts.items()}
         still: list[Damage] = []
         with (
-            tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent) as staging,
+            _empty(staging_of(location, staging)) as folder,
             progress.stage("Repairing", len(left), "shards") as advance,
         ):
             for number, one in enumerate(left):
                 entry = entries.get(one.frame.name) if one.frame else None
                 reason = "its raw file is not in the source"
                 if catalog is not None and entry is not None and one.frame is not None:
-                    job = job_of(catalog, entry, number, Path(staging), codecs, rendering=rendering)
+                    job = job_of(catalog, entry, number, folder, codecs, rendering=rendering)
                     prepared = prepare_frame(job)
-                    reason = _replace(one, prepared)
+                    reason = _replace(store.place, one, prepared)
                 if reason:
                     still.append(replace(one, reason=f"{one.reason}; {reason}"))
                 advance(1)
-    mended = {one.path for one in damage} - {one.path for one in still}
-    return RepairReport(tuple(sorted(mended)), tuple(still))
+    keys = {one.key for one in damage} - {one.key for one in still}
+    return RepairReport(tuple(store.place.file(key) for key in sorted(keys)), tuple(still))
 
 
-def _replace(one: Damage, prepared: object) -> str:
+@contextmanager
+def _empty(folder: Path) -> Iterator[Path]:
+    """Make a folder empty, and remove it afterwards."""
+    with output_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replace(place: Place, one: Damage, prepared: Prepared | LeftOut) -> str:
     """Put a prepared shard in the place of a damaged one; returns why not, or nothing."""
     if isinstance(prepared, LeftOut):
         return prepared.reason
-    frame = prepared.frame  # type: ignore[attr-defined] # Prepared, the only other kind
+    frame = prepared.frame
     if one.frame is None or frame.row.sha256 != one.frame.sha256:
         return "its raw file holds other pixels now"
-    shard = frame.packed if array_of(one.path) == "packed" else frame.target
+    shard = frame.packed if array_of(one.key) == "packed" else frame.target
     if shard is None:
         return "its raw file gives no target now"
-    one.path.parent.mkdir(parents=True, exist_ok=True)
-    shard.path.replace(one.path)
+    place.take(shard.path, one.key)
     return ""

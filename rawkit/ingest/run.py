@@ -16,8 +16,7 @@ from rawkit.ingest.limits import timed_out
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.progress import SILENT
 from rawkit.source import Spill
-from rawkit.store import Store, open_writer
-from rawkit.store.layout import METADATA
+from rawkit.store import Store, is_store, open_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
+    from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
@@ -55,7 +55,7 @@ class IngestPlan:
     """Selected shorts whose long is not there (yet)."""
     filtered: Mapping[str, int]
     """Shorts that each filter left out."""
-    store: Path
+    store: Location
     """Where they go."""
     warning: str = ""
     """Why the table of the last scan could not be used, if so."""
@@ -130,7 +130,7 @@ class IngestReport:
 def plan_ingest(
     definition: Definition,
     source: SourceSpec | Source,
-    store: Path,
+    store: Location,
     selection: Selection,
     progress: Progress = SILENT,
     *,
@@ -158,7 +158,7 @@ def plan_ingest(
         )
         catalog, warning = found.catalog, found.warning
     selected = select(catalog, selection)
-    have = {row.name for row in Store(store).rows} if (store / METADATA).exists() else set()
+    have = {row.name for row in Store(store).rows} if is_store(store) else set()
     known = {} if retry else read_quarantine(store)
     bad = {
         entry.frame.name: known[entry.frame.name]
@@ -187,19 +187,20 @@ def run_ingest(
     workers: int | None = None,
     resources: Resources | None = None,
     max_bad: MaxBad | None = None,
+    staging: Path | None = None,
     progress: Progress = SILENT,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
-    not used. A run that finds more than `max_bad` bad files stops. Ctrl-C commits what is done and
-    returns.
+    not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
+    in `staging`, which the workers must see, too. Ctrl-C commits what is done and returns.
 
     Raises
     ------
     StoreError, OutputError
-        If the store cannot be added to; what it held is intact.
+        If the store cannot be added to, or its server is lost; what it held is intact.
     MissingError
         If a source or the scheduler does not answer; what was added is in the store.
     UsageError
@@ -217,6 +218,7 @@ def run_ingest(
             plan.store,
             attributes=_attributes(plan.catalog.definition),
             target=describe_rendering(rendering),
+            staging=staging,
         ) as writer,
         open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from rawkit.catalog import load_definition, longs_by_pair
 from rawkit.catalog.table import scan_with_table
 from rawkit.errors import MissingError, UnreadableError
+from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import amplification_base, decode, read_exif
-from rawkit.store import Store
-from rawkit.store.layout import METADATA
+from rawkit.store import Store, is_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rawkit.catalog import Definition, Entry
+    from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.store import Group
     from rawkit.workspace import Workspace
@@ -35,8 +36,8 @@ def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> di
     RawFileError, StoreError
         If what is there cannot be used.
     """
-    path = workspace.root / what
-    if (path / METADATA).is_file():
+    path = workspace.locate(what)
+    if isinstance(path, Url) or is_store(path):
         return describe_store(path)
     if path.is_file() and path.suffix != ".toml":
         return describe_raw(path)
@@ -51,7 +52,7 @@ def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> di
         ) from error
     found = describe_collection(what, workspace, progress)
     store = workspace.store(definition.name)
-    return {**found, "store": describe_store(store) if store.is_dir() else None}
+    return {**found, "store": describe_store(store) if store in workspace.stores() else None}
 
 
 def describe_raw(path: Path) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def describe_raw(path: Path) -> dict[str, Any]:
     }
 
 
-def describe_store(path: Path) -> dict[str, Any]:
+def describe_store(path: Location) -> dict[str, Any]:
     """Describe a store from its table and metadata; no pixel is read."""
     store = Store(path)
     return {

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, UnreadableError
+from rawkit.locations import file_system
 from rawkit.progress import SILENT
 from rawkit.source.names import hidden
-from rawkit.source.ranges import FsspecRanges, LocalRanges, file_system, fsspec_call
+from rawkit.source.ranges import FsspecRanges, LocalRanges, fsspec_call
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:

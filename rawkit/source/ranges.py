@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rawkit.errors import MissingError, UnreadableError, UsageError
+from rawkit.locations import file_system
 from rawkit.source.transfer import TransferError
 
 if TYPE_CHECKING:
@@ -190,34 +191,6 @@ class FsspecRanges:
             self.transfer, self.url, lambda: fs.cat_file(path, start=offset, end=offset + count)
         )
         return data
-
-
-def file_system(url: str) -> tuple[Any, str]:
-    """Return fsspec's file system of a URL, and the path in it.
-
-    Raises
-    ------
-    UsageError
-        If fsspec does not know it, or a package is missing.
-    """
-    from fsspec.core import url_to_fs  # noqa: PLC0415 - only where a URL is used
-
-    scheme = url.partition("://")[0]
-    try:
-        fs, path = url_to_fs(url)
-    except ImportError as error:
-        raise UsageError(
-            f"{scheme}:// needs a package that is not installed ({error})",
-            where=url,
-            fix="pip install rawkit[s3]" if scheme in ("s3", "s3a") else "Install it with pip.",
-        ) from error
-    except ValueError as error:
-        raise UsageError(
-            f"{scheme}:// is unknown ({error})",
-            expected="a folder, an archive, or a URL such as https:// or s3://",
-            where=url,
-        ) from error
-    return fs, str(path)
 
 
 def fsspec_call(transfer: Transfer, where: str, action: Any) -> Any:

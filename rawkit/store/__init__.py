@@ -2,11 +2,15 @@
 
 from rawkit.store.files import output_errors, write_atomically
 from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
+from rawkit.store.objects import RemoteFile
+from rawkit.store.place import Place, StoreFile, is_store, open_place
 from rawkit.store.read import Group, Store
 from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
+    check_sum,
     compresses,
     decode_chunk,
+    decompress,
     encode_shard,
     index_bytes,
     parse_index,
@@ -18,15 +22,22 @@ __all__ = [
     "ArrayLayout",
     "FrameRow",
     "Group",
+    "Place",
+    "RemoteFile",
     "StagedFrame",
     "StagedShard",
     "Store",
+    "StoreFile",
     "StoreWriter",
+    "check_sum",
     "compresses",
     "decode_chunk",
+    "decompress",
     "encode_shard",
     "group_name",
     "index_bytes",
+    "is_store",
+    "open_place",
     "open_writer",
     "output_errors",
     "packed_layout",

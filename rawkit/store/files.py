@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import threading
@@ -11,44 +10,66 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rawkit.errors import StoreLockedError
 from rawkit.files import output_errors, write_atomically
+from rawkit.locations import Url
+from rawkit.store.holder import (
+    HEARTBEAT,
+    HEARTBEAT_LOST,
+    Holder,
+    locked_error,
+    taken_over_error,
+)
+from rawkit.store.lease import hold_lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["HEARTBEAT", "HEARTBEAT_LOST", "lock", "output_errors", "write_atomically"]
+    from rawkit.locations import Location
 
-HEARTBEAT = 10.0
-"""Seconds between two touches of a lock."""
-HEARTBEAT_LOST = 60.0
-"""Seconds after which a lock of another machine counts as left behind."""
+__all__ = ["HEARTBEAT", "HEARTBEAT_LOST", "lock", "lock_of", "output_errors", "write_atomically"]
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` for as long as the block runs.
+def lock(location: Location) -> Iterator[Callable[[], None]]:
+    """Hold a lock for as long as the block runs; yields a check that it is still held.
 
-    The file names host and process and is touched every few seconds. On one machine the kernel
-    itself knows whether the holder lives; a lock that another machine has not touched for a
-    minute, and one whose process here is dead, is taken over.
+    The lock, a file or an object elsewhere, names host and process and is touched every few
+    seconds. Of a file the kernel itself knows whether a holder on this machine lives; a lock that
+    another machine has not touched for a minute, and one whose process here is dead, is taken over.
 
     Raises
     ------
     StoreLockedError
-        If another process holds it.
-    OutputError
+        If another process holds it; by the check, if another has taken it over.
+    OutputError, StoreUnreachableError
         If it cannot be written.
     """
+    with hold_lease(location) if isinstance(location, Url) else _hold_file(location) as check:
+        yield check
+
+
+def lock_of(store: Location) -> Location:
+    """Return where the lock of a store lies: beside it."""
+    return store.with_name(store.name + ".lock")
+
+
+@contextmanager
+def _hold_file(path: Path) -> Iterator[Callable[[], None]]:
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = _take(path)
     stop = threading.Event()
     pulse = threading.Thread(target=_beat, args=(path, stop), daemon=True)
     pulse.start()
+
+    def check() -> None:
+        found = _holder(handle)
+        if found != Holder.here():
+            raise taken_over_error(found, path)
+
     try:
-        yield
+        yield check
     finally:
         stop.set()
         pulse.join()
@@ -66,12 +87,11 @@ def _take(path: Path) -> int:
             held = _same_file(handle, path)
             if held:
                 _check_elsewhere(handle, path)
-                mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
                 os.ftruncate(handle, 0)
-                os.pwrite(handle, mine, 0)
+                os.pwrite(handle, Holder.here().encode(), 0)
                 return handle
         except BlockingIOError:
-            error = _locked(handle, path)
+            error = locked_error(_holder(handle), path)
             os.close(handle)
             raise error from None
         except BaseException:
@@ -91,28 +111,14 @@ def _same_file(handle: int, path: Path) -> bool:
 def _check_elsewhere(handle: int, path: Path) -> None:
     """Refuse a lock that another machine holds and still touches."""
     holder = _holder(handle)
-    if holder is None or holder[0] == socket.gethostname():
+    if holder is None or holder.host == socket.gethostname():
         return  # new, unreadable, or of a process here that the kernel says is dead
     if time.time() - os.fstat(handle).st_mtime < HEARTBEAT_LOST:
-        raise _locked(handle, path)
+        raise locked_error(_holder(handle), path)
 
 
-def _holder(handle: int) -> tuple[str, int] | None:
-    try:
-        found = json.loads(os.pread(handle, 4096, 0) or b"null")
-        return str(found["host"]), int(found["pid"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _locked(handle: int, path: Path) -> StoreLockedError:
-    host, pid = _holder(handle) or ("this machine", 0)
-    return StoreLockedError(
-        f"process {pid} on {host} is writing to it",
-        expected="one writer at a time",
-        where=path,
-        fix=f"Wait for it; a process that has died loses it within {HEARTBEAT_LOST:.0f} seconds.",
-    )
+def _holder(handle: int) -> Holder | None:
+    return Holder.parse(os.pread(handle, 4096, 0))
 
 
 def _beat(path: Path, stop: threading.Event) -> None:

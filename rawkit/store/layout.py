@@ -17,7 +17,6 @@ from rawkit.errors import StoreFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 FORMAT = "rawkit-store"
 VERSION = 1
@@ -215,7 +214,7 @@ def _check(layout: ArrayLayout) -> None:
         raise ValueError(layout.dtype)
 
 
-def layout_of_metadata(name: ArrayName, metadata: Mapping[str, Any], where: Path) -> ArrayLayout:
+def layout_of_metadata(name: ArrayName, metadata: Mapping[str, Any], where: object) -> ArrayLayout:
     """Read a layout back from ``zarr.json``.
 
     Raises

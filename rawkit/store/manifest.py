@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from rawkit.store.rows import FrameRow
 
-_ARRAYS: tuple[ArrayName, ...] = ("packed", "target")
-
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -93,29 +91,51 @@ def stored_count(rows: Sequence[FrameRow], group: str, name: ArrayName) -> int:
     return sum(row.target_index != NO_TARGET for row in stored)
 
 
-def derived_files(about: About, rows: Sequence[FrameRow]) -> Iterator[tuple[str, bytes]]:
-    """Yield path and bytes of every derived file, in the order in which a commit replaces them.
+def derived_stages(about: About, rows: Sequence[FrameRow]) -> Iterator[dict[str, bytes]]:
+    """Yield every derived file by path, in the stages in which a commit replaces them.
 
-    Coordinates come first, then the arrays they belong to, then the groups. The root is not among
-    them: it follows the table.
+    Coordinates come first, their chunks before their metadata, then the arrays they belong to,
+    then the groups; within a stage any order will do. The root is not among them: it follows the
+    table.
     """
-    for group in sorted({row.group for row in rows}):
-        for name, values in coordinates(rows, group).items():
-            yield from _coordinate(f"{group}/{name}", name, values)
-        for name in _ARRAYS:
-            layout = about.layouts.get((group, name))
-            if layout is not None:
-                attributes = (
-                    {"coordinates": " ".join(COORDINATES)}
-                    if name == "packed"
-                    else {"rendering": dict(about.rendering)}
-                )
-                metadata = data_array_metadata(layout, attributes)
-                yield f"{group}/{name}/{METADATA}", encode_json(metadata)
+    groups = sorted({row.group for row in rows})
+    found = {
+        path: data
+        for group in groups
+        for name, values in coordinates(rows, group).items()
+        for path, data in _coordinate(f"{group}/{name}", name, values)
+    }
+    metadata = {path: data for path, data in found.items() if path.endswith(METADATA)}
+    yield {path: data for path, data in found.items() if path not in metadata}
+    yield metadata
+    yield {
+        f"{group}/{name}/{METADATA}": _array(about, layout)
+        for (group, name), layout in about.layouts.items()
+        if group in groups
+    }
+    stage: dict[str, bytes] = {}
+    for group in groups:
         first = stored_rows(rows, group)[0]
         camera = {"make": first.make, "model": first.model}
-        yield f"{group}/{METADATA}", encode_json(group_metadata(camera))
-        yield f"{group.partition('/')[0]}/{METADATA}", encode_json(group_metadata({}))
+        stage[f"{group}/{METADATA}"] = encode_json(group_metadata(camera))
+        stage[f"{group.partition('/')[0]}/{METADATA}"] = encode_json(group_metadata({}))
+    yield stage
+
+
+def derived_files(about: About, rows: Sequence[FrameRow]) -> Iterator[tuple[str, bytes]]:
+    """Yield path and bytes of every derived file, in the order of `derived_stages`."""
+    for stage in derived_stages(about, rows):
+        yield from stage.items()
+
+
+def _array(about: About, layout: ArrayLayout) -> bytes:
+    """Metadata of ``packed`` or ``target``."""
+    attributes = (
+        {"coordinates": " ".join(COORDINATES)}
+        if layout.name == "packed"
+        else {"rendering": dict(about.rendering)}
+    )
+    return encode_json(data_array_metadata(layout, attributes))
 
 
 def root_file(about: About) -> tuple[str, bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, StoreDamagedError, StoreFormatError
@@ -20,6 +19,8 @@ from rawkit.store.layout import (
     layout_of_metadata,
 )
 from rawkit.store.manifest import about_of
+from rawkit.store.objects import ObjectPlace
+from rawkit.store.place import open_place
 from rawkit.store.rows import read_rows
 from rawkit.store.shard import decode_shard
 
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rawkit.locations import Location
+    from rawkit.store.place import Place, StoreFile
     from rawkit.store.rows import FrameRow
 
 
-def read_root(path: Path) -> dict[str, Any]:
+def read_root(place: Place) -> dict[str, Any]:
     """Attributes of a store's root.
 
     Raises
@@ -40,31 +43,31 @@ def read_root(path: Path) -> dict[str, Any]:
     StoreFormatError
         If it is something else, or has another format version.
     """
-    metadata = path / METADATA
-    if not metadata.is_file():
+    where = place.location
+    if not place.exists(METADATA):
         raise MissingError(
             "no store",
             expected=f"a folder with {METADATA}",
-            where=path,
+            where=where,
             fix="`rawkit ingest` makes one.",
         )
-    attributes = _read_json(metadata).get("attributes", {})
+    attributes = _read_json(place.file(METADATA)).get("attributes", {})
     if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
         raise StoreFormatError(
-            "a zarr hierarchy of another kind", expected=f"attribute format = {FORMAT}", where=path
+            "a zarr hierarchy of another kind", expected=f"attribute format = {FORMAT}", where=where
         )
     version = attributes.get("format_version")
     if version != VERSION:
         raise StoreFormatError(
             f"format version {version}",
             expected=f"{VERSION}",
-            where=path,
+            where=where,
             fix="Read it with the rawkit that wrote it, or ingest into a new store.",
         )
     return attributes
 
 
-def read_layout(group: Path, name: ArrayName) -> ArrayLayout:
+def read_layout(place: Place, group: str, name: ArrayName) -> ArrayLayout:
     """Layout of ``packed`` or ``target`` of a group.
 
     Raises
@@ -72,11 +75,11 @@ def read_layout(group: Path, name: ArrayName) -> ArrayLayout:
     StoreFormatError
         If its metadata is missing or of another kind.
     """
-    path = group / name / METADATA
-    return layout_of_metadata(name, _read_json(path), path)
+    file = place.file(f"{group}/{name}/{METADATA}")
+    return layout_of_metadata(name, _read_json(file), file)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: StoreFile) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -92,8 +95,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 class Group:
     """One camera and geometry of a store."""
 
-    store: Path
-    """The store."""
+    place: Place
+    """Where the store lies."""
     name: str
     """Such as ``ilce-7sm2/1424x2128``."""
     rows: tuple[FrameRow, ...]
@@ -101,29 +104,38 @@ class Group:
     duplicates: tuple[FrameRow, ...] = ()
     """Rows whose pixels are those of a stored frame."""
 
+    @property
+    def store(self) -> Location:
+        """Path or URL of the store."""
+        return self.place.location
+
     @cached_property
     def packed(self) -> ArrayLayout:
         """Layout of the packed planes."""
-        return read_layout(self.store / self.name, "packed")
+        return read_layout(self.place, self.name, "packed")
 
     @cached_property
     def target(self) -> ArrayLayout | None:
         """Layout of the targets; None where there are none."""
-        if not (self.store / self.name / "target" / METADATA).exists():
+        if not self.place.exists(f"{self.name}/target/{METADATA}"):
             return None
-        return read_layout(self.store / self.name, "target")
+        return read_layout(self.place, self.name, "target")
 
     @cached_property
     def coordinates(self) -> dict[str, NDArray[np.generic]]:
         """Coordinates of the frames, as stored beside the planes."""
         return coordinates([*self.rows, *self.duplicates], self.name)
 
-    def shard(self, name: ArrayName, index: int) -> Path:
-        """Path of a shard, `index` from 0."""
+    def key(self, name: ArrayName, index: int) -> str:
+        """Path of a shard within the store, `index` from 0."""
         layout = self.packed if name == "packed" else self.target
         if layout is None:
             raise MissingError("a group without targets", where=self.store / self.name)
-        return self.store / self.name / layout.key(index)
+        return f"{self.name}/{layout.key(index)}"
+
+    def shard(self, name: ArrayName, index: int) -> StoreFile:
+        """Return the file of a shard, `index` from 0: a path, or an object elsewhere."""
+        return self.place.file(self.key(name, index))
 
     def read(self, name: ArrayName, index: int) -> NDArray[np.generic]:
         """Read a whole frame, shape (planes, height, width), every chunk checked.
@@ -132,29 +144,42 @@ class Group:
         ------
         StoreDamagedError
             If the shard is missing or fails a checksum.
+        StoreUnreachableError
+            If the server of a store elsewhere does not answer, or refuses.
         """
-        path = self.shard(name, index)
+        key = self.key(name, index)
         layout = self.packed if name == "packed" or self.target is None else self.target
+        file = self.place.file(key)
         try:
-            data = path.read_bytes()
+            data = self.place.read(key)
         except OSError as error:
-            raise StoreDamagedError(
-                f"a shard that cannot be read ({error.strerror})", where=path
-            ) from error
-        return decode_shard(data, layout, path)
+            raise unreadable_shard(file, error) from error
+        return decode_shard(data, layout, file)
+
+
+def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
+    """Return the error for a shard that is missing, or that this machine cannot read."""
+    return StoreDamagedError(
+        f"a shard that cannot be read ({error.strerror or error})", where=file,
+        fix="`rawkit verify --repair` makes it anew from the raw file.",
+    )  # fmt: skip
 
 
 class Store:
     """A store, opened for reading."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.attributes = read_root(self.path)
+    def __init__(self, location: Location | str) -> None:
+        self.place = open_place(location)
+        """Where it lies."""
+        self.path = self.place.location
+        """Path or URL."""
+        self.attributes = read_root(self.place)
         """Title, licence, citation, format."""
-        rows, about = read_rows(self.path / FRAMES_TABLE)
+        table = self.place.file(FRAMES_TABLE)
+        rows, about = read_rows(table)
         self.rows = tuple(rows)
         """All rows of the table, duplicates included."""
-        self.about = about_of(about, self.rows, self.path / FRAMES_TABLE)
+        self.about = about_of(about, self.rows, table)
         """What the table says of the store."""
 
     @property
@@ -172,8 +197,27 @@ class Store:
         duplicates = (
             row for row in self.rows if row.group == name and row.duplicate_of is not None
         )
-        return Group(self.path, name, tuple(stored_rows(self.rows, name)), tuple(duplicates))
+        return Group(self.place, name, tuple(stored_rows(self.rows, name)), tuple(duplicates))
+
+    @cached_property
+    def _listed(self) -> dict[str, int]:
+        return self.place.sizes()
+
+    def size(self, key: str) -> int:
+        """Bytes of a file of the store; elsewhere all files are listed once.
+
+        Raises
+        ------
+        StoreDamagedError
+            If it is missing.
+        """
+        try:
+            if isinstance(self.place, ObjectPlace) and key in self._listed:
+                return self._listed[key]
+            return self.place.size(key)
+        except OSError as error:
+            raise unreadable_shard(self.place.file(key), error) from error
 
     def stored_bytes(self) -> int:
         """Bytes of all files of the store."""
-        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        return sum(self.place.sizes().values())

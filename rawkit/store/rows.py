@@ -16,7 +16,8 @@ from rawkit.errors import StoreDamagedError, StoreFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from rawkit.store.place import StoreFile
 
 PlaneValues = tuple[float, ...]
 
@@ -174,7 +175,7 @@ def encode_rows(rows: Sequence[FrameRow], about: Mapping[str, Any]) -> bytes:
     return encoded
 
 
-def read_rows(path: Path) -> tuple[list[FrameRow], dict[str, Any]]:
+def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
     """Read the table of a store: its rows, and what it says of the store.
 
     Raises
@@ -183,7 +184,8 @@ def read_rows(path: Path) -> tuple[list[FrameRow], dict[str, Any]]:
         If the file is missing, damaged, or has other columns.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        data = pa.BufferReader(path.read_bytes())
+        table = pq.read_table(data, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise StoreFormatError(
             f"the table of frames cannot be read ({error})",
@@ -211,8 +213,8 @@ def read_rows(path: Path) -> tuple[list[FrameRow], dict[str, Any]]:
     return rows, described
 
 
-def written_by_another_version(path: Path) -> bool:
+def written_by_another_version(table: bytes) -> bool:
     """Tell whether another version of pyarrow wrote a table, which may encode rows otherwise."""
-    writer = pq.read_metadata(path).created_by
+    writer = pq.read_metadata(pa.BufferReader(table)).created_by
     known = re.fullmatch(r"parquet-cpp-arrow version (\d+\.\d+\.\d+)", writer)
     return known is not None and known[1] != pa.__version__

@@ -18,8 +18,6 @@ from numcodecs.blosc import Blosc
 from rawkit.errors import StoreDamagedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from rawkit.store.layout import ArrayLayout
@@ -93,7 +91,7 @@ def saves_enough(encoded: int, decoded: int) -> bool:
     return encoded <= (1 - MIN_SAVING) * decoded
 
 
-def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uint64]:
+def parse_index(tail: bytes, layout: ArrayLayout, where: object) -> NDArray[np.uint64]:
     """Read an index, shape (chunks, 2), offset and length in bytes, from the end of a shard.
 
     Raises
@@ -113,7 +111,7 @@ def parse_index(tail: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.uin
 
 
 def decode_chunk(
-    data: memoryview, layout: ArrayLayout, out: NDArray[np.generic], where: Path
+    data: memoryview, layout: ArrayLayout, out: NDArray[np.generic], where: object
 ) -> None:
     """Check and decode one chunk into `out`, contiguous, shape (planes, chunk height, width).
 
@@ -128,12 +126,33 @@ def decode_chunk(
             f"a chunk of {len(body)} bytes", expected=f"{layout.chunk_bytes}", where=where, fix=_FIX
         )
     if layout.codec == "lz4":
-        _COMPRESSOR.decode(body, out=out)
+        decompress(body, out, where)
     else:
         out.reshape(-1).view(np.uint8)[:] = np.frombuffer(body, np.uint8)
 
 
-def verify_chunk(data: memoryview, where: Path) -> memoryview:
+def decompress(
+    body: memoryview | NDArray[np.uint8], out: NDArray[np.generic], where: object
+) -> None:
+    """Decode the checked bytes of a compressed chunk into `out`, contiguous.
+
+    Raises
+    ------
+    StoreDamagedError
+        If they hold something else.
+    """
+    try:
+        _COMPRESSOR.decode(body, out=out)
+    except (RuntimeError, ValueError) as error:
+        raise StoreDamagedError(
+            f"a chunk that does not decode ({error})",
+            expected="the bytes that were written",
+            where=where,
+            fix=_FIX,
+        ) from error
+
+
+def verify_chunk(data: memoryview, where: object) -> memoryview:
     """Check one chunk's checksum; returns its encoded bytes without it.
 
     Raises
@@ -141,18 +160,31 @@ def verify_chunk(data: memoryview, where: Path) -> memoryview:
     StoreDamagedError
         If it fails.
     """
-    body, crc = data[:-CRC_BYTES], bytes(data[-CRC_BYTES:])
-    if _crc(body) != crc:
+    body = data[:-CRC_BYTES]
+    check_sum(body, data[-CRC_BYTES:], where)
+    return body
+
+
+def check_sum(
+    body: memoryview | NDArray[np.uint8], crc: bytes | bytearray | memoryview, where: object
+) -> None:
+    """Compare the encoded bytes of a chunk with their checksum.
+
+    Raises
+    ------
+    StoreDamagedError
+        If they differ.
+    """
+    if _crc(body) != bytes(crc):
         raise StoreDamagedError(
             "a chunk fails its checksum",
             expected="the bytes that were written",
             where=where,
             fix=_FIX,
         )
-    return body
 
 
-def decode_shard(shard: bytes, layout: ArrayLayout, where: Path) -> NDArray[np.generic]:
+def decode_shard(shard: bytes, layout: ArrayLayout, where: object) -> NDArray[np.generic]:
     """Decode a whole shard, shape (planes, height, width): the inverse of `encode_shard`."""
     index = parse_index(shard[-index_bytes(layout) :], layout, where)
     (_, columns), (height, width) = layout.grid, layout.chunk
@@ -172,6 +204,9 @@ def with_crc(data: bytes) -> bytes:
     return data + _crc(data)
 
 
-def _crc(data: bytes | memoryview) -> bytes:
+def _crc(data: bytes | memoryview | NDArray[np.uint8]) -> bytes:
     """crc32c as four little endian bytes, as zarr's codec appends it."""
-    return int(google_crc32c.value(bytes(data))).to_bytes(CRC_BYTES, "little")
+    # The package takes arrays as they are, but no memory views: an array around one is no copy.
+    plain = data if isinstance(data, bytes) or not len(data) else np.frombuffer(data, np.uint8)
+    value = google_crc32c.value(plain if len(plain) else b"")
+    return int(value).to_bytes(CRC_BYTES, "little")

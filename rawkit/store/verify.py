@@ -11,19 +11,20 @@ import numpy as np
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
 from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import write_atomically
 from rawkit.store.layout import FRAMES_TABLE
 from rawkit.store.manifest import derived_files, root_file
+from rawkit.store.place import open_place
 from rawkit.store.read import Store
 from rawkit.store.rows import encode_rows, written_by_another_version
 from rawkit.store.shard import index_bytes, parse_index, verify_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.store.layout import ArrayLayout, ArrayName
+    from rawkit.store.place import Place, StoreFile
     from rawkit.store.read import Group
     from rawkit.store.rows import FrameRow
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 class Damage:
     """One file of a store that is not what was written."""
 
-    path: Path
+    path: StoreFile
     """The file."""
+    key: str
+    """Its path within the store."""
     reason: str
     """What is wrong with it."""
     frame: FrameRow | None
@@ -43,47 +46,49 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    path: Path
+    place: Place
+    key: str
     layout: ArrayLayout
     row: FrameRow
 
 
 def verify_store(
-    path: Path, *, threads: int = 2, progress: Progress = SILENT
+    location: Location, *, threads: int | None = None, progress: Progress = SILENT
 ) -> tuple[list[Damage], int]:
     """Check every byte of a store; returns the damage, by path, and the number of files checked.
+
+    So many threads read; by default two, and as many as pay where each waits for a server.
 
     Raises
     ------
     MissingError, StoreFormatError, StoreDamagedError
         If the table or the root, from which everything else follows, cannot be used.
+    StoreUnreachableError
+        If its server does not answer, or refuses: that says nothing of the store.
     """
-    store = Store(path)
-    damage = list(_metadata_damage(store))
+    store = Store(location)
+    threads = threads or max(2, store.place.transfers)
+    damage = []
     shards = [shard for group in store.groups.values() for shard in _shards(store, group)]
     with (
         progress.stage("Verifying", len(shards), "shards") as advance,
         ThreadPoolExecutor(threads) as pool,
     ):
+        derived = list(_derived(store))
+        for found in pool.map(lambda one: _metadata_damage(store.place, *one), derived):
+            damage += found
         for found in pool.map(_shard_damage, shards):
-            if found is not None:
-                damage.append(found)
+            damage += found
             advance(1)
-    derived = sum(1 for _ in _derived(store))
-    return sorted(damage, key=lambda one: str(one.path)), len(shards) + derived
+    return sorted(damage, key=lambda one: one.key), len(shards) + len(derived)
 
 
-def mend_metadata(path: Path, damage: list[Damage]) -> list[Damage]:
+def mend_metadata(location: Location, damage: list[Damage]) -> list[Damage]:
     """Write damaged metadata anew from the table; returns the damage that is left."""
-    store = Store(path)
-    wanted = {path / name: data for name, data in _derived(store)}
-    left = []
-    for one in damage:
-        if one.path in wanted:
-            write_atomically(one.path, wanted[one.path])
-        else:
-            left.append(one)
-    return left
+    store, place = Store(location), open_place(location)
+    wanted = dict(_derived(store))
+    place.write_stages([{one.key: wanted[one.key] for one in damage if one.key in wanted}])
+    return [one for one in damage if one.key not in wanted]
 
 
 def _derived(store: Store) -> Iterator[tuple[str, bytes]]:
@@ -92,44 +97,45 @@ def _derived(store: Store) -> Iterator[tuple[str, bytes]]:
     yield root_file(store.about)
 
 
-def _metadata_damage(store: Store) -> Iterator[Damage]:
-    for name, data in _derived(store):
-        path = store.path / name
-        try:
-            found = path.read_bytes()
-        except OSError as error:
-            yield Damage(path, f"cannot be read ({error.strerror or error})", None)
-            continue
-        if name == FRAMES_TABLE and written_by_another_version(path):
-            continue  # other bytes for the same rows, which their own digest vouches for
-        if found != data:
-            yield Damage(path, "is not what the table of frames says", None)
+def _metadata_damage(place: Place, key: str, data: bytes) -> list[Damage]:
+    try:
+        found = place.read(key)
+    except OSError as error:
+        return [Damage(place.file(key), key, _unread(error), None)]
+    if key == FRAMES_TABLE and written_by_another_version(found):
+        return []  # other bytes for the same rows, which their own digest vouches for
+    if found != data:
+        return [Damage(place.file(key), key, "is not what the table of frames says", None)]
+    return []
 
 
 def _shards(store: Store, group: Group) -> Iterator[_Shard]:
     """Yield every shard that the rows vouch for."""
-    folder, layouts = store.path / group.name, store.about.layouts
+    place, layouts = store.place, store.about.layouts
     for row in group.rows:
         packed = layouts[group.name, "packed"]
-        yield _Shard(folder / packed.key(row.index), packed, row)
+        yield _Shard(place, f"{group.name}/{packed.key(row.index)}", packed, row)
         if row.target_index != NO_TARGET:
             target = layouts[group.name, "target"]
-            yield _Shard(folder / target.key(row.target_index), target, row)
+            yield _Shard(place, f"{group.name}/{target.key(row.target_index)}", target, row)
 
 
-def _shard_damage(shard: _Shard) -> Damage | None:
+def _shard_damage(shard: _Shard) -> list[Damage]:
+    file = shard.place.file(shard.key)
     try:
-        data = memoryview(shard.path.read_bytes())
-        check_shard(data, shard.layout, shard.path)
+        check_shard(memoryview(shard.place.read(shard.key)), shard.layout, file)
     except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})"
-        return Damage(shard.path, reason, shard.row)
+        return [Damage(file, shard.key, _unread(error), shard.row)]
     except StoreDamagedError as error:
-        return Damage(shard.path, error.reason, shard.row)
-    return None
+        return [Damage(file, shard.key, error.reason, shard.row)]
+    return []
 
 
-def check_shard(data: memoryview, layout: ArrayLayout, path: Path) -> None:
+def _unread(error: OSError) -> str:
+    return f"cannot be read ({error.strerror or error})"
+
+
+def check_shard(data: memoryview, layout: ArrayLayout, path: object) -> None:
     """Check that index and chunks are whole and that nothing else is in the file.
 
     Raises
@@ -146,6 +152,6 @@ def check_shard(data: memoryview, layout: ArrayLayout, path: Path) -> None:
         verify_chunk(data[offset : offset + length], path)
 
 
-def array_of(shard_path: Path) -> ArrayName:
-    """Tell from a shard's path whether it is of ``packed`` or ``target``."""
-    return "packed" if shard_path.parts[-6] == "packed" else "target"
+def array_of(key: str) -> ArrayName:
+    """Tell from a shard's path within its store whether it is of ``packed`` or ``target``."""
+    return "packed" if key.split("/")[-6] == "packed" else "target"

@@ -6,28 +6,26 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import StoreError
 from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import lock, output_errors, write_atomically
-from rawkit.store.layout import (
-    COORDINATES,
-    FRAMES_TABLE,
-    METADATA,
-    ArrayLayout,
-    ArrayName,
-    Codec,
-)
-from rawkit.store.manifest import About, about_of, derived_files, root_file
+from rawkit.store.files import lock, lock_of, output_errors
+from rawkit.store.layout import FRAMES_TABLE, METADATA, ArrayLayout, ArrayName, Codec
+from rawkit.store.manifest import About, about_of, derived_stages, root_file
+from rawkit.store.place import open_place
 from rawkit.store.read import read_root
 from rawkit.store.rows import encode_rows, read_rows
 from rawkit.store.shard import decode_shard, encode_shard
+from rawkit.store.staging import staging_of
+from rawkit.store.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.store.rows import FrameRow
 
 
@@ -62,20 +60,33 @@ class StoreWriter:
     """
 
     def __init__(
-        self, path: Path, attributes: Mapping[str, Any], target: Mapping[str, Any]
+        self,
+        location: Location,
+        attributes: Mapping[str, Any],
+        target: Mapping[str, Any],
+        *,
+        staging: Path,
+        check_held: Callable[[], None],
     ) -> None:
-        self.path = path
-        self.staging = path.with_name(path.name + ".part")
+        self.path = location
+        self.staging = staging
+        """Folder of this machine in which workers put shards."""
+        self.place = open_place(location)
+        """Where the store lies."""
+        self._uploads = Uploads(self.place)
+        self._check_held = check_held
         self._attributes = attributes
         self._target = target
         self.rows: list[FrameRow] = []
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
         self._waiting, self._committed_at = 0, time.monotonic()
-        if (path / METADATA).exists():
-            read_root(path)
-            self.rows, about = read_rows(path / FRAMES_TABLE)
-            self._layouts = dict(about_of(about, self.rows, path / FRAMES_TABLE).layouts)
-            _check_rendering(path, about, target)
+        self._written: dict[str, bytes] = {}  # digests of what the last commit wrote
+        if self.place.exists(METADATA):
+            read_root(self.place)
+            table = self.place.file(FRAMES_TABLE)
+            self.rows, about = read_rows(table)
+            self._layouts = dict(about_of(about, self.rows, table).layouts)
+            _check_rendering(location, about, target)
         self._by_hash = {
             (row.group, row.role, row.sha256): row for row in self.rows if row.duplicate_of is None
         }
@@ -126,15 +137,37 @@ class StoreWriter:
         """Make all added frames visible: each group, then the table, then the root.
 
         The root comes last so that a store that can be opened always has its table.
+
+        Raises
+        ------
+        OutputError, StoreUnreachableError
+            If something cannot be written; the last commit stands.
+        StoreLockedError
+            If another process has taken the store over.
         """
+        self._uploads.settle()
+        self._check_held()
         about = About(self._attributes, self._target, self._layouts)
-        for name, data in derived_files(about, self.rows):
-            write_atomically(self.path / name, data)
-        table = encode_rows(self.rows, about.as_dict())
-        write_atomically(self.path / FRAMES_TABLE, table)
-        name, data = root_file(about)
-        write_atomically(self.path / name, data)
+        stages = [
+            *derived_stages(about, self.rows),
+            {FRAMES_TABLE: encode_rows(self.rows, about.as_dict())},
+            dict([root_file(about)]),
+        ]
+        digests = {name: sha256(data).digest() for stage in stages for name, data in stage.items()}
+        new = {name for name, digest in digests.items() if self._written.get(name) != digest}
+        self.place.write_stages(
+            [{name: data for name, data in stage.items() if name in new} for stage in stages]
+        )
+        self._written = digests
         self._waiting, self._committed_at = 0, time.monotonic()
+
+    def finish(self) -> None:
+        """Commit what waits, unless a transfer has failed: then the last commit stands."""
+        try:
+            if self._waiting and self._uploads.failed is None:
+                self.commit()
+        finally:
+            self._uploads.close()
 
     def _place(self, group: str, name: ArrayName, shard: StagedShard) -> int:
         """Move a shard to the next free index of its array and return that index."""
@@ -144,25 +177,30 @@ class StoreWriter:
             layout = replace(shard.layout, count=0)
         elif (layout.height, layout.width) != (shard.layout.height, shard.layout.width):
             raise StoreError("a frame of another geometry", where=self.path / group)
-        destination = self.path / group / layout.key(layout.count)
-        with output_errors(destination):
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            if shard.layout.codec != layout.codec:
-                frame = decode_shard(shard.path.read_bytes(), shard.layout, shard.path)
-                shard.path.write_bytes(encode_shard(frame, layout))
-            shard.path.replace(destination)
+        path = shard.path
+        if shard.layout.codec != layout.codec:
+            with output_errors(path):
+                frame = decode_shard(path.read_bytes(), shard.layout, path)
+                path.write_bytes(encode_shard(frame, layout))
+        self._uploads.add(path, f"{group}/{layout.key(layout.count)}")
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
         return layout.count
 
 
 @contextmanager
 def open_writer(
-    path: Path, *, attributes: Mapping[str, Any], target: Mapping[str, Any]
+    location: Location,
+    *,
+    attributes: Mapping[str, Any],
+    target: Mapping[str, Any],
+    staging: Path | None = None,
 ) -> Iterator[StoreWriter]:
     """Open a store for adding, or begin a new one, and hold its lock.
 
     `attributes` describe the collection; `target` says how targets are rendered, and must be what
-    the store has. What was added is committed when the block ends, also by an exception.
+    the store has. `staging` is the folder in which shards of a store elsewhere wait for their
+    transfer, see `rawkit.store.staging`. What was added is committed when the block ends, also by
+    an exception.
 
     Raises
     ------
@@ -172,30 +210,25 @@ def open_writer(
         If it is no store, or one of another format version.
     StoreError
         If its targets were rendered in another way.
-    OutputError
+    OutputError, StoreUnreachableError
         If it cannot be written.
     """
-    with lock(path.with_name(path.name + ".lock")):
-        writer = StoreWriter(path, attributes, target)
-        with output_errors(writer.staging):
-            shutil.rmtree(writer.staging, ignore_errors=True)
-            writer.staging.mkdir(parents=True)
-            _sweep(path)
+    waiting = staging_of(location, staging)
+    with lock(lock_of(location)) as check_held:
+        writer = StoreWriter(
+            location, attributes, target, staging=waiting, check_held=check_held
+        )  # fmt: skip
+        with output_errors(waiting):
+            shutil.rmtree(waiting, ignore_errors=True)
+            waiting.mkdir(parents=True)
+            writer.place.sweep()
         try:
             yield writer
         finally:
             try:
-                writer.commit_if_due(1, float("inf"))
+                writer.finish()
             finally:
-                shutil.rmtree(writer.staging, ignore_errors=True)
-
-
-def _sweep(store: Path) -> None:
-    """Remove what a writer that was killed in the middle of a file has left."""
-    chunks = (f"*/*/{name}/c/**/*.part" for name in COORDINATES)
-    for pattern in ("*.part", "*/*.part", "*/*/*.part", "*/*/*/*.part", *chunks):
-        for path in store.glob(pattern):
-            path.unlink(missing_ok=True)
+                shutil.rmtree(waiting, ignore_errors=True)
 
 
 def _discard(frame: StagedFrame) -> None:
@@ -204,7 +237,7 @@ def _discard(frame: StagedFrame) -> None:
             shard.path.unlink(missing_ok=True)
 
 
-def _check_rendering(path: Path, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+def _check_rendering(path: Location, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:
     if about["rendering"] != dict(target):
         raise StoreError(
             f"targets rendered with {about['rendering']}",

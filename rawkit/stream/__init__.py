@@ -1,10 +1,13 @@
 """From stores to batches in bounded memory.
 
-`plan` says which crop is sample number i; `reader` reads windows of shards; `pool` keeps the live
-windows; `batches` makes batches of integers; `dataset` is the same for torch.
+`plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
+the batches; `reader` reads their chunks; `augment` cuts crops from chunks; `pool` has threads do it
+ahead; `cache` keeps chunks of stores elsewhere; `batches` hands out batches of integers; `dataset`
+is the same for torch.
 """
 
-from rawkit.stream.batches import Batch, BatchStream
+from rawkit.stream.batches import Batch, BatchStream, Origin
+from rawkit.stream.cache import ChunkCache
 from rawkit.stream.pairs import PairSource, pair_sources
 from rawkit.stream.plan import EpochPlan, FrameShape, PlanSettings
 from rawkit.stream.pool import pool_bytes
@@ -12,8 +15,10 @@ from rawkit.stream.pool import pool_bytes
 __all__ = [
     "Batch",
     "BatchStream",
+    "ChunkCache",
     "EpochPlan",
     "FrameShape",
+    "Origin",
     "PairSource",
     "PlanSettings",
     "pair_sources",

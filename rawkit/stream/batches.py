@@ -8,17 +8,53 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
-from rawkit.stream.augment import augment_levels, augment_packed, augment_target
-from rawkit.stream.plan import LANES, EpochPlan, PlanSettings
-from rawkit.stream.pool import WindowPool
+from rawkit.store import RemoteFile
+from rawkit.stream.augment import augment_levels
+from rawkit.stream.plan import check_crop, epoch_length
+from rawkit.stream.pool import BatchPool
+from rawkit.stream.schedule import Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.pool import Crop
+    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.pool import Filled
+    from rawkit.stream.schedule import Use
+
+
+REMOTE_THREADS = 8
+"""Threads for stores elsewhere: each asks for the chunks of a window at once, and waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a crop comes from."""
+
+    store: str
+    """Where its store lies."""
+    frame: str
+    """Collection and name of its frame."""
+    scene: str
+    """Scene of the frame: what no split divides."""
+    iso: float
+    """ISO speed; NaN where unknown."""
+    exposure_time: float
+    """Exposure time in seconds; NaN where unknown."""
+    epoch: int
+    """Epoch of the sample, from 0."""
+    window: int
+    """Index of its window within the epoch, from 0."""
+    top: int
+    """First row of the crop in the frame's packed planes, from 0; twice that in the target. Under
+    a flip the planes that keep the phase begin one further."""
+    left: int
+    """First column likewise."""
+    augmentation: int
+    """Bits: 1 flipped left and right, 2 top and bottom, 4 then transposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +81,8 @@ class Batch:
     """Collection and name of each crop's frame."""
     position: int
     """Number of samples handed out by all ranks up to and with this batch: resume from here."""
+    origins: tuple[Origin, ...] = ()
+    """Where each crop comes from; empty in a batch made by hand."""
 
 
 class BatchStream:
@@ -62,11 +100,14 @@ class BatchStream:
     batch_size
         Samples of a step over all ranks: each of them gets ``batch_size / ranks``.
     threads
-        Threads that read and decode.
+        Threads that read and decode; at least 8 where a store lies elsewhere, since they wait most
+        of the time.
     rank, ranks
         Which of how many processes this is; 1, 2, 4 or 8 of them share the lanes. Rank r hands out
         the samples i with i mod ranks = r, so from a position that is a multiple of `ranks`, sample
         k of the one process's batch is sample k div ranks of rank k mod ranks.
+    cache
+        Where chunks of stores that lie elsewhere are kept on this machine.
 
     Raises
     ------
@@ -84,21 +125,22 @@ class BatchStream:
         threads: int = 2,
         rank: int = 0,
         ranks: int = 1,
+        cache: ChunkCache | None = None,
     ) -> None:
-        if batch_size < 1 or threads < 1:
-            raise UsageError("an empty batch or no thread", expected="at least 1 of each")
-        _check_ranks(rank, ranks, batch_size)
+        if threads < 1:
+            raise UsageError(f"{threads} threads", expected="at least 1")
         kinds = {source.target.layout.dtype for source in sources}
         if len(kinds) > 1:
             raise UsageError(
                 f"targets of {' and '.join(sorted(kinds))}", expected="one data type for all stores"
             )
-        self._sources, self._settings = tuple(sources), settings
-        self._shapes = [source.shape for source in sources]
-        self._batch_size, self._share = batch_size, batch_size // ranks
-        self._rank, self._ranks = rank, ranks
-        self._pool = WindowPool(self._sources, settings, threads=threads, ranks=ranks)
-        self.epoch_length = len(EpochPlan(self._shapes, settings, 0))
+        shapes = [source.shape for source in sources]
+        check_crop(shapes, settings)
+        self._share = Share(batch_size, rank, ranks)
+        if any(isinstance(source.packed.path, RemoteFile) for source in sources):
+            threads = max(threads, REMOTE_THREADS)
+        self._pool = BatchPool(tuple(sources), settings, self._share, threads=threads, cache=cache)
+        self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks."""
 
     @property
@@ -109,86 +151,62 @@ class BatchStream:
     def batches(self, position: int = 0) -> Iterator[Batch]:
         """Yield batches from sample number `position` on, for ever; epochs follow each other.
 
-        With several ranks each yields its share of the batch that a single one would yield.
+        With several ranks each yields its share of the batch that a single one would yield. The
+        memory of a batch is used again once nothing refers to its arrays any more.
+
+        Raises
+        ------
+        StoreDamagedError
+            If a shard is missing or damaged, at the first batch that needs it. The position of the
+            batch before is where to go on once it is repaired.
         """
-        waiting: list[Crop] = []
-        batch: _Assembly | None = None
-        for crop in self._crops(position):
-            if batch is None:
-                batch = _Assembly(self._share, self._settings, crop)
-            batch.put(len(waiting), crop)
-            waiting.append(crop)
-            if len(waiting) == self._share:
-                position += self._batch_size
-                yield batch.finish(waiting, position)
-                waiting, batch = [], None
-
-    def _crops(self, position: int) -> Iterator[Crop]:
-        epoch, start = divmod(position, self.epoch_length)
-        while True:
-            plan = EpochPlan(self._shapes, self._settings, epoch)
-            # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
-            first = start + (self._rank - start) % self._ranks
-            yield from self._pool.crops(plan, range(first, len(plan), self._ranks))
-            epoch, start = epoch + 1, 0
+        if position < 0:
+            raise UsageError(f"position {position}", expected="a number of samples")
+        for filled in self._pool.batches(position):
+            position += self._share.batch_size
+            yield _batch_of(filled, position)
 
 
-def _check_ranks(rank: int, ranks: int, batch_size: int) -> None:
-    if ranks < 1 or LANES % ranks:
-        raise UsageError(
-            f"{ranks} processes",
-            expected=" or ".join(str(n) for n in range(1, LANES + 1) if LANES % n == 0),
-            fix=f"Samples are dealt to {LANES} lanes, which the processes share evenly.",
-        )
-    if not 0 <= rank < ranks:
-        raise UsageError(f"rank {rank} of {ranks}", expected=f"0 to {ranks - 1}")
-    if batch_size % ranks:
-        raise UsageError(
-            f"a batch of {batch_size} for {ranks} processes",
-            expected="the same number of samples for each",
-            fix=f"Use a batch of {-(-batch_size // ranks) * ranks}.",
-        )
+def _batch_of(filled: Filled, position: int) -> Batch:
+    """Add what belongs to the frames of the crops."""
+    crops = [filled.crops[slot] for slot in range(len(filled.crops))]
+    sources = [source for source, _, _ in crops]
+    samples = [use.sample for _, _, use in crops]
+
+    def column(name: str) -> NDArray[np.float32]:
+        return np.array([getattr(source, name) for source in sources], np.float32)
+
+    return Batch(
+        packed=filled.packed,
+        target=filled.target,
+        black_level=np.stack(
+            [
+                augment_levels(source.black_level, sample.augmentation)
+                for source, sample in zip(sources, samples, strict=True)
+            ]
+        ),
+        white_level=column("white_level"),
+        amplification_base=column("amplification_base"),
+        exposure_ratio=column("exposure_ratio"),
+        gain_ratio=column("gain_ratio"),
+        iso=column("iso"),
+        names=tuple(source.name for source in sources),
+        position=position,
+        origins=tuple(_origin(*crop) for crop in crops),
+    )
 
 
-class _Assembly:
-    """A batch while it is being filled."""
-
-    def __init__(self, size: int, settings: PlanSettings, first: Crop) -> None:
-        n = settings.crop
-        self._settings = settings
-        self._packed = np.empty((size, 4, n, n), np.uint16)
-        self._target = np.empty((size, 3, 2 * n, 2 * n), first.window.target.dtype)
-        self._black = np.empty((size, 4), np.float32)
-
-    def put(self, place: int, crop: Crop) -> None:
-        """Copy a crop, augmented, into its place."""
-        sample, extent, n = crop.sample, self._settings.extent, self._settings.crop
-        top, left, bits = sample.top, sample.left, sample.augmentation
-        packed = crop.window.packed[:, top : top + extent, left : left + extent]
-        target = crop.window.target[:, 2 * top : 2 * (top + extent), 2 * left : 2 * (left + extent)]
-        if self._settings.augment:
-            augment_packed(packed, bits, self._packed[place])
-            augment_target(target, bits, self._target[place])
-        else:
-            self._packed[place], self._target[place] = packed[:, :n, :n], target
-        self._black[place] = augment_levels(crop.source.black_level, bits)
-
-    def finish(self, crops: Sequence[Crop], position: int) -> Batch:
-        """Add what belongs to the frames."""
-        sources = [crop.source for crop in crops]
-
-        def column(name: str) -> NDArray[np.float32]:
-            return np.array([getattr(source, name) for source in sources], np.float32)
-
-        return Batch(
-            packed=self._packed,
-            target=self._target,
-            black_level=self._black,
-            white_level=column("white_level"),
-            amplification_base=column("amplification_base"),
-            exposure_ratio=column("exposure_ratio"),
-            gain_ratio=column("gain_ratio"),
-            iso=column("iso"),
-            names=tuple(source.name for source in sources),
-            position=position,
-        )
+def _origin(source: PairSource, window: Window, use: Use) -> Origin:
+    height, width = source.packed.layout.chunk
+    return Origin(
+        store=source.store,
+        frame=source.name,
+        scene=source.scene,
+        iso=source.iso,
+        exposure_time=source.exposure_time,
+        epoch=use.epoch,
+        window=use.sample.window,
+        top=window.top * height + use.sample.top,
+        left=window.left * width + use.sample.left,
+        augmentation=use.sample.augmentation,
+    )

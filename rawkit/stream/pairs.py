@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,12 @@ class PairSource:
     """What the frame must really be multiplied by; NaN where unknown."""
     iso: float
     """ISO speed; NaN where unknown."""
+    exposure_time: float = math.nan
+    """Exposure time in seconds; NaN where unknown."""
+    scene: str = ""
+    """Scene: what no split divides."""
+    store: str = ""
+    """Where the store lies."""
 
     @property
     def shape(self) -> FrameShape:
@@ -113,4 +120,7 @@ def _located(frame: SubsetFrame, group: Group) -> PairSource:
         exposure_ratio=float(values["exposure_ratio"][index]),
         gain_ratio=float(values["gain_ratio"][index]),
         iso=float(values["iso"][index]),
+        exposure_time=float(values["exposure_time"][index]),
+        scene=frame.scene,
+        store=str(group.store),
     )

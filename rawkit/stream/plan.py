@@ -1,10 +1,11 @@
 """Which crop is sample number i: a pure function of the frames, the settings, seed and epoch.
 
 A frame is cut into windows of whole chunks. An epoch takes from every frame about as many windows
-as cover it once, at random places, in random order. Windows are dealt to 8 lanes; a lane keeps a
-few windows live and takes each next crop from a random one of them, until a window has given its
-crops and the next one of the lane takes its place. Sample i of an epoch comes from lane i mod 8,
-so any number of ranks that divides 8 can share the work without reading a window twice.
+as cover it once, at random places, in random order. Windows are dealt to 8 lanes. Within a lane
+window j is live from the moment j to the moment j + k, and gives its m crops at random moments, one
+in each m-th of that time; so k windows of a lane are live at any moment, and crops of one window
+lie apart. Sample i of an epoch comes from lane i mod 8, so any number of ranks that divides 8 can
+share the work without reading a window twice.
 
 Nothing here depends on threads, time or what was read before: where to resume is one number.
 """
@@ -12,7 +13,6 @@ Nothing here depends on threads, time or what was read before: where to resume i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,9 +51,9 @@ class PlanSettings:
 
     crop: int
     """Side of a crop in packed pixels (half of it in the mosaic)."""
-    crops_per_window: int = 8
-    """Crops taken from each window that is read."""
-    live_windows: int = 32
+    crops_per_window: int = 4
+    """Crops taken from each window that is read. Three windows make a frame of 12 MP."""
+    live_windows: int = 24
     """Windows that crops are drawn from at any time; a multiple of 8."""
     window_chunks: int = 4
     """Chunks a side of a window; more where the crop needs it, fewer where the frame has fewer."""
@@ -104,6 +104,11 @@ class Sample:
     augmentation: int
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order."""
 
+    @property
+    def upright(self) -> bool:
+        """Whether it is not transposed."""
+        return not self.augmentation & _TRANSPOSE
+
 
 class EpochPlan:
     """The windows and samples of one epoch."""
@@ -114,15 +119,20 @@ class EpochPlan:
         generator = _generator(settings.seed, epoch, 0)
         self.windows = _deal_windows(frames, settings, generator)
         """Windows, the one at index j belonging to lane j mod 8."""
-        per_lane = len(self.windows) // LANES * settings.crops_per_window
-        self._order = np.empty(per_lane * LANES, np.int64)
+        self.epoch = epoch
+        """Which epoch, from 0."""
+        per_lane = len(self.windows) // LANES
+        self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int64)
         for lane in range(LANES):
-            draws = _generator(settings.seed, epoch, 1 + lane).random(per_lane)
+            draws = _generator(settings.seed, epoch, 1 + lane).random(
+                (per_lane, settings.crops_per_window)
+            )
             self._order[lane::LANES] = _lane_order(len(self.windows), lane, settings, draws)
         self._places = _generator(settings.seed, epoch, 1 + LANES).random((len(self._order), 2))
-        self._flips = _generator(settings.seed, epoch, 2 + LANES).integers(
-            0, 8, len(self._order), np.uint8
-        )
+        # All crops of a window are transposed or none is: then bands of chunks are rows of crops.
+        flipped = _generator(settings.seed, epoch, 2 + LANES).integers(0, 4, len(self._order))
+        turned = _generator(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
+        self._augmentations = flipped + _TRANSPOSE * turned[self._order]
 
     def __len__(self) -> int:
         """Return the number of samples; the same in every epoch."""
@@ -139,12 +149,18 @@ class EpochPlan:
             window=number,
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
-            augmentation=int(self._flips[index]) if self._settings.augment else 0,
+            augmentation=int(self._augmentations[index]) if self._settings.augment else 0,
         )
 
-    def window_of(self, index: int) -> int:
-        """Index of the window of a sample, without the rest."""
-        return int(self._order[index])
+    def window_numbers(self) -> NDArray[np.int64]:
+        """Index of the window of every sample, in the order of samples."""
+        return self._order
+
+
+def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
+    """Return the number of samples of every epoch."""
+    windows = sum(_window_count(frame, settings) for frame in frames)
+    return -(-windows // LANES) * LANES * settings.crops_per_window
 
 
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
@@ -192,6 +208,12 @@ def _chunks_for(extent: int, side: int, length: int) -> int:
     return -(-(extent + cut) // side)
 
 
+def _window_count(frame: FrameShape, settings: PlanSettings) -> int:
+    """Windows that cover a frame about once."""
+    rows, columns = window_chunks(frame, settings)
+    return max(1, round(frame.grid[0] * frame.grid[1] / (rows * columns)))
+
+
 def _deal_windows(
     frames: Sequence[FrameShape], settings: PlanSettings, generator: np.random.Generator
 ) -> list[Window]:
@@ -200,7 +222,7 @@ def _deal_windows(
     for number, frame in enumerate(frames):
         rows, columns = window_chunks(frame, settings)
         places = (frame.grid[0] - rows + 1, frame.grid[1] - columns + 1)
-        count = max(1, round(frame.grid[0] * frame.grid[1] / (rows * columns)))
+        count = _window_count(frame, settings)
         tops = generator.integers(0, places[0], count)
         lefts = generator.integers(0, places[1], count)
         windows += [
@@ -215,26 +237,24 @@ def _deal_windows(
 def _lane_order(
     count: int, lane: int, settings: PlanSettings, draws: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Order in which a lane's windows give their crops: window index of each of its samples."""
-    waiting = iter(range(lane, count, LANES))
-    live = [
-        [number, settings.crops_per_window]
-        for number in islice(waiting, settings.live_windows // LANES)
-    ]
-    order = np.empty(len(draws), np.int64)
-    for step, draw in enumerate(draws.tolist()):
-        slot = int(draw * len(live))
-        current = live[slot]
-        order[step] = current[0]
-        current[1] -= 1
-        if current[1] == 0:
-            following = next(waiting, None)
-            if following is None:
-                live[slot] = live[-1]
-                live.pop()
-            else:
-                live[slot] = [following, settings.crops_per_window]
-    return order
+    """Order in which a lane's windows give their crops: window index of each of its samples.
+
+    `draws`, shape (windows of the lane, crops of each), lie between 0 and 1.
+    """
+    crops, live = settings.crops_per_window, settings.live_windows // LANES
+    numbers = np.arange(lane, count, LANES)
+    moments = np.arange(len(numbers))[:, None] + live * (np.arange(crops) + draws) / crops
+    return np.repeat(numbers, crops)[np.argsort(moments, axis=None, kind="stable")]
+
+
+def longest_span(settings: PlanSettings) -> int:
+    """Return the samples, over all lanes, within which a window gives all its crops, at most.
+
+    While window j of a lane lives, the windows j + d and j + d - k together give at most one crop
+    more than a window has, for d = 1 .. k - 1; no other gives any.
+    """
+    live = settings.live_windows // LANES
+    return LANES * (live * (settings.crops_per_window + 1) - 1)
 
 
 def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:

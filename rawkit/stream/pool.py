@@ -1,164 +1,309 @@
-"""Live windows: read ahead by threads, handed out in the plan's order, buffers used again."""
+"""Threads that fill the batches to come.
+
+A window is read chunk by chunk, and every crop that lies in a chunk takes its part from it while
+the chunk is still in the core's cache. So nothing is kept but the batches that are being filled.
+"""
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rawkit.stream.plan import EpochPlan, PlanSettings, Sample, window_chunks
-from rawkit.stream.reader import read_window, window_shape
+from rawkit.errors import RawkitError
+from rawkit.stream.augment import Piece, place
+from rawkit.stream.buffers import Buffers
+from rawkit.stream.plan import longest_span, window_chunks
+from rawkit.stream.reader import Scratch, opened
+from rawkit.stream.schedule import jobs, open_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
-    from rawkit.store import ArrayLayout
+    from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
+    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.reader import OpenShard
+    from rawkit.stream.schedule import Job, Share, Use
 
-READ_AHEAD = 8
-"""Windows read before their first crop is wanted."""
+READ_AHEAD = 4
+"""Windows beyond those that the batch in turn may need; a thread more than that adds one."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedWindow:
-    """A window in memory; its arrays are valid until its last crop was handed out."""
+@dataclass(slots=True)
+class Filled:
+    """The crops of a batch."""
 
     packed: NDArray[np.uint16]
-    """Packed planes, shape (4, h, w), sensor units."""
-    target: NDArray[np.generic]
-    """Target, shape (3, 2h, 2w), uint8 or uint16."""
+    """Packed planes, shape (B, 4, n, n), sensor units, augmented."""
+    target: NDArray[Any]
+    """Targets, shape (B, 3, 2n, 2n), augmented."""
+    missing: int
+    """Crops still to come."""
+    crops: dict[int, tuple[PairSource, Window, Use]] = field(default_factory=dict)
+    """By place: the frame, the window, and which crop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A sample with the window it is cut from."""
-
-    sample: Sample
-    """Where in the window."""
-    window: LoadedWindow
-    """The pixels; they may be overwritten once the next crop is asked for."""
-    source: PairSource
-    """The frame."""
-
-
-class WindowPool:
-    """Reads windows with a few threads into buffers that are used again and again."""
+class BatchPool:
+    """Fills batches with a few threads, in memory that is used again."""
 
     def __init__(
         self,
         sources: Sequence[PairSource],
         settings: PlanSettings,
+        share: Share,
         *,
         threads: int,
-        ranks: int = 1,
+        cache: ChunkCache | None = None,
     ) -> None:
-        self._sources, self._settings = sources, settings
-        self._threads, self._room = threads, settings.live_windows // ranks + READ_AHEAD
-        self._free: dict[tuple[object, ...], list[LoadedWindow]] = {}
-        self._lock = threading.Lock()
-        self._scratch = threading.local()
+        self._sources, self._settings, self._share = sources, settings, share
+        self._threads, self._cache = threads, cache
+        self._most = open_batches(settings, share, max(READ_AHEAD, threads))
+        size, n = share.size, settings.crop
+        self._packed = Buffers((size, 4, n, n), np.uint16)
+        self._target = Buffers((size, 3, 2 * n, 2 * n), sources[0].target.layout.dtype)
         self.waited = 0.0
-        """Seconds spent waiting for a window that was not there in time."""
+        """Seconds spent waiting for a batch that was not there in time."""
 
-    def crops(self, plan: EpochPlan, indices: range) -> Iterator[Crop]:
-        """Yield the samples `indices` of an epoch, in order: those of one rank.
+    def batches(self, position: int) -> Iterator[Filled]:
+        """Yield batches from sample `position` on, for ever.
 
-        At most the rank's live windows of the plan and a few read ahead are in memory.
+        Raises
+        ------
+        StoreDamagedError
+            If a shard is missing or damaged, at the first batch that needs it.
         """
-        numbers = [plan.window_of(index) for index in indices]
-        uses = Counter(numbers)
-        upcoming = iter(dict.fromkeys(numbers))
-        loading: dict[int, Future[LoadedWindow]] = {}
-        with ThreadPoolExecutor(self._threads, "rawkit-read") as threads:
-            try:
-                for number in islice(upcoming, self._room):
-                    loading[number] = threads.submit(self._load, plan, number)
-                for index, number in zip(indices, numbers, strict=True):
-                    window = self._wait(loading[number])
-                    yield Crop(plan[index], window, self._sources[plan.windows[number].frame])
-                    uses[number] -= 1
-                    if uses[number] == 0:
-                        del loading[number]
-                        self._release(window)
-                        following = next(upcoming, None)
-                        if following is not None:
-                            loading[following] = threads.submit(self._load, plan, following)
-            finally:
-                for future in loading.values():
-                    future.cancel()
-
-    def _wait(self, future: Future[LoadedWindow]) -> LoadedWindow:
-        if future.done():
-            return future.result()
-        started = time.perf_counter()
+        shapes = [source.shape for source in self._sources]
+        run = _Run(self, jobs(shapes, self._settings, self._share, position))
+        # A stream that is never closed must not keep the process from ending, nor may its threads
+        # be caught in the middle of a library that is being taken down.
+        atexit.register(run.stop)
         try:
-            return future.result()
+            run.start(self._threads)
+            while True:
+                yield run.next()
         finally:
-            self.waited += time.perf_counter() - started
+            run.stop()
+            atexit.unregister(run.stop)
+            self._packed.clear()
+            self._target.clear()
 
-    def _load(self, plan: EpochPlan, number: int) -> LoadedWindow:
-        window = plan.windows[number]
-        source = self._sources[window.frame]
-        loaded = self._buffers(
-            window_shape(source.packed.layout, window.rows, window.columns),
-            window_shape(source.target.layout, window.rows, window.columns),
-            source.target.layout.dtype,
-        )
-        for shard, out in ((source.packed, loaded.packed), (source.target, loaded.target)):
-            read_window(shard, window, out, self._chunk(shard.layout))
-        return loaded
+    @property
+    def most(self) -> int:
+        """Batches that may be under way at once."""
+        return self._most
 
-    def _buffers(
-        self, packed: tuple[int, int, int], target: tuple[int, int, int], dtype: str
-    ) -> LoadedWindow:
-        """Take free buffers of these shapes, or give up all free ones and make new ones.
+    def new(self) -> Filled:
+        """Return a batch that waits for all its crops."""
+        return Filled(self._packed.take(), self._target.take(), self._share.size)
 
-        So there are never more buffers, free and in use, than windows may be in memory.
-        """
-        with self._lock:
-            free = self._free.get((packed, target, dtype))
-            if free:
-                return free.pop()
-            self._free.clear()
-        return LoadedWindow(np.empty(packed, np.uint16), np.empty(target, dtype))
+    def source(self, window: Window) -> PairSource:
+        """Return the frame of a window."""
+        return self._sources[window.frame]
 
-    def _release(self, window: LoadedWindow) -> None:
-        key = (window.packed.shape, window.target.shape, str(window.target.dtype))
-        with self._lock:
-            self._free.setdefault(key, []).append(window)
+    def fill(self, job: Job, batches: dict[int, Filled], scratch: Scratch) -> None:
+        """Read a window and cut its crops into their batches."""
+        source = self.source(job.window)
+        extent = self._settings.extent
+        with opened(source.packed, self._cache) as shard:
+            outs = [batches[use.batch].packed[use.slot] for use in job.uses]
+            _cut(shard, job, 1, extent, outs, scratch)
+        with opened(source.target, self._cache) as shard:
+            outs = [batches[use.batch].target[use.slot] for use in job.uses]
+            _cut(shard, job, 2, extent, outs, scratch)
 
-    def _chunk(self, layout: ArrayLayout) -> NDArray[np.generic]:
-        """Scratch memory of this thread for one decoded chunk."""
-        shape = (layout.planes, *layout.chunk)
-        cache: dict[object, NDArray[np.generic]] = self._scratch.__dict__.setdefault("chunks", {})
-        key = (shape, layout.dtype)
-        if key not in cache:
-            cache[key] = np.empty(shape, layout.dtype)
-        return cache[key]
+    def announce(self, job: Job) -> None:
+        """Have the system read the chunks of a window ahead that its crops touch."""
+        source, window = self.source(job.window), job.window
+        for file, scale in ((source.packed, 1), (source.target, 2)):
+            if isinstance(file.path, Path):
+                with opened(file) as shard:
+                    needed = _touched(job, scale, self._settings.extent, file.layout.chunk)
+                    shard.announce(window.top, window.left, needed)
 
 
-def pool_bytes(sources: Sequence[PairSource], settings: PlanSettings, ranks: int = 1) -> int:
-    """Bytes of all buffers of a pool at their most: one rank's live windows and those read ahead.
+def _cut(
+    shard: OpenShard,
+    job: Job,
+    scale: int,
+    extent: int,
+    outs: Sequence[NDArray[Any]],
+    scratch: Scratch,
+) -> None:
+    """Read the chunks of a window that its crops touch, band by band, and cut the crops from them.
 
-    One more counts: whoever took the last crop of a window may hold it while the next is read.
+    `scale` is 1 for packed planes and 2 for the target. A band is a row of chunks, or a column for
+    crops that are transposed: either way it gives whole rows of the crops, which are written from
+    end to end. Parts of rows would take twice the time.
     """
-    largest = 0
-    for packed, target, shape in {
-        (source.packed.layout, source.target.layout, source.shape) for source in sources
-    }:
-        rows, columns = window_chunks(shape, settings)
-        window = sum(
-            int(np.prod(window_shape(layout, rows, columns))) * layout.itemsize
-            for layout in (packed, target)
-        )
-        largest = max(largest, window)
-    return largest * (settings.live_windows // ranks + READ_AHEAD + 1)
+    window, (height, width) = job.window, shard.layout.chunk
+    corners = [(scale * use.sample.top, scale * use.sample.left) for use in job.uses]
+    needed = _touched(job, scale, extent, (height, width))
+    shard.fetch(window.top, window.left, needed)
+    strip = scratch.flat(shard.layout.dtype, max(height, width) * outs[0].shape[-1])
+    upright = job.uses[0].sample.upright
+    for number in range(window.rows if upright else window.columns):
+        chunks = []
+        for other in np.flatnonzero(needed[number] if upright else needed[:, number]).tolist():
+            row, column = (number, other) if upright else (other, number)
+            pixels = shard.chunk(window.top + row, window.left + column, scratch, other)
+            chunks.append((pixels, row * height, column * width))
+        for (top, left), use, out in zip(corners, job.uses, outs, strict=True):
+            band = [Piece(pixels, top - first, left - begin) for pixels, first, begin in chunks]
+            place(shard.layout.name, band, use.sample.augmentation, out, strip)
+
+
+def _touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which chunks of a window its crops touch, shape (rows, columns) of the window."""
+    touched = np.zeros((job.window.rows, job.window.columns), np.bool_)
+    for use in job.uses:
+        top, left = scale * use.sample.top, scale * use.sample.left
+        bottom, right = top + scale * extent - 1, left + scale * extent - 1
+        touched[
+            top // chunk[0] : bottom // chunk[0] + 1, left // chunk[1] : right // chunk[1] + 1
+        ] = True
+    return touched
+
+
+class _Run:
+    """One pass of the threads: what they share."""
+
+    def __init__(self, pool: BatchPool, todo: Iterator[Job]) -> None:
+        self._pool, self._todo = pool, todo
+        self._changed = threading.Condition()
+        self._batches: dict[int, Filled] = {}
+        self._upcoming: Job | None = None
+        self._turn = 0
+        self._failed: dict[int, BaseException] = {}
+        self._stopped = False
+        self._workers: list[threading.Thread] = []
+
+    def start(self, threads: int) -> None:
+        """Start so many threads."""
+        for number in range(threads):
+            worker = threading.Thread(target=self.work, name=f"rawkit-read-{number}", daemon=True)
+            self._workers.append(worker)
+            worker.start()
+
+    def next(self) -> Filled:
+        """Wait for the batch whose turn it is."""
+        with self._changed:
+            if not self._ready():
+                started = time.perf_counter()
+                self._changed.wait_for(self._ready)
+                self._pool.waited += time.perf_counter() - started
+            batch = self._batches.get(self._turn)
+            if batch is None or batch.missing:
+                raise self._failed[min(self._failed)]
+            del self._batches[self._turn]
+            self._turn += 1
+            self._changed.notify_all()
+            return batch
+
+    def stop(self) -> None:
+        """End the threads after the window each is reading, and wait for them."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+
+    def work(self) -> None:
+        """Do what a thread does until it is stopped."""
+        scratch = Scratch()
+        following: Job | None = None
+        current: Job | None = None
+        try:
+            while True:
+                current = following or self._take(wait=True)
+                if current is None:
+                    return
+                # One window is on its way from the disk while the one before is decoded.
+                following = self._take(wait=False)
+                if following is not None:
+                    self._announce(following)
+                self._pool.fill(current, self._batches, scratch)
+                self._done(current)
+        except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
+            self._fail(current, error)
+
+    def _announce(self, job: Job) -> None:
+        # What is wrong with a shard is said when its turn has come.
+        with suppress(RawkitError):
+            self._pool.announce(job)
+
+    def _ready(self) -> bool:
+        batch = self._batches.get(self._turn)
+        failed = self._failed and min(self._failed) <= self._turn
+        return bool(failed) or (batch is not None and not batch.missing)
+
+    def _take(self, *, wait: bool) -> Job | None:
+        """Take the next window as soon as its batches have room; None when there is no more."""
+        with self._changed:
+            while not self._stopped and not self._failed:
+                if self._upcoming is None:
+                    self._upcoming = next(self._todo)
+                job = self._upcoming
+                if job.last < self._turn + self._pool.most:
+                    self._upcoming = None
+                    for use in job.uses:
+                        if use.batch not in self._batches:
+                            self._batches[use.batch] = self._pool.new()
+                    return job
+                if not wait:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _done(self, job: Job) -> None:
+        source = self._pool.source(job.window)
+        with self._changed:
+            for use in job.uses:
+                batch = self._batches[use.batch]
+                batch.crops[use.slot] = (source, job.window, use)
+                batch.missing -= 1
+            self._changed.notify_all()
+
+    def _fail(self, job: Job | None, error: BaseException) -> None:
+        with self._changed:
+            self._failed[self._turn if job is None else job.first] = error
+            self._changed.notify_all()
+
+
+def pool_bytes(
+    sources: Sequence[PairSource],
+    settings: PlanSettings,
+    ranks: int = 1,
+    *,
+    threads: int = 2,
+) -> int:
+    """Bytes of the crops that one rank's stream holds at most, besides a batch being filled.
+
+    They are those of the live windows and of the windows read ahead; and each thread has a chunk
+    of each kind, encoded and decoded.
+    """
+    n = settings.crop
+    layouts = {(source.packed.layout, source.target.layout) for source in sources}
+    crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
+    samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * settings.crops_per_window
+    return samples * crop + threads * sum(
+        _scratch_bytes(source, settings)
+        for source in {source.shape: source for source in sources}.values()
+    )
+
+
+def _scratch_bytes(source: PairSource, settings: PlanSettings) -> int:
+    """Bytes of a thread for one camera: a band of chunks, one encoded, a strip of a crop."""
+    across = max(window_chunks(source.shape, settings))
+    return sum(
+        (across + 1) * layout.chunk_bytes + max(layout.chunk) * scale * settings.crop * 2
+        for layout, scale in ((source.packed.layout, 1), (source.target.layout, 2))
+    )

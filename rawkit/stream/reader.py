@@ -1,100 +1,261 @@
-"""Windows of shards into memory: a few large reads, every chunk checked and decoded in place."""
+"""Chunks of shards, one after another into the same memory, every one checked and decoded.
+
+Files of this machine are read chunk by chunk: the system reads ahead what is announced. Of an
+object elsewhere all chunks that are needed are asked for at once, neighbours in one request.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from rawkit.errors import StoreDamagedError
-from rawkit.store import ArrayLayout, decode_chunk, index_bytes, parse_index
+from rawkit.store import (
+    ArrayLayout,
+    RemoteFile,
+    check_sum,
+    decompress,
+    index_bytes,
+    parse_index,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.stream.plan import Window
+    from rawkit.store import StoreFile
+    from rawkit.stream.cache import ChunkCache
+
+_CRC_BYTES = 4
+_FIX = "`rawkit verify --repair` makes it anew from the raw file."
+_MOST_BYTES = 8 << 20
+"""Neighbouring chunks of up to so many bytes are one request; more of them are several at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard to read windows from."""
+    """A shard to read from."""
 
-    path: Path
-    """The file."""
+    path: StoreFile
+    """The file: a path, or an object elsewhere."""
     layout: ArrayLayout
     """Its geometry and codec."""
 
 
-def window_shape(layout: ArrayLayout, rows: int, columns: int) -> tuple[int, int, int]:
-    """Shape of a buffer for a window of so many chunks: (planes, height, width)."""
-    return layout.planes, rows * layout.chunk[0], columns * layout.chunk[1]
+class Scratch:
+    """Memory of a thread, small enough for a core's cache: chunks, and rows of a crop's plane."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[object, ...], NDArray[np.generic]] = {}
+        self._flat: dict[str, NDArray[Any]] = {}
+
+    def chunk(self, layout: ArrayLayout, slot: int) -> NDArray[np.generic]:
+        """Memory for a decoded chunk, shape (planes, chunk height, chunk width); any slot."""
+        key = (layout.planes, layout.chunk, layout.dtype, slot)
+        if key not in self._arrays:
+            self._arrays[key] = np.empty((layout.planes, *layout.chunk), layout.dtype)
+        return self._arrays[key]
+
+    def flat(self, dtype: str, count: int) -> NDArray[Any]:
+        """Memory for so many values."""
+        if dtype not in self._flat or len(self._flat[dtype]) < count:
+            self._flat[dtype] = np.empty(count, dtype)
+        return self._flat[dtype]
 
 
-def read_window(
-    shard: ShardFile, window: Window, out: NDArray[np.generic], scratch: NDArray[np.generic]
-) -> None:
-    """Read the chunks of a window into `out`, shaped as `window_shape` says.
+class _Bytes(Protocol):
+    """The bytes of a shard; reading raises `OSError`."""
 
-    `scratch` holds one decoded chunk, (planes, chunk height, chunk width). Where the last chunks
-    reach beyond the frame, `out` holds zeros.
+    def tail(self, count: int) -> bytes:
+        """Read the last bytes."""
+
+    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+        """Say what will be read some time later: offsets and lengths."""
+
+    def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
+        """Say what will be read right now, from a shard with this index."""
+
+    def read(self, offset: int, out: memoryview) -> int:
+        """Read into memory; returns how many bytes there are."""
+
+
+@contextmanager
+def opened(shard: ShardFile, cache: ChunkCache | None = None) -> Iterator[OpenShard]:
+    """Open a shard and check its index.
 
     Raises
     ------
     StoreDamagedError
-        If the shard is missing, cut off, or fails a checksum.
+        If the shard is missing, cut off, or fails a checksum, now or while chunks are read.
+    StoreUnreachableError
+        If the server of a store elsewhere does not answer after several tries.
     """
-    layout = shard.layout
-    height, width = layout.chunk
     try:
+        if isinstance(shard.path, RemoteFile):
+            yield OpenShard(shard, _Object(shard.path, cache))
+            return
         handle = os.open(shard.path, os.O_RDONLY)
+        try:
+            yield OpenShard(shard, _File(handle))
+        finally:
+            os.close(handle)
     except OSError as error:
-        raise _unreadable(shard.path, error) from error
-    try:
-        index = _read_index(handle, shard)
-        for row in range(window.rows):
-            first = (window.top + row) * layout.grid[1] + window.left
-            entries = index[first : first + window.columns].tolist()
-            # Chunks of a row lie side by side: one read fetches them all.
-            start, end = entries[0][0], entries[-1][0] + entries[-1][1]
-            band = memoryview(_read(handle, start, end - start, shard.path))
-            for column, (offset, length) in enumerate(entries):
-                piece = band[offset - start : offset - start + length]
-                decode_chunk(piece, layout, scratch, shard.path)
-                out[:, row * height : (row + 1) * height, column * width : (column + 1) * width] = (
-                    scratch
-                )
-    except OSError as error:
-        raise _unreadable(shard.path, error) from error
-    finally:
-        os.close(handle)
+        raise StoreDamagedError(
+            f"a shard that cannot be read ({error.strerror or error})",
+            expected="a shard of the store",
+            where=shard.path,
+            fix=_FIX,
+        ) from error
 
 
-def _read_index(handle: int, shard: ShardFile) -> NDArray[np.uint64]:
-    size, tail = os.fstat(handle).st_size, index_bytes(shard.layout)
-    index = parse_index(os.pread(handle, tail, max(0, size - tail)), shard.layout, shard.path)
-    if (index.sum(axis=1) > size).any():
-        raise StoreDamagedError("a shard whose index points beyond its end", where=shard.path)
-    return index
+class OpenShard:
+    """A shard with its index."""
+
+    def __init__(self, shard: ShardFile, source: _Bytes) -> None:
+        self._path, self._source = shard.path, source
+        self.layout = layout = shard.layout
+        """Geometry and codec."""
+        self._tail = source.tail(index_bytes(layout))
+        index = parse_index(self._tail, layout, shard.path)
+        self._index = index.reshape(*layout.grid, 2)
+
+    def _pieces(self, top: int, left: int, wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+        """Offsets and lengths of chunks, in the order in which they lie."""
+        rows, columns = np.nonzero(wanted)
+        return sorted(map(tuple, self._index[top + rows, left + columns].tolist()))
+
+    def announce(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
+        """Have chunks read ahead: those of a window at row `top`, column `left` that are wanted.
+
+        `wanted` has the shape of the window in chunks; rows and columns count from 0.
+        """
+        self._source.announce(self._pieces(top, left, wanted))
+
+    def fetch(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
+        """Get chunks that are read next, as in `announce`."""
+        self._source.fetch(self._pieces(top, left, wanted), self._tail)
+
+    def chunk(self, row: int, column: int, scratch: Scratch, slot: int = 0) -> NDArray[np.generic]:
+        """Read a chunk, shape (planes, chunk height, chunk width); valid until that slot's next.
+
+        `row` and `column` count chunks from 0. Where the last chunks reach beyond the frame they
+        hold zeros.
+        """
+        layout, path = self.layout, self._path
+        offset, length = self._index[row, column].tolist()
+        out = scratch.chunk(layout, slot)
+        if length < _CRC_BYTES or (layout.codec == "none" and length != out.nbytes + _CRC_BYTES):
+            raise _damaged(f"a chunk of {length} bytes", path)
+        # What is not compressed goes where it belongs at once.
+        count = length - _CRC_BYTES
+        if layout.codec == "none":
+            body = out.reshape(-1).view(np.uint8)
+        else:
+            body = scratch.flat("uint8", count)[:count]
+        crc = bytearray(_CRC_BYTES)
+        for part, begin in ((body.data, offset), (memoryview(crc), offset + count)):
+            if self._source.read(begin, part) != len(part):
+                raise _damaged("a shard that is cut off", path)
+        check_sum(body, crc, path)
+        if layout.codec != "none":
+            decompress(body, out, path)
+        return out
 
 
-def _read(handle: int, offset: int, length: int, path: Path) -> bytes:
-    parts = []
-    while length > 0:
-        part = os.pread(handle, length, offset)
-        if not part:
-            raise StoreDamagedError("a shard that is cut off", where=path)
-        parts.append(part)
-        offset, length = offset + len(part), length - len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+class _File:
+    """A file of this machine."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def tail(self, count: int) -> bytes:
+        """Read the last bytes."""
+        return os.pread(self._handle, count, max(0, os.fstat(self._handle).st_size - count))
+
+    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+        """Have the system read ahead; piece by piece, since it takes no more at once."""
+        for offset, length in pieces:
+            os.posix_fadvise(self._handle, offset, length, os.POSIX_FADV_WILLNEED)
+
+    def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
+        """Do nothing: chunks are read into their place one by one."""
+
+    def read(self, offset: int, out: memoryview) -> int:
+        """Read into memory."""
+        done = 0
+        while done < len(out) and (count := os.preadv(self._handle, [out[done:]], offset + done)):
+            done += count
+        return done
 
 
-def _unreadable(path: Path, error: OSError) -> StoreDamagedError:
-    return StoreDamagedError(
-        f"a shard that cannot be read ({error.strerror or error})",
-        expected="a shard of the store",
-        where=path,
-        fix="Ingest its frame again into a new store.",
-    )
+@dataclass(slots=True)
+class _Object:
+    """An object elsewhere."""
+
+    file: RemoteFile
+    """Which."""
+    cache: ChunkCache | None
+    """Where chunks are kept on this machine, if asked for."""
+    _got: dict[int, memoryview] = field(default_factory=dict)
+    """Chunks by their offset."""
+
+    def tail(self, count: int) -> bytes:
+        """Read the last bytes."""
+        return self.file.read_tail(count)
+
+    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+        """Do nothing: more threads wait for answers at the same time."""
+
+    def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
+        """Ask for all chunks at once, neighbours in one request."""
+        name = str(self.file)
+        missing = []
+        for offset, length in pieces:
+            kept = self.cache.get((name, index, offset), length) if self.cache else None
+            if kept is None:
+                missing.append((offset, length))
+            else:
+                self._got[offset] = memoryview(kept)
+        runs = _runs(missing)
+        spans = [(run[0][0], run[-1][0] + run[-1][1] - run[0][0]) for run in runs]
+        answers = self.file.read_ranges(spans) if spans else []
+        for run, (start, _), answer in zip(runs, spans, answers, strict=True):
+            for offset, length in run:
+                piece = memoryview(answer)[offset - start : offset - start + length]
+                self._got[offset] = piece
+                if self.cache and len(piece) == length:
+                    self.cache.put((name, index, offset), piece)
+
+    def read(self, offset: int, out: memoryview) -> int:
+        """Copy what was fetched."""
+        for start, piece in self._got.items():
+            if start <= offset < start + len(piece):
+                part = piece[offset - start : offset - start + len(out)]
+                out[: len(part)] = part
+                return len(part)
+        return 0
+
+
+def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Group pieces that follow each other without a gap, up to a size."""
+    runs: list[list[tuple[int, int]]] = []
+    for offset, length in pieces:
+        last = runs[-1] if runs else None
+        if (
+            last is not None
+            and last[-1][0] + last[-1][1] == offset
+            and offset + length - last[0][0] <= _MOST_BYTES
+        ):
+            last.append((offset, length))
+        else:
+            runs.append([(offset, length)])
+    return runs
+
+
+def _damaged(found: str, path: StoreFile) -> StoreDamagedError:
+    return StoreDamagedError(found, expected="the bytes that were written", where=path, fix=_FIX)

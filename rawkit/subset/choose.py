@@ -76,7 +76,7 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
         seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
         entries = [_entry(row) for row in sorted(seen, key=lambda row: row.name)]
         try:
-            selected = select_entries(entries, selection, store.path)
+            selected = select_entries(entries, selection, str(store.path))
         except SelectionError as error:
             failures.append(error)
             continue

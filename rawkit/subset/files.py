@@ -133,6 +133,6 @@ def open_stores(subset: Subset, workspace: Workspace) -> dict[str, Store]:
         If one is gone.
     """
     return {
-        collection: Store(workspace.root / location)
+        collection: Store(workspace.locate(location))
         for collection, location in subset.stores.items()
     }

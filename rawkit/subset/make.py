@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import Selection, thin_scenes
 from rawkit.errors import MissingError, SelectionError, UsageError
+from rawkit.locations import Url
 from rawkit.store import Store
 from rawkit.subset.choose import choose_frames
 from rawkit.subset.files import load_subset, save_subset, selection_values
@@ -18,8 +19,8 @@ from rawkit.workspace import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.workspace import Workspace
 
 _KILO = 1000
@@ -27,7 +28,7 @@ _KILO = 1000
 
 def make_subset(
     workspace: Workspace,
-    stores: Sequence[Path],
+    stores: Sequence[Location],
     *,
     fraction: float,
     seed: int = 0,
@@ -52,7 +53,7 @@ def make_subset(
     """
     if not stores:
         raise MissingError(
-            "no store", expected="at least one", where=workspace.root / "stores",
+            "no store", expected="at least one", where=workspace.stores_folder,
             fix="`rawkit ingest COLLECTION` makes one.",
         )  # fmt: skip
     thin_scenes((), fraction, seed)
@@ -165,6 +166,9 @@ def _more(limits: Limits, selection: Selection) -> str:
     return "Ingest more scenes, or the longs that are missing."
 
 
-def _relative(store: Path, workspace: Workspace) -> str:
+def _relative(store: Location, workspace: Workspace) -> str:
+    """Name a store as seen from the workspace; in full if it lies elsewhere."""
+    if isinstance(store, Url):
+        return str(store)
     store, root = store.resolve(), workspace.root.resolve()
     return store.relative_to(root).as_posix() if store.is_relative_to(root) else str(store)

@@ -8,20 +8,33 @@ batches.
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.errors import OutputError, RawkitError, StoreDamagedError, UsageError
+from rawkit.errors import (
+    OutputError,
+    RawkitError,
+    StoreDamagedError,
+    StoreUnreachableError,
+    UsageError,
+)
+from rawkit.locations import Url
 from rawkit.progress import SILENT
-from rawkit.store import output_errors, write_atomically
+from rawkit.source.ranges import RangeFile
+from rawkit.store import RemoteFile, open_place, output_errors
 from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import lock
+from rawkit.store.files import lock, lock_of
 from rawkit.store.layout import FRAMES_TABLE
 from rawkit.store.manifest import About, derived_files, root_file, stored_count
+from rawkit.store.objects import ObjectPlace
+from rawkit.store.read import unreadable_shard
 from rawkit.store.rows import encode_rows, read_rows
+from rawkit.store.staging import staging_of
+from rawkit.store.uploads import in_parallel
 from rawkit.store.verify import check_shard, verify_store
 from rawkit.subset.archive import check_names, new_zip, read_member
 from rawkit.subset.files import encode_subset, open_stores
@@ -31,19 +44,22 @@ from rawkit.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rawkit.locations import Location
     from rawkit.progress import Progress
-    from rawkit.store import ArrayLayout, FrameRow, Store
+    from rawkit.store import ArrayLayout, FrameRow, Place, Store, StoreFile
     from rawkit.store.layout import ArrayName
     from rawkit.subset.types import Subset
 
 ZIP_SUFFIX = ".zip"
+_ZIP_TAIL = 1 << 20
+"""Bytes at the end of a zip elsewhere that are fetched at once: its directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardCopy:
     """A shard to be copied."""
 
-    source: Path
+    source: StoreFile
     """Where it lies."""
     key: str
     """Where it goes, within the new store."""
@@ -115,7 +131,7 @@ def plan_materialize(subset: Subset, workspace: Workspace) -> MaterializePlan:
         }  # fmt: skip
         if not names:
             continue
-        location = Workspace(Path()).store(collection).as_posix()
+        location = str(Workspace(Path()).store(collection))
         copies.append(_store_copy(store, location, names))
         locations[collection] = location
         places |= {(collection, row.name): row.index for row in copies[-1].rows}
@@ -141,8 +157,9 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
         place = counts.get((group, array), 0)
         moved[group, array, index], counts[group, array] = place, place + 1
         layout = store.about.layouts[group, array]
-        path = store.groups[group].shard(array, index)
-        shards.append(ShardCopy(path, f"{group}/{layout.key(place)}", layout, _size(path)))
+        path, old_key = store.groups[group].shard(array, index), f"{group}/{layout.key(index)}"
+        size = store.size(old_key)
+        shards.append(ShardCopy(path, f"{group}/{layout.key(place)}", layout, size))
     rows = tuple(
         replace(
             row,
@@ -160,21 +177,15 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
     return StoreCopy(location, rows, about, tuple(shards))
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise StoreDamagedError(
-            f"a shard that cannot be read ({error.strerror})", where=path,
-            fix="`rawkit verify --repair` makes it anew from the raw file.",
-        ) from error  # fmt: skip
-
-
 def materialize(
-    plan: MaterializePlan, workspace: Workspace, destination: Path, progress: Progress = SILENT
+    plan: MaterializePlan,
+    workspace: Workspace,
+    destination: Location,
+    progress: Progress = SILENT,
 ) -> int:
     """Write a workspace of a subset into a folder, or into one zip if it is named so.
 
+    Either may be elsewhere; a zip is made in the workspace's staging folder then, and uploaded.
     What an interrupted run has left is kept if it is whole. A zip appears when it is complete.
     Everything is read back in the end. Returns the number of shards written; 0
     if all were there.
@@ -183,51 +194,58 @@ def materialize(
     ------
     UsageError
         If the destination is the workspace itself.
-    OutputError
+    OutputError, StoreUnreachableError
         If something else is there, or it cannot be written.
     StoreDamagedError
         If a shard is damaged, here or there.
     StoreLockedError
         If another process is writing there.
     """
-    if destination.resolve() == workspace.root.resolve():
+    if isinstance(destination, Path) and destination.resolve() == workspace.root.resolve():
         raise UsageError(
             "the workspace that the subset is of", expected="another folder, or a zip",
             where=destination,
         )  # fmt: skip
     if destination.suffix.lower() == ZIP_SUFFIX:
-        with lock(destination.with_name(destination.name + ".lock")):
+        with lock(lock_of(destination)):
+            if isinstance(destination, Url):
+                return _send_zip(plan, destination, workspace.staging, progress)
             return _write_zip(plan, destination, progress)
     written = 0
-    with output_errors(destination):
-        destination.mkdir(parents=True, exist_ok=True)
+    if isinstance(destination, Path):
+        with output_errors(destination):
+            destination.mkdir(parents=True, exist_ok=True)
     for copy in plan.stores:
         store = destination / copy.location
-        with lock(store.with_name(store.name + ".lock")):
+        with lock(lock_of(store)):
             written += _write_store(copy, store, progress)
-    path = Workspace(destination).subset(plan.subset.name)
-    write_atomically(path, encode_subset(plan.subset))
+    open_place(destination).write(_subset_key(plan), encode_subset(plan.subset))
     return written
 
 
-def _write_store(copy: StoreCopy, store: Path, progress: Progress) -> int:
+def _subset_key(plan: MaterializePlan) -> str:
+    return Workspace(Path()).subset(plan.subset.name).as_posix()
+
+
+def _write_store(copy: StoreCopy, store: Location, progress: Progress) -> int:
     """Write one store, the table first: it tells the next run whose shards these are."""
-    begun = _is_begun(copy, store)
-    table = FRAMES_TABLE
-    if not begun:
-        write_atomically(store / table, encode_rows(copy.rows, copy.about.as_dict()))
+    place, table = open_place(store), FRAMES_TABLE
+    if not _is_begun(copy, place):
+        place.write(table, encode_rows(copy.rows, copy.about.as_dict()))
+
+    def write(shard: ShardCopy) -> bool:
+        if _is_there(place, shard):
+            return False
+        place.write(shard.key, _read(shard))
+        return True
+
     written = 0
     with progress.stage(f"Copying to {store.name}", len(copy.shards), "shards") as advance:
-        for shard in copy.shards:
-            path = store / shard.key
-            if not _is_there(path, shard):
-                data = _read(shard)
-                write_atomically(path, data)
-                written += 1
+        for is_new in in_parallel(write, copy.shards, place.transfers):
+            written += is_new
             advance(1)
-    for name, data in copy.derived():
-        if name != table:
-            write_atomically(store / name, data)
+    *others, root = [(name, data) for name, data in copy.derived() if name != table]
+    place.write_stages([dict(others), dict([root])])
     damage, _ = verify_store(store, progress=progress)
     if damage:
         raise StoreDamagedError(
@@ -237,33 +255,34 @@ def _write_store(copy: StoreCopy, store: Path, progress: Progress) -> int:
     return written
 
 
-def _is_begun(copy: StoreCopy, store: Path) -> bool:
+def _is_begun(copy: StoreCopy, place: Place) -> bool:
     """Tell whether an earlier run has begun this store; refuse the place if it was another."""
-    if not store.exists():
-        return False
-    for left in store.rglob("*.part"):
-        with suppress(OSError):
-            left.unlink()
-    if not any(path.is_file() for path in store.rglob("*")):
+    if isinstance(place.location, Path):
+        for left in place.location.rglob("*.part"):
+            with suppress(OSError):
+                left.unlink()
+    if not place.sizes():
         return False
     try:
-        rows, about = read_rows(store / FRAMES_TABLE)
+        rows, about = read_rows(place.file(FRAMES_TABLE))
+    except StoreUnreachableError:
+        raise
     except RawkitError:
         rows, about = [], {}
     if (tuple(rows), about) == (copy.rows, json.loads(json.dumps(copy.about.as_dict()))):
         return True
     raise OutputError(
         "something else is there", expected="nothing, or what an earlier run of this has written",
-        where=store, fix="Choose another place, or remove what is there.",
+        where=place.location, fix="Choose another place, or remove what is there.",
     )  # fmt: skip
 
 
-def _is_there(path: Path, shard: ShardCopy) -> bool:
+def _is_there(place: Place, shard: ShardCopy) -> bool:
     """Tell whether a shard was copied before and is whole."""
     try:
-        if path.stat().st_size != shard.size:
+        if place.size(shard.key) != shard.size:
             return False
-        check_shard(memoryview(path.read_bytes()), shard.layout, path)
+        check_shard(memoryview(place.read(shard.key)), shard.layout, place.file(shard.key))
     except (OSError, StoreDamagedError):
         return False
     return True
@@ -274,24 +293,32 @@ def _read(shard: ShardCopy) -> bytes:
     try:
         data = shard.source.read_bytes()
     except OSError as error:
-        raise StoreDamagedError(
-            f"a shard that cannot be read ({error.strerror})", where=shard.source
-        ) from error
+        raise unreadable_shard(shard.source, error) from error
     check_shard(memoryview(data), shard.layout, shard.source)
     return data
+
+
+def _send_zip(plan: MaterializePlan, destination: Url, staging: Path, progress: Progress) -> int:
+    """Make the zip here, upload it, and read it back."""
+    file = RemoteFile(ObjectPlace(destination.parent), destination.name)
+    if file.place.exists(file.key):
+        _check_there(file, _members(plan), progress)
+        return 0
+    folder = staging_of(destination, staging)
+    made = folder / destination.name
+    shards = _write_zip(plan, made, progress)
+    with progress.stage(f"Sending {destination.name}", 1, "files") as advance:
+        file.place.take(made, file.key)
+        advance(1)
+    _check_there(file, _members(plan), progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    return shards
 
 
 def _write_zip(plan: MaterializePlan, destination: Path, progress: Progress) -> int:
     members = _members(plan)
     if destination.exists():
-        try:
-            with zipfile.ZipFile(destination) as archive:
-                _check_zip(archive, members, progress)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise OutputError(
-                f"something else is there ({error})", expected="nothing, or this subset",
-                where=destination, fix="Choose another place, or remove what is there.",
-            ) from error  # fmt: skip
+        _check_there(destination, members, progress)
         return 0
 
     def verify(archive: zipfile.ZipFile) -> None:
@@ -318,15 +345,29 @@ def _write_zip(plan: MaterializePlan, destination: Path, progress: Progress) -> 
     return shards
 
 
+def _check_there(
+    file: StoreFile, members: Sequence[tuple[str, bytes | ShardCopy]], progress: Progress
+) -> None:
+    """Read a zip that is there; refuse another one."""
+    try:
+        opened = RangeFile(file, _ZIP_TAIL) if isinstance(file, RemoteFile) else file
+        with zipfile.ZipFile(opened) as archive:
+            _check_zip(archive, members, progress)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise OutputError(
+            f"something else is there ({error})", expected="nothing, or this subset",
+            where=file, fix="Choose another place, or remove what is there.",
+        ) from error  # fmt: skip
+
+
 def _members(plan: MaterializePlan) -> list[tuple[str, bytes | ShardCopy]]:
     """Every file of the workspace, shards as where they come from."""
     members: list[tuple[str, bytes | ShardCopy]] = []
     for copy in plan.stores:
         members += [(f"{copy.location}/{shard.key}", shard) for shard in copy.shards]
         members += [(f"{copy.location}/{name}", data) for name, data in copy.derived()]
-    path = Workspace(Path()).subset(plan.subset.name).as_posix()
     # Groups of one camera share the metadata of that camera.
-    return list(dict([*members, (path, encode_subset(plan.subset))]).items())
+    return list(dict([*members, (_subset_key(plan), encode_subset(plan.subset))]).items())
 
 
 def _check_zip(

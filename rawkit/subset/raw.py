@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.subset.types import Subset
@@ -87,7 +88,7 @@ def raw_files(subset: Subset, workspace: Workspace) -> list[RawFile]:
     return [found[path] for path in sorted(found)]
 
 
-def _inside(path: str, store: Path) -> str:
+def _inside(path: str, store: Location) -> str:
     parts = PurePosixPath(path).parts
     if ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path or "\0" in path:
         raise UsageError(

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rawkit.errors import StoreDamagedError, StoreError
+from rawkit.errors import StoreError
 from rawkit.store.coordinates import NO_TARGET, long_of_pair
 from rawkit.subset.types import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from rawkit.store import FrameRow, Store
     from rawkit.store.layout import ArrayName
@@ -98,10 +97,6 @@ class Needs:
                     found.add(Shard(one.group, "target", one.target_index))
         return found
 
-    def path(self, shard: Shard) -> Path:
-        """Where a shard lies."""
-        return self.store.groups[shard.group].shard(shard.array, shard.index)
-
     def size(self, shard: Shard) -> int:
         """Bytes of a shard.
 
@@ -111,14 +106,8 @@ class Needs:
             If it is missing.
         """
         if shard not in self._sizes:
-            path = self.path(shard)
-            try:
-                self._sizes[shard] = path.stat().st_size
-            except OSError as error:
-                raise StoreDamagedError(
-                    f"a shard that cannot be read ({error.strerror})", where=path,
-                    fix="`rawkit verify --repair` makes it anew from the raw file.",
-                ) from error  # fmt: skip
+            key = self.store.groups[shard.group].key(shard.array, shard.index)
+            self._sizes[shard] = self.store.size(key)
         return self._sizes[shard]
 
 

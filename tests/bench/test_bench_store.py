@@ -10,8 +10,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from rawkit.store import encode_shard, packed_layout
-from rawkit.stream.plan import Window
-from rawkit.stream.reader import ShardFile, read_window, window_shape
+from rawkit.stream.reader import Scratch, ShardFile, opened
 from tests.bench.timing import interleaved, report
 
 if TYPE_CHECKING:
@@ -63,20 +62,23 @@ def test_our_writer_and_reader_against_zarr_python(tmp_path: Path) -> None:
     ours()
     array = zarr_array(tmp_path / "zarr")
     array[0] = planes
-    window = Window(0, 1, 2, 4, 4)
-    out = np.empty(window_shape(layout, 4, 4), np.uint16)
-    scratch = np.empty((4, *layout.chunk), np.uint16)
-    shard = ShardFile(path, layout)
-    top, left = layout.chunk[0], 2 * layout.chunk[1]
-    height, width = 4 * layout.chunk[0], 4 * layout.chunk[1]
+    (height, width), shard, scratch = layout.chunk, ShardFile(path, layout), Scratch()
+    out = np.empty((4, 4 * height, 4 * width), np.uint16)
+    top, left = height, 2 * width
 
     def read_ours() -> None:
-        read_window(shard, window, out, scratch)
+        with opened(shard) as reader:
+            for row in range(4):
+                for column in range(4):
+                    chunk = reader.chunk(1 + row, 2 + column, scratch)
+                    out[
+                        :, row * height : (row + 1) * height, column * width : (column + 1) * width
+                    ] = chunk
 
     def read_theirs() -> NDArray[np.uint16]:
-        return np.asarray(array[0, :, top : top + height, left : left + width])
+        return np.asarray(array[0, :, top : top + 4 * height, left : left + 4 * width])
 
     read_ours()
     assert np.array_equal(out, read_theirs())
-    reading = {"our window reader": read_ours, "zarr-python": read_theirs}
-    report("Read a window of 4 x 4 chunks", interleaved(reading), ours="our window reader")
+    reading = {"our chunk reader": read_ours, "zarr-python": read_theirs}
+    report("Read a window of 4 x 4 chunks", interleaved(reading), ours="our chunk reader")

@@ -1,0 +1,196 @@
+"""Where things are: a path of this machine, or a URL of a file system that fsspec knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rawkit.errors import MissingError, StoreUnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+S3_SCHEMES = ("s3", "s3a")
+_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+"""Names of botocore's errors, which is there only where s3fs is."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Url:
+    """A folder or an object elsewhere, such as ``s3://bucket/stores/mid.zarr``.
+
+    It has the parts of a path that the names of stores need, and never touches a network.
+    """
+
+    text: str
+    """The URL, without a slash at its end."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", self.text.rstrip("/"))
+        if not self._parts[1].strip("/"):
+            raise UsageError(f"{self.text!r}", expected="a URL such as s3://bucket/folder")
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        scheme, _, rest = self.text.partition("://")
+        return scheme, rest
+
+    @property
+    def scheme(self) -> str:
+        """Such as ``s3``."""
+        return self._parts[0].lower()
+
+    @property
+    def name(self) -> str:
+        """Last part; the bucket's name for a bucket."""
+        return self._parts[1].rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """Last part without its suffix."""
+        return Path(self.name).stem
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the last part, with its dot."""
+        return Path(self.name).suffix
+
+    @property
+    def parent(self) -> Url:
+        """What it lies in.
+
+        Raises
+        ------
+        UsageError
+            If it is a whole bucket.
+        """
+        scheme, rest = self._parts
+        above = rest.rpartition("/")[0]
+        if not above:
+            raise UsageError(
+                "a whole bucket", expected=f"something in it, such as {self / 'mid.zarr'}",
+                where=self,
+            )  # fmt: skip
+        return Url(f"{scheme}://{above}")
+
+    def with_name(self, name: str) -> Url:
+        """Return what lies beside it under another name."""
+        return self.parent / name
+
+    def __truediv__(self, below: str) -> Url:
+        return Url(f"{self.text}/{below.strip('/')}")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Location = Path | Url
+"""A path of this machine, or a URL."""
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is meant as a URL."""
+    return "://" in text
+
+
+def location_of(text: str) -> Location:
+    """Read what a user names; ``file://`` is a path.
+
+    Raises
+    ------
+    UsageError
+        If it is a URL without anything after its scheme.
+    """
+    if not is_url(text):
+        return Path(text).expanduser()
+    if text.lower().startswith("file://"):
+        return Path(urlsplit(text).path)
+    return Url(text)
+
+
+def file_system(url: str, **options: Any) -> tuple[Any, str]:
+    """Return fsspec's file system of a URL, and the path in it.
+
+    Credentials and endpoints come from where fsspec and the file system look for them themselves,
+    such as ``AWS_ENDPOINT_URL``; `options` are for the file system.
+
+    Raises
+    ------
+    UsageError
+        If fsspec does not know it, or a package is missing.
+    """
+    from fsspec.core import url_to_fs  # noqa: PLC0415 - only where a URL is used
+
+    scheme = url.partition("://")[0]
+    try:
+        fs, path = url_to_fs(url, **options)
+    except ImportError as error:
+        raise UsageError(
+            f"{scheme}:// needs a package that is not installed ({error})",
+            where=url,
+            fix="pip install rawkit[s3]" if scheme in S3_SCHEMES else "Install it with pip.",
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"{scheme}:// is unknown ({error})",
+            expected="a folder, an archive, or a URL such as https:// or s3://",
+            where=url,
+        ) from error
+    return fs, str(path)
+
+
+def refusal(error: Exception, where: object) -> StoreUnreachableError | None:
+    """Return what an error of a file system means that trying again will not mend, else None."""
+    if isinstance(error, PermissionError):
+        return StoreUnreachableError(
+            f"access is refused ({error})", where=where,
+            fix="Check the credentials, and what they may do there.",
+        )  # fmt: skip
+    if type(error).__name__ in _NO_CREDENTIALS:
+        return StoreUnreachableError(
+            f"no credentials ({error})", where=where,
+            fix="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
+        )  # fmt: skip
+    if isinstance(error, NotImplementedError):
+        return StoreUnreachableError(
+            f"this kind of place cannot do that ({error})", where=where,
+            expected="an object store such as s3://",
+        )  # fmt: skip
+    return None
+
+
+def folders_in(url: Url) -> list[Url]:
+    """Folders right below a URL, by name; none where nothing is there.
+
+    Raises
+    ------
+    StoreUnreachableError
+        If its server does not answer, or refuses.
+    """
+    fs, root = file_system(str(url), use_listings_cache=False)
+    found = asked(lambda: fs.ls(root, detail=True), url)
+    names = {str(one["name"]).rstrip("/").rpartition("/")[2]
+             for one in found or () if one["type"] == "directory"}  # fmt: skip
+    return [url / name for name in sorted(names)]
+
+
+def asked(question: Callable[[], Any], where: object) -> Any:
+    """Ask a file system something; None where nothing is there.
+
+    Raises
+    ------
+    StoreUnreachableError
+        If it does not answer, or refuses.
+    """
+    try:
+        return question()
+    except (FileNotFoundError, MissingError):
+        return None
+    except Exception as error:
+        refused = refusal(error, where)
+        raise refused or StoreUnreachableError(
+            f"does not answer ({str(error) or type(error).__name__})", where=where,
+            fix="Check the connection and the address (AWS_ENDPOINT_URL).",
+        ) from error  # fmt: skip

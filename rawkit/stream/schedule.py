@@ -1,0 +1,134 @@
+"""What a process reads, in order: windows with the places of their crops in its batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.stream.plan import FrameShape, PlanSettings, Sample, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which part of every batch a process hands out."""
+
+    batch_size: int
+    """Samples of a step over all ranks."""
+    rank: int = 0
+    """Which process this is, from 0."""
+    ranks: int = 1
+    """Processes that share the lanes: 1, 2, 4 or 8."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.batch_size < 1:
+            raise UsageError("an empty batch", expected="at least 1 sample")
+        if self.ranks < 1 or LANES % self.ranks:
+            raise UsageError(
+                f"{self.ranks} processes",
+                expected=" or ".join(str(n) for n in range(1, LANES + 1) if LANES % n == 0),
+                fix=f"Samples are dealt to {LANES} lanes, which the processes share evenly.",
+            )
+        if not 0 <= self.rank < self.ranks:
+            raise UsageError(f"rank {self.rank} of {self.ranks}", expected=f"0 to {self.ranks - 1}")
+        if self.batch_size % self.ranks:
+            raise UsageError(
+                f"a batch of {self.batch_size} for {self.ranks} processes",
+                expected="the same number of samples for each",
+                fix=f"Use a batch of {-(-self.batch_size // self.ranks) * self.ranks}.",
+            )
+
+    @property
+    def size(self) -> int:
+        """Samples of each batch of this process."""
+        return self.batch_size // self.ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A crop and its place."""
+
+    batch: int
+    """Number of the batch since the stream was started, from 0."""
+    slot: int
+    """Place within the process's part of that batch, from 0."""
+    epoch: int
+    """Epoch of the sample."""
+    sample: Sample
+    """Where it lies in its window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A window to be read, and all that is cut from it."""
+
+    window: Window
+    """Which."""
+    uses: tuple[Use, ...]
+    """Its crops that this process hands out, first use first."""
+
+    @property
+    def first(self) -> int:
+        """Batch of the first crop."""
+        return self.uses[0].batch
+
+    @property
+    def last(self) -> int:
+        """Batch of the last crop."""
+        return self.uses[-1].batch
+
+
+def jobs(
+    frames: Sequence[FrameShape], settings: PlanSettings, share: Share, position: int
+) -> Iterator[Job]:
+    """Yield a process's windows from sample `position` on, for ever, by their first use."""
+    epoch, start = divmod(position, epoch_length(frames, settings))
+    done = 0
+    while True:
+        plan = EpochPlan(frames, settings, epoch)
+        # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
+        first = start + (share.rank - start) % share.ranks
+        numbers = plan.window_numbers()[first :: share.ranks]
+        for serials in _by_window(numbers):
+            uses = tuple(
+                Use(
+                    *divmod(done + serial, share.size),
+                    epoch,
+                    plan[first + serial * share.ranks],
+                )
+                for serial in serials
+            )
+            yield Job(plan.windows[int(numbers[serials[0]])], uses)
+        done += len(numbers)
+        epoch, start = epoch + 1, 0
+
+
+def _by_window(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    """Yield, for each window in the order of first use, the indices of its samples, ascending."""
+    if not len(numbers):
+        return
+    sorter = np.argsort(numbers, kind="stable")
+    borders = np.flatnonzero(np.diff(numbers[sorter])) + 1
+    begins = np.concatenate(([0], borders))
+    ends = np.concatenate((borders, [len(numbers)]))
+    for index in np.argsort(sorter[begins], kind="stable").tolist():
+        yield sorter[begins[index] : ends[index]].tolist()
+
+
+def open_batches(settings: PlanSettings, share: Share, ahead: int) -> int:
+    """Batches that may be under way: those a window may reach, and those of `ahead` more windows.
+
+    With fewer the batch that is waited for could need a window that has no room yet.
+    """
+    samples = longest_span(settings) // share.ranks + ahead * settings.crops_per_window
+    return -(-samples // share.size) + 1
