@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
-from rawkit.models import describe
 from rawkit.stream import pool_bytes
 from rawkit.train.data import plan_settings
 
@@ -21,6 +20,8 @@ _PROCESS = 450 * 2**20
 """Interpreter, torch, network and optimizer before the first step."""
 _STEP = {"lamba2021": 60 * 2**20, "sid": 150 * 2**20}
 """What a step of each network takes whatever its size: gradients and the optimizer's state."""
+_WEIGHTS = {"lamba2021": 4 * 784_768, "sid": 4 * 7_760_748}
+"""Bytes of the parameters."""
 _STEP_PIXEL = {"lamba2021": 330, "sid": 870}
 """Bytes a mosaic pixel of a piece: activations and their gradients. bf16 saves next to nothing of
 it on the CPU."""
@@ -70,7 +71,7 @@ def plan_memory(
         (4 * source.packed.layout.height * source.packed.layout.width for source in data.val),
         default=0,
     )
-    weights = 4 * describe(network).parameters
+    weights = _WEIGHTS[network]
     parts = {
         "process": _PROCESS + (_SHARED + weights if ranks > 1 else 0),
         "step": max(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog import Selection
+    from rawkit.locations import Location
     from rawkit.subset import Subset
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.identity import DataIdentity
@@ -53,7 +54,7 @@ def choose_subset(workspace: Workspace, name: str | None) -> Subset:
 
 
 def select_frames(
-    workspace: Workspace, stores: Sequence[Path], *, fraction: float, selection: Selection
+    workspace: Workspace, stores: Sequence[Location], *, fraction: float, selection: Selection
 ) -> Subset:
     """Choose frames as `rawkit subset` does, without saving the choice.
 
@@ -113,7 +114,7 @@ def subset_by_rules(rules: Mapping[str, Any], workspace: Workspace) -> Subset:
     """
     return make_subset(
         workspace,
-        [workspace.root / location for location in rules["stores"].values()],
+        [workspace.locate(location) for location in rules["stores"].values()],
         fraction=rules["fraction"],
         seed=rules["seed"],
         limits=Limits(rules["max_pairs"], rules["max_bytes"]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
-from rawkit.sensor import Amplification
+from rawkit.sensor import BAYER, Amplification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,12 @@ class TrainSettings:
         self._check_schedule()
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}", expected=", ".join(PRECISIONS))
-        describe(self.network)
+        if describe(self.network).cell != BAYER:
+            raise UsageError(
+                f"a training of {self.network}",
+                expected="a network for Bayer mosaics, such as lamba2021 or sid",
+                fix="X-Trans mosaics can be restored, not trained on.",
+            )
         self.amplifier()
 
     def _check_numbers(self) -> None:
