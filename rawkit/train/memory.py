@@ -79,7 +79,7 @@ def plan_memory(
             _VALIDATION_PIXEL * frame + (_TILE[network] if frame else 0),
         ),
         "batches": _BATCH_PIXEL * share * settings.crop**2,
-        "windows": pool_bytes(data.train, plan_settings(settings)),
+        "windows": pool_bytes(data.train, plan_settings(settings), ranks),
     }
     if settings.ema:
         parts["average"] = 2 * weights  # itself, and the network it is validated with

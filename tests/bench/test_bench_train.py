@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FRAME = Shape(1424, 2128, (238, 266), bits=16)
 """A packed frame of 12 megapixels with its 16-bit target."""
-FRAMES = 6
+FRAMES = 4
 THROUGHPUT, GIB, START_SECONDS = 0.97, 3.0, 5.0
 
 RUN = """
@@ -85,7 +85,7 @@ def test_the_stream_against_batches_in_memory(sources: list[PairSource], losses:
         subset="x", steps=100, batch_size=8, accumulate=4,
         ms_ssim_weight=0.2 if "ms-ssim" in losses else 0.0,
     )  # fmt: skip
-    steps, rounds = (4, 5) if losses == "l1" else (2, 3)
+    steps, rounds = (2, 5) if losses == "l1" else (1, 3)
     learner = Learner(settings, make_fabric("cpu"))
     stream = BatchStream(sources, plan_settings(settings), batch_size=8, threads=2)
     streamed = stream.batches()
@@ -120,7 +120,7 @@ def test_the_stream_against_batches_in_memory(sources: list[PairSource], losses:
 
 @pytest.mark.bench
 def test_peak_memory_of_a_whole_run(sources: list[PairSource], tmp_path: Path) -> None:
-    found = child(sources, tmp_path, 4)
+    found = child(sources, tmp_path, 2)
     peak = found["peak"] / 2**30
     print(f"\nPeak memory (VmHWM) of a whole run, batch 8 of 512 in {found['pieces']} pieces, "
           f"paper's losses, validated on a frame of 12 MP: {peak:.2f} GiB, {GIB - peak:.2f} below "
