@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pytorch_msssim import ssim
 from torch import Tensor
 
 from rawkit.train import Loss, compare, psnr, structural_similarity
@@ -142,3 +143,12 @@ def test_pictures_of_integers_are_compared_on_the_scale_of_0_to_1(bits: tuple[in
     found = compare(integers[0], integers[1])
     assert found[0] == pytest.approx(psnr(restored, target), abs=0.02)
     assert found[1] == pytest.approx(structural_similarity(restored, target), abs=1e-3)
+
+
+def test_metrics_of_tall_pictures_are_those_of_the_whole_picture() -> None:
+    generator = torch.Generator().manual_seed(0)
+    restored, target = (torch.rand(1, 3, 600, 13, generator=generator) for _ in range(2))
+    whole = float(ssim(restored, target, data_range=1.0))
+    assert structural_similarity(restored, target) == pytest.approx(whole, abs=1e-6)
+    error = float(((restored.double() - target.double()) ** 2).mean())
+    assert psnr(restored, target) == pytest.approx(-10 * math.log10(error), abs=1e-9)
