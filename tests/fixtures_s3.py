@@ -5,7 +5,6 @@ A test module asks for the fixtures by ``pytest_plugins = ("tests.fixtures_s3",)
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,29 +58,31 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def object_server() -> Iterator[ObjectServer]:
-    """Start a server with one bucket; this process finds it by its environment."""
+@pytest.fixture(scope="session")
+def one_object_server() -> Iterator[ObjectServer]:
+    """Start a server with one bucket, one for all modules: clients keep their connections."""
     boto3 = pytest.importorskip("boto3")
-    s3fs = pytest.importorskip("s3fs")
+    pytest.importorskip("s3fs")
     pytest.importorskip("moto.server")
     server = ObjectServer(free_port())
-    before = {name: os.environ.get(name) for name in server.settings}
-    os.environ.update(server.settings)
-    s3fs.S3FileSystem.clear_instance_cache()  # they know another server
     server.start()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.settings.items():
+            patch.setenv(name, value)
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         client.close()
-        yield server
-    finally:
-        server.stop()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def object_server(one_object_server: ObjectServer) -> Iterator[ObjectServer]:
+    """Let the tests of a module find the server by their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in one_object_server.settings.items():
+            patch.setenv(name, value)
+        yield one_object_server
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Object stores: a bucket of a server on this machine, read as a folder is."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,46 +13,33 @@ from rawkit.source import Transfer, open_source
 from tests.factories import files_of
 from tests.test_source_folders import zip_parts
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fixtures_s3 import ObjectServer
+
 boto3 = pytest.importorskip("boto3")
-s3fs = pytest.importorskip("s3fs")
-moto_server = pytest.importorskip("moto.server")
+
+pytest_plugins = ("tests.fixtures_s3",)
 
 SMID = load_definition("smid")
 QUICK = Transfer(tries=2, timeout=1, pause=0.01)
 
 
 @pytest.fixture(scope="module")
-def bucket(smid_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bucket(
+    object_server: ObjectServer, smid_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """Serve the look-alike of SMID below `loose/`, and its parts zipped below `parts/`."""
-    server = moto_server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    s3fs.S3FileSystem.clear_instance_cache()  # they know another server
-    try:
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="night")
-        for path in sorted(path for path in smid_folder.rglob("*") if path.is_file()):
-            key = f"loose/{path.relative_to(smid_folder).as_posix()}"
-            client.put_object(Bucket="night", Key=key, Body=path.read_bytes())
-        for path in zip_parts(smid_folder, tmp_path_factory.mktemp("parts"), within=False):
-            client.put_object(Bucket="night", Key=f"parts/{path.name}", Body=path.read_bytes())
-        client.close()
-        yield "s3://night"
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        server.stop()
+    assert object_server.port
+    client = boto3.client("s3")
+    for path in sorted(path for path in smid_folder.rglob("*") if path.is_file()):
+        key = f"loose/{path.relative_to(smid_folder).as_posix()}"
+        client.put_object(Bucket="night", Key=key, Body=path.read_bytes())
+    for path in zip_parts(smid_folder, tmp_path_factory.mktemp("parts"), within=False):
+        client.put_object(Bucket="night", Key=f"parts/{path.name}", Body=path.read_bytes())
+    client.close()
+    return "s3://night"
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.repair import repair_store
 from rawkit.locations import Url
 from rawkit.progress import SILENT
+from rawkit.source import Transfer
 from rawkit.store import (
     Place,
     RemoteFile,
@@ -51,6 +52,7 @@ from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.workspace import Workspace
 from tests.factories import add_frame, files_of, frame_row
 from tests.fixtures_stream import assert_same_batch
+from tests.fixtures_web import Web, serve
 from tests.small_stores import fill_varied
 from tests.test_ingest import AfterFrames
 
@@ -215,6 +217,31 @@ def test_without_its_server_a_run_ends_and_the_next_one_completes_it(
     assert verify_store(store)[0] == []
     assert ingest(sid_folder, store).added == 6
     assert files_of(store) == files_of(whole)
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert object_server.port
+    with serve(Web(silent=True)) as web:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", web.url(""))
+        place = ObjectPlace(Url("s3://night/x"), Transfer(tries=2, timeout=0.5, pause=0.01))
+        started = time.monotonic()
+        with pytest.raises(StoreUnreachableError, match=r"[Tt]imeout.*in each of 2 tries"):
+            place.read("a")
+        web.released.set()
+    assert time.monotonic() - started < 20
+
+
+def test_an_interrupted_run_keeps_what_is_done(sid_folder: Path, whole: Path, bucket: Url) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    report = ingest(sid_folder, bucket / "sid.zarr", AfterFrames(5, interrupt))
+    assert report.interrupted
+    assert report.added == len(Store(bucket / "sid.zarr").rows) == 5
+    assert ingest(sid_folder, bucket / "sid.zarr").added == 7
+    assert files_of(bucket / "sid.zarr") == files_of(whole)
 
 
 def test_flipped_and_missing_objects_are_found_and_mended(sid_folder: Path, bucket: Url) -> None:

@@ -139,7 +139,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(
         write_atomically(path, data)
 
     with monkeypatch.context() as patched:
-        patched.setattr("rawkit.subset.materialize.write_atomically", stop)
+        patched.setattr("rawkit.store.place.write_atomically", stop)
         with pytest.raises(KeyboardInterrupt):
             write(subset, varied, tmp_path / "small")
     assert not (tmp_path / "small" / "subsets").exists()

@@ -41,7 +41,7 @@ class ObjectPlace:
     location
         The URL.
     transfer
-        Time-out and tries; the file system's own come on top.
+        Time-out and tries.
     """
 
     def __init__(self, location: Url, transfer: Transfer | None = None) -> None:
@@ -67,14 +67,18 @@ class ObjectPlace:
     def _opened(self) -> tuple[Any, str]:
         """File system and root."""
         options: dict[str, Any] = {"use_listings_cache": False}
-        if self._is_s3:
-            # Without limits a server that is silent holds a command for a quarter of an hour.
-            options["config_kwargs"] = {
-                "connect_timeout": min(self.transfer.timeout, _CONNECT_SECONDS),
-                "read_timeout": self.transfer.timeout,
-                "retries": {"max_attempts": 1},
-            }
-        return file_system(str(self.location), **options)
+        if not self._is_s3:
+            return file_system(str(self.location), **options)
+        # botocore tries again, and so do s3fs and this place: a server that is silent would hold a
+        # command for an hour. One of them is enough.
+        options["config_kwargs"] = {
+            "connect_timeout": min(self.transfer.timeout, _CONNECT_SECONDS),
+            "read_timeout": self.transfer.timeout,
+            "retries": {"max_attempts": 0},
+        }
+        fs, root = file_system(str(self.location), **options)
+        fs.retries = 1
+        return fs, root
 
     @property
     def transfers(self) -> int:

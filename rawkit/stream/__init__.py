@@ -3,11 +3,12 @@
 `plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
 the batches; `reader` reads their chunks; `augment` cuts crops from chunks; `pool` has threads do it
 ahead; `cache` keeps chunks of stores elsewhere; `batches` hands out batches of integers; `dataset`
-is the same for torch.
+is the same for torch. `open_stream` is the short way in.
 """
 
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.opening import open_stream
 from rawkit.stream.pairs import PairSource, pair_sources
 from rawkit.stream.plan import EpochPlan, FrameShape, PlanSettings
 from rawkit.stream.pool import pool_bytes
@@ -21,6 +22,7 @@ __all__ = [
     "Origin",
     "PairSource",
     "PlanSettings",
+    "open_stream",
     "pair_sources",
     "pool_bytes",
 ]

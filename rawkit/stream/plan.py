@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LANES = 8
+CROPS_PER_WINDOW, LIVE_WINDOWS = 4, 24
+"""Defaults of `PlanSettings`."""
 _TRANSPOSE, _FLIP_DOWN, _FLIP_ACROSS = 4, 2, 1
 
 
@@ -51,9 +53,9 @@ class PlanSettings:
 
     crop: int
     """Side of a crop in packed pixels (half of it in the mosaic)."""
-    crops_per_window: int = 4
+    crops_per_window: int = CROPS_PER_WINDOW
     """Crops taken from each window that is read. Three windows make a frame of 12 MP."""
-    live_windows: int = 24
+    live_windows: int = LIVE_WINDOWS
     """Windows that crops are drawn from at any time; a multiple of 8."""
     window_chunks: int = 4
     """Chunks a side of a window; more where the crop needs it, fewer where the frame has fewer."""

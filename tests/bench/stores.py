@@ -76,6 +76,18 @@ def copied_store(source: Path, path: Path, pairs: int) -> Path:
     return path
 
 
+def pair_bytes(source: Path) -> float:
+    """Return the mean bytes that `copied_store` writes for a pair."""
+    (group,) = Store(source).groups.values()
+    sizes = {"short": [0], "long": [0]}
+    for row in group.rows:
+        size = local(group.shard("packed", row.index)).stat().st_size
+        if row.role == "long":
+            size += local(group.shard("target", row.target_index)).stat().st_size
+        sizes[row.role].append(size)
+    return sum(sum(found) / (len(found) - 1) for found in sizes.values())
+
+
 def pairs_of(path: Path) -> list[PairSource]:
     """All pairs of a store that `copied_store` made."""
     store = Store(path)

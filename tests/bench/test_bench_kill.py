@@ -18,13 +18,21 @@ from tests.factories import files_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawkit.locations import Location, Url
+
 KILLS = 30
 
 
-def command(workspace: Path, source: Path, workers: int) -> list[str]:
+pytest_plugins = ("tests.fixtures_s3",)
+
+
+def command(
+    workspace: Path, source: Path, workers: int, stores: Location | None = None
+) -> list[str]:
     return [
         sys.executable, "-c", "from rawkit.cli import main; main()",
-        "--workspace", str(workspace), "ingest", "mid", "--iso", "100,400",
+        "--workspace", str(workspace), "--stores", str(stores or workspace / "stores"),
+        "ingest", "mid", "--iso", "100,400",
         "--source", str(source), "--workers", str(workers),
     ]  # fmt: skip
 
@@ -46,6 +54,26 @@ def kill_after(arguments: list[str], seconds: float) -> bool:
             os.killpg(process.pid, signal.SIGKILL)
             return True
     return False
+
+
+@pytest.mark.bench
+def test_a_store_in_a_bucket_killed_at_random_moments_is_the_undisturbed_one(
+    tmp_path: Path, bucket: Url
+) -> None:
+    source = tmp_path / "mid"
+    make_collection("mid", source, scenes=2, size=(192, 256))
+    whole = run(command(tmp_path / "whole", source, 0, bucket / "whole"))
+    expected = files_of(bucket / "whole")
+    moments = random.Random(0)  # noqa: S311 - moments, not secrets
+    killed = tries = 0
+    while killed < KILLS // 3 and tries < KILLS:
+        arguments = command(tmp_path / str(tries), source, 0, bucket / str(tries))
+        killed += kill_after(arguments, moments.uniform(1.0, whole))
+        run(arguments)
+        assert files_of(bucket / str(tries)) == expected, f"try {tries}"
+        tries += 1
+    assert killed == KILLS // 3
+    print(f"\n{killed} SIGKILLs, one resume each, in a bucket: all stores identical")
 
 
 @pytest.mark.bench

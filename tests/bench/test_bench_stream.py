@@ -31,7 +31,7 @@ from rawkit.stream import BatchStream, PlanSettings
 from tests.bench import peers
 from tests.bench.cgroup import memory_group
 from tests.bench.peers import BATCH, Case, N
-from tests.bench.stores import copied_store, drop_cache, original, pairs_of
+from tests.bench.stores import copied_store, drop_cache, original, pair_bytes, pairs_of
 from tests.factories import local
 
 if TYPE_CHECKING:
@@ -284,8 +284,7 @@ print(json.dumps({"before": before, "peak": memory("VmHWM"), "crops": 8 * count}
 def test_memory_is_flat_in_the_size_of_the_store(tmp_path: Path) -> None:
     gigabytes = float(os.environ.get("RAWKIT_BENCH_GB", "12"))
     source = original(tmp_path)
-    pair = sum(file.stat().st_size for file in source.rglob("0") if file.parent.name == "0")
-    pairs = int(gigabytes * 1e9 / pair)
+    pairs = round(gigabytes * 1e9 / pair_bytes(source))
     needed = 2.2 * gigabytes * 1e9
     if shutil.disk_usage(tmp_path).free < needed + 20e9:
         pytest.skip(f"needs {needed / 1e9:.0f} GB of disk and 20 GB to spare")

@@ -1,0 +1,92 @@
+"""The short way to a stream, for training loops outside of rawkit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rawkit.errors import MissingError, UsageError
+from rawkit.stream.batches import BatchStream
+from rawkit.stream.cache import ChunkCache
+from rawkit.stream.pairs import pair_sources
+from rawkit.stream.plan import CROPS_PER_WINDOW, LIVE_WINDOWS, PlanSettings
+from rawkit.subset import load_subset, newest_subset, open_stores
+from rawkit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def open_stream(
+    workspace: str | PathLike[str] = ".",
+    subset: str | None = None,
+    *,
+    split: str = "train",
+    crop: int = 512,
+    batch_size: int = 8,
+    crops_per_window: int = CROPS_PER_WINDOW,
+    live_windows: int = LIVE_WINDOWS,
+    augment: bool = True,
+    seed: int = 0,
+    threads: int = 2,
+    rank: int = 0,
+    ranks: int = 1,
+    cache: str | PathLike[str] | None = None,
+    cache_bytes: int = 20 * 10**9,
+) -> BatchStream:
+    """Open a stream of batches over the pairs of a subset.
+
+    Parameters
+    ----------
+    workspace
+        Folder that rawkit's commands work in.
+    subset
+        Name of a subset; the newest one if None.
+    split
+        ``train``, ``val`` or ``test``.
+    crop
+        Side of a crop in pixels of the mosaic, even: packed planes have half of it.
+    batch_size
+        Samples of a step over all ranks.
+    crops_per_window, live_windows, augment, seed
+        As in `PlanSettings`.
+    threads, rank, ranks
+        As in `BatchStream`.
+    cache
+        Folder in which chunks of stores that lie elsewhere are kept; nowhere if None.
+    cache_bytes
+        Bytes that it may take.
+
+    Raises
+    ------
+    MissingError
+        If the subset or one of its stores is not there.
+    SelectionError
+        If the split has no pairs.
+    UsageError
+        If the crop is odd, does not fit into every frame, or a number makes no sense.
+    """
+    if crop % 2:
+        raise UsageError(f"crops of {crop} mosaic pixels", expected="an even number")
+    place = Workspace(Path(workspace))
+    chosen = newest_subset(place) if subset is None else load_subset(place.subset(subset))
+    if chosen is None:
+        raise MissingError(
+            "no subset", expected="one of the workspace's stores", where=workspace,
+            fix="`rawkit subset --fraction 1` makes one of everything.",
+        )  # fmt: skip
+    return BatchStream(
+        pair_sources(chosen, open_stores(chosen, place), split),
+        PlanSettings(
+            crop=crop // 2,
+            crops_per_window=crops_per_window,
+            live_windows=live_windows,
+            augment=augment,
+            seed=seed,
+        ),
+        batch_size=batch_size,
+        threads=threads,
+        rank=rank,
+        ranks=ranks,
+        cache=None if cache is None else ChunkCache(Path(cache), cache_bytes),
+    )
