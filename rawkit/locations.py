@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from rawkit.errors import MissingError, StoreUnreachableError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rawkit.errors import StoreUnreachableError, UsageError
 
 S3_SCHEMES = ("s3", "s3a")
+TIMEOUT = 30.0
+"""Seconds of silence after which a request counts as failed."""
+_CONNECT_SECONDS = 10.0
+_PAUSES = (0.5, 1.0)
+"""Seconds before a listing is asked for again."""
 _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
 """Names of botocore's errors, which is there only where s3fs is."""
 
@@ -161,6 +164,30 @@ def refusal(error: Exception, where: object) -> StoreUnreachableError | None:
     return None
 
 
+def shared_file_system(url: Url, timeout: float = TIMEOUT) -> tuple[Any, str]:
+    """Return the file system of a place that others write to, too, and the path in it.
+
+    Listings are never cached. Requests to S3 end after `timeout` seconds of silence, and are not
+    made again by its client: botocore and s3fs would both do so, and a server that is silent would
+    hold a command for an hour.
+
+    Raises
+    ------
+    UsageError
+        If fsspec does not know it, or a package is missing.
+    """
+    if url.scheme not in S3_SCHEMES:
+        return file_system(str(url), use_listings_cache=False)
+    limits = {
+        "connect_timeout": min(timeout, _CONNECT_SECONDS),
+        "read_timeout": timeout,
+        "retries": {"max_attempts": 0},
+    }
+    fs, path = file_system(str(url), use_listings_cache=False, config_kwargs=limits)
+    fs.retries = 1
+    return fs, path
+
+
 def folders_in(url: Url) -> list[Url]:
     """Folders right below a URL, by name; none where nothing is there.
 
@@ -169,28 +196,25 @@ def folders_in(url: Url) -> list[Url]:
     StoreUnreachableError
         If its server does not answer, or refuses.
     """
-    fs, root = file_system(str(url), use_listings_cache=False)
-    found = asked(lambda: fs.ls(root, detail=True), url)
-    names = {str(one["name"]).rstrip("/").rpartition("/")[2]
-             for one in found or () if one["type"] == "directory"}  # fmt: skip
-    return [url / name for name in sorted(names)]
-
-
-def asked(question: Callable[[], Any], where: object) -> Any:
-    """Ask a file system something; None where nothing is there.
-
-    Raises
-    ------
-    StoreUnreachableError
-        If it does not answer, or refuses.
-    """
-    try:
-        return question()
-    except (FileNotFoundError, MissingError):
-        return None
-    except Exception as error:
-        refused = refusal(error, where)
-        raise refused or StoreUnreachableError(
-            f"does not answer ({str(error) or type(error).__name__})", where=where,
-            fix="Check the connection and the address (AWS_ENDPOINT_URL).",
-        ) from error  # fmt: skip
+    fs, root = shared_file_system(url)
+    for pause in (*_PAUSES, None):
+        try:
+            found = fs.ls(root, detail=True)
+        except FileNotFoundError:
+            return []
+        except Exception as error:
+            refused = refusal(error, url)
+            if pause is None or refused is not None:
+                raise refused or StoreUnreachableError(
+                    f"does not answer ({str(error) or type(error).__name__})", where=url,
+                    fix="Check the connection and the address (AWS_ENDPOINT_URL).",
+                ) from error  # fmt: skip
+            time.sleep(pause)
+            continue
+        names = {
+            str(one["name"]).rstrip("/").rpartition("/")[2]
+            for one in found
+            if one["type"] == "directory"
+        }
+        return [url / name for name in sorted(names)]
+    raise AssertionError(url)

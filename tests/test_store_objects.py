@@ -207,6 +207,9 @@ def test_without_its_server_a_run_ends_and_the_next_one_completes_it(
             Store(store)
         with pytest.raises(StoreUnreachableError):
             verify_store(store)
+        monkeypatch.setattr("rawkit.locations._PAUSES", (0.01,))
+        with pytest.raises(StoreUnreachableError, match="does not answer"):
+            Workspace(Path(), bucket).stores()
     finally:
         object_server.start()
     # This process lives, but its lock could not be removed: it falls silent like a dead one's.

@@ -157,8 +157,8 @@ def test_a_saved_subset_is_handed_on_by_its_name(varied: Workspace, tmp_path: Pa
     assert clash.code == 2
 
 
-def test_urls_are_no_place_yet(varied: Workspace) -> None:
-    ended = run_in(varied.root, "subset", "--materialize", "s3://bucket/small")
+def test_raw_files_are_copied_to_no_url(varied: Workspace) -> None:
+    ended = run_in(varied.root, "subset", "--copy-raw", "s3://bucket/small")
     assert ended.code == 2
     assert "folder or a .zip" in ended.err
     assert not varied.subsets()

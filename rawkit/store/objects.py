@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rawkit.errors import MissingError, RawkitError, StoreUnreachableError, UsageError
-from rawkit.locations import S3_SCHEMES, Url, file_system, refusal
+from rawkit.files import output_errors
+from rawkit.locations import S3_SCHEMES, TIMEOUT, Url, refusal, shared_file_system
 from rawkit.source.transfer import Transfer, TransferError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _T = TypeVar("_T")
-PATIENCE = Transfer(tries=4, timeout=30.0, pause=0.5)
+PATIENCE = Transfer(tries=4, timeout=TIMEOUT, pause=0.5)
 """How patient a place is with its server, unless told otherwise."""
 TRANSFERS = 4
 """Uploads under way at once."""
@@ -29,7 +30,6 @@ PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
 _SMALL_AT_ONCE = 16
 """Small objects written or read at once."""
-_CONNECT_SECONDS = 10.0
 _BEYOND_END = ("InvalidRange", "416")
 
 
@@ -66,19 +66,7 @@ class ObjectPlace:
     @cached_property
     def _opened(self) -> tuple[Any, str]:
         """File system and root."""
-        options: dict[str, Any] = {"use_listings_cache": False}
-        if not self._is_s3:
-            return file_system(str(self.location), **options)
-        # botocore tries again, and so do s3fs and this place: a server that is silent would hold a
-        # command for an hour. One of them is enough.
-        options["config_kwargs"] = {
-            "connect_timeout": min(self.transfer.timeout, _CONNECT_SECONDS),
-            "read_timeout": self.transfer.timeout,
-            "retries": {"max_attempts": 0},
-        }
-        fs, root = file_system(str(self.location), **options)
-        fs.retries = 1
-        return fs, root
+        return shared_file_system(self.location, self.transfer.timeout)
 
     @property
     def transfers(self) -> int:
@@ -195,7 +183,8 @@ class ObjectPlace:
         once the object is there.
         """
         fs, _ = self._opened
-        count = staged.stat().st_size
+        with output_errors(staged):
+            count = staged.stat().st_size
         options = (
             {"chunksize": PART_BYTES, "max_concurrency": _PARTS_AT_ONCE} if self._is_s3 else {}
         )
