@@ -10,6 +10,7 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 """
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
+from rawkit.models.budget import BACKENDS, InferencePlan, plan_inference
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
@@ -30,12 +31,14 @@ from rawkit.models.weights import (
 )
 
 __all__ = [
+    "BACKENDS",
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "NETWORKS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "InferencePlan",
     "Lamba2021",
     "LoadedWeights",
     "Network",
@@ -57,6 +60,7 @@ __all__ = [
     "load_network",
     "load_weights",
     "padding_for",
+    "plan_inference",
     "prepare",
     "receptive_field",
     "restore_bands",
