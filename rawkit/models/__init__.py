@@ -11,6 +11,7 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import BACKENDS, InferencePlan, plan_inference
+from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
@@ -38,6 +39,7 @@ __all__ = [
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "Exported",
     "InferencePlan",
     "Lamba2021",
     "LoadedWeights",
@@ -51,10 +53,12 @@ __all__ = [
     "amplified",
     "best_device",
     "build",
+    "check_mosaic",
     "compile_openvino",
     "count_macs",
     "count_parameters",
     "describe",
+    "export_network",
     "fold_weight_norm",
     "is_folded",
     "load_network",

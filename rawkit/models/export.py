@@ -20,8 +20,11 @@ from torch.export import Dim
 
 from rawkit.errors import MissingError, UsageError, WeightsError
 from rawkit.files import output_errors, write_atomically
+from rawkit.models.amplified import amplified
 from rawkit.models.openvino import openvino_module, plain_copy
 from rawkit.models.registry import describe
+from rawkit.models.tiles import Window
+from rawkit.sensor import amplification_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +33,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rawkit.models.weights import LoadedWeights
+    from rawkit.sensor import RawImage
 
 ExportFormat = Literal["onnx", "openvino"]
 FORMATS: tuple[ExportFormat, ...] = ("onnx", "openvino")
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-4
 """Greatest difference from torch that is accepted, of values between 0 and 1."""
+_CHECK_SIDE = 1000
 _INPUT, _OUTPUT = "mosaic", "picture"
 
 
@@ -94,7 +99,9 @@ def export_network(
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
         made = Path(folder) / path.name
         with _quiet():
-            (_make_onnx if format_ == "onnx" else _make_openvino)(plain, made, about, loaded.network)
+            (_make_onnx if format_ == "onnx" else _make_openvino)(
+                plain, made, about, loaded.network
+            )
         found = (_run_onnx if format_ == "onnx" else _run_openvino)(made, mosaic.numpy())
         with torch.inference_mode():
             expected = plain(mosaic).numpy()
@@ -113,6 +120,36 @@ def export_network(
                 write_atomically(target, one.read_bytes())
             written.append(target)
     return Exported(tuple(reversed(written)), difference, (mosaic.shape[2], mosaic.shape[3]))
+
+
+def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
+    """Return what an exported network is compared on: of a raw file, or of a made-up dark frame.
+
+    Parameters
+    ----------
+    network
+        Name in the registry.
+    image
+        A decoded raw file; amplified by its own estimate.
+
+    Returns
+    -------
+    Tensor
+        float32 (1, 1, H, W), at most about 1000 pixels each way, from the top left.
+
+    Raises
+    ------
+    MosaicError
+        If the network reads another kind of mosaic.
+    """
+    about = describe(network)
+    side = _CHECK_SIDE // about.multiple * about.multiple
+    if image is None:
+        generator = np.random.default_rng(0)
+        light = generator.exponential(0.15, (about.multiple * 5, about.multiple * 7))
+        return torch.from_numpy(light.astype(np.float32))[None, None]
+    source = amplified(image.pixels, image.mosaic, amplification_base(image), about)
+    return source.window(Window(0, 0, min(side, source.height), min(side, source.width)))
 
 
 def _metadata(loaded: LoadedWeights) -> dict[str, str]:
@@ -187,7 +224,7 @@ def _module(name: str) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what exporters say of themselves from the terminal; their failures still come through."""
+    """Keep what exporters say of themselves from the terminal; failures still come through."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
