@@ -96,13 +96,13 @@ def export_network(
         raise UsageError(f"a file named {path.name}", expected=f"a name in {SUFFIXES[format_]}")
     plain = plain_copy(net)
     about = _metadata(loaded)
+    make = _make_onnx if format_ == "onnx" else _make_openvino
+    run = _run_onnx if format_ == "onnx" else _run_openvino
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
         made = Path(folder) / path.name
         with _quiet():
-            (_make_onnx if format_ == "onnx" else _make_openvino)(
-                plain, made, about, loaded.network
-            )
-        found = (_run_onnx if format_ == "onnx" else _run_openvino)(made, mosaic.numpy())
+            make(plain, made, about, loaded.network)
+        found = run(made, mosaic.numpy())
         with torch.inference_mode():
             expected = plain(mosaic).numpy()
         difference = float(np.abs(found - expected).max())

@@ -129,7 +129,7 @@ def converted(net: nn.Module, stage: str, shapes: list[tuple[int, ...]]) -> Any:
     examples = tuple(torch.zeros(shape) for shape in shapes)
     with warnings.catch_warnings():
         # Checks of shapes become constants, which is what is wanted: the shapes are fixed.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined] # not in its stubs
         warnings.simplefilter("ignore", DeprecationWarning)
         return openvino_module().convert_model(
             _Stage(net, stage).eval(),

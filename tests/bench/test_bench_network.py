@@ -54,11 +54,12 @@ def compare(
     title = f"{network}, {shape[0]}x{shape[1]}, {platform.machine()}, 1 thread"
     print(f"\n{title}, median of {rounds}")
     for (name, tile), one in middle.items():
+        cpu, memory = plain["cpu"] / one["cpu"], one["peak"] / plain["peak"]
         print(
-            f"  {name:14} tile {tile or 'own':>5}  {one['cpu']:6.2f} CPU s ({plain['cpu'] / one['cpu']:4.2f}x)"
-            f"  {one['wall']:6.2f} s wall  {one['peak'] / 1e6:6.0f} MB ({one['peak'] / plain['peak']:4.2f} of plain)"
-            f"  mark: {marks.get((name, tile), '-')}"
-        )  # fmt: skip
+            f"  {name:14} tile {tile or 'own':>5}  {one['cpu']:6.2f} CPU s ({cpu:4.2f}x)  "
+            f"{one['wall']:6.2f} s wall  {one['peak'] / 1e6:6.0f} MB ({memory:4.2f} of plain)  "
+            f"mark: {marks.get((name, tile), '-')}"
+        )
         assert abs(one["mean"] - plain["mean"]) < 1e-2
 
 
