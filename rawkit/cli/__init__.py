@@ -20,6 +20,7 @@ from rawkit.cli._group import (
     stores_at,
 )
 from rawkit.cli.demo import demo
+from rawkit.cli.export import export
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
@@ -69,6 +70,19 @@ def main(ctx: click.Context, workspace: Path, stores: str | None) -> None:
     ctx.default_map = defaults_of(tables, main, workspace)
 
 
-for command in (demo, info, ingest, models, restore, scan, show, subset, synth, train, verify):
+for command in (
+    demo,
+    export,
+    info,
+    ingest,
+    models,
+    restore,
+    scan,
+    show,
+    subset,
+    synth,
+    train,
+    verify,
+):
     main.add_command(command)
 name_variables(main)

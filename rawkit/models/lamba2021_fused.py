@@ -67,7 +67,8 @@ class FusedLamba2021(nn.Module):
         ).transpose(2, 3)
         packed = self.output2(joined.permute(0, 3, 1, 2)).clamp_(0, 1).permute(0, 2, 3, 1)
         cells = packed.reshape(batch, height // 2, width // 2, 2, 2, 3).transpose(2, 3)
-        return cells.reshape(batch, height, width, 3).permute(0, 3, 1, 2)
+        picture: Tensor = cells.reshape(batch, height, width, 3).permute(0, 3, 1, 2)
+        return picture
 
     def forward(self, mosaic: Tensor) -> Tensor:
         """Do as `Lamba2021.forward`."""

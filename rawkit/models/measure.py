@@ -52,7 +52,8 @@ def count_macs(network: str, pixels: int = PIXELS_8MP) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net(mosaic)
     # The work of every layer is proportional to the area.
-    return round(counter.get_total_flops() / 2 * pixels / side**2)
+    macs: int = counter.get_total_flops() // 2
+    return round(macs * pixels / side**2)
 
 
 @cache
