@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from rawkit.errors import UsageError, WeightsError
+from rawkit.errors import MosaicError, UsageError, WeightsError
 from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
-from rawkit.sensor import Amplification, amplification_base, normalise
+from rawkit.sensor import BAYER, Amplification, normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
 
     from rawkit.sensor import RawImage
+
+_BAND_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,11 @@ class Restorer:
     licence: str | None
     """A note on the licence of its weights, to be shown."""
     amplification: Amplification
-    """How mosaics are amplified; of the run's training, or the estimate for published weights."""
+    """How mosaics were amplified in training, or the estimate for published weights."""
+    weights: str = ""
+    """The file of its weights."""
+    identity: str = ""
+    """SHA-256 of that file, hexadecimal."""
 
 
 def load_restorer(weights: Path) -> Restorer:
@@ -48,42 +55,50 @@ def load_restorer(weights: Path) -> Restorer:
     kind = loaded.settings.get("amplification", "auto")
     try:
         value = float(loaded.settings.get("amplification_value", 1.0))
-        # A restored file has no long to take a ratio from.
-        amplification = Amplification(kind, value) if kind != "ratio" else Amplification()
+        amplification = Amplification(kind, value)
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
-    return Restorer(prepare(net), loaded.network, loaded.licence, amplification)
+    identity = sha256(weights.read_bytes()).hexdigest()
+    return Restorer(
+        prepare(net), loaded.network, loaded.licence, amplification, str(weights), identity
+    )
 
 
-def restore_image(
-    image: RawImage, restorer: Restorer, amplifications: Sequence[float]
-) -> list[NDArray[np.float32]]:
-    """Restore a decoded mosaic once for each amplification.
+def restore_bands(
+    image: RawImage, restorer: Restorer, factor: float
+) -> Iterator[NDArray[np.float32]]:
+    """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
 
-    Returns pictures of shape (height, width, 3), 0 to 1, the whole visible area, not rotated.
+    Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
+
+    Raises
+    ------
+    MosaicError
+        If the network reads another kind of mosaic.
     """
+    picture = _whole(image, restorer, factor)
+    for top in range(0, picture.shape[1], _BAND_ROWS):
+        yield picture[:, top : top + _BAND_ROWS].permute(1, 2, 0).numpy()
+
+
+def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
+    """Restore a decoded mosaic, as `restore_bands` does, at once: (height, width, 3)."""
+    return np.concatenate(list(restore_bands(image, restorer, factor)))
+
+
+def _whole(image: RawImage, restorer: Restorer, factor: float) -> torch.Tensor:
+    mosaic = image.mosaic
+    if mosaic.cell != BAYER:
+        raise MosaicError(
+            f"an {mosaic.cell.name} mosaic",
+            expected=f"a Bayer one: {restorer.network} reads no other",
+        )
     height, width = image.pixels.shape
     normalised = np.empty((height, width), np.float32)
-    mosaic = image.mosaic
     for y, x, plane in mosaic.positions():
         normalised[y::2, x::2] = normalise(
             image.pixels[y::2, x::2], mosaic.black_level[plane], mosaic.white_level
         )
     padding = padding_for(height, width, mosaic.phase, describe(restorer.network).multiple)
     padded = padding.apply(torch.from_numpy(normalised)[None, None])
-    del normalised
-    return [
-        padding.cut(restore_mosaic(restorer.net, padded * factor))[0].permute(1, 2, 0).numpy()
-        for factor in amplifications
-    ]
-
-
-def amplifications_for(
-    image: RawImage, restorer: Restorer, multiples: Sequence[float] | None
-) -> list[float]:
-    """Return the amplification for each m; without any, the one the network was trained with."""
-    amplification = restorer.amplification
-    if multiples is None and amplification.kind == "number":
-        return [amplification.value]
-    base = amplification_base(image)
-    return [base * m for m in multiples or [amplification.value]]
+    return padding.cut(restore_mosaic(restorer.net, padded * factor))[0]

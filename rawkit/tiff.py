@@ -1,4 +1,4 @@
-"""TIFF directories in memory: just enough to write a DNG."""
+"""TIFF directories in memory: just enough to write a DNG, EXIF, and a picture."""
 
 from __future__ import annotations
 
