@@ -149,7 +149,9 @@ def test_pictures_come_upright(
 def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
     base = amplification_base(decode(path))
-    report = restore_files([path], Output(tmp_path / "out", brightness=Brightness("auto", (1, 5, 0.5))), restorer)
+    report = restore_files(
+        [path], Output(tmp_path / "out", brightness=Brightness("auto", (1, 5, 0.5))), restorer
+    )
     assert [one.picture.name for one in report.restored] == ["a_m1.png", "a_m5.png", "a_m0.5.png"]
     assert [one.amplification for one in report.restored] == pytest.approx(
         [base, 5 * base, 0.5 * base]
@@ -161,7 +163,9 @@ def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> No
 
 def test_one_m_gives_a_picture_of_the_plain_name(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
-    (one,) = restore_files([path], Output(tmp_path, brightness=Brightness("auto", (8,))), restorer).restored
+    (one,) = restore_files(
+        [path], Output(tmp_path, brightness=Brightness("auto", (8,))), restorer
+    ).restored
     assert one.picture.name == "a.png"
     assert one.amplification == pytest.approx(8 * amplification_base(decode(path)))
 
@@ -211,7 +215,9 @@ def test_a_picture_never_overwrites_that_of_another_file(
 ) -> None:
     # With m, "a.dng" gives a_m1 and a_m5, and "a_m1.dng" gives a_m1_m1 and a_m1_m5.
     files = [write(tmp_path / "a.dng"), write(tmp_path / "a_m1.dng")]
-    report = restore_files(files, Output(tmp_path / "out", brightness=Brightness("auto", (1, 5))), restorer)
+    report = restore_files(
+        files, Output(tmp_path / "out", brightness=Brightness("auto", (1, 5))), restorer
+    )
     assert len({one.picture for one in report.restored}) == 4
 
 

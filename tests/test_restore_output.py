@@ -97,7 +97,9 @@ def test_linear_output_is_the_curve_inverted(tmp_path: Path, restorer: Restorer)
 
 def test_the_manifest_has_a_line_for_each_picture(tmp_path: Path, restorer: Restorer) -> None:
     files = [raw_file(tmp_path / f"{name}.dng", seed) for seed, name in enumerate("abc")]
-    report = restore_files(files, Output(tmp_path / "out", brightness=Brightness("auto", (1.0, 5.0))), restorer)
+    report = restore_files(
+        files, Output(tmp_path / "out", brightness=Brightness("auto", (1.0, 5.0))), restorer
+    )
     lines = [json.loads(line) for line in (tmp_path / "out" / MANIFEST).read_text().splitlines()]
     assert [line["picture"] for line in lines] == [str(one.picture) for one in report.restored]
     assert lines[1]["amplification"] == pytest.approx(5 * lines[0]["amplification"])

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import OutputError, RawkitError, UsageError
 from rawkit.ingest import Resources
+from rawkit.ingest.executor import connect_cluster
 from rawkit.progress import SILENT
 from rawkit.restore.decoder import Decoder
 from rawkit.restore.inputs import Item, LocalRaw, named
 from rawkit.restore.manifest import Manifest
 from rawkit.restore.output import Output, planned
+from rawkit.restore.parallel import (
+    Station,
+    restore_in_processes,
+    restore_on_cluster,
+    threads_for,
+    workers_that_fit,
+)
 from rawkit.restore.pipeline import Outcome, Restored, restore_stream
 from rawkit.restore.spilling import spilled
 from rawkit.restore.stored import StoredFrame
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from rawkit.progress import Progress
     from rawkit.restore.network import Restorer
 
+_PROCESS_BYTES = 800_000_000
+"""What a process takes that restores files of 12 MP, its decoder included."""
 _PART = re.compile(r"\.(\d+)\.part")
 
 
@@ -110,6 +120,9 @@ def restore_items(
             report.stopped = stop.error
         except OutputError as error:  # of the manifest
             report.stopped = error
+    order = {item.where: number for number, item in enumerate(plan)}
+    report.restored.sort(key=lambda one: order[one.source])  # stable: several workers mix them
+    report.failed.sort(key=lambda one: order[one[0]])
     report.seconds = time.monotonic() - started
     return report
 
@@ -130,12 +143,37 @@ def _run(
     done: Callable[[Outcome], None],
 ) -> None:
     with ExitStack() as stack:
+        if resources.scheduler is not None:
+            client = stack.enter_context(connect_cluster(resources.scheduler))
+            restore_on_cluster(items, _station(output, restorer, resources), client, done)
+            return
         ready: Iterable[Item] = stack.enter_context(spilled(items))
+        workers = _workers(resources, len(items))
+        if workers > 1:
+            station = _station(output, restorer, resources, threads_for(workers))
+            restore_in_processes(ready, station, workers, done)
+            return
         decoder = None
         if resources.workers != 0:
             decoder = stack.enter_context(Decoder(resources.frame_seconds))
             decoder.start()
         restore_stream(ready, output, restorer, decoder, done)
+
+
+def _workers(resources: Resources, items: int) -> int:
+    """Return how many processes restore whole files: as many as asked for, wanted, and fit."""
+    asked = min(1 if resources.workers is None else resources.workers, items)
+    return workers_that_fit(asked, resources.max_ram, _PROCESS_BYTES) if asked > 1 else asked
+
+
+def _station(
+    output: Output, restorer: Restorer, resources: Resources, threads: int | None = None
+) -> Station:
+    if restorer.compute is None:
+        raise UsageError(
+            "a network that was made in this process", expected="weights in a file, for workers"
+        )
+    return Station(output, restorer.compute, resources.frame_seconds, threads)
 
 
 def _wanted(plan: dict[Item, list[Path]], output: Output, report: RestoreReport) -> list[Item]:

@@ -26,6 +26,14 @@ _BAND_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """Which network runs, and how; travels to other processes."""
+
+    weights: Path
+    """The file of its weights."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restorer:
     """A prepared network and how its input is made."""
 
@@ -37,13 +45,13 @@ class Restorer:
     """A note on the licence of its weights, to be shown."""
     amplification: Amplification
     """How mosaics were amplified in training, or the estimate for published weights."""
-    weights: str = ""
-    """The file of its weights."""
+    compute: Compute | None = None
+    """How to load it again elsewhere; None if that is not possible."""
     identity: str = ""
     """SHA-256 of that file, hexadecimal."""
 
 
-def load_restorer(weights: Path) -> Restorer:
+def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     """Load published weights or a checkpoint of ours and prepare the network.
 
     Raises
@@ -59,9 +67,8 @@ def load_restorer(weights: Path) -> Restorer:
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     identity = sha256(weights.read_bytes()).hexdigest()
-    return Restorer(
-        prepare(net), loaded.network, loaded.licence, amplification, str(weights), identity
-    )
+    chosen = compute or Compute(weights)
+    return Restorer(prepare(net), loaded.network, loaded.licence, amplification, chosen, identity)
 
 
 def restore_bands(
