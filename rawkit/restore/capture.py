@@ -20,7 +20,7 @@ _ORIENTATION, _SOFTWARE, _EXIF_DIRECTORY = 274, 305, 34665
 _UNCALIBRATED = 0xFFFF
 """Colour space of EXIF: neither sRGB nor Adobe RGB, but what the colour profile says."""
 _MOST_SHORT = 0xFFFF
-_MOST = 4_000_000_000
+_MOST = (1 << 31) - 1
 _LEAST = 1e-6
 """What fractions of 32 bits can hold."""
 
