@@ -10,20 +10,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from rawkit.errors import UsageError
 from rawkit.models import (
     NETWORKS,
     Lamba2021,
     build,
-    describe,
+    count_macs,
+    count_parameters,
     fold_weight_norm,
     is_folded,
     load_network,
     prepare,
+    receptive_field,
     restore_mosaic,
 )
+from rawkit.models.lamba2021_fused import FusedLamba2021
 
 SHARED = Path(os.environ.get("RAWKIT_SHARED", Path(__file__).parents[2] / "shared"))
 PUBLISHED = SHARED / "weights" / "lamba2021" / "weights"
@@ -153,23 +155,21 @@ def test_the_published_weights_give_what_the_description_says() -> None:
 def test_parameters_are_as_many_as_published() -> None:
     net = Lamba2021()
     assert sum(parameter.numel() for parameter in net.parameters()) == 784_768
-    assert describe("lamba2021").parameters == 784_768
+    assert count_parameters("lamba2021") == 784_768
     fold_weight_norm(net)
     assert sum(parameter.numel() for parameter in net.parameters()) == 783_432
 
 
-def test_the_work_is_as_published() -> None:
-    net = prepare(Lamba2021())
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(random_mosaic(1, 1, 64, 64))
-    gmac = counter.get_total_flops() / 2 * (2048 * 4096) / 64**2 / 1e9
-    assert gmac == pytest.approx(NETWORKS["lamba2021"].gmac, abs=0.05)
+@pytest.mark.parametrize(("name", "gmac"), [("lamba2021", 41.2), ("sid", 388.0)])
+def test_the_work_is_as_published(name: str, gmac: float) -> None:
+    assert count_macs(name) / 1e9 == pytest.approx(gmac, rel=2e-3)
 
 
 def test_a_cell_depends_on_just_its_receptive_field() -> None:
     # In float64, where even the faintest dependence has a gradient.
     net = random_network().double()
-    multiple, reach = NETWORKS["lamba2021"].multiple, NETWORKS["lamba2021"].receptive_field
+    multiple, reach = NETWORKS["lamba2021"].multiple, receptive_field("lamba2021")
+    assert reach == 544
     start = reach + 2 * multiple
     mosaic = random_mosaic(1, 1, multiple, 2 * start + multiple).double().requires_grad_()
     cell = net(mosaic)[..., start : start + multiple]
@@ -179,13 +179,24 @@ def test_a_cell_depends_on_just_its_receptive_field() -> None:
     assert touched[-1] == start + multiple + reach - 1
 
 
-def test_two_stages_are_the_whole() -> None:
+def test_the_stages_are_the_whole() -> None:
     net = random_network()
     mosaic = random_mosaic(1, 1, 64, 64)
     with torch.no_grad():
-        features = net.global_features(mosaic)
-        assert features.shape == (1, 4, 8, 8)
+        features = net.look_far(net.squeeze(mosaic))
+        assert features.shape == (1, net.FEATURES, 8, 8)
         assert torch.equal(net.render(mosaic, features), net(mosaic))
+
+
+def test_the_fused_form_does_the_same() -> None:
+    net = random_network()
+    fused = prepare(net)
+    mosaic = random_mosaic(2, 1, 96, 160)
+    with torch.no_grad():
+        squeezed = net.squeeze(mosaic)
+        assert isinstance(fused, FusedLamba2021)
+        torch.testing.assert_close(fused.squeeze(mosaic), squeezed, rtol=0, atol=1e-6)
+        torch.testing.assert_close(fused(mosaic), net(mosaic), rtol=0, atol=2e-6)
 
 
 def test_every_parameter_learns() -> None:
@@ -200,7 +211,7 @@ def test_the_first_weights_keep_the_scale_of_the_signal() -> None:
     torch.manual_seed(0)
     net = Lamba2021()
     with torch.no_grad():
-        features = net.global_features(random_mosaic(1, 1, 256, 256))
+        features = net.look_far(net.squeeze(random_mosaic(1, 1, 256, 256)))
     assert 0.1 < features.std() < 100
     assert all((net.get_parameter(n) != 0).any() for n in net.state_dict() if n.endswith("bias"))
 
@@ -267,8 +278,8 @@ def test_tiles_give_the_whole_picture(tile: int | None, weights: str) -> None:
 
 def test_a_smaller_halo_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     net = prepare(random_network())
-    mosaic = random_mosaic(1, 1, 128, 128)
-    monkeypatch.setattr(Lamba2021, "RENDER_HALO", 32)
+    mosaic = random_mosaic(1, 1, 256, 256)
+    monkeypatch.setattr(FusedLamba2021, "RENDER_HALO", 32)
     with torch.no_grad():
         difference = (restore_mosaic(net, mosaic, tile=64) - net(mosaic)).abs().max()
     assert difference > 1e-5

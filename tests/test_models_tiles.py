@@ -5,33 +5,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
-from rawkit.models import Tile, Window, tiles
+from rawkit.models import Tile, Window, tile_shape, tiles
 
 cells = st.integers(1, 60)
 multiples = st.sampled_from([1, 2, 3, 8, 32])
 
 
 @given(rows=cells, columns=cells, tile=cells, halo=st.integers(0, 20), multiple=multiples)
-def test_cores_cover_every_pixel_once_and_halos_end_at_the_border(
+def test_cores_cover_every_pixel_once_and_see_their_halo_or_the_border(
     rows: int, columns: int, tile: int, halo: int, multiple: int
 ) -> None:
     height, width = rows * multiple, columns * multiple
+    sizes = {"tile": tile * multiple, "halo": halo * multiple, "multiple": multiple}
+    shape = tile_shape(height, width, **sizes)
     seen = [[0] * columns for _ in range(rows)]
-    for part in tiles(height, width, tile=tile * multiple, halo=halo * multiple, multiple=multiple):
+    for part in tiles(height, width, **sizes):
         core, outer = part.core, part.outer
         for value in (*vars(core).values(), *vars(outer).values()):
             assert value % multiple == 0
-        assert 0 < core.bottom - core.top <= tile * multiple
-        assert 0 < core.right - core.left <= tile * multiple
-        assert outer.top == max(0, core.top - halo * multiple)
-        assert outer.left == max(0, core.left - halo * multiple)
-        assert outer.bottom == min(height, core.bottom + halo * multiple)
-        assert outer.right == min(width, core.right + halo * multiple)
+        assert outer.shape == shape
+        assert 0 <= outer.top <= max(core.top - sizes["halo"], 0)
+        assert 0 <= outer.left <= max(core.left - sizes["halo"], 0)
+        assert height >= outer.bottom >= min(core.bottom + sizes["halo"], height)
+        assert width >= outer.right >= min(core.right + sizes["halo"], width)
         cell_rows, cell_columns = core.slices(multiple)
         for row in range(rows)[cell_rows]:
             for column in range(columns)[cell_columns]:
                 seen[row][column] += 1
     assert all(count == 1 for line in seen for count in line)
+    assert all(side <= sizes["tile"] + 2 * sizes["halo"] for side in shape)
 
 
 @given(rows=cells, columns=cells, tile=cells, halo=st.integers(0, 20))
@@ -48,7 +50,7 @@ def test_the_inner_window_of_the_outer_is_the_core(
 
 def test_tiles_are_nearly_equal_instead_of_leaving_a_sliver() -> None:
     parts = list(tiles(8, 1032, tile=1024, halo=0, multiple=8))
-    assert [part.core.right - part.core.left for part in parts] == [520, 512]
+    assert [part.core.right - part.core.left for part in parts] == [512, 520]
 
 
 def test_a_tile_as_large_as_the_picture_is_the_picture() -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields as fields_of
-
 import click
 
 from rawkit.cli._print import fields, print_json
-
-_HIDDEN = frozenset({"builder", "published_modules"})
 
 
 @click.command()
@@ -19,13 +15,22 @@ def models(as_json: bool) -> None:
     \b
     rawkit models
     """  # noqa: D301 - click's mark for a block is a real backspace
-    from rawkit.models import NETWORKS
+    from rawkit.models import NETWORKS, count_macs, count_parameters, receptive_field
 
     found = [
-        {one.name: getattr(network, one.name) for one in fields_of(network)
-         if one.name not in _HIDDEN}
+        {
+            "name": network.name,
+            "title": network.title,
+            "cell": network.cell.name,
+            "parameters": count_parameters(network.name),
+            "gmac": count_macs(network.name) / 1e9,
+            "receptive_field": receptive_field(network.name),
+            "multiple": network.multiple,
+            "licence": network.licence,
+            "reference": network.reference,
+        }
         for network in NETWORKS.values()
-    ]  # fmt: skip
+    ]
     if as_json:
         print_json(found)
         return
@@ -34,7 +39,8 @@ def models(as_json: bool) -> None:
             "name": one["name"],
             "title": one["title"],
             "parameters": f"{one['parameters']:,}",
-            "GMAC at 2048x4096": one["gmac"],
+            "GMAC at 2048x4096": f"{one['gmac']:.1f}",
+            "mosaic": one["cell"],
             "receptive field": f"{one['receptive_field']} pixels to each side",
             "sides": f"multiples of {one['multiple']} (padded and cut by itself)",
             "published weights": one["licence"],

@@ -1,19 +1,25 @@
 """The networks, their weights, and inference in bounded memory.
 
-`registry` knows every network by name, `weights` reads trained parameters from files,
-`inference` restores one mosaic with them::
+`registry` knows every network by name, `weights` reads trained parameters from files, `amplified`
+describes a decoded mosaic as a network's input, `inference` restores it::
 
     net, weights = load_network("weights")
-    picture = restore_mosaic(prepare(net), mosaic)
+    mosaic = amplified(image.pixels, image.mosaic, factor, describe(weights.network))
+    for top, band in restore_bands(prepare(net), mosaic):
+        picture[top : top + len(band)] = band
 """
 
+from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.folding import fold_weight_norm, is_folded
-from rawkit.models.inference import TwoStage, prepare, restore_mosaic
+from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
+from rawkit.models.measure import count_macs, count_parameters, receptive_field
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
-from rawkit.models.sid_unet import SidUnet
-from rawkit.models.tiles import Tile, Window, tiles
+from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet
+from rawkit.models.stages import Staged, best_device, prepare
+from rawkit.models.tiles import Tile, Window, tile_shape, tiles
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
@@ -26,15 +32,23 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "NETWORKS",
+    "WEIGHTS_FORMAT",
+    "WEIGHTS_VERSION",
+    "AmplifiedMosaic",
     "Lamba2021",
     "LoadedWeights",
     "Network",
     "Padding",
     "SidUnet",
+    "SidXtransUnet",
+    "Staged",
     "Tile",
-    "TwoStage",
     "Window",
+    "amplified",
+    "best_device",
     "build",
+    "count_macs",
+    "count_parameters",
     "describe",
     "fold_weight_norm",
     "is_folded",
@@ -42,6 +56,10 @@ __all__ = [
     "load_weights",
     "padding_for",
     "prepare",
+    "receptive_field",
+    "restore_bands",
     "restore_mosaic",
+    "save_safetensors",
+    "tile_shape",
     "tiles",
 ]

@@ -1,55 +1,104 @@
 """Restore a whole mosaic in little memory.
 
-A network in two stages is cut where that is cheap: the stage that sees far runs once on the whole
-picture, at a resolution where that costs little, and the stage that costs most runs tile by tile.
-The result is that of one run on the whole picture, to rounding.
+A network in stages (`rawkit.models.stages`) runs strip by strip and tile by tile; the result is
+that of one run on the whole picture, to rounding.
 """
 
-from copy import deepcopy
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from __future__ import annotations
 
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rawkit.errors import UsageError
-from rawkit.models.folding import fold_weight_norm, is_folded
-from rawkit.models.tiles import tiles
+from rawkit.models.folding import is_folded
+from rawkit.models.stages import Staged, place_of, prepare
+from rawkit.models.tiles import Tile, Window, tiles
 
-Net = TypeVar("Net", bound=nn.Module)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from rawkit.models.amplified import AmplifiedMosaic
+
+STRIP_ROWS = 512
+"""Pixels: about how many rows of a mosaic are squeezed at a time."""
 
 
-@runtime_checkable
-class TwoStage(Protocol):
-    """A network whose costly part can be run on tiles."""
+class Source(Protocol):
+    """A padded, amplified mosaic that can be looked at window by window."""
 
-    RENDER_HALO: ClassVar[int]
-    """Pixels that `render` must see around a tile."""
-    RENDER_TILE: ClassVar[int]
-    """Pixels: side of a tile's core when none is given."""
-    RENDER_MULTIPLE: ClassVar[int]
-    """Pixels: what borders of tiles must be multiples of; also the side of a feature's cell."""
-
-    def global_features(self, mosaic: Tensor) -> Tensor:
-        """Return (B, C, H/RENDER_MULTIPLE, W/RENDER_MULTIPLE) of a whole (B, 1, H, W) mosaic."""
+    @property
+    def height(self) -> int:
+        """Rows, in pixels."""
         ...
 
-    def render(self, mosaic: Tensor, features: Tensor) -> Tensor:
-        """Return the (B, 3, h, w) picture of a tile of mosaic and features."""
+    @property
+    def width(self) -> int:
+        """Columns, in pixels."""
+        ...
+
+    def window(self, window: Window) -> Tensor:
+        """Return float32 (1, 1, rows, columns) of a window."""
         ...
 
 
-def prepare(net: Net) -> Net:
-    """Return a copy of `net` that is fit for inference: evaluation mode, folded, channels last.
+def restore_bands(
+    net: Staged, mosaic: AmplifiedMosaic, *, tile: int | None = None
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Restore a mosaic band by band, from the top; the picture as a whole is never held.
 
-    The network itself, which may be in training, is left as it is.
+    What is held is planned by `plan_inference`: the caller's integers, the features, one band and
+    one tile.
+
+    Parameters
+    ----------
+    net
+        A prepared network: of `prepare`, or of a backend.
+    mosaic
+        The mosaic as the sensor gave it, described by `amplified`.
+    tile
+        Greatest side of a tile's core in pixels, a multiple of the network's ``RENDER_MULTIPLE``;
+        its ``RENDER_TILE`` if None. Smaller tiles take less memory and more time.
+
+    Yields
+    ------
+    top : int
+        First row of the band in the visible area, from 0.
+    band : ndarray
+        float32 (rows, width, 3), RGB of 0 to 1: the whole width of the visible area. Bands follow
+        each other without gap or overlap and cover its height.
+
+    Raises
+    ------
+    UsageError
+        If the tile has a size that does not fit; raised with the first band.
     """
-    ready = fold_weight_norm(deepcopy(net)).eval()
-    return ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    padding = mosaic.padding
+    for core, parts in _rendered(net, mosaic, net.RENDER_TILE if tile is None else tile):
+        top, bottom = max(core.top, padding.top), min(core.bottom, padding.top + padding.height)
+        # A band that is only padding is not worth its tiles.
+        if top >= bottom:
+            continue
+        band = np.empty((bottom - top, padding.width, 3), np.float32)
+        for part, rendered in parts:
+            left = max(part.core.left, padding.left)
+            right = min(part.core.right, padding.left + padding.width)
+            rows = slice(top - part.outer.top, bottom - part.outer.top)
+            columns = slice(left - part.outer.left, right - part.outer.left)
+            wanted = rendered[0, :, rows, columns].permute(1, 2, 0)
+            target = band[:, left - padding.left : right - padding.left]
+            torch.from_numpy(target).copy_(wanted)
+        yield top - padding.top, band
 
 
 @torch.inference_mode()
-def restore_mosaic(net: nn.Module, mosaic: Tensor, *, tile: int | None = None) -> Tensor:
-    """Restore one whole mosaic, tile by tile where the network allows it.
+def restore_mosaic(net: nn.Module | Staged, mosaic: Tensor, *, tile: int | None = None) -> Tensor:
+    """Restore one whole mosaic that is a tensor, tile by tile where the network allows it.
 
     Parameters
     ----------
@@ -57,17 +106,15 @@ def restore_mosaic(net: nn.Module, mosaic: Tensor, *, tile: int | None = None) -
         A network of the registry. `prepare` it once if many mosaics are to come; one that still
         has weight norm is copied and prepared at each call.
     mosaic
-        float32 (1, 1, H, W), amplified, H and W multiples of what the network wants, on the
-        network's device.
+        float32 (1, 1, H, W), amplified, H and W multiples of what the network wants.
     tile
-        Greatest side of a tile in pixels, a multiple of the network's ``RENDER_MULTIPLE``;
-        its ``RENDER_TILE`` if None. Smaller tiles take less memory and more time. A network that is
-        not `TwoStage` runs on the whole mosaic.
+        As for `restore_bands`. A network that is not `Staged` runs on the whole mosaic.
 
     Returns
     -------
     Tensor
-        float32 (1, 3, H, W), RGB of 0 to 1, an ordinary contiguous tensor of inference mode.
+        float32 (1, 3, H, W), RGB of 0 to 1, an ordinary contiguous tensor of inference mode, where
+        the mosaic is.
 
     Raises
     ------
@@ -80,29 +127,80 @@ def restore_mosaic(net: nn.Module, mosaic: Tensor, *, tile: int | None = None) -
             f"a mosaic of shape {tuple(mosaic.shape)}",
             expected="one mosaic, (1, 1, H, W)",
         )
-    ready = net if is_folded(net) else prepare(net)
-    if isinstance(ready, TwoStage):
-        return _restore_tiled(ready, mosaic, ready.RENDER_TILE if tile is None else tile)
+    ready = prepare(net) if isinstance(net, nn.Module) and not is_folded(net) else net
+    if isinstance(ready, Staged):
+        _check_whole(mosaic, ready.MULTIPLE)
+        picture = mosaic.new_empty((1, 3, *mosaic.shape[2:]))
+        side = ready.RENDER_TILE if tile is None else tile
+        for _, parts in _rendered(ready, _Whole(mosaic), side):
+            for part, rendered in parts:
+                picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
+        return picture
     if tile is not None:
         raise UsageError(
             f"tiles of {tile} pixels for {type(net).__name__}",
-            expected="a network in two stages",
+            expected="a network in stages",
             fix="Leave the tile out.",
         )
     whole: Tensor = ready(mosaic)
     return whole
 
 
-def _restore_tiled(net: TwoStage, mosaic: Tensor, tile: int) -> Tensor:
-    features = net.global_features(mosaic)
-    height, width = mosaic.shape[2:]
-    cell = net.RENDER_MULTIPLE
-    grid = tiles(height, width, tile=tile, halo=net.RENDER_HALO, multiple=cell)
-    picture = mosaic.new_empty((1, 3, height, width))
-    for part in grid:
-        # Halos end at the picture's border, so that the network pads there as it always does.
-        rendered = net.render(
-            mosaic[..., *part.outer.slices()], features[..., *part.outer.slices(cell)]
+class _Whole:
+    """A mosaic that is there as a tensor."""
+
+    def __init__(self, mosaic: Tensor) -> None:
+        self.mosaic = mosaic
+        self.height, self.width = mosaic.shape[2:]
+
+    def window(self, window: Window) -> Tensor:
+        return self.mosaic[..., *window.slices()]
+
+
+def _check_whole(mosaic: Tensor, multiple: int) -> None:
+    shape = tuple(mosaic.shape)
+    if len(shape) != 4 or shape[1] != 1 or any(s % multiple or not s for s in shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
+        raise UsageError(
+            f"a mosaic of shape {shape}",
+            expected=f"(B, 1, H, W) with H and W multiples of {multiple}",
+            fix="Pad the mosaic first.",
         )
-        picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
-    return picture
+
+
+def _rendered(
+    net: Staged, source: Source, tile: int
+) -> Iterator[tuple[Window, Iterator[tuple[Tile, Tensor]]]]:
+    """Yield for each row of tiles the core of all its width, and its tiles as they are rendered."""
+    cell = net.RENDER_MULTIPLE
+    grid = tiles(source.height, source.width, tile=tile, halo=net.RENDER_HALO, multiple=cell)
+    device, dtype = place_of(net)
+    with torch.inference_mode():
+        features = _features(net, source)
+
+    def render(parts: Iterator[Tile]) -> Iterator[tuple[Tile, Tensor]]:
+        for part in parts:
+            # The mode is the thread's: it must not be on while the caller has the tile.
+            with torch.inference_mode():
+                window = source.window(part.outer).to(device, dtype)
+                rendered = net.render(window, features[..., *part.outer.slices(cell)])
+            yield part, rendered
+
+    for (top, bottom), parts in groupby(grid, lambda part: (part.core.top, part.core.bottom)):
+        yield Window(top, 0, bottom, source.width), render(parts)
+
+
+def _features(net: Staged, source: Source) -> Tensor:
+    """Run what sees far, squeezing strip by strip."""
+    device, dtype = place_of(net)
+    height, width, halo, cell = source.height, source.width, net.SQUEEZE_HALO, net.MULTIPLE
+    if not net.FEATURES:
+        shape = (1, 0, height // net.RENDER_MULTIPLE, width // net.RENDER_MULTIPLE)
+        return torch.empty(shape, device=device, dtype=dtype)
+    step = max(cell, STRIP_ROWS // cell * cell)
+    strips = []
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        outer = Window(max(top - halo, 0), 0, min(bottom + halo, height), width)
+        squeezed = net.squeeze(source.window(outer).to(device, dtype))
+        strips.append(squeezed[:, :, (top - outer.top) // cell : (bottom - outer.top) // cell])
+    return net.look_far(torch.cat(strips, dim=2))

@@ -9,8 +9,8 @@ so that nothing is resampled::
                               16 convolutions deep, s(4) to 8x
 
 The 32x branch sees far (544 pixels beyond its cell) at an eighth of the work; the other two see
-40. The network is therefore cut in two stages that tiled inference runs apart:
-`Lamba2021.global_features` once on the whole picture, `Lamba2021.render` tile by tile.
+40. The network is therefore cut in stages that tiled inference runs apart: `Lamba2021.squeeze` in
+strips, `Lamba2021.look_far` once on the whole picture, `Lamba2021.render` tile by tile.
 """
 
 from types import MappingProxyType
@@ -109,12 +109,18 @@ class Lamba2021(nn.Module):
     MULTIPLE: ClassVar[int] = 32
     """Pixels: what height and width of a whole picture must be a multiple of."""
 
+    FEATURES: ClassVar[int] = 4
+    """Channels that `look_far` gives."""
+
+    SQUEEZE_HALO: ClassVar[int] = 32
+    """Pixels that `squeeze` must see above and below a strip: one cell."""
+
     RENDER_MULTIPLE: ClassVar[int] = 8
     """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
 
-    RENDER_TILE: ClassVar[int] = 512
-    """Pixels: side of a tile's core when none is given. At 12 megapixels 512 takes as long as 1024
-    and half of its memory on top of the picture's own; smaller ones save little more."""
+    RENDER_TILE: ClassVar[int] = 1024
+    """Pixels: side of a tile's core when none is given. Halos are an eighth of the work then, and
+    larger tiles leave the cache."""
 
     RENDER_HALO: ClassVar[int] = 40
     """Pixels that `render` must see around a tile, in whole cells of 8.
@@ -135,8 +141,8 @@ class Lamba2021(nn.Module):
         self.local2 = _convolution(4, 12, kernel=5)
         self.output2 = _convolution(24, 12, kernel=5)
 
-    def global_features(self, mosaic: Tensor) -> Tensor:
-        """Run the 32x branch, the one that sees far, on a whole picture.
+    def squeeze(self, mosaic: Tensor) -> Tensor:
+        """Run the first layer of the 32x branch, on a whole picture or on strips of it.
 
         Parameters
         ----------
@@ -146,8 +152,8 @@ class Lamba2021(nn.Module):
         Returns
         -------
         Tensor
-            float32 (B, 4, H/8, W/8). The convolution that widens this to 64 channels opens
-            `render`, as a sixteenth of the memory then crosses from stage to stage.
+            float32 (B, 128, H/32, W/32), an eighth of what the mosaic takes. Of a strip the outer
+            cell at each end is wrong, save where its edge is the picture's.
 
         Raises
         ------
@@ -156,8 +162,24 @@ class Lamba2021(nn.Module):
         """
         _check_mosaic(mosaic, self.MULTIPLE)
         # Two unshuffles, not one by 32: the order of channels of the published weights.
-        x: Tensor = self.squeeze32(pixel_unshuffle(pixel_unshuffle(mosaic, 2), 16))
-        entered: Tensor = self.enter32(x)
+        squeezed: Tensor = self.squeeze32(pixel_unshuffle(pixel_unshuffle(mosaic, 2), 16))
+        return squeezed
+
+    def look_far(self, squeezed: Tensor) -> Tensor:
+        """Run the rest of the 32x branch, which sees far, on a whole picture.
+
+        Parameters
+        ----------
+        squeezed
+            float32 (B, 128, H/32, W/32): what `squeeze` gave.
+
+        Returns
+        -------
+        Tensor
+            float32 (B, 4, H/8, W/8). The convolution that widens this to 64 channels opens
+            `render`, as a sixteenth of the memory then crosses from stage to stage.
+        """
+        entered: Tensor = self.enter32(squeezed)
         outputs = [entered]
         for block in self.dense32:
             outputs.append(block(outputs[-1]))
@@ -172,7 +194,7 @@ class Lamba2021(nn.Module):
         mosaic
             float32 (B, 1, H, W), amplified, H and W multiples of 8.
         features
-            float32 (B, 4, H/8, W/8): what `global_features` gave for these pixels.
+            float32 (B, 4, H/8, W/8): what `look_far` gave for these pixels.
 
         Returns
         -------
@@ -185,8 +207,7 @@ class Lamba2021(nn.Module):
         UsageError
             If the mosaic or the features have another shape.
         """
-        _check_mosaic(mosaic, self.RENDER_MULTIPLE)
-        _check_features(features, mosaic)
+        self.check_tile(mosaic, features)
         x2 = pixel_unshuffle(mosaic, 2)
         near: Tensor = self.residual8(pixel_unshuffle(x2, 4))
         far: Tensor = self.lift8(features)
@@ -213,7 +234,12 @@ class Lamba2021(nn.Module):
         UsageError
             If the mosaic has another shape.
         """
-        return self.render(mosaic, self.global_features(mosaic))
+        return self.render(mosaic, self.look_far(self.squeeze(mosaic)))
+
+    def check_tile(self, mosaic: Tensor, features: Tensor) -> None:
+        """Raise UsageError if `render` cannot take these."""
+        _check_mosaic(mosaic, self.RENDER_MULTIPLE)
+        _check_features(features, mosaic)
 
 
 def _merge(convolution: nn.Conv2d, near: Tensor, far: Tensor) -> Tensor:

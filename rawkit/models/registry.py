@@ -1,18 +1,21 @@
 """The networks rawkit knows, by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.models import sid_unet
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
-from rawkit.models.sid_unet import SidUnet
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet
+from rawkit.sensor import BAYER, XTRANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torch import nn
+
+    from rawkit.sensor import Cell
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,10 @@ class Network:
     """The name in a sentence."""
     builder: "Callable[[], nn.Module]"
     """Builds it with random weights, ready for training."""
-    parameters: int
-    """Number of parameters while it is trained, weight norm included."""
+    cell: "Cell"
+    """The kind of mosaic it reads."""
     multiple: int
     """Pixels of the mosaic: height and width must be multiples of it."""
-    receptive_field: int
-    """Pixels of the mosaic that an area whose borders are multiples of `multiple` depends on, to
-    each side beyond its own."""
-    gmac: float
-    """1e9 multiplications with addition for a mosaic of 2048x4096 pixels."""
     licence: str
     """Terms of the published weights; not of the code here, nor of weights trained with it."""
     reference: str
@@ -46,10 +44,8 @@ _LAMBA2021 = Network(
     name="lamba2021",
     title="Restoring Extremely Dark Images in Real Time",
     builder=Lamba2021,
-    parameters=784_768,
+    cell=BAYER,
     multiple=Lamba2021.MULTIPLE,
-    receptive_field=544,
-    gmac=41.2,
     licence="non-commercial use only, patent pending (Copyright 2021 Mohit Lamba)",
     reference=(
         "Mohit Lamba and Kaushik Mitra: Restoring Extremely Dark Images in Real Time. "
@@ -62,10 +58,8 @@ _SID = Network(
     name="sid",
     title="Learning to See in the Dark",
     builder=SidUnet,
-    parameters=7_760_748,
+    cell=BAYER,
     multiple=SidUnet.MULTIPLE,
-    receptive_field=SidUnet.RENDER_HALO,
-    gmac=388.0,
     licence="see where the weights come from; the published code is MIT",
     reference=(
         "Chen Chen, Qifeng Chen, Jia Xu and Vladlen Koltun: Learning to See in the Dark. "
@@ -74,7 +68,18 @@ _SID = Network(
     published_modules=sid_unet.PUBLISHED_MODULES,
 )
 
-NETWORKS: "Mapping[str, Network]" = MappingProxyType({one.name: one for one in (_LAMBA2021, _SID)})
+_SID_XTRANS = replace(
+    _SID,
+    name="sid-xtrans",
+    title="Learning to See in the Dark, for X-Trans mosaics",
+    builder=SidXtransUnet,
+    cell=XTRANS,
+    multiple=SidXtransUnet.MULTIPLE,
+)
+
+NETWORKS: "Mapping[str, Network]" = MappingProxyType(
+    {one.name: one for one in (_LAMBA2021, _SID, _SID_XTRANS)}
+)
 """Every known network by its name."""
 
 

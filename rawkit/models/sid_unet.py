@@ -1,8 +1,9 @@
 """The U-Net of "Learning to See in the Dark" (CVPR 2018), in the pixel shuffle form.
 
-Four packed planes go down five levels of two 3x3 convolutions each, 32 to 512 channels, with 2x2
-max pooling between them, and up again by 2x2 transposed convolutions, each joined with the level it
-came from. A 1x1 convolution to 12 channels and a pixel shuffle make the picture.
+Packed planes, four of a Bayer mosaic or nine of an X-Trans one, go down five levels of two 3x3
+convolutions each, 32 to 512 channels, with 2x2 max pooling between them, and up again by 2x2
+transposed convolutions, each joined with the level it came from. A 1x1 convolution to three
+channels for each pixel of the mosaic and a pixel shuffle make the picture.
 """
 
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d, pixel_shuffle, pixel_unshuffle
 
 from rawkit.errors import UsageError
+from rawkit.sensor import BAYER, XTRANS, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 SLOPE = 0.2
 """What every leaky ReLU of the network multiplies negative values by."""
 _WIDTHS = (32, 64, 128, 256, 512)
-_PLANES = (0, 1, 3, 2)
-"""Pixel unshuffle gives R, G1, G2, B; the network takes R, G1, B, G2."""
 
 
 class _Level(nn.Module):
@@ -44,27 +44,36 @@ class SidUnet(nn.Module):
     (B, 3, H, W), RGB; clamped to 0..1 in evaluation mode, not clamped in training, as published.
     """
 
+    CELL: ClassVar[Cell] = BAYER
+    """The mosaic whose planes it reads."""
+
     MULTIPLE: ClassVar[int] = 32
-    """Pixels: what height and width of a whole picture must be a multiple of."""
+    """Pixels: what height and width of a whole picture must be a multiple of; 16 packed pixels."""
+
+    FEATURES: ClassVar[int] = 0
+    """Every part of this network sees only its halo."""
+
+    SQUEEZE_HALO: ClassVar[int] = 0
+    """Nothing is squeezed."""
 
     RENDER_MULTIPLE: ClassVar[int] = 32
     """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
 
-    RENDER_HALO: ClassVar[int] = 224
-    """Pixels that `render` must see around a tile: 92 packed pixels of convolutions, up to 15 of
-    pooling, in whole cells of 32."""
+    RENDER_HALO: ClassVar[int] = 192
+    """Pixels that `render` must see around a tile: 94 packed pixels, in whole cells of 16. Borders
+    of tiles are borders of the coarsest pooling's cells, so pooling joins nothing across them."""
 
     RENDER_TILE: ClassVar[int] = 2048
     """Pixels: side of a tile's core when none is given; a wide halo wants large tiles."""
 
     def __init__(self) -> None:
         super().__init__()
-        ins = (4, *_WIDTHS[:-1])
+        ins = (self.CELL.planes, *_WIDTHS[:-1])
         self.down = nn.ModuleList(_Level(*pair) for pair in zip(ins, _WIDTHS, strict=True))
         pairs = list(zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
         self.widen = nn.ModuleList(nn.ConvTranspose2d(wide, slim, 2, 2) for wide, slim in pairs)
         self.up = nn.ModuleList(_Level(2 * slim, slim) for _, slim in pairs)
-        self.picture = nn.Conv2d(_WIDTHS[0], 12, 1)
+        self.picture = nn.Conv2d(_WIDTHS[0], 3 * self.CELL.block**2, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, 0.0, 0.02)
@@ -79,27 +88,34 @@ class SidUnet(nn.Module):
         UsageError
             If the mosaic has another shape.
         """
-        return self.render(mosaic, self.global_features(mosaic))
+        return self.render(mosaic, self.look_far(self.squeeze(mosaic)))
 
-    def global_features(self, mosaic: Tensor) -> Tensor:
-        """Return nothing, (B, 0, H/32, W/32): every part of this network sees only its halo.
+    def squeeze(self, mosaic: Tensor) -> Tensor:
+        """Return nothing, (B, 0, H/MULTIPLE, W/MULTIPLE): no part of this network sees far.
 
         Raises
         ------
         UsageError
             If the mosaic has another shape.
         """
-        if mosaic.ndim != 4 or mosaic.shape[1] != 1 or any(s % 32 for s in mosaic.shape[2:]):  # noqa: PLR2004
-            raise UsageError(
-                f"a mosaic of shape {tuple(mosaic.shape)}",
-                expected="(B, 1, H, W) with H and W multiples of 32",
-            )
+        self.check(mosaic)
         batch, _, height, width = mosaic.shape
-        return mosaic.new_empty((batch, 0, height // 32, width // 32))
+        return mosaic.new_empty((batch, 0, height // self.MULTIPLE, width // self.MULTIPLE))
 
-    def render(self, mosaic: Tensor, features: Tensor) -> Tensor:  # noqa: ARG002 - two stages share it
-        """Return the (B, 3, h, w) picture of a mosaic or a tile of it."""
-        x = pixel_unshuffle(mosaic.clamp(max=1.0), 2)[:, _PLANES]
+    def look_far(self, squeezed: Tensor) -> Tensor:
+        """Return the nothing that `squeeze` gave."""
+        return squeezed
+
+    def render(self, mosaic: Tensor, features: Tensor) -> Tensor:  # noqa: ARG002 - the stages share it
+        """Return the (B, 3, h, w) picture of a mosaic or a tile of it.
+
+        Raises
+        ------
+        UsageError
+            If the mosaic has another shape.
+        """
+        self.check(mosaic)
+        x = packed_planes(mosaic.clamp(max=1.0), self.CELL)
         skips: list[Tensor] = []
         for number, level in enumerate(self.down):
             x = level(x if number == 0 else max_pool2d(x, 2))
@@ -107,8 +123,53 @@ class SidUnet(nn.Module):
         skips.pop()
         for widen, level in zip(self.widen, self.up, strict=True):
             x = level(torch.cat((widen(x), skips.pop()), dim=1))
-        picture = pixel_shuffle(self.picture(x), 2)
+        picture = pixel_shuffle(self.picture(x), self.CELL.block)
         return picture if self.training else picture.clamp(0.0, 1.0)
+
+    def check(self, mosaic: Tensor) -> None:
+        """Raise UsageError if the network cannot take this mosaic."""
+        multiple = self.MULTIPLE
+        if mosaic.ndim != 4 or mosaic.shape[1] != 1 or any(s % multiple for s in mosaic.shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
+            raise UsageError(
+                f"a mosaic of shape {tuple(mosaic.shape)}",
+                expected=f"(B, 1, H, W) with H and W multiples of {multiple}",
+            )
+
+
+class SidXtransUnet(SidUnet):
+    """The same network for X-Trans mosaics: nine planes in, 27 channels out, three times the side.
+
+    Input: float32 (B, 1, H, W), the canonical cell at (0, 0), H and W multiples of 48, that is 16
+    packed pixels and whole cells. Output as for `SidUnet`.
+    """
+
+    CELL: ClassVar[Cell] = XTRANS
+    MULTIPLE: ClassVar[int] = 48
+    RENDER_MULTIPLE: ClassVar[int] = 48
+    RENDER_HALO: ClassVar[int] = 288
+    RENDER_TILE: ClassVar[int] = 2064
+
+
+def packed_planes(mosaic: Tensor, cell: Cell) -> Tensor:
+    """Pack a mosaic with the canonical cell at (0, 0), as `rawkit.sensor.pack` does.
+
+    Parameters
+    ----------
+    mosaic
+        (B, 1, H, W), sides multiples of the cell's.
+    cell
+        The kind of mosaic.
+
+    Returns
+    -------
+    Tensor
+        (B, planes, H/block, W/block).
+    """
+    # Every pixel of a cell becomes a channel, in the order of the planes; then the pixels of a
+    # plane that lie in one cell are spread over it.
+    order = [y * cell.side + x for places in cell.positions for y, x in places]
+    pixels = pixel_unshuffle(mosaic, cell.side)[:, order]
+    return pixels if cell.repeats == 1 else pixel_shuffle(pixels, cell.repeats)
 
 
 def _published_modules() -> dict[str, str]:

@@ -1,4 +1,14 @@
-"""How a picture is cut into tiles that overlap: whole numbers only, no pixels."""
+"""How a picture is cut into tiles that overlap: whole numbers only, no pixels.
+
+All tiles of a picture, halos included, have one size. So a network compiled for one shape does for
+all, and memory freed by a tile fits the next one. Tiles at the border see more than the halo on
+their inner sides, as they cannot reach beyond the picture::
+
+    picture  0 ─────────────────────────────────────────── length
+    tile 1   [███████████████·····]
+    tile 2              [·····█████████·····]         █ core: what is kept
+    tile 3                         [·····██████████]  · halo: what is only looked at
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +32,11 @@ class Window:
     right: int
     """One past the last column."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
     def slices(self, scale: int = 1) -> tuple[slice, slice]:
         """Return the rows and columns to index with, where a cell is `scale` pixels wide."""
         return (
@@ -35,13 +50,13 @@ class Tile:
     """One tile: what is kept of it, and what must be read to compute that."""
 
     core: Window
-    """Pixels of the picture that this tile alone provides."""
+    """What is kept, in pixels of the picture."""
     outer: Window
-    """The core and its halo, cut at the picture's border; pixels of the picture."""
+    """The core with its halo, in pixels of the picture, inside the picture."""
 
     @property
     def inner(self) -> Window:
-        """The core within the outer window: pixels counted from the outer window's corner."""
+        """The core, in pixels of `outer`."""
         return Window(
             self.core.top - self.outer.top,
             self.core.left - self.outer.left,
@@ -53,8 +68,10 @@ class Tile:
 def tiles(height: int, width: int, *, tile: int, halo: int, multiple: int) -> "Iterator[Tile]":
     """Cut a picture into tiles, row by row.
 
-    The cores cover every pixel once. All sizes are in pixels; every start and end is a multiple
-    of `multiple`. Tiles are made nearly equal, so that none is a sliver that is mostly halo.
+    The cores cover every pixel once; all outer windows have one shape, at most `tile` and two
+    halos each way. All sizes are in pixels; every start and end is a multiple of `multiple`. A core
+    is at most `tile` long between others; one at the border may be longer by a halo, or two where
+    there is no other.
 
     Parameters
     ----------
@@ -73,6 +90,38 @@ def tiles(height: int, width: int, *, tile: int, halo: int, multiple: int) -> "I
         If a size is no multiple of `multiple`, or not positive. Raised by the call itself, before
         the first tile is asked for.
     """
+    _check(height, width, tile, halo, multiple)
+    return _grid(_spans(height, tile, halo, multiple), _spans(width, tile, halo, multiple))
+
+
+def tile_shape(height: int, width: int, *, tile: int, halo: int, multiple: int) -> tuple[int, int]:
+    """Return rows and columns of the one shape that all outer windows of `tiles` have.
+
+    Raises
+    ------
+    UsageError
+        As for `tiles`.
+    """
+    _check(height, width, tile, halo, multiple)
+    (first, *_), (second, *_) = (_spans(length, tile, halo, multiple) for length in (height, width))
+    return first.stop - first.start, second.stop - second.start
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A tile along one axis, in pixels."""
+
+    start: int
+    """First pixel, halo included."""
+    stop: int
+    """One past the last pixel, halo included."""
+    first: int
+    """First pixel that is kept."""
+    last: int
+    """One past the last pixel that is kept."""
+
+
+def _check(height: int, width: int, tile: int, halo: int, multiple: int) -> None:
     if multiple < 1:
         raise UsageError(f"tiles aligned to {multiple} pixels", expected="1 or more")
     sizes = {"height": height, "width": width, "tile": tile, "halo": halo}
@@ -83,25 +132,29 @@ def tiles(height: int, width: int, *, tile: int, halo: int, multiple: int) -> "I
                 f"a {name} of {size} pixels",
                 expected=f"a multiple of {multiple}, {least} or more",
             )
-    return _grid(height, width, tile, halo, multiple)
 
 
-def _grid(height: int, width: int, tile: int, halo: int, multiple: int) -> "Iterator[Tile]":
-    for top, bottom in _spans(height, tile, multiple):
-        for left, right in _spans(width, tile, multiple):
+def _grid(rows: list[_Span], columns: list[_Span]) -> "Iterator[Tile]":
+    for row in rows:
+        for column in columns:
             yield Tile(
-                core=Window(top, left, bottom, right),
-                outer=Window(
-                    max(top - halo, 0),
-                    max(left - halo, 0),
-                    min(bottom + halo, height),
-                    min(right + halo, width),
-                ),
+                core=Window(row.first, column.first, row.last, column.last),
+                outer=Window(row.start, column.start, row.stop, column.stop),
             )
 
 
-def _spans(length: int, tile: int, multiple: int) -> list[tuple[int, int]]:
-    count = -(-length // tile)
+def _spans(length: int, tile: int, halo: int, multiple: int) -> list[_Span]:
+    inside = length - 2 * halo
+    if inside <= tile:
+        return [_Span(0, length, 0, length)]
+    count = -(-inside // tile)
     # Rounding the even share up never exceeds the tile, itself a multiple.
-    step = -(-length // (count * multiple)) * multiple
-    return [(start, min(start + step, length)) for start in range(0, length, step)]
+    size = -(-inside // (count * multiple)) * multiple + 2 * halo
+    starts = [
+        index * (length - size) // ((count - 1) * multiple) * multiple for index in range(count)
+    ]
+    firsts = [0, *(start + halo for start in starts[1:]), length]
+    return [
+        _Span(start, start + size, first, last)
+        for start, first, last in zip(starts, firsts[:-1], firsts[1:], strict=True)
+    ]

@@ -33,7 +33,7 @@ def read_tensors(path: "Path") -> object:
         If it is a folder, unreadable, empty, cut short, damaged, or not of ``torch.save``, or if
         it holds pickled code.
     """
-    _check_kind(path, _read_start(path))
+    _check_kind(path, read_start(path))
     try:
         with warnings.catch_warnings():
             # Old and foreign files make torch warn before it fails or succeeds.
@@ -47,7 +47,16 @@ def read_tensors(path: "Path") -> object:
         raise _damaged(path) from None
 
 
-def _read_start(path: "Path") -> bytes:
+def read_start(path: "Path") -> bytes:
+    """Return the first bytes of a file, enough to tell what kind of weights file it is.
+
+    Raises
+    ------
+    MissingError
+        If there is no such file.
+    WeightsError
+        If it is a folder or unreadable.
+    """
     try:
         with path.open("rb") as file:
             return file.read(len(_LEGACY))

@@ -1,8 +1,8 @@
 """Read trained weights, whoever wrote them, without ever running code from the file.
 
-Three kinds of file are known: the published one (``{"model": ...}`` under the published layers'
-names), rawkit's own checkpoint, and a bare mapping of parameter names to tensors. Which network
-they belong to is told by the names; a checkpoint also states it.
+Known are rawkit's own safetensors file and checkpoint, the published file (``{"model": ...}`` under
+the published layers' names), and a bare mapping of parameter names to tensors in either kind of
+file. Which network they belong to is told by the names; rawkit's own files also state it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,13 @@ from rawkit.errors import WeightsError
 from rawkit.models.folding import fold_weight_norm
 from rawkit.models.matching import PREFIXES, match, misfit
 from rawkit.models.registry import NETWORKS, build, describe
-from rawkit.models.unpickle import read_tensors
+from rawkit.models.safe import (
+    WEIGHTS_FORMAT,
+    WEIGHTS_VERSION,
+    is_safetensors,
+    read_safetensors,
+)
+from rawkit.models.unpickle import read_start, read_tensors
 
 if TYPE_CHECKING:
     import os
@@ -30,6 +36,8 @@ CHECKPOINT_FORMAT = "rawkit-checkpoint"
 CHECKPOINT_VERSION = 1
 """What a checkpoint of this version of rawkit holds under ``"version"``."""
 
+_VERSIONS = {CHECKPOINT_FORMAT: CHECKPOINT_VERSION, WEIGHTS_FORMAT: WEIGHTS_VERSION}
+_KINDS = {CHECKPOINT_FORMAT: "a checkpoint", WEIGHTS_FORMAT: "weights"}
 _FIX = "Name a checkpoint of rawkit or a published weights file."
 
 
@@ -58,8 +66,8 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
     Parameters
     ----------
     path
-        The published file, a checkpoint of rawkit, or a bare state dict; names may begin with
-        ``module.`` or ``_orig_mod.``, as wrapped networks save them.
+        The published file, weights or a checkpoint of rawkit, or a bare state dict; names may begin
+        with ``module.`` or ``_orig_mod.``, as wrapped networks save them.
 
     Raises
     ------
@@ -71,7 +79,8 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
         another version, or if its names or shapes fit no known network.
     """
     source = Path(path)
-    content = _mapping(read_tensors(source), source)
+    safe = is_safetensors(read_start(source))
+    content = _mapping(read_safetensors(source) if safe else read_tensors(source), source)
     settings: Mapping[str, Any] = {}
     licence: str | None = None
     stated: str | None = None
@@ -155,18 +164,19 @@ def _mapping(content: object, source: Path) -> Mapping[str, Any]:
 
 
 def _check_version(content: Mapping[str, Any], source: Path) -> None:
-    if content["format"] != CHECKPOINT_FORMAT:
+    known = content["format"]
+    if not isinstance(known, str) or known not in _VERSIONS:
         raise WeightsError(
-            f"a file of format {content['format']!r}",
-            expected=f"format {CHECKPOINT_FORMAT!r}",
+            f"a file of format {known!r}",
+            expected=f"format {' or '.join(map(repr, _VERSIONS))}",
             where=source,
             fix=_FIX,
         )
     version = content.get("version")
-    if version != CHECKPOINT_VERSION:
+    if version != _VERSIONS[known]:
         raise WeightsError(
-            f"a checkpoint of version {version}",
-            expected=f"version {CHECKPOINT_VERSION}",
+            f"{_KINDS[known]} of version {version}",
+            expected=f"version {_VERSIONS[known]}",
             where=source,
             fix="Use the version of rawkit that wrote it, or train again.",
         )

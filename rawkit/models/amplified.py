@@ -1,0 +1,146 @@
+"""The input of a network, made from a mosaic as the sensor gave it, window by window.
+
+A mosaic of 100 megapixels takes 200 MB as the sensor's integers and 400 MB as what a network reads.
+So the integers are kept, and a window of them is padded, normalised and amplified when it is asked
+for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rawkit.errors import MosaicError, UsageError
+from rawkit.models.padding import padding_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from rawkit.models.padding import Padding
+    from rawkit.models.registry import Network
+    from rawkit.models.tiles import Window
+    from rawkit.sensor import Cell, Mosaic
+
+
+@dataclass(frozen=True, slots=True)
+class AmplifiedMosaic:
+    """A padded, normalised, amplified mosaic that exists window by window; see `amplified`."""
+
+    pixels: NDArray[np.uint16]
+    """Visible mosaic, shape (height, width), sensor units."""
+    black: NDArray[np.float32]
+    """Black level of each pixel of the canonical cell, shape (side, side), sensor units."""
+    span: NDArray[np.float32]
+    """White minus black level of each pixel of the canonical cell, shape (side, side)."""
+    factor: float
+    """The amplification."""
+    padding: Padding
+    """How the mosaic is padded."""
+
+    @property
+    def height(self) -> int:
+        """Rows with padding."""
+        return self.padding.padded_height
+
+    @property
+    def width(self) -> int:
+        """Columns with padding."""
+        return self.padding.padded_width
+
+    def window(self, window: Window) -> Tensor:
+        """Return a window of the padded mosaic: max(value - black, 0) / (white - black) x factor.
+
+        Parameters
+        ----------
+        window
+            In pixels of the padded mosaic; borders are multiples of the cell's side.
+
+        Returns
+        -------
+        Tensor
+            float32 (1, 1, rows, columns); bit for bit what `rawkit.sensor.normalise` gives for each
+            plane, times the factor.
+
+        Raises
+        ------
+        UsageError
+            If a border of the window cuts a cell.
+        """
+        side = len(self.black)
+        if any(border % side for border in (window.top, window.left, *window.shape)):
+            raise UsageError(f"{window}", expected=f"borders at multiples of {side} pixels")
+        height, width = window.shape
+        values = self._copied(window).astype(np.float32)
+        cells = values.reshape(height // side, side, width // side, side)
+        cells -= self.black[:, None, :]
+        np.maximum(cells, np.float32(0), out=cells)
+        cells /= self.span[:, None, :]
+        cells *= np.float32(self.factor)
+        return torch.from_numpy(values)[None, None]
+
+    def _copied(self, window: Window) -> NDArray[np.uint16]:
+        """Sensor values of a window of the padded mosaic."""
+        padding = self.padding
+        top, left = window.top - padding.top, window.left - padding.left
+        bottom, right = window.bottom - padding.top, window.right - padding.left
+        if min(top, left) >= 0 and bottom <= padding.height and right <= padding.width:
+            return self.pixels[top:bottom, left:right]
+        rows, columns = window.slices()
+        return self.pixels[np.ix_(padding.rows()[rows], padding.columns()[columns])]
+
+
+def amplified(
+    pixels: NDArray[np.uint16], mosaic: Mosaic, factor: float, network: Network
+) -> AmplifiedMosaic:
+    """Describe a decoded mosaic as the input of a network.
+
+    Parameters
+    ----------
+    pixels
+        Visible mosaic, shape (height, width), sensor units. Kept, not copied.
+    mosaic
+        Its pattern and levels.
+    factor
+        The amplification.
+    network
+        The network that is to read it, from the registry.
+
+    Raises
+    ------
+    MosaicError
+        If the network reads another kind of mosaic.
+    UsageError
+        If the mosaic is smaller than a cell, or the white level is not above the black levels.
+    """
+    cell = mosaic.cell
+    if cell != network.cell:
+        raise MosaicError(
+            f"{_article(cell)} mosaic",
+            expected=f"{_article(network.cell)} one: {network.name} reads no other",
+            fix=f"Use the weights of a network for {cell.name} mosaics.",
+        )
+    if max(mosaic.black_level) >= mosaic.white_level:
+        raise UsageError(
+            f"black levels of {mosaic.black_level} and a white level of {mosaic.white_level:g}",
+            expected="a white level above",
+        )
+    black = np.empty((cell.side, cell.side))
+    for places, level in zip(cell.positions, mosaic.black_level, strict=True):
+        for y, x in places:
+            black[y, x] = level
+    height, width = pixels.shape
+    return AmplifiedMosaic(
+        pixels,
+        black.astype(np.float32),
+        (mosaic.white_level - black).astype(np.float32),
+        factor,
+        padding_for(height, width, mosaic.phase, network.multiple, cell),
+    )
+
+
+def _article(cell: Cell) -> str:
+    return f"{'an' if cell.name.startswith('X') else 'a'} {cell.name}"
