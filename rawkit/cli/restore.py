@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     "--compare", is_flag=True,
     help="Write LibRaw's conversion, as bright, beside each picture: NAME.plain.png.",
 )  # fmt: skip
+@click.option(
+    "--device", help="Where torch runs, such as cpu or cuda.  [default: a GPU if there is one]"
+)
+@click.option(
+    "--precision", type=click.Choice(["f32", "bf16", "f16"]), default="f32", show_default=True,
+    help="What is computed in; other than f32 it is not exact.",
+)  # fmt: skip
 @click.option("--subset", help="Restore the dark frames of a subset.")
 @click.option("--frame", "frames", type=NAMES, help="Of stores, only frames of these names.")
 @selection_options
@@ -104,10 +111,12 @@ def restore(
     if dry_run:
         _show_plan(found.items, output, as_json=as_json)
         return
-    from rawkit.restore import load_restorer, restore_items
+    from rawkit.restore import Compute, load_restorer, restore_items
     from rawkit.train.runs import newest_weights
 
-    restorer = load_restorer(weights or newest_weights(workspace))
+    chosen = weights or newest_weights(workspace)
+    compute = Compute(chosen, options["device"], options["precision"])
+    restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
     resources = Resources(workers, max_ram, frame_timeout, scheduler)

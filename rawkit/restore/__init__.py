@@ -26,6 +26,7 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, restore_files, restore_items
     from rawkit.restore.network import (
+        Compute,
         Restorer,
         load_restorer,
         restore_bands,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rawkit.restore.pipeline import Restored
 
 _LATE = {
+    "Compute": "network",
     "RestoreReport": "batch",
     "restore_files": "batch",
     "restore_items": "batch",
@@ -47,6 +49,7 @@ _LATE = {
 __all__ = [
     "MANIFEST",
     "Brightness",
+    "Compute",
     "Inputs",
     "Item",
     "LocalRaw",

@@ -1,43 +1,51 @@
-"""One mosaic through a network: normalised, amplified, padded, restored, cut."""
+"""One mosaic through a network: amplified, padded, restored, cut, band by band."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
-from rawkit.errors import MosaicError, UsageError, WeightsError
-from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
-from rawkit.sensor import BAYER, Amplification, normalise
+from rawkit import models
+from rawkit.errors import UsageError, WeightsError
+from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
+from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from rawkit.sensor import RawImage
 
-_BAND_ROWS = 256
+Precision = Literal["f32", "bf16", "f16"]
+
+_TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Which network runs, and how; travels to other processes."""
+    """Which network runs, where and in what; travels to other processes."""
 
     weights: Path
     """The file of its weights."""
+    device: str | None = None
+    """Where torch runs it, such as ``cuda`` or ``cpu``; None: on a GPU if there is one."""
+    precision: Precision = "f32"
+    """What it computes in; other than ``f32`` is faster on some machines, and not exact."""
+    tile: int | None = None
+    """Greatest side of a tile, in pixels; None: the network's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
     """A prepared network and how its input is made."""
 
-    net: nn.Module
+    net: Staged
     """The network, ready for inference."""
     network: str
     """Its name in the registry."""
@@ -48,7 +56,7 @@ class Restorer:
     compute: Compute | None = None
     """How to load it again elsewhere; None if that is not possible."""
     identity: str = ""
-    """SHA-256 of that file, hexadecimal."""
+    """SHA-256 of the file of its weights, hexadecimal."""
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -58,7 +66,11 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     ------
     MissingError, WeightsError
         If there is no such file, or it is not weights of a known network.
+    UsageError
+        If there is no such device, or it does not compute in that precision.
     """
+    chosen = compute or Compute(weights)
+    device = _device(chosen)
     net, loaded = load_network(weights)
     kind = loaded.settings.get("amplification", "auto")
     try:
@@ -66,9 +78,11 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
         amplification = Amplification(kind, value)
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
+    ready = prepare(net, device=device, dtype=_TYPES[chosen.precision])
+    if not isinstance(ready, Staged):
+        raise UsageError(f"{loaded.network}, which cannot be run in bands", expected="another")
     identity = sha256(weights.read_bytes()).hexdigest()
-    chosen = compute or Compute(weights)
-    return Restorer(prepare(net), loaded.network, loaded.licence, amplification, chosen, identity)
+    return Restorer(ready, loaded.network, loaded.licence, amplification, chosen, identity)
 
 
 def restore_bands(
@@ -83,9 +97,10 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
-    picture = _whole(image, restorer, factor)
-    for top in range(0, picture.shape[1], _BAND_ROWS):
-        yield picture[:, top : top + _BAND_ROWS].permute(1, 2, 0).numpy()
+    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
+    tile = None if restorer.compute is None else restorer.compute.tile
+    for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
+        yield band
 
 
 def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
@@ -93,19 +108,15 @@ def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray
     return np.concatenate(list(restore_bands(image, restorer, factor)))
 
 
-def _whole(image: RawImage, restorer: Restorer, factor: float) -> torch.Tensor:
-    mosaic = image.mosaic
-    if mosaic.cell != BAYER:
-        raise MosaicError(
-            f"an {mosaic.cell.name} mosaic",
-            expected=f"a Bayer one: {restorer.network} reads no other",
-        )
-    height, width = image.pixels.shape
-    normalised = np.empty((height, width), np.float32)
-    for y, x, plane in mosaic.positions():
-        normalised[y::2, x::2] = normalise(
-            image.pixels[y::2, x::2], mosaic.black_level[plane], mosaic.white_level
-        )
-    padding = padding_for(height, width, mosaic.phase, describe(restorer.network).multiple)
-    padded = padding.apply(torch.from_numpy(normalised)[None, None])
-    return padding.cut(restore_mosaic(restorer.net, padded * factor))[0]
+def _device(compute: Compute) -> torch.device:
+    if compute.device is None:
+        return best_device()
+    try:
+        device = torch.device(compute.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {compute.device!r} ({str(error).splitlines()[0]})",
+            expected="one that torch can use, such as cpu or cuda",
+        ) from error
+    return device
