@@ -85,7 +85,12 @@ def test_a_file_with_wild_characters_in_its_name_is_that_file(tmp_path: Path) ->
 def test_what_is_named_twice_is_taken_once(tmp_path: Path) -> None:
     touch(tmp_path, "a.arw", "b.arw")
     (tmp_path / "link.arw").symlink_to(tmp_path / "a.arw")
-    specs = [tmp_path / "a.arw", tmp_path, f"{tmp_path}/*.arw", tmp_path / "link.arw"]
+    specs: list[str | Path] = [
+        tmp_path / "a.arw",
+        tmp_path,
+        f"{tmp_path}/*.arw",
+        tmp_path / "link.arw",
+    ]
     assert names(specs) == ["a", "b"]
 
 
@@ -119,7 +124,9 @@ paths = st.lists(
     st.booleans(),
 )
 def test_no_two_pictures_share_a_file_or_it_is_said_before(
-    found: list[str], multiples: tuple[float, ...], compare: bool
+    found: list[str],
+    multiples: tuple[float, ...],
+    compare: bool,  # noqa: FBT001 - drawn
 ) -> None:
     output = Output(Path("out"), brightness=Brightness("auto", multiples), compare=compare)
     try:
@@ -136,7 +143,7 @@ def test_pictures_that_meet_by_their_m_are_refused() -> None:
     items = [Item(LocalRaw(Path(name)), PurePosixPath(name).stem) for name in ("a", "a_m1")]
     assert planned(items, Output(Path("out"), brightness=Brightness("auto", (1, 5))))
     plain = [Item(LocalRaw(Path(name)), name) for name in ("a", "a.plain")]
-    with pytest.raises(UsageError, match="two pictures called a.plain.png"):
+    with pytest.raises(UsageError, match=r"two pictures called a\.plain\.png"):
         planned(plain, Output(Path("out"), compare=True))
 
 

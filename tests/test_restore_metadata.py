@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import exifread
@@ -46,7 +47,7 @@ def cut(
     picture: NDArray[np.unsignedinteger], borders: list[int]
 ) -> Iterator[NDArray[np.unsignedinteger]]:
     ends = sorted({0, len(picture), *(border for border in borders if border < len(picture))})
-    for top, bottom in zip(ends, ends[1:], strict=False):
+    for top, bottom in pairwise(ends):
         yield picture[top:bottom]
 
 
@@ -115,7 +116,9 @@ def test_any_capture_can_be_written_and_read_back(
 def _png(picture: NDArray[np.unsignedinteger], capture: Capture) -> bytes:
     buffer = io.BytesIO()
     bits = 8 * picture.dtype.itemsize
-    shape = PictureShape(*picture.shape[:2], bits, icc_profile(), "profile", capture)
+    shape = PictureShape(
+        picture.shape[0], picture.shape[1], bits, icc_profile(), "profile", capture
+    )
     encode_png(buffer, iter([picture]), shape)
     return buffer.getvalue()
 
@@ -141,7 +144,7 @@ def _read_png(file: io.BytesIO) -> NDArray[np.unsignedinteger]:
 
     read = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
     assert read is not None
-    return read[..., ::-1]
+    return np.asarray(read[..., ::-1], f"u{read.itemsize}")
 
 
 @given(

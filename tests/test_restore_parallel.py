@@ -106,6 +106,7 @@ class KillingProgress:
         self.killed = False
 
     def stage(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:  # noqa: ARG002 - the protocol's
+        """Open a stage."""
         from contextlib import contextmanager
 
         def advance(done: int = 1, note: str = "") -> None:  # noqa: ARG001 - the protocol's

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from rawkit.sensor import RawImage
 
@@ -45,7 +46,7 @@ class Compute:
 class Restorer:
     """A prepared network and how its input is made."""
 
-    net: Staged
+    net: Staged | nn.Module
     """The network, ready for inference."""
     network: str
     """Its name in the registry."""
@@ -79,8 +80,6 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     ready = prepare(net, device=device, dtype=_TYPES[chosen.precision])
-    if not isinstance(ready, Staged):
-        raise UsageError(f"{loaded.network}, which cannot be run in bands", expected="another")
     identity = sha256(weights.read_bytes()).hexdigest()
     return Restorer(ready, loaded.network, loaded.licence, amplification, chosen, identity)
 
@@ -99,6 +98,8 @@ def restore_bands(
     """
     mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
     tile = None if restorer.compute is None else restorer.compute.tile
+    if not isinstance(restorer.net, Staged):
+        raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
     for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
         yield band
 

@@ -232,7 +232,7 @@ def _restore_one(item: Item, station: Station) -> Outcome:
     """Restore one item in a worker of a cluster, with the network that it keeps."""
     restorer, decoder = _kept(station, threading.get_ident())
     outcomes: list[Outcome] = []
-    restore_stream([item], station.output, restorer, decoder, outcomes.append)
+    restore_stream([item], station.output, restorer, decoder, outcomes.append, last=False)
     return outcomes[0]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value", bound=np.generic)
 
 _BAND_ROWS = 256
+_ROUNDED_ROWS = 16
 _IN_MEMORY_BYTES = 400_000_000
 """Pictures of more bytes are turned with the help of a temporary file."""
 _TRANSPOSED = (5, 6, 7, 8)
@@ -36,10 +37,13 @@ def quantise(picture: NDArray[np.float32], bits: int) -> NDArray[np.unsignedinte
     """Round 0 to 1 to integers of 8 or 16 bits; what lies outside is clipped."""
     if bits not in (8, 16):
         raise UsageError(f"pictures of {bits} bits", expected="8 or 16")
-    scaled = np.clip(picture, 0, 1)
-    scaled *= np.float32(2**bits - 1)
-    scaled += np.float32(0.5)
-    return scaled.astype(np.uint8) if bits == 8 else scaled.astype(np.uint16)  # noqa: PLR2004
+    rounded = np.empty(picture.shape, np.uint8 if bits == 8 else np.uint16)  # noqa: PLR2004
+    for top in range(0, len(picture), _ROUNDED_ROWS):  # which stay in the cache
+        scaled = np.clip(picture[top : top + _ROUNDED_ROWS], 0, 1)
+        scaled *= np.float32(2**bits - 1)
+        scaled += np.float32(0.5)
+        rounded[top : top + _ROUNDED_ROWS] = scaled
+    return rounded
 
 
 def orient(picture: NDArray[Value], orientation: int) -> NDArray[Value]:

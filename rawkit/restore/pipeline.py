@@ -85,7 +85,7 @@ class Restored:
     restore_seconds: float
     """Time in the network."""
     write_seconds: float
-    """Time to round, turn, encode and write; it overlaps with the network's."""
+    """Time to write after the network: the end of turning, encoding, and the plain conversion."""
 
     @property
     def seconds(self) -> float:
@@ -124,12 +124,12 @@ class _Bands:
     """A short queue of bands from the network to a writer, which either end can break off."""
 
     def __init__(self) -> None:
-        self._queue: Queue[NDArray[np.float32] | None] = Queue(_BANDS_WAITING)
+        self._queue: Queue[NDArray[np.unsignedinteger] | None] = Queue(_BANDS_WAITING)
         self.left = False
         """Whether the writer has gone."""
         self._aborted = False
 
-    def put(self, band: NDArray[np.float32] | None) -> bool:
+    def put(self, band: NDArray[np.unsignedinteger] | None) -> bool:
         """Hand a band over, None after the last; False if nobody takes it any more."""
         while not self.left:
             try:
@@ -143,7 +143,7 @@ class _Bands:
         """Let the writer drop what it has."""
         self._aborted = True
 
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+    def __iter__(self) -> Iterator[NDArray[np.unsignedinteger]]:
         while True:
             try:
                 band = self._queue.get(timeout=_POLL_SECONDS)
@@ -168,17 +168,20 @@ def restore_stream(
     restorer: Restorer,
     decoder: Decoder | None,
     done: Callable[[Outcome], None],
+    *,
+    last: bool = True,
 ) -> None:
     """Restore items one after the other; `done` is told of each, in their order, in this thread.
 
-    `decoder` decodes raw files; None decodes them in this process, without its limits. If `done`
+    `decoder` decodes raw files; None decodes them in this process, without its limits. After the
+    `last` items its process ends, as its memory is of use to the network. If `done`
     raises, or the user interrupts, the picture in work is dropped, those that are finished are
     still told of, and the error comes through.
     """
     pending: deque[tuple[Item, list[Future[Restored]], RawkitError | None]] = deque()
     with ThreadPoolExecutor(_WRITERS, "rawkit-write") as writers:
         try:
-            for item, loaded in _loaded_ahead(items, output, decoder):
+            for item, loaded in _loaded_ahead(items, output, decoder, last=last):
                 if isinstance(loaded, RawkitError):
                     pending.append((item, [], loaded))
                 else:
@@ -204,13 +207,15 @@ def _outcome(item: Item, futures: list[Future[Restored]], error: RawkitError | N
             cause = failed.__cause__
             fatal = fatal or (isinstance(cause, OSError) and cause.errno in _FATAL)
             error = error or failed
+        except MemoryError:
+            error = error or TooLargeError("not enough memory to write it", where=item.where)
         except _AbortedError:
             continue  # `error` says why
     return Outcome(item, tuple(restored), error, fatal)
 
 
 def _loaded_ahead(
-    items: Iterable[Item], output: Output, decoder: Decoder | None
+    items: Iterable[Item], output: Output, decoder: Decoder | None, *, last: bool
 ) -> Iterator[tuple[Item, _Loaded | RawkitError]]:
     """Decode one item ahead of the one that is being restored."""
     with ThreadPoolExecutor(1, "rawkit-decode") as reader:
@@ -221,7 +226,10 @@ def _loaded_ahead(
             if current is not None:
                 yield current[0], current[1].result()
         if following is not None:
-            yield following[0], following[1].result()
+            loaded = following[1].result()
+            if decoder is not None and last:
+                decoder.close()
+            yield following[0], loaded
 
 
 def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | RawkitError:
@@ -269,7 +277,7 @@ def _restore(
                 writers.submit(_write, item, loaded, path, factor, output, restorer, bands, clock)
             )
             try:
-                _run_network(loaded.image, restorer, factor, bands, clock)
+                _run_network(loaded.image, restorer, factor, output, bands, clock)
             except BaseException:
                 bands.abort()
                 raise
@@ -302,14 +310,24 @@ def _plain_error(loaded: _Loaded, output: Output, item: Item) -> RawkitError | N
 
 
 def _run_network(
-    image: RawImage, restorer: Restorer, factor: float, bands: _Bands, clock: list[float]
+    image: RawImage,
+    restorer: Restorer,
+    factor: float,
+    output: Output,
+    bands: _Bands,
+    clock: list[float],
 ) -> None:
-    """Hand every band over; `clock` counts the seconds the network itself takes."""
+    """Hand every band over; `clock` counts the seconds the network itself takes.
+
+    Bands are rounded here, not by the writer: what waits is then a quarter or half as large.
+    """
     started = time.monotonic()
     for band in restore_bands(image, restorer, factor):
         clock[0] += time.monotonic() - started
-        if not bands.put(band):
+        light = linear_of(band) if output.linear else band
+        if not bands.put(quantise(light, output.format.bits)):
             return  # the writer has failed, and says why
+        del band, light
         started = time.monotonic()
     bands.put(None)
 
@@ -324,25 +342,16 @@ def _write(
     bands: _Bands,
     clock: list[float],
 ) -> Restored:
-    busy = [0.0]
     bits, orientation = output.format.bits, loaded.capture.orientation
     meter = LightMeter(bits, linear=output.linear)
 
-    def rounded() -> Iterator[NDArray[np.unsignedinteger]]:
-        for band in bands:
-            started = time.monotonic()
-            values = quantise(linear_of(band) if output.linear else band, bits)
-            if output.compare:
-                meter.see(values)
-            busy[0] += time.monotonic() - started
-            yield values
-
     height, width = loaded.image.pixels.shape
     size = upright_shape(height, width, orientation)
+    seen = map(meter.see, bands) if output.compare else bands
     started = time.monotonic()
     try:
         write_bands(
-            path, upright_bands(rounded(), orientation), size, output.format,
+            path, upright_bands(seen, orientation), size, output.format,
             linear=output.linear, capture=loaded.capture,
         )  # fmt: skip
     finally:
@@ -362,7 +371,7 @@ def _write(
         weights=restorer.identity,
         decode_seconds=loaded.seconds,
         restore_seconds=clock[0],
-        write_seconds=max(busy[0], time.monotonic() - started - clock[0]),
+        write_seconds=max(0.0, time.monotonic() - started - clock[0]),
     )
 
 
