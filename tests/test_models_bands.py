@@ -51,7 +51,7 @@ def random_pixels(height: int, width: int) -> np.ndarray[tuple[int, int], np.dty
     return generator.integers(0, 4000, (height, width), dtype=np.uint16)
 
 
-def padded_by_hand(pixels: np.ndarray, mosaic: Mosaic, factor: float, multiple: int) -> np.ndarray:  # type: ignore[type-arg] # any values
+def padded_by_hand(pixels: np.ndarray, mosaic: Mosaic, factor: float, multiple: int) -> np.ndarray:
     """Normalise plane by plane, then pad pixel by pixel until the cell is at (0, 0)."""
     side = mosaic.cell.side
     values = np.empty(pixels.shape, np.float32)

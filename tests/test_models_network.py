@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,7 @@ def test_the_stages_are_the_whole() -> None:
     mosaic = random_mosaic(1, 1, 64, 64)
     with torch.no_grad():
         features = net.look_far(net.squeeze(mosaic))
-        assert features.shape == (1, net.FEATURES, 8, 8)
+        assert features.shape == (1, net.geometry.features, 8, 8)
         assert torch.equal(net.render(mosaic, features), net(mosaic))
 
 
@@ -279,7 +280,7 @@ def test_tiles_give_the_whole_picture(tile: int | None, weights: str) -> None:
 def test_a_smaller_halo_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     net = prepare(random_network())
     mosaic = random_mosaic(1, 1, 256, 256)
-    monkeypatch.setattr(FusedLamba2021, "RENDER_HALO", 32)
+    monkeypatch.setattr(FusedLamba2021, "geometry", replace(Lamba2021.geometry, render_halo=32))
     with torch.no_grad():
         difference = (restore_mosaic(net, mosaic, tile=64) - net(mosaic)).abs().max()
     assert difference > 1e-5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,7 +104,7 @@ def test_tiles_give_the_whole_picture(exact: SidUnet) -> None:
 @torch.inference_mode()
 def test_a_smaller_halo_would_not_do(exact: SidUnet, monkeypatch: pytest.MonkeyPatch) -> None:
     mosaic = torch.rand(1, 1, 64, 544, dtype=torch.float64)
-    monkeypatch.setattr(SidUnet, "RENDER_HALO", 160)
+    monkeypatch.setattr(SidUnet, "geometry", replace(SidUnet.geometry, render_halo=160))
     tiled = restore_mosaic(prepare(exact), mosaic, tile=128)
     assert float((exact(mosaic) - tiled).abs().max()) > 1e-10
 

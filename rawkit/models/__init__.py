@@ -14,6 +14,7 @@ from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field
+from rawkit.models.openvino import compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
@@ -47,6 +48,7 @@ __all__ = [
     "amplified",
     "best_device",
     "build",
+    "compile_openvino",
     "count_macs",
     "count_parameters",
     "describe",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rawkit.errors import UsageError
 from rawkit.models.folding import is_folded
 from rawkit.models.stages import Staged, place_of, prepare
-from rawkit.models.tiles import Tile, Window, tiles
+from rawkit.models.tiles import Tile, Window, spans, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rawkit.models.amplified import AmplifiedMosaic
 
-STRIP_ROWS = 512
-"""Pixels: about how many rows of a mosaic are squeezed at a time."""
+STRIP_ROWS = 480
+"""Pixels: at most how many rows of a mosaic are squeezed at a time, besides halos."""
 
 
 class Source(Protocol):
@@ -62,8 +62,8 @@ def restore_bands(
     mosaic
         The mosaic as the sensor gave it, described by `amplified`.
     tile
-        Greatest side of a tile's core in pixels, a multiple of the network's ``RENDER_MULTIPLE``;
-        its ``RENDER_TILE`` if None. Smaller tiles take less memory and more time.
+        Greatest side of a tile's core in pixels, a multiple of ``geometry.render_multiple``;
+        ``geometry.render_tile`` if None. Smaller tiles take less memory and more time.
 
     Yields
     ------
@@ -79,7 +79,7 @@ def restore_bands(
         If the tile has a size that does not fit; raised with the first band.
     """
     padding = mosaic.padding
-    for core, parts in _rendered(net, mosaic, net.RENDER_TILE if tile is None else tile):
+    for core, parts in _rendered(net, mosaic, net.geometry.render_tile if tile is None else tile):
         top, bottom = max(core.top, padding.top), min(core.bottom, padding.top + padding.height)
         # A band that is only padding is not worth its tiles.
         if top >= bottom:
@@ -129,9 +129,9 @@ def restore_mosaic(net: nn.Module | Staged, mosaic: Tensor, *, tile: int | None 
         )
     ready = prepare(net) if isinstance(net, nn.Module) and not is_folded(net) else net
     if isinstance(ready, Staged):
-        _check_whole(mosaic, ready.MULTIPLE)
+        _check_whole(mosaic, ready.geometry.multiple)
         picture = mosaic.new_empty((1, 3, *mosaic.shape[2:]))
-        side = ready.RENDER_TILE if tile is None else tile
+        side = ready.geometry.render_tile if tile is None else tile
         for _, parts in _rendered(ready, _Whole(mosaic), side):
             for part, rendered in parts:
                 picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
@@ -171,8 +171,8 @@ def _rendered(
     net: Staged, source: Source, tile: int
 ) -> Iterator[tuple[Window, Iterator[tuple[Tile, Tensor]]]]:
     """Yield for each row of tiles the core of all its width, and its tiles as they are rendered."""
-    cell = net.RENDER_MULTIPLE
-    grid = tiles(source.height, source.width, tile=tile, halo=net.RENDER_HALO, multiple=cell)
+    shape, cell = net.geometry, net.geometry.render_multiple
+    grid = tiles(source.height, source.width, tile=tile, halo=shape.render_halo, multiple=cell)
     device, dtype = place_of(net)
     with torch.inference_mode():
         features = _features(net, source)
@@ -192,15 +192,14 @@ def _rendered(
 def _features(net: Staged, source: Source) -> Tensor:
     """Run what sees far, squeezing strip by strip."""
     device, dtype = place_of(net)
-    height, width, halo, cell = source.height, source.width, net.SQUEEZE_HALO, net.MULTIPLE
-    if not net.FEATURES:
-        shape = (1, 0, height // net.RENDER_MULTIPLE, width // net.RENDER_MULTIPLE)
-        return torch.empty(shape, device=device, dtype=dtype)
-    step = max(cell, STRIP_ROWS // cell * cell)
+    shape, height, width = net.geometry, source.height, source.width
+    if not shape.features:
+        cell = shape.render_multiple
+        return torch.empty((1, 0, height // cell, width // cell), device=device, dtype=dtype)
+    cell = shape.multiple
     strips = []
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        outer = Window(max(top - halo, 0), 0, min(bottom + halo, height), width)
-        squeezed = net.squeeze(source.window(outer).to(device, dtype))
-        strips.append(squeezed[:, :, (top - outer.top) // cell : (bottom - outer.top) // cell])
+    for strip in spans(height, tile=STRIP_ROWS, halo=shape.squeeze_halo, multiple=cell):
+        window = source.window(Window(strip.start, 0, strip.stop, width)).to(device, dtype)
+        rows = slice((strip.first - strip.start) // cell, (strip.last - strip.start) // cell)
+        strips.append(net.squeeze(window)[:, :, rows])
     return net.look_far(torch.cat(strips, dim=2))

@@ -22,6 +22,7 @@ from torch.nn.functional import conv2d, leaky_relu, pixel_shuffle, pixel_unshuff
 from torch.nn.utils.parametrizations import weight_norm
 
 from rawkit.errors import UsageError
+from rawkit.models.geometry import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,27 +107,18 @@ class Lamba2021(nn.Module):
     of the mosaic.
     """
 
-    MULTIPLE: ClassVar[int] = 32
-    """Pixels: what height and width of a whole picture must be a multiple of."""
-
-    FEATURES: ClassVar[int] = 4
-    """Channels that `look_far` gives."""
-
-    SQUEEZE_HALO: ClassVar[int] = 32
-    """Pixels that `squeeze` must see above and below a strip: one cell."""
-
-    RENDER_MULTIPLE: ClassVar[int] = 8
-    """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
-
-    RENDER_TILE: ClassVar[int] = 1024
-    """Pixels: side of a tile's core when none is given. Halos are an eighth of the work then, and
-    larger tiles leave the cache."""
-
-    RENDER_HALO: ClassVar[int] = 40
-    """Pixels that `render` must see around a tile, in whole cells of 8.
-
-    One cell for the two 5x5 convolutions at 2x, four for as many 3x3 convolutions in a row at 8x.
-    """
+    # The halo is one cell of 8 for the two 5x5 convolutions at 2x and four for as many 3x3
+    # convolutions in a row at 8x. With tiles of 1024 halos are an eighth of the work; larger ones
+    # leave the cache.
+    geometry: ClassVar[Geometry] = Geometry(
+        multiple=32,
+        features=4,
+        squeeze_halo=32,
+        render_multiple=8,
+        render_halo=40,
+        render_tile=1024,
+    )
+    """How it may be cut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +152,7 @@ class Lamba2021(nn.Module):
         UsageError
             If the mosaic has another shape.
         """
-        _check_mosaic(mosaic, self.MULTIPLE)
+        _check_mosaic(mosaic, self.geometry.multiple)
         # Two unshuffles, not one by 32: the order of channels of the published weights.
         squeezed: Tensor = self.squeeze32(pixel_unshuffle(pixel_unshuffle(mosaic, 2), 16))
         return squeezed
@@ -199,7 +191,7 @@ class Lamba2021(nn.Module):
         Returns
         -------
         Tensor
-            float32 (B, 3, H, W), RGB, clamped to 0..1. Of a tile the outer `RENDER_HALO` pixels
+            float32 (B, 3, H, W), RGB, clamped to 0..1. Of a tile the outer `render_halo` pixels
             are wrong, save where its edge is the picture's.
 
         Raises
@@ -238,7 +230,7 @@ class Lamba2021(nn.Module):
 
     def check_tile(self, mosaic: Tensor, features: Tensor) -> None:
         """Raise UsageError if `render` cannot take these."""
-        _check_mosaic(mosaic, self.RENDER_MULTIPLE)
+        _check_mosaic(mosaic, self.geometry.render_multiple)
         _check_features(features, mosaic)
 
 

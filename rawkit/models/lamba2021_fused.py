@@ -10,12 +10,13 @@ Activations lie in memory channel by channel within a pixel (channels last), and
 - a concatenation is written in place by what makes its parts.
 """
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
+from rawkit.models.geometry import Geometry
 from rawkit.models.lamba2021 import SLOPE, Lamba2021
 
 _CONTEXT = 12
@@ -28,12 +29,8 @@ class FusedLamba2021(nn.Module):
     The same stages, inputs and outputs; pictures are tensors in channels-last memory.
     """
 
-    MULTIPLE: ClassVar[int] = Lamba2021.MULTIPLE
-    FEATURES: ClassVar[int] = Lamba2021.FEATURES
-    SQUEEZE_HALO: ClassVar[int] = Lamba2021.SQUEEZE_HALO
-    RENDER_MULTIPLE: ClassVar[int] = Lamba2021.RENDER_MULTIPLE
-    RENDER_TILE: ClassVar[int] = Lamba2021.RENDER_TILE
-    RENDER_HALO: ClassVar[int] = Lamba2021.RENDER_HALO
+    geometry: ClassVar[Geometry] = Lamba2021.geometry
+    """How it may be cut."""
 
     def __init__(self, net: Lamba2021) -> None:
         super().__init__()
@@ -46,7 +43,8 @@ class FusedLamba2021(nn.Module):
 
     def squeeze(self, mosaic: Tensor) -> Tensor:
         """Do as `Lamba2021.squeeze`."""
-        return cast("Tensor", self.far.squeeze32(_unshuffled(mosaic, 16)))
+        squeezed: Tensor = self.far.squeeze32(_unshuffled(mosaic, 16))
+        return squeezed
 
     def look_far(self, squeezed: Tensor) -> Tensor:
         """Do as `Lamba2021.look_far`."""

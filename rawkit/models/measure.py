@@ -84,7 +84,7 @@ def receptive_field(network: str) -> int:
         seen = gradient.sum(dim=(0, 1, 2)).nonzero().flatten()
         first, last = int(seen[0]), int(seen[-1])
         if first > 0 and last < mosaic.shape[-1] - 1:
-            return max(start - first, last + 1 - (start + multiple))
+            return int(max(start - first, last + 1 - (start + multiple)))
         cells *= 2
 
 

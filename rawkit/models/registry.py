@@ -45,7 +45,7 @@ _LAMBA2021 = Network(
     title="Restoring Extremely Dark Images in Real Time",
     builder=Lamba2021,
     cell=BAYER,
-    multiple=Lamba2021.MULTIPLE,
+    multiple=Lamba2021.geometry.multiple,
     licence="non-commercial use only, patent pending (Copyright 2021 Mohit Lamba)",
     reference=(
         "Mohit Lamba and Kaushik Mitra: Restoring Extremely Dark Images in Real Time. "
@@ -59,7 +59,7 @@ _SID = Network(
     title="Learning to See in the Dark",
     builder=SidUnet,
     cell=BAYER,
-    multiple=SidUnet.MULTIPLE,
+    multiple=SidUnet.geometry.multiple,
     licence="see where the weights come from; the published code is MIT",
     reference=(
         "Chen Chen, Qifeng Chen, Jia Xu and Vladlen Koltun: Learning to See in the Dark. "
@@ -74,7 +74,7 @@ _SID_XTRANS = replace(
     title="Learning to See in the Dark, for X-Trans mosaics",
     builder=SidXtransUnet,
     cell=XTRANS,
-    multiple=SidXtransUnet.MULTIPLE,
+    multiple=SidXtransUnet.geometry.multiple,
 )
 
 NETWORKS: "Mapping[str, Network]" = MappingProxyType(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d, pixel_shuffle, pixel_unshuffle
 
 from rawkit.errors import UsageError
+from rawkit.models.geometry import Geometry
 from rawkit.sensor import BAYER, XTRANS, Cell
 
 if TYPE_CHECKING:
@@ -47,24 +48,17 @@ class SidUnet(nn.Module):
     CELL: ClassVar[Cell] = BAYER
     """The mosaic whose planes it reads."""
 
-    MULTIPLE: ClassVar[int] = 32
-    """Pixels: what height and width of a whole picture must be a multiple of; 16 packed pixels."""
-
-    FEATURES: ClassVar[int] = 0
-    """Every part of this network sees only its halo."""
-
-    SQUEEZE_HALO: ClassVar[int] = 0
-    """Nothing is squeezed."""
-
-    RENDER_MULTIPLE: ClassVar[int] = 32
-    """Pixels: what starts and sizes of tiles given to `render` must be a multiple of."""
-
-    RENDER_HALO: ClassVar[int] = 192
-    """Pixels that `render` must see around a tile: 94 packed pixels, in whole cells of 16. Borders
-    of tiles are borders of the coarsest pooling's cells, so pooling joins nothing across them."""
-
-    RENDER_TILE: ClassVar[int] = 2048
-    """Pixels: side of a tile's core when none is given; a wide halo wants large tiles."""
+    # The halo is 94 packed pixels in whole cells of 16. Borders of tiles are borders of the
+    # coarsest pooling's cells, so pooling joins nothing across them. A wide halo wants large tiles.
+    geometry: ClassVar[Geometry] = Geometry(
+        multiple=32,
+        features=0,
+        squeeze_halo=0,
+        render_multiple=32,
+        render_halo=192,
+        render_tile=2048,
+    )
+    """How it may be cut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +94,8 @@ class SidUnet(nn.Module):
         """
         self.check(mosaic)
         batch, _, height, width = mosaic.shape
-        return mosaic.new_empty((batch, 0, height // self.MULTIPLE, width // self.MULTIPLE))
+        cell = self.geometry.multiple
+        return mosaic.new_empty((batch, 0, height // cell, width // cell))
 
     def look_far(self, squeezed: Tensor) -> Tensor:
         """Return the nothing that `squeeze` gave."""
@@ -128,7 +123,7 @@ class SidUnet(nn.Module):
 
     def check(self, mosaic: Tensor) -> None:
         """Raise UsageError if the network cannot take this mosaic."""
-        multiple = self.MULTIPLE
+        multiple = self.geometry.multiple
         if mosaic.ndim != 4 or mosaic.shape[1] != 1 or any(s % multiple for s in mosaic.shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
             raise UsageError(
                 f"a mosaic of shape {tuple(mosaic.shape)}",
@@ -144,10 +139,14 @@ class SidXtransUnet(SidUnet):
     """
 
     CELL: ClassVar[Cell] = XTRANS
-    MULTIPLE: ClassVar[int] = 48
-    RENDER_MULTIPLE: ClassVar[int] = 48
-    RENDER_HALO: ClassVar[int] = 288
-    RENDER_TILE: ClassVar[int] = 2064
+    geometry: ClassVar[Geometry] = Geometry(
+        multiple=48,
+        features=0,
+        squeeze_halo=0,
+        render_multiple=48,
+        render_halo=288,
+        render_tile=2064,
+    )
 
 
 def packed_planes(mosaic: Tensor, cell: Cell) -> Tensor:

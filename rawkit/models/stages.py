@@ -12,12 +12,13 @@ that of one run on the whole picture, to rounding.
 """
 
 from copy import deepcopy
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from rawkit.models.folding import fold_weight_norm
+from rawkit.models.geometry import Geometry
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.lamba2021_fused import FusedLamba2021
 
@@ -28,26 +29,17 @@ Net = TypeVar("Net", bound=nn.Module)
 class Staged(Protocol):
     """A network whose costly part can be run on tiles, whatever computes it."""
 
-    MULTIPLE: ClassVar[int]
-    """Pixels: what sides of a whole picture, and borders of strips that are squeezed, must be
-    multiples of."""
-    FEATURES: ClassVar[int]
-    """Channels that `look_far` gives; 0 if no part of the network sees beyond its halo."""
-    SQUEEZE_HALO: ClassVar[int]
-    """Pixels that `squeeze` must see above and below a strip; a multiple of `MULTIPLE`."""
-    RENDER_HALO: ClassVar[int]
-    """Pixels that `render` must see around a tile."""
-    RENDER_TILE: ClassVar[int]
-    """Pixels: side of a tile's core when none is given."""
-    RENDER_MULTIPLE: ClassVar[int]
-    """Pixels: what borders of tiles must be multiples of; also the side of a feature's cell."""
+    @property
+    def geometry(self) -> Geometry:
+        """How it may be cut."""
+        ...
 
     def squeeze(self, mosaic: Tensor) -> Tensor:
-        """Return (B, C, H/MULTIPLE, W/MULTIPLE) of a (B, 1, H, W) mosaic or a strip of it."""
+        """Return (B, C, H/multiple, W/multiple) of a (B, 1, H, W) mosaic or a strip of it."""
         ...
 
     def look_far(self, squeezed: Tensor) -> Tensor:
-        """Return (B, C', H/RENDER_MULTIPLE, W/RENDER_MULTIPLE) of all that was squeezed."""
+        """Return (B, C', H/render_multiple, W/render_multiple) of all that was squeezed."""
         ...
 
     def render(self, mosaic: Tensor, features: Tensor) -> Tensor:

@@ -91,7 +91,10 @@ def tiles(height: int, width: int, *, tile: int, halo: int, multiple: int) -> "I
         the first tile is asked for.
     """
     _check(height, width, tile, halo, multiple)
-    return _grid(_spans(height, tile, halo, multiple), _spans(width, tile, halo, multiple))
+    rows, columns = (
+        spans(length, tile=tile, halo=halo, multiple=multiple) for length in (height, width)
+    )
+    return _grid(rows, columns)
 
 
 def tile_shape(height: int, width: int, *, tile: int, halo: int, multiple: int) -> tuple[int, int]:
@@ -103,12 +106,14 @@ def tile_shape(height: int, width: int, *, tile: int, halo: int, multiple: int) 
         As for `tiles`.
     """
     _check(height, width, tile, halo, multiple)
-    (first, *_), (second, *_) = (_spans(length, tile, halo, multiple) for length in (height, width))
+    (first, *_), (second, *_) = (
+        spans(length, tile=tile, halo=halo, multiple=multiple) for length in (height, width)
+    )
     return first.stop - first.start, second.stop - second.start
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
     """A tile along one axis, in pixels."""
 
     start: int
@@ -134,7 +139,7 @@ def _check(height: int, width: int, tile: int, halo: int, multiple: int) -> None
             )
 
 
-def _grid(rows: list[_Span], columns: list[_Span]) -> "Iterator[Tile]":
+def _grid(rows: list[Span], columns: list[Span]) -> "Iterator[Tile]":
     for row in rows:
         for column in columns:
             yield Tile(
@@ -143,10 +148,14 @@ def _grid(rows: list[_Span], columns: list[_Span]) -> "Iterator[Tile]":
             )
 
 
-def _spans(length: int, tile: int, halo: int, multiple: int) -> list[_Span]:
+def spans(length: int, *, tile: int, halo: int, multiple: int) -> list[Span]:
+    """Cut one axis of a picture as `tiles` cuts both.
+
+    Sizes are in pixels and as for `tiles`, which checks them.
+    """
     inside = length - 2 * halo
     if inside <= tile:
-        return [_Span(0, length, 0, length)]
+        return [Span(0, length, 0, length)]
     count = -(-inside // tile)
     # Rounding the even share up never exceeds the tile, itself a multiple.
     size = -(-inside // (count * multiple)) * multiple + 2 * halo
@@ -155,6 +164,6 @@ def _spans(length: int, tile: int, halo: int, multiple: int) -> list[_Span]:
     ]
     firsts = [0, *(start + halo for start in starts[1:]), length]
     return [
-        _Span(start, start + size, first, last)
+        Span(start, start + size, first, last)
         for start, first, last in zip(starts, firsts[:-1], firsts[1:], strict=True)
     ]
