@@ -12,6 +12,7 @@ import torch
 from rawkit import models
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
+from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rawkit.sensor import RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
+Backend = Literal["torch", "openvino"]
 
 _TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -34,6 +36,8 @@ class Compute:
 
     weights: Path
     """The file of its weights."""
+    backend: Backend = "torch"
+    """What runs it."""
     device: str | None = None
     """Where torch runs it, such as ``cuda`` or ``cpu``; None: on a GPU if there is one."""
     precision: Precision = "f32"
@@ -72,6 +76,8 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     """
     chosen = compute or Compute(weights)
     device = _device(chosen)
+    if chosen.backend == "openvino" and chosen.precision not in PRECISIONS:
+        raise UsageError(f"{chosen.precision} by OpenVINO", expected=" or ".join(PRECISIONS))
     net, loaded = load_network(weights)
     kind = loaded.settings.get("amplification", "auto")
     try:
@@ -79,7 +85,7 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
         amplification = Amplification(kind, value)
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
-    ready = prepare(net, device=device, dtype=_TYPES[chosen.precision])
+    ready = _prepared(net, chosen, device)
     identity = sha256(weights.read_bytes()).hexdigest()
     return Restorer(ready, loaded.network, loaded.licence, amplification, chosen, identity)
 
@@ -109,7 +115,17 @@ def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray
     return np.concatenate(list(restore_bands(image, restorer, factor)))
 
 
+def _prepared(net: nn.Module, compute: Compute, device: torch.device) -> Staged | nn.Module:
+    if compute.backend == "openvino" and compute.precision != "f16":
+        return compile_openvino(net, precision=compute.precision)
+    return prepare(net, device=device, dtype=_TYPES[compute.precision])
+
+
 def _device(compute: Compute) -> torch.device:
+    if compute.backend == "openvino":
+        if compute.device not in {None, "cpu"}:
+            raise UsageError(f"OpenVINO on {compute.device}", expected="cpu, or --backend torch")
+        return torch.device("cpu")
     if compute.device is None:
         return best_device()
     try:

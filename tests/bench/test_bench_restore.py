@@ -162,7 +162,9 @@ def test_peak_memory(weights: Path, tmp_path: Path, shape: tuple[int, int], mark
     code = (
         "import sys\nfrom rawkit.cli import main\n"
         "try:\n    main(sys.argv[1:])\n"
-        "finally:\n    print([l for l in open('/proc/self/status') if 'VmHWM' in l][0].split()[1])\n"
+        "finally:\n"
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    print([one for one in lines if 'VmHWM' in one][0].split()[1])\n"
     )
     command = [sys.executable, "-c", code, "restore", str(path), "-o", str(tmp_path / "out"),
                "--weights", str(weights), "--max-ram", f"{mark}MB"]  # fmt: skip
