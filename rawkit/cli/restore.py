@@ -116,9 +116,8 @@ def restore(
         _show_plan(found.items, output, as_json=as_json)
         return
     from rawkit.restore import Compute, load_restorer, restore_items
-    from rawkit.train.runs import newest_weights
 
-    chosen = weights or newest_weights(workspace)
+    chosen = weights or _newest_weights(workspace)
     compute = Compute(chosen, options["backend"], options["device"], options["precision"])
     restorer = load_restorer(chosen, compute)
     if restorer.licence:
@@ -128,6 +127,12 @@ def restore(
     _show_report(report, as_json=as_json)
     if report.failed or report.interrupted or report.stopped:
         raise SystemExit(1)
+
+
+def _newest_weights(workspace: Workspace) -> Path:
+    from rawkit.train.runs import newest_weights  # which takes memory that pictures need
+
+    return newest_weights(workspace)
 
 
 def _output(options: dict[str, Any]) -> Output:
