@@ -24,7 +24,7 @@ from rawkit.restore import (
 from rawkit.sensor import Amplification, RawImage, amplification_base, decode
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
 from rawkit.train import TrainState, save_checkpoint
-from tests.factories import write_noise_dng
+from tests.factories import XTRANS, write_noise_dng
 from tests.fixtures_stream import tiny
 
 if TYPE_CHECKING:
@@ -291,3 +291,36 @@ def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Pa
     expected = by_hand(image, net, one.amplification)
     assert np.abs(read[..., ::-1] / 255 - expected).max() < 0.003
     assert 0.02 < expected.mean() < 0.98
+
+
+def write_xtrans(path: Path) -> Path:
+    """Write a DNG with an X-Trans mosaic, margins that are no whole cells apart."""
+    mosaic = np.random.default_rng(1).integers(1100, 1300, (516, 522)).astype(np.uint16)
+    meta = DngMeta("Fujifilm", "X-T2", pattern=XTRANS, black_level=1024, white_level=16383)
+    write_dng(path, mosaic, meta)
+    return path
+
+
+def test_an_xtrans_file_and_a_bayer_network_are_no_pair_and_the_others_go_on(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    files = [write_xtrans(tmp_path / "a.dng"), write(tmp_path / "b.dng")]
+    report = restore_files(files, Output(tmp_path / "out"), restorer)
+    assert [one.source for one in report.restored] == [str(files[1])]
+    ((where, error),) = report.failed
+    assert (where, error.kind) == (str(files[0]), "unsupported-mosaic")
+    assert "X-Trans" in error.reason
+    assert "lamba2021" in error.reason
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.p*")) == ["b.png"]
+
+
+def test_an_xtrans_network_restores_every_visible_pixel(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    chosen = Restorer(prepare(build("sid-xtrans")), "sid-xtrans", None, Amplification())
+    path = write_xtrans(tmp_path / "a.dng")
+    report = restore_files([path, write(tmp_path / "b.dng")], Output(tmp_path / "out"), chosen)
+    (one,) = report.restored
+    read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert read.shape == (*decode(path).pixels.shape, 3)
+    assert [error.kind for _, error in report.failed] == ["unsupported-mosaic"]
