@@ -13,6 +13,7 @@ import click
 from rawkit import __version__
 from rawkit.cli._group import RawkitGroup, defaults_of, name_variables
 from rawkit.cli.demo import demo
+from rawkit.cli.export import export
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
@@ -54,6 +55,19 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.default_map = defaults_of(workspace, main)
 
 
-for command in (demo, info, ingest, models, restore, scan, show, subset, synth, train, verify):
+for command in (
+    demo,
+    export,
+    info,
+    ingest,
+    models,
+    restore,
+    scan,
+    show,
+    subset,
+    synth,
+    train,
+    verify,
+):
     main.add_command(command)
 name_variables(main)

@@ -10,6 +10,8 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 """
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
+from rawkit.models.budget import BACKENDS, InferencePlan, plan_inference
+from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
@@ -30,12 +32,15 @@ from rawkit.models.weights import (
 )
 
 __all__ = [
+    "BACKENDS",
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "NETWORKS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "Exported",
+    "InferencePlan",
     "Lamba2021",
     "LoadedWeights",
     "Network",
@@ -48,15 +53,18 @@ __all__ = [
     "amplified",
     "best_device",
     "build",
+    "check_mosaic",
     "compile_openvino",
     "count_macs",
     "count_parameters",
     "describe",
+    "export_network",
     "fold_weight_norm",
     "is_folded",
     "load_network",
     "load_weights",
     "padding_for",
+    "plan_inference",
     "prepare",
     "receptive_field",
     "restore_bands",

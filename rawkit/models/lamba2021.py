@@ -108,7 +108,7 @@ class Lamba2021(nn.Module):
     """
 
     # The halo is one cell of 8 for the two 5x5 convolutions at 2x and four for as many 3x3
-    # convolutions in a row at 8x. With tiles of 1024 halos are an eighth of the work; larger ones
+    # convolutions in a row at 8x. With tiles of 768 halos are a fifth of the work; larger ones
     # leave the cache.
     geometry: ClassVar[Geometry] = Geometry(
         multiple=32,
@@ -116,7 +116,7 @@ class Lamba2021(nn.Module):
         squeeze_halo=32,
         render_multiple=8,
         render_halo=40,
-        render_tile=1024,
+        render_tile=768,
     )
     """How it may be cut."""
 

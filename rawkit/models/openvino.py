@@ -32,8 +32,8 @@ PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")
 
 _SHAPES_KEPT = 8
 """Compiled stages kept, those used last; two sizes of picture need no more."""
-_TILE = 2048
-"""Pixels: OpenVINO's time for a pixel hardly depends on the tile, so halos decide."""
+_TILE = 1024
+"""Pixels: OpenVINO's time for a pixel hardly depends on the tile; larger ones only take memory."""
 
 
 class OpenvinoNetwork:
@@ -44,7 +44,7 @@ class OpenvinoNetwork:
         self.geometry = replace(own, render_tile=max(own.render_tile, _TILE))
         """How it may be cut."""
         self._net = net
-        self._core = _openvino().Core()
+        self._core = openvino_module().Core()
         self._options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
@@ -131,7 +131,7 @@ def converted(net: nn.Module, stage: str, shapes: list[tuple[int, ...]]) -> Any:
         # Checks of shapes become constants, which is what is wanted: the shapes are fixed.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        return _openvino().convert_model(
+        return openvino_module().convert_model(
             _Stage(net, stage).eval(),
             example_input=examples if len(examples) > 1 else examples[0],
             input=[list(shape) for shape in shapes],
@@ -155,7 +155,8 @@ class _Stage(nn.Module):
         return picture.permute(0, 2, 3, 1)
 
 
-def _openvino() -> Any:
+def openvino_module() -> Any:
+    """Import OpenVINO, or raise MissingError with the way to install it."""
     try:
         import openvino  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from rawkit.models.geometry import Geometry
     from rawkit.sensor import Cell
 
 
@@ -30,8 +31,8 @@ class Network:
     """Builds it with random weights, ready for training."""
     cell: "Cell"
     """The kind of mosaic it reads."""
-    multiple: int
-    """Pixels of the mosaic: height and width must be multiples of it."""
+    geometry: "Geometry"
+    """How tiled inference may cut it."""
     licence: str
     """Terms of the published weights; not of the code here, nor of weights trained with it."""
     reference: str
@@ -39,13 +40,18 @@ class Network:
     published_modules: "Mapping[str, str]"
     """Layer in the published weights -> the same layer here."""
 
+    @property
+    def multiple(self) -> int:
+        """Pixels of the mosaic: height and width must be multiples of it."""
+        return self.geometry.multiple
+
 
 _LAMBA2021 = Network(
     name="lamba2021",
     title="Restoring Extremely Dark Images in Real Time",
     builder=Lamba2021,
     cell=BAYER,
-    multiple=Lamba2021.geometry.multiple,
+    geometry=Lamba2021.geometry,
     licence="non-commercial use only, patent pending (Copyright 2021 Mohit Lamba)",
     reference=(
         "Mohit Lamba and Kaushik Mitra: Restoring Extremely Dark Images in Real Time. "
@@ -59,7 +65,7 @@ _SID = Network(
     title="Learning to See in the Dark",
     builder=SidUnet,
     cell=BAYER,
-    multiple=SidUnet.geometry.multiple,
+    geometry=SidUnet.geometry,
     licence="see where the weights come from; the published code is MIT",
     reference=(
         "Chen Chen, Qifeng Chen, Jia Xu and Vladlen Koltun: Learning to See in the Dark. "
@@ -74,7 +80,7 @@ _SID_XTRANS = replace(
     title="Learning to See in the Dark, for X-Trans mosaics",
     builder=SidXtransUnet,
     cell=XTRANS,
-    multiple=SidXtransUnet.geometry.multiple,
+    geometry=SidXtransUnet.geometry,
 )
 
 NETWORKS: "Mapping[str, Network]" = MappingProxyType(

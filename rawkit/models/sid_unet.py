@@ -34,7 +34,10 @@ class _Level(nn.Module):
         self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return leaky_relu(self.second(leaky_relu(self.first(x), SLOPE)), SLOPE)
+        # In place where nothing is to be learned: a third less memory to walk through.
+        inplace = not self.training
+        first = leaky_relu(self.first(x), SLOPE, inplace)
+        return leaky_relu(self.second(first), SLOPE, inplace)
 
 
 class SidUnet(nn.Module):
