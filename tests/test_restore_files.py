@@ -14,6 +14,7 @@ from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.restore import (
     Brightness,
+    Compute,
     Output,
     PictureFormat,
     Restorer,
@@ -324,3 +325,18 @@ def test_an_xtrans_network_restores_every_visible_pixel(tmp_path: Path) -> None:
     assert read is not None
     assert read.shape == (*decode(path).pixels.shape, 3)
     assert [error.kind for _, error in report.failed] == ["unsupported-mosaic"]
+
+
+def test_a_picture_that_does_not_fit_is_restored_with_a_warning(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(build("lamba2021").state_dict(), tmp_path / "weights.pt")
+    path = write(tmp_path / "a.dng")
+    tight = load_restorer(tmp_path / "weights.pt", Compute(tmp_path / "weights.pt", max_ram=10**6))
+    wide = load_restorer(tmp_path / "weights.pt", Compute(tmp_path / "weights.pt", max_ram=10**9))
+    (small,) = restore_files([path], Output(tmp_path / "a"), tight).restored
+    (large,) = restore_files([path], Output(tmp_path / "b"), wide).restored
+    assert large.memory_warning is None
+    assert "1 MB" in str(small.memory_warning)
+    assert "Allow it" in str(small.memory_warning)
+    first, second = (np.asarray(cv2.imread(str(one.picture), -1)) for one in (small, large))
+    assert np.abs(first.astype(int) - second).max() <= 1

@@ -118,7 +118,7 @@ def restore(
     from rawkit.restore import Compute, load_restorer, restore_items
 
     chosen = weights or _newest_weights(workspace)
-    compute = Compute(chosen, options["backend"], options["device"], options["precision"])
+    compute = Compute(chosen, options["backend"], options["device"], options["precision"], max_ram)
     restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
@@ -281,6 +281,10 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
         if len(report.restored) > 1:
             rate = len(report.restored) / report.seconds
             click.echo(f"{len(report.restored)} pictures, {rate:.2f} pictures/s")
+    for one in report.restored:
+        for warning in (one.level_warning, one.memory_warning):
+            if warning is not None:
+                click.echo(f"warning: {one.source}: {warning}", err=True)
     for where, error in report.failed:
         click.echo(f"failed ({error.kind}): {where}: {error.reason}", err=True)
     if report.interrupted:

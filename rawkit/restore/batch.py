@@ -6,7 +6,7 @@ import os
 import re
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,7 +150,7 @@ def _run(
         ready: Iterable[Item] = stack.enter_context(spilled(items))
         workers = _workers(resources, len(items))
         if workers > 1:
-            station = _station(output, restorer, resources, threads_for(workers))
+            station = _station(output, restorer, resources, workers)
             restore_in_processes(ready, station, workers, done)
             return
         decoder = None
@@ -167,13 +167,18 @@ def _workers(resources: Resources, items: int) -> int:
 
 
 def _station(
-    output: Output, restorer: Restorer, resources: Resources, threads: int | None = None
+    output: Output, restorer: Restorer, resources: Resources, workers: int | None = None
 ) -> Station:
     if restorer.compute is None:
         raise UsageError(
             "a network that was made in this process", expected="weights in a file, for workers"
         )
-    return Station(output, restorer.compute, resources.frame_seconds, threads)
+    compute = restorer.compute
+    if workers is None:
+        return Station(output, compute, resources.frame_seconds)
+    if compute.max_ram is not None:
+        compute = replace(compute, max_ram=compute.max_ram // workers)
+    return Station(output, compute, resources.frame_seconds, threads_for(workers))
 
 
 def _wanted(plan: dict[Item, list[Path]], output: Output, report: RestoreReport) -> list[Item]:

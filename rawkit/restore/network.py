@@ -12,6 +12,7 @@ import torch
 from rawkit import models
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
+from rawkit.models.budget import plan_inference
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.sensor import Amplification
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Precision = Literal["f32", "bf16", "f16"]
 Backend = Literal["torch", "openvino"]
 
+_OPENVINO_BYTES = 2_000_000_000
+"""With this much its own tiles, larger than a plan's, fit pictures of a camera."""
 _TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
@@ -42,8 +45,8 @@ class Compute:
     """Where torch runs it, such as ``cuda`` or ``cpu``; None: on a GPU if there is one."""
     precision: Precision = "f32"
     """What it computes in; other than ``f32`` is faster on some machines, and not exact."""
-    tile: int | None = None
-    """Greatest side of a tile, in pixels; None: the network's own."""
+    max_ram: int | None = None
+    """Bytes that the process may take, which decides the size of tiles; None: the fastest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +106,37 @@ def restore_bands(
         If the network reads another kind of mosaic.
     """
     mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
-    tile = None if restorer.compute is None else restorer.compute.tile
+    tile, _ = tile_for(restorer, *image.pixels.shape)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
     for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
         yield band
+
+
+def tile_for(
+    restorer: Restorer, height: int, width: int, others: int = 0
+) -> tuple[int | None, str | None]:
+    """Return the side of tiles with which a picture fits into memory, None for the fastest.
+
+    `others` are bytes that the caller holds meanwhile. Where no tile is small enough the smallest
+    is returned, and what to say of it.
+    """
+    compute = restorer.compute
+    if compute is None or compute.max_ram is None:
+        return None, None
+    if compute.backend == "openvino" and compute.max_ram >= _OPENVINO_BYTES:
+        return None, None
+    try:
+        plan = plan_inference(
+            restorer.network, height, width, compute.max_ram,
+            backend=compute.backend, others={"picture": others},
+        )  # fmt: skip
+    except UsageError as error:
+        geometry = describe(restorer.network).geometry
+        cell = geometry.render_multiple
+        smallest = max(cell, geometry.render_halo // cell * cell)
+        return smallest, f"{error.found}. {error.fix}"
+    return plan.tile, None
 
 
 def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from rawkit.errors import RawFileError, RawkitError, TooLargeError
 from rawkit.restore.capture import Capture, capture_of_row
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
-from rawkit.restore.network import restore_bands
+from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.picture import (
     orient,
     quantise,
@@ -76,6 +76,8 @@ class Restored:
     """White level, in sensor units."""
     level_warning: str | None
     """Why the levels may not fit the pixels."""
+    memory_warning: str | None
+    """Why it may have taken more memory than was allowed."""
     network: str
     """Name of the network."""
     weights: str
@@ -367,6 +369,7 @@ def _write(
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
+        memory_warning=tile_for(restorer, height, width)[1],
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,
