@@ -2,9 +2,11 @@
 VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+WEIGHTS ?= ../shared/weights/lamba2021/weights
+RAW ?= ../shared/raw
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -21,6 +23,9 @@ check: $(READY)  ## style, types and layers
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
+
+figures: $(READY)  ## the figures of the pages; needs the published weights and real raw files
+	$(BIN)/python docs/figures/levels.py $(WEIGHTS) $(RAW)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -258,7 +258,7 @@ def _restore(
         load_restorer(newest_weights(workspace)),
         progress,
     )
-    pictures = {one.source: one.picture for one in report.restored}
+    pictures = {Path(one.source): one.picture for one in report.restored}
     measured: list[HeldOut] = []
     rows: dict[tuple[str, float | None], list[Cell]] = {}
     with progress.stage("Measuring", len(frames), "frames") as advance:

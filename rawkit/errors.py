@@ -12,6 +12,8 @@ carries a stable ``kind`` for scripts::
     │   ├── TruncatedError       truncated            its pixel data lies beyond its end
     │   ├── CorruptError         corrupt              LibRaw fails while it unpacks
     │   ├── TooLargeError        memory               decoding it takes more memory than there is
+    │   ├── HungError            timeout              decoding it takes longer than it may
+    │   ├── CrashedError         crashed              the process that decodes it dies
     │   ├── BlankError           blank                every pixel has one value
     │   └── MosaicError          unsupported-mosaic   no mosaic, or one rawkit cannot pack
     ├── DefinitionError          definition           a collection's TOML is wrong
@@ -130,6 +132,18 @@ class TooLargeError(RawFileError):
     """Decoding the file takes more memory than there is, or than it may take."""
 
     kind = "memory"
+
+
+class HungError(RawFileError):
+    """Decoding the file takes longer than it may."""
+
+    kind = "timeout"
+
+
+class CrashedError(RawFileError):
+    """The process that worked on the file died."""
+
+    kind = "crashed"
 
 
 class BlankError(RawFileError):

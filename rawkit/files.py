@@ -11,6 +11,7 @@ from rawkit.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -61,6 +62,30 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
             with suppress(OSError):
                 temporary.unlink()
         raise
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, seekable, that takes the place of `path` once the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; what was there before is still there.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
 
 
 @contextmanager

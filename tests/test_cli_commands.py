@@ -257,7 +257,7 @@ def test_restore_lists_what_fails_writes_the_rest_and_ends_with_1(
     ended = run_in(trained[0], "restore", tmp_path / "in", "-o", tmp_path / "out")
     assert ended.code == 1
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["good.png"]
-    for name, reason in {**reasons, "folder.dng": "cannot be read"}.items():
+    for name, reason in reasons.items():
         assert re.search(rf"^failed \(.*{re.escape(name)}: .*{reason}", ended.err, re.MULTILINE)
     assert "good.png" in ended.out
 

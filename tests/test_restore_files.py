@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from rawkit.errors import MissingError, OutputError, UsageError, WeightsError
+from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.restore import (
+    Brightness,
+    Compute,
     Output,
     PictureFormat,
     Restorer,
-    amplifications_for,
     load_restorer,
-    raw_files,
     restore_files,
     restore_image,
 )
 from rawkit.sensor import Amplification, RawImage, amplification_base, decode
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
 from rawkit.train import TrainState, save_checkpoint
-from tests.factories import write_noise_dng
+from tests.factories import XTRANS, write_noise_dng
 from tests.fixtures_stream import tiny
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_o
     assert image.mosaic.pattern_text == pattern
     assert len(set(image.mosaic.black_level)) == 4
     factor = amplification_base(image)
-    (picture,) = restore_image(image, restorer, [factor])
+    picture = restore_image(image, restorer, factor)
     assert picture.shape == (71, 97, 3)
     expected = by_hand(image, net, factor)
     np.testing.assert_allclose(picture, expected, atol=1e-5)
@@ -111,7 +111,7 @@ def test_sizes_that_are_no_multiples_come_back_whole(
 ) -> None:
     write_noise_dng(tmp_path / "a.dng", shape=shape, pattern=BAYER_PATTERNS["GRBG"])
     image = decode(tmp_path / "a.dng")
-    (picture,) = restore_image(image, restorer, [5.0])
+    picture = restore_image(image, restorer, 5.0)
     assert picture.shape == (*shape, 3)
     np.testing.assert_allclose(picture, by_hand(image, net, 5.0), atol=1e-5)
 
@@ -150,7 +150,9 @@ def test_pictures_come_upright(
 def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
     base = amplification_base(decode(path))
-    report = restore_files([path], Output(tmp_path / "out", multiples=(1, 5, 0.5)), restorer)
+    report = restore_files(
+        [path], Output(tmp_path / "out", brightness=Brightness("auto", (1, 5, 0.5))), restorer
+    )
     assert [one.picture.name for one in report.restored] == ["a_m1.png", "a_m5.png", "a_m0.5.png"]
     assert [one.amplification for one in report.restored] == pytest.approx(
         [base, 5 * base, 0.5 * base]
@@ -162,36 +164,11 @@ def test_several_m_give_a_picture_each(tmp_path: Path, restorer: Restorer) -> No
 
 def test_one_m_gives_a_picture_of_the_plain_name(tmp_path: Path, restorer: Restorer) -> None:
     path = write(tmp_path / "a.dng")
-    (one,) = restore_files([path], Output(tmp_path, multiples=(8,)), restorer).restored
+    (one,) = restore_files(
+        [path], Output(tmp_path, brightness=Brightness("auto", (8,))), restorer
+    ).restored
     assert one.picture.name == "a.png"
     assert one.amplification == pytest.approx(8 * amplification_base(decode(path)))
-
-
-@pytest.mark.parametrize(
-    ("amplification", "multiples", "factors"),
-    [
-        (Amplification(), None, [1]),
-        (Amplification("auto", 4.0), None, [4]),
-        (Amplification("auto", 4.0), [1, 5], [1, 5]),
-        (Amplification("number", 70.0), [2], [2]),
-    ],
-)
-def test_without_m_the_estimate_is_multiplied_as_in_training(
-    tmp_path: Path, net: nn.Module, amplification: Amplification,
-    multiples: list[float] | None, factors: list[float],
-) -> None:  # fmt: skip
-    image = decode(write(tmp_path / "a.dng"))
-    base = amplification_base(image)
-    chosen = Restorer(net, "lamba2021", None, amplification)
-    assert amplifications_for(image, chosen, multiples) == pytest.approx(
-        [base * factor for factor in factors]
-    )
-
-
-def test_a_network_trained_with_one_number_restores_with_it(tmp_path: Path, net: nn.Module) -> None:
-    image = decode(write(tmp_path / "a.dng"))
-    chosen = Restorer(net, "lamba2021", None, Amplification("number", 70.0))
-    assert amplifications_for(image, chosen, None) == [70.0]
 
 
 def test_a_file_that_fails_is_listed_and_the_others_are_written(
@@ -206,9 +183,10 @@ def test_a_file_that_fails_is_listed_and_the_others_are_written(
     write_dng(blank, np.zeros((64, 96), np.uint16), DngMeta("Rawkit", "Blank"))
     files = [good[0], text, cut, folder, blank, good[1]]
     report = restore_files(files, Output(tmp_path / "out"), restorer)
-    assert [one.source for one in report.restored] == good
-    assert [(path, error.kind) for path, error in report.failed] == [
-        (text, "not-raw"), (cut, "truncated"), (folder, "unreadable"), (blank, "blank")
+    assert [one.source for one in report.restored] == list(map(str, good))
+    assert [(where, error.kind) for where, error in report.failed] == [
+        (str(text), "not-raw"), (str(cut), "truncated"), (str(folder), "unreadable"),
+        (str(blank), "blank"),
     ]  # fmt: skip
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.png", "z.png"]
 
@@ -238,7 +216,9 @@ def test_a_picture_never_overwrites_that_of_another_file(
 ) -> None:
     # With m, "a.dng" gives a_m1 and a_m5, and "a_m1.dng" gives a_m1_m1 and a_m1_m5.
     files = [write(tmp_path / "a.dng"), write(tmp_path / "a_m1.dng")]
-    report = restore_files(files, Output(tmp_path / "out", multiples=(1, 5)), restorer)
+    report = restore_files(
+        files, Output(tmp_path / "out", brightness=Brightness("auto", (1, 5))), restorer
+    )
     assert len({one.picture for one in report.restored}) == 4
 
 
@@ -251,20 +231,6 @@ def test_an_output_folder_that_is_a_file_is_an_error(
         restore_files([write(tmp_path / "a.dng")], Output(tmp_path / place), restorer)
     assert caught.value.where == str(tmp_path / place)
     assert (tmp_path / "out").read_text() == "mine"
-
-
-def test_folders_stand_for_the_raw_files_in_them(tmp_path: Path) -> None:
-    for name in ("b.DNG", "a.arw", "notes.txt", "c.jpg"):
-        (tmp_path / name).touch()
-    found = raw_files([tmp_path, tmp_path / "notes.txt"])
-    assert [path.name for path in found] == ["a.arw", "b.DNG", "notes.txt"]
-
-
-def test_paths_that_are_not_there_and_folders_without_raw_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="no such file"):
-        raw_files([tmp_path / "gone.dng"])
-    with pytest.raises(MissingError, match="without raw files"):
-        raw_files([tmp_path])
 
 
 def checkpoint(path: Path, **changes: object) -> Path:
@@ -283,8 +249,7 @@ def checkpoint(path: Path, **changes: object) -> Path:
     [
         ("auto", 4.0, Amplification("auto", 4.0)),
         ("number", 70.0, Amplification("number", 70.0)),
-        # A file that is restored has no long to take a ratio from.
-        ("ratio", 1.0, Amplification("auto", 1.0)),
+        ("ratio", 1.0, Amplification("ratio", 1.0)),
     ],
 )
 def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
@@ -327,3 +292,51 @@ def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Pa
     expected = by_hand(image, net, one.amplification)
     assert np.abs(read[..., ::-1] / 255 - expected).max() < 0.003
     assert 0.02 < expected.mean() < 0.98
+
+
+def write_xtrans(path: Path) -> Path:
+    """Write a DNG with an X-Trans mosaic, margins that are no whole cells apart."""
+    mosaic = np.random.default_rng(1).integers(1100, 1300, (516, 522)).astype(np.uint16)
+    meta = DngMeta("Fujifilm", "X-T2", pattern=XTRANS, black_level=1024, white_level=16383)
+    write_dng(path, mosaic, meta)
+    return path
+
+
+def test_an_xtrans_file_and_a_bayer_network_are_no_pair_and_the_others_go_on(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    files = [write_xtrans(tmp_path / "a.dng"), write(tmp_path / "b.dng")]
+    report = restore_files(files, Output(tmp_path / "out"), restorer)
+    assert [one.source for one in report.restored] == [str(files[1])]
+    ((where, error),) = report.failed
+    assert (where, error.kind) == (str(files[0]), "unsupported-mosaic")
+    assert "X-Trans" in error.reason
+    assert "lamba2021" in error.reason
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.p*")) == ["b.png"]
+
+
+def test_an_xtrans_network_restores_every_visible_pixel(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    chosen = Restorer(prepare(build("sid-xtrans")), "sid-xtrans", None, Amplification())
+    path = write_xtrans(tmp_path / "a.dng")
+    report = restore_files([path, write(tmp_path / "b.dng")], Output(tmp_path / "out"), chosen)
+    (one,) = report.restored
+    read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert read.shape == (*decode(path).pixels.shape, 3)
+    assert [error.kind for _, error in report.failed] == ["unsupported-mosaic"]
+
+
+def test_a_picture_that_does_not_fit_is_restored_with_a_warning(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(build("lamba2021").state_dict(), tmp_path / "weights.pt")
+    path = write(tmp_path / "a.dng")
+    tight = load_restorer(tmp_path / "weights.pt", Compute(tmp_path / "weights.pt", max_ram=10**6))
+    wide = load_restorer(tmp_path / "weights.pt", Compute(tmp_path / "weights.pt", max_ram=10**9))
+    (small,) = restore_files([path], Output(tmp_path / "a"), tight).restored
+    (large,) = restore_files([path], Output(tmp_path / "b"), wide).restored
+    assert large.memory_warning is None
+    assert "1 MB" in str(small.memory_warning)
+    assert "Allow it" in str(small.memory_warning)
+    first, second = (np.asarray(cv2.imread(str(one.picture), -1)) for one in (small, large))
+    assert np.abs(first.astype(int) - second).max() <= 1

@@ -17,6 +17,7 @@ from rawkit.errors import UsageError
 from rawkit.models import build, prepare
 from rawkit.restore import (
     MANIFEST,
+    Brightness,
     Output,
     PictureFormat,
     Restorer,
@@ -96,7 +97,9 @@ def test_linear_output_is_the_curve_inverted(tmp_path: Path, restorer: Restorer)
 
 def test_the_manifest_has_a_line_for_each_picture(tmp_path: Path, restorer: Restorer) -> None:
     files = [raw_file(tmp_path / f"{name}.dng", seed) for seed, name in enumerate("abc")]
-    report = restore_files(files, Output(tmp_path / "out", multiples=(1.0, 5.0)), restorer)
+    report = restore_files(
+        files, Output(tmp_path / "out", brightness=Brightness("auto", (1.0, 5.0))), restorer
+    )
     lines = [json.loads(line) for line in (tmp_path / "out" / MANIFEST).read_text().splitlines()]
     assert [line["picture"] for line in lines] == [str(one.picture) for one in report.restored]
     assert lines[1]["amplification"] == pytest.approx(5 * lines[0]["amplification"])
@@ -110,8 +113,8 @@ def test_what_is_there_is_skipped_and_the_rest_goes_on(tmp_path: Path, restorer:
     restore_files(files[:1], output, restorer)
     before = (tmp_path / "out" / "a.png").stat().st_mtime_ns
     report = restore_files(files, output, restorer)
-    assert report.skipped == files[:1]
-    assert [one.source for one in report.restored] == files[1:]
+    assert report.skipped == [str(files[0])]
+    assert [one.source for one in report.restored] == list(map(str, files[1:]))
     assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
 
 
@@ -121,5 +124,5 @@ def test_the_order_of_results_is_that_of_the_files(tmp_path: Path, restorer: Res
     broken.write_bytes(b"not a raw file")
     given = [files[3], broken, *files[:3], *files[4:]]
     report = restore_files(given, Output(tmp_path / "out"), restorer)
-    assert [one.source for one in report.restored] == [one for one in given if one != broken]
-    assert [path for path, _ in report.failed] == [broken]
+    assert [one.source for one in report.restored] == [str(x) for x in given if x != broken]
+    assert [where for where, _ in report.failed] == [str(broken)]

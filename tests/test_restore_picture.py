@@ -15,8 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms, ImageOps
 
 from rawkit.errors import OutputError, UsageError
-from rawkit.restore import encoded_of, icc_profile, linear_of, quantise, write_png
-from rawkit.restore.picture import _encode_png, orient
+from rawkit.restore import encoded_of, icc_profile, linear_of, orient, quantise, write_png
 from rawkit.sensor import RenderParameters, open_raw
 from rawkit.synth import DngMeta, write_dng
 
@@ -58,8 +57,9 @@ def test_pillow_reads_the_pixels_that_were_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_the_profile_is_in_the_file(bits: int) -> None:
-    data = _encode_png(picture_of(bits), icc_profile())
+def test_the_profile_is_in_the_file(tmp_path: Path, bits: int) -> None:
+    write_png(tmp_path / "a.png", picture_of(bits))
+    data = (tmp_path / "a.png").read_bytes()
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["icc_profile"] == icc_profile()
     # As the PNG specification asks: before the pixels, once.

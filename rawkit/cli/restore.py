@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rawkit.cli._group import NUMBERS
+from rawkit.cli._filters import selection_of, selection_options
+from rawkit.cli._group import NAMES, NUMBERS
 from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._resources import resource_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.restore import Inputs, Item, Output, RestoreReport, StoredFrame
     from rawkit.workspace import Workspace
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("restored"),
     show_default=True, help="Folder for the pictures.",
@@ -26,9 +31,17 @@ if TYPE_CHECKING:
     help="Published weights, or a checkpoint.  [default: the best of the newest run]",
 )
 @click.option(
-    "--m", "multiples", type=NUMBERS,
-    help="Brightness: multiples of the estimated amplification, such as 1,5,8; one picture each.",
+    "--amplification", metavar="auto|ratio|NUMBER",
+    help="How mosaics are brightened: estimated, to the exposure of the long or of --exposure, or "
+    "by numbers.  [default: as the network was trained]",
 )  # fmt: skip
+@click.option(
+    "--m", "multiples", type=NUMBERS,
+    help="Multiples of the estimated amplification, such as 1,5,8; one picture each.",
+)  # fmt: skip
+@click.option(
+    "--exposure", help="As bright as this exposure: 10s, or 10s,iso100,f/8; implies ratio."
+)
 @click.option(
     "--format", "kind", type=click.Choice(["png", "jpeg", "tiff"]), default="png",
     show_default=True, help="File format of the pictures.",
@@ -38,61 +51,226 @@ if TYPE_CHECKING:
     help="Bits per channel; 16 for png and tiff.",
 )  # fmt: skip
 @click.option("--linear", is_flag=True, help="Write linear light instead of the BT.709 curve.")
+@click.option(
+    "--compare", is_flag=True,
+    help="Write LibRaw's conversion, as bright, beside each picture: NAME.plain.png.",
+)  # fmt: skip
+@click.option(
+    "--backend", type=click.Choice(["torch", "openvino"]), default="torch", show_default=True,
+    help="What runs the network; openvino is an extra, faster on many CPUs.",
+)  # fmt: skip
+@click.option(
+    "--device", help="Where torch runs, such as cpu or cuda.  [default: a GPU if there is one]"
+)
+@click.option(
+    "--precision", type=click.Choice(["f32", "bf16", "f16"]), default="f32", show_default=True,
+    help="What is computed in; other than f32 it is not exact.",
+)  # fmt: skip
+@click.option("--subset", help="Restore the dark frames of a subset.")
+@click.option("--frame", "frames", type=NAMES, help="Of stores, only frames of these names.")
+@selection_options
+@click.option("--black", type=click.IntRange(min=0), help="Use this black level for all files.")
+@click.option("--white", type=click.IntRange(min=1), help="Use this white level for all files.")
 @click.option("--skip-existing", is_flag=True, help="Leave files alone whose pictures are there.")
+@click.option("--dry-run", is_flag=True, help="List what would be written; write nothing.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes that restore whole files side by side; 0 decodes in this one.  [default: 1]",
+)
+@resource_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @click.pass_obj
 def restore(
     workspace: Workspace,
-    files: tuple[Path, ...],
-    output: Path,
+    /,
+    files: tuple[str, ...],
     weights: Path | None,
-    multiples: tuple[float, ...] | None,
-    kind: Literal["png", "jpeg", "tiff"],
-    bits: str,
-    linear: bool,
-    skip_existing: bool,
+    dry_run: bool,
+    workers: int | None,
+    max_ram: int,
+    frame_timeout: float,
+    scheduler: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Restore raw FILES (or folders of them) into pictures.
+    """Restore raw FILES into pictures.
 
-    Every pixel of the visible area comes back. Levels are each file's own.
+    FILES are raw files, folders, zip or tar archives, patterns (quoted, with ** for any folders),
+    URLs, and stores by their names or paths, of which filters choose dark frames. Every pixel of
+    the visible area comes back. Levels are each file's own.
 
     \b
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
+    rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
+    rawkit restore mid --iso 6400 --split test --compare
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.restore import Output, PictureFormat, load_restorer, raw_files, restore_files
-    from rawkit.train.runs import newest_weights
+    from rawkit.ingest import Resources
 
-    found = raw_files(files)
-    restorer = load_restorer(weights or newest_weights(workspace))
+    output = _output(options)
+    found = _inputs(workspace, files, options)
+    for refused in found.refused:
+        click.echo(f"left out ({refused.kind}): {refused.path}: {refused.reason}", err=True)
+    if dry_run:
+        _show_plan(found.items, output, as_json=as_json)
+        return
+    from rawkit.restore import Compute, load_restorer, restore_items
+
+    chosen = weights or _newest_weights(workspace)
+    compute = Compute(chosen, options["backend"], options["device"], options["precision"], max_ram)
+    restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
-    chosen = Output(
-        folder=output,
-        format=PictureFormat(kind, int(bits)),
-        multiples=multiples,
-        linear=linear,
-        skip_existing=skip_existing,
+    resources = Resources(workers, max_ram, frame_timeout, scheduler)
+    report = restore_items(found.items, output, restorer, BarProgress(), resources)
+    _show_report(report, as_json=as_json)
+    if report.failed or report.interrupted or report.stopped:
+        raise SystemExit(1)
+
+
+def _newest_weights(workspace: Workspace) -> Path:
+    from rawkit.train.runs import newest_weights  # which takes memory that pictures need
+
+    return newest_weights(workspace)
+
+
+def _output(options: dict[str, Any]) -> Output:
+    """Return what is to be written."""
+    from rawkit.restore import Output, PictureFormat
+    from rawkit.sensor import Levels
+
+    black, white = options["black"], options["white"]
+    return Output(
+        folder=options["output"],
+        format=PictureFormat(options["kind"], int(options["bits"])),
+        brightness=_brightness(options),
+        linear=options["linear"],
+        skip_existing=options["skip_existing"],
+        compare=options["compare"],
+        levels=None if black is None and white is None else Levels(black, white),
     )
-    report = restore_files(found, chosen, restorer, BarProgress())
+
+
+def _brightness(options: dict[str, Any]) -> Any:
+    from rawkit.restore import Brightness, parse_amplification, parse_exposure
+
+    named, multiples, exposure = (
+        options[key] for key in ("amplification", "multiples", "exposure")
+    )
+    if multiples is None and exposure is None and named is None:
+        return Brightness()
+    if multiples is not None and exposure is not None:
+        raise click.UsageError("--m multiplies the estimate, --exposure names a ratio: choose one")
+    kind, values = (
+        parse_amplification(named)
+        if named is not None
+        else ("auto" if exposure is None else "ratio", ())
+    )
+    if multiples is not None and kind != "auto":
+        raise click.UsageError(f"--m multiplies the estimate: it does not go with {named}")
+    if exposure is not None and kind != "ratio":
+        raise click.UsageError(f"--exposure names a ratio: it does not go with {named}")
+    wanted = None if exposure is None else parse_exposure(exposure)
+    return Brightness(kind, multiples or values, wanted)
+
+
+def _inputs(workspace: Workspace, files: tuple[str, ...], options: dict[str, Any]) -> Inputs:
+    """Tell stores from what else is named, and list everything."""
+    from rawkit.restore import find_inputs
+
+    stores, others = _stores(workspace, files)
+    stored: list[StoredFrame] = []
+    if stores or options["subset"]:
+        stored = _stored(workspace, stores, options)
+    elif any(options[key] for key in _FILTERS):
+        chosen = next(key for key in _FILTERS if options[key])
+        raise click.UsageError(
+            f"--{chosen.replace('_', '-')} chooses frames of stores; none is named"
+        )
+    if not (others or stored):
+        raise click.UsageError("nothing to restore: name files, folders or a store")
+    return find_inputs(others, stored, progress=BarProgress())
+
+
+_FILTERS = ("frames", "iso", "shutter", "ratio", "scene", "view", "camera", "split", "role",
+            "per_long", "where", "without_excluded", "limit")  # fmt: skip
+
+
+def _stores(workspace: Workspace, files: tuple[str, ...]) -> tuple[list[Path], list[str]]:
+    """Split what is named into stores, by path or by name in the workspace, and the rest."""
+    stores: list[Path] = []
+    others: list[str] = []
+    for one in files:
+        if (Path(one) / "zarr.json").is_file():
+            stores.append(Path(one))
+        elif not Path(one).exists() and one in {path.stem for path in workspace.stores()}:
+            stores.append(workspace.store(one))
+        else:
+            others.append(one)
+    return stores, others
+
+
+def _stored(workspace: Workspace, stores: list[Path], options: dict[str, Any]) -> list[StoredFrame]:
+    from rawkit.catalog.select import is_named
+    from rawkit.errors import SelectionError
+    from rawkit.restore import frames_of_stores, frames_of_subset
+    from rawkit.store import Store
+    from rawkit.subset import load_subset
+
+    found: list[StoredFrame] = []
+    if stores:
+        opened = [Store(path) for path in stores]
+        found += frames_of_stores(opened, selection_of(options), several=len(stores) > 1)
+    if options["subset"]:
+        subset = load_subset(workspace.subset(options["subset"]))
+        found += frames_of_subset(subset, workspace, options["split"] or ())
+    if options["frames"]:
+        found = [one for one in found if is_named(one.row.name, options["frames"])]
+        if not found:
+            raise SelectionError(f"no frame named {', '.join(options['frames'])}")
+    return found
+
+
+def _show_plan(items: Sequence[Item], output: Output, *, as_json: bool) -> None:
+    from rawkit.restore import planned
+
+    plan = planned(items, output)
+    there = {item for item, paths in plan.items() if all(path.is_file() for path in paths)}
+    rows = [
+        (item.where, str(path), "there already" if output.skip_existing and item in there else
+         "replaced" if path.exists() else "new")
+        for item, paths in plan.items() for path in paths
+    ]  # fmt: skip
+    if as_json:
+        print_json([dict(zip(("source", "picture", "state"), row, strict=True)) for row in rows])
+        return
+    click.echo(table(("source", "picture", "state"), rows))
+    click.echo(f"\nwould be restored: {len(plan) - (len(there) if output.skip_existing else 0)}")
+
+
+def _show_report(report: RestoreReport, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
                 "restored": [
                     {
-                        "source": str(one.source),
+                        "source": one.source,
                         "picture": str(one.picture),
+                        "plain": None if one.plain is None else str(one.plain),
                         "amplification": one.amplification,
                         "seconds": one.seconds,
                     }
                     for one in report.restored
                 ],
-                "skipped": [str(path) for path in report.skipped],
+                "skipped": report.skipped,
                 "failed": [
-                    {"source": str(path), "kind": error.kind, "reason": error.reason}
-                    for path, error in report.failed
+                    {"source": where, "kind": error.kind, "reason": error.reason}
+                    for where, error in report.failed
                 ],
+                "interrupted": report.interrupted,
+                "stopped": None if report.stopped is None else str(report.stopped),
+                "seconds": report.seconds,
             }
         )
     else:
@@ -100,7 +278,16 @@ def restore(
         click.echo(table(("picture", "amplification", "seconds"), rows))
         if report.skipped:
             click.echo(f"there already: {len(report.skipped)} files")
-    for path, error in report.failed:
-        click.echo(f"failed ({error.kind}): {path}: {error.reason}", err=True)
-    if report.failed:
-        raise SystemExit(1)
+        if len(report.restored) > 1:
+            rate = len(report.restored) / report.seconds
+            click.echo(f"{len(report.restored)} pictures, {rate:.2f} pictures/s")
+    for one in report.restored:
+        for warning in (one.level_warning, one.memory_warning):
+            if warning is not None:
+                click.echo(f"warning: {one.source}: {warning}", err=True)
+    for where, error in report.failed:
+        click.echo(f"failed ({error.kind}): {where}: {error.reason}", err=True)
+    if report.interrupted:
+        click.echo("interrupted: with --skip-existing the next run goes on from here", err=True)
+    if report.stopped is not None:
+        click.echo(f"stopped ({report.stopped.kind}): {report.stopped}", err=True)

@@ -73,7 +73,7 @@ def open_pool(resources: Resources, frames: int) -> Iterator[Pool]:
         return
     share = share_out(resources.max_ram, resources.frame_seconds, min(wanted or cores, frames))
     if resources.scheduler is not None:
-        with _cluster_elsewhere(resources.scheduler) as client:
+        with connect_cluster(resources.scheduler) as client:
             threads_there = sum(client.nthreads().values())
             yield _pool(client, share.limits, max(1, threads_there))
         return
@@ -107,7 +107,14 @@ def _cluster_here(workers: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _cluster_elsewhere(address: str) -> Iterator[Any]:
+def connect_cluster(address: str) -> Iterator[Any]:
+    """Connect to a running dask scheduler.
+
+    Raises
+    ------
+    MissingError
+        If it does not answer.
+    """
     from distributed import Client  # noqa: PLC0415 - likewise
 
     try:

@@ -130,7 +130,8 @@ def expected_shapes(network: str, *, folded: bool) -> "dict[str, tuple[int, ...]
     folded
         Whether weight norm is folded into the weights.
     """
-    with torch.device("meta"):
+    # Not on the "meta" device: its arithmetic loads sympy, 85 MB that stay.
+    with torch.random.fork_rng(devices=[]):
         net = build(network)
     if folded:
         fold_weight_norm(net)

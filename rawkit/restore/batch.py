@@ -1,86 +1,43 @@
-"""Raw files in, pictures out: file n + 1 is decoded and n - 1 encoded while n is restored."""
+"""A whole batch: what is there is skipped, what fails is listed, and every picture is noted."""
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import RAW_SUFFIXES
-from rawkit.errors import MissingError, MosaicError, RawkitError, UsageError
+from rawkit.errors import OutputError, RawkitError, UsageError
+from rawkit.ingest import Resources
+from rawkit.ingest.executor import connect_cluster
 from rawkit.progress import SILENT
-from rawkit.restore.network import amplifications_for, restore_image
-from rawkit.restore.picture import PictureFormat, orient, quantise, write_picture
-from rawkit.restore.profile import linear_of
-from rawkit.sensor import BAYER, decode, read_exif
-from rawkit.store import output_errors
+from rawkit.restore.decoder import Decoder
+from rawkit.restore.inputs import Item, LocalRaw, named
+from rawkit.restore.manifest import Manifest
+from rawkit.restore.output import Output, planned
+from rawkit.restore.parallel import (
+    Station,
+    restore_in_processes,
+    restore_on_cluster,
+    threads_for,
+    workers_that_fit,
+)
+from rawkit.restore.pipeline import Outcome, Restored, restore_stream
+from rawkit.restore.spilling import spilled
+from rawkit.restore.stored import StoredFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from concurrent.futures import Future
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterable, Sequence
 
     from rawkit.progress import Progress
     from rawkit.restore.network import Restorer
-    from rawkit.sensor import RawImage
 
-MANIFEST = "manifest.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What is written for each restored mosaic."""
-
-    folder: Path
-    """Where the pictures go."""
-    format: PictureFormat = field(default_factory=PictureFormat)
-    """File format and bits."""
-    multiples: tuple[float, ...] | None = None
-    """One picture for each multiple m of the estimated amplification; None for the one the network
-    was trained with."""
-    linear: bool = False
-    """Whether linear light is written instead of the BT.709 curve."""
-    skip_existing: bool = False
-    """Whether files all of whose pictures are there already are left alone."""
-
-    def pictures(self, name: str) -> list[Path]:
-        """Paths of the pictures of a file, in the order of `multiples`."""
-        labels = [""]
-        if self.multiples and len(self.multiples) > 1:
-            labels = [f"_m{m:g}" for m in self.multiples]
-        return [self.folder / f"{name}{label}{self.format.suffix}" for label in labels]
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """One picture that was written."""
-
-    source: Path
-    """The raw file."""
-    picture: Path
-    """The picture."""
-    amplification: float
-    """What the normalised mosaic was multiplied by."""
-    black_level: tuple[float, ...]
-    """Black level of each plane that was subtracted, in sensor units."""
-    white_level: float
-    """White level, in sensor units."""
-    decode_seconds: float
-    """Time to decode the raw file and to estimate the amplification."""
-    restore_seconds: float
-    """Time in the network."""
-    write_seconds: float
-    """Time to encode and write the picture."""
-
-    @property
-    def seconds(self) -> float:
-        """Time of all stages; those of neighbouring files overlap."""
-        return self.decode_seconds + self.restore_seconds + self.write_seconds
+_PROCESS_BYTES = 800_000_000
+"""What a process takes that restores files of 12 MP, its decoder included."""
+_PART = re.compile(r"\.(\d+)\.part")
 
 
 @dataclass(slots=True)
@@ -89,161 +46,168 @@ class RestoreReport:
 
     restored: list[Restored] = field(default_factory=list)
     """Pictures written."""
-    skipped: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     """Files whose pictures were there already."""
-    failed: list[tuple[Path, RawkitError]] = field(default_factory=list)
+    failed: list[tuple[str, RawkitError]] = field(default_factory=list)
     """Files that could not be restored, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """A decoded file on its way to the network."""
-
-    image: RawImage
-    orientation: int
-    amplifications: list[float]
-    seconds: float
-
-
-def raw_files(paths: Iterable[Path]) -> list[Path]:
-    """List the files; folders stand for the raw files in them.
-
-    Raises
-    ------
-    MissingError
-        If a path is not there, or a folder holds no raw file.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = [one for one in sorted(path.iterdir()) if one.suffix.lower() in RAW_SUFFIXES]
-            if not inside:
-                raise MissingError("a folder without raw files", where=path)
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise MissingError("no such file", where=path)
-    return found
+    interrupted: bool = False
+    """Whether the user ended it early."""
+    stopped: RawkitError | None = None
+    """Why nothing more could be written."""
+    seconds: float = 0.0
+    """Time it took."""
 
 
 def restore_files(
-    files: Sequence[Path], output: Output, restorer: Restorer, progress: Progress = SILENT
+    files: Sequence[Path],
+    output: Output,
+    restorer: Restorer,
+    progress: Progress = SILENT,
 ) -> RestoreReport:
-    """Restore raw files into pictures; one that fails is listed, the rest goes on.
+    """Restore raw files in this process, each named after itself; else as `restore_items`."""
+    items = named([(LocalRaw(path), path.name) for path in files])
+    return restore_items(items, output, restorer, progress, Resources(workers=0))
 
-    A picture is named after its file, with ``_m5`` where several m are asked for. Each picture has
-    a line in ``manifest.jsonl`` beside it.
+
+def restore_items(
+    items: Sequence[Item],
+    output: Output,
+    restorer: Restorer,
+    progress: Progress = SILENT,
+    resources: Resources | None = None,
+) -> RestoreReport:
+    """Restore mosaics into pictures; one that fails is listed, the rest goes on.
+
+    Each picture has a line in ``manifest.jsonl`` beside it.
 
     Raises
     ------
     UsageError
-        If two files would be written to one picture.
+        If two items would be written to one picture, or a comparison is asked of a store.
     OutputError
-        If the output folder or a picture cannot be written.
+        If the output folder cannot be written.
     """
-    names = dict(zip(files, _names(files), strict=True))
-    with output_errors(output.folder):
-        output.folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    plan = planned(items, output)
+    if output.compare and any(isinstance(item.what, StoredFrame) for item in items):
+        raise UsageError(
+            "a plain conversion of frames of a store",
+            expected="raw files: a store does not hold what LibRaw needs",
+        )
     report = RestoreReport()
-    wanted: list[Path] = []
-    for path in files:
-        there = output.skip_existing and all(one.is_file() for one in output.pictures(names[path]))
-        (report.skipped if there else wanted).append(path)
-    with (
-        progress.stage("Restoring", len(wanted), "files") as advance,
-        ThreadPoolExecutor(1, "rawkit-write") as writer,
-    ):
-        pending: Future[list[Restored]] | None = None
-        for path, decoded in _decoded_ahead(wanted, output, restorer):
-            if isinstance(decoded, RawkitError):
-                report.failed.append((path, decoded))
-            else:
-                started = time.monotonic()
-                pictures = restore_image(decoded.image, restorer, decoded.amplifications)
-                seconds = time.monotonic() - started
-                if pending is not None:  # at most one file waits to be written
-                    report.restored += pending.result()
-                paths = output.pictures(names[path])
-                pending = writer.submit(_write, path, paths, output, decoded, pictures, seconds)
-            advance(1, path.name)
-        if pending is not None:
-            report.restored += pending.result()
+    wanted = _wanted(plan, output, report)
+    chosen = resources or Resources()
+    with ExitStack() as stack:
+        manifest = stack.enter_context(Manifest(output.folder))
+        _sweep({path.parent for paths in plan.values() for path in paths})
+        advance = stack.enter_context(progress.stage("Restoring", len(wanted), "files"))
+
+        def done(outcome: Outcome) -> None:
+            for one in outcome.restored:
+                report.restored.append(one)
+                manifest.add(asdict(one))
+            if outcome.error is not None:
+                report.failed.append((outcome.item.where, outcome.error))
+            advance(1, Path(outcome.item.name).name)
+            if outcome.fatal and outcome.error is not None:
+                raise _StopError(outcome.error)
+
+        try:
+            _run(wanted, output, restorer, chosen, done)
+        except KeyboardInterrupt:
+            report.interrupted = True
+        except _StopError as stop:
+            report.stopped = stop.error
+        except OutputError as error:  # of the manifest
+            report.stopped = error
+    order = {item.where: number for number, item in enumerate(plan)}
+    report.restored.sort(key=lambda one: order[one.source])  # stable: several workers mix them
+    report.failed.sort(key=lambda one: order[one[0]])
+    report.seconds = time.monotonic() - started
     return report
 
 
-def _decoded_ahead(
-    files: Sequence[Path], output: Output, restorer: Restorer
-) -> Iterator[tuple[Path, _Decoded | RawkitError]]:
-    """Decode one file ahead of the one that is being restored."""
-    with ThreadPoolExecutor(1, "rawkit-decode") as reader:
-        following: Future[_Decoded | RawkitError] | None = None
-        for number, path in enumerate(files):
-            current = following or reader.submit(_decode, path, output, restorer)
-            result = current.result()
-            following = None
-            if number + 1 < len(files):
-                following = reader.submit(_decode, files[number + 1], output, restorer)
-            yield path, result
+class _StopError(Exception):
+    """Nothing more can be written."""
+
+    def __init__(self, error: RawkitError) -> None:
+        self.error = error
+        super().__init__(str(error))
 
 
-def _decode(path: Path, output: Output, restorer: Restorer) -> _Decoded | RawkitError:
-    started = time.monotonic()
-    try:
-        image = decode(path)
-        if image.mosaic.cell != BAYER:
-            raise MosaicError(
-                f"an {image.mosaic.cell.name} mosaic",
-                expected="a Bayer one: the network knows no other",
-                where=path,
-            )
-        with path.open("rb") as file:
-            orientation = read_exif(file).orientation
-        factors = amplifications_for(image, restorer, output.multiples)
-    except RawkitError as error:
-        return error
-    return _Decoded(image, orientation, factors, time.monotonic() - started)
-
-
-def _write(
-    source: Path,
-    paths: Sequence[Path],
+def _run(
+    items: Sequence[Item],
     output: Output,
-    decoded: _Decoded,
-    pictures: Sequence[NDArray[np.float32]],
-    seconds: float,
-) -> list[Restored]:
-    written = []
-    for path, factor, picture in zip(paths, decoded.amplifications, pictures, strict=True):
-        started = time.monotonic()
-        light = linear_of(picture) if output.linear else picture
-        upright = orient(quantise(light, output.format.bits), decoded.orientation)
-        write_picture(path, upright, output.format, linear=output.linear)
-        mosaic = decoded.image.mosaic
-        one = Restored(
-            source, path, factor, mosaic.black_level, mosaic.white_level,
-            decoded.seconds, seconds, time.monotonic() - started,
-        )  # fmt: skip
-        _note(output.folder / MANIFEST, one)
-        written.append(one)
-    return written
+    restorer: Restorer,
+    resources: Resources,
+    done: Callable[[Outcome], None],
+) -> None:
+    with ExitStack() as stack:
+        if resources.scheduler is not None:
+            client = stack.enter_context(connect_cluster(resources.scheduler))
+            restore_on_cluster(items, _station(output, restorer, resources), client, done)
+            return
+        ready: Iterable[Item] = stack.enter_context(spilled(items))
+        workers = _workers(resources, len(items))
+        if workers > 1:
+            station = _station(output, restorer, resources, workers)
+            restore_in_processes(ready, station, workers, done)
+            return
+        decoder = None
+        if resources.workers != 0:
+            decoder = stack.enter_context(Decoder(resources.frame_seconds))
+            decoder.start()
+        restore_stream(ready, output, restorer, decoder, done)
 
 
-def _note(manifest: Path, one: Restored) -> None:
-    line = {key: value if not hasattr(value, "name") else str(value) for key, value in
-            asdict(one).items()}  # fmt: skip
-    with output_errors(manifest), manifest.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+def _workers(resources: Resources, items: int) -> int:
+    """Return how many processes restore whole files: as many as asked for, wanted, and fit."""
+    asked = min(1 if resources.workers is None else resources.workers, items)
+    return workers_that_fit(asked, resources.max_ram, _PROCESS_BYTES) if asked > 1 else asked
 
 
-def _names(files: Sequence[Path]) -> list[str]:
-    """Name pictures by their stems; by the whole name where stems are the same."""
-    stems = [path.stem for path in files]
-    names = [path.stem if stems.count(path.stem) == 1 else path.name for path in files]
-    for path, name in zip(files, names, strict=True):
-        if names.count(name) > 1:
-            raise UsageError(
-                f"two files named {name}", expected="different names", where=path,
-                fix="Restore them into different folders.",
-            )  # fmt: skip
-    return names
+def _station(
+    output: Output, restorer: Restorer, resources: Resources, workers: int | None = None
+) -> Station:
+    if restorer.compute is None:
+        raise UsageError(
+            "a network that was made in this process", expected="weights in a file, for workers"
+        )
+    compute = restorer.compute
+    if workers is None:
+        return Station(output, compute, resources.frame_seconds)
+    if compute.max_ram is not None:
+        compute = replace(compute, max_ram=compute.max_ram // workers)
+    return Station(output, compute, resources.frame_seconds, threads_for(workers))
+
+
+def _wanted(plan: dict[Item, list[Path]], output: Output, report: RestoreReport) -> list[Item]:
+    if not output.skip_existing:
+        return list(plan)
+    wanted = []
+    for item, paths in plan.items():
+        if all(path.is_file() for path in paths):
+            report.skipped.append(item.where)
+        else:
+            wanted.append(item)
+    return wanted
+
+
+def _sweep(folders: Iterable[Path]) -> None:
+    """Remove what runs that were killed have left half written."""
+    for folder in folders:
+        for path in folder.glob("*.part"):
+            match = _PART.search(path.name)
+            if match is not None and not _alive(int(match[1])):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,19 +1,23 @@
-"""One mosaic through a network: normalised, amplified, padded, restored, cut."""
+"""One mosaic through a network: amplified, padded, restored, cut, band by band."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
+from rawkit import models
 from rawkit.errors import UsageError, WeightsError
-from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
-from rawkit.sensor import Amplification, amplification_base, normalise
+from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
+from rawkit.models.budget import plan_inference
+from rawkit.models.openvino import PRECISIONS, compile_openvino
+from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,71 +25,148 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import RawImage
 
+Precision = Literal["f32", "bf16", "f16"]
+Backend = Literal["torch", "openvino"]
+
+_OPENVINO_BYTES = 2_000_000_000
+"""With this much its own tiles, larger than a plan's, fit pictures of a camera."""
+_TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Which network runs, where and in what; travels to other processes."""
+
+    weights: Path
+    """The file of its weights."""
+    backend: Backend = "torch"
+    """What runs it."""
+    device: str | None = None
+    """Where torch runs it, such as ``cuda`` or ``cpu``; None: on a GPU if there is one."""
+    precision: Precision = "f32"
+    """What it computes in; other than ``f32`` is faster on some machines, and not exact."""
+    max_ram: int | None = None
+    """Bytes that the process may take, which decides the size of tiles; None: the fastest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
     """A prepared network and how its input is made."""
 
-    net: nn.Module
+    net: Staged | nn.Module
     """The network, ready for inference."""
     network: str
     """Its name in the registry."""
     licence: str | None
     """A note on the licence of its weights, to be shown."""
     amplification: Amplification
-    """How mosaics are amplified; of the run's training, or the estimate for published weights."""
+    """How mosaics were amplified in training, or the estimate for published weights."""
+    compute: Compute | None = None
+    """How to load it again elsewhere; None if that is not possible."""
+    identity: str = ""
+    """SHA-256 of the file of its weights, hexadecimal."""
+    ratio_to_estimate: float = 1.0
+    """Median ratio of the training pairs over their estimate: what multiplies the estimate of a
+    file without a long, where mosaics were amplified by a ratio in training."""
 
 
-def load_restorer(weights: Path) -> Restorer:
+def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     """Load published weights or a checkpoint of ours and prepare the network.
 
     Raises
     ------
     MissingError, WeightsError
         If there is no such file, or it is not weights of a known network.
+    UsageError
+        If there is no such device, or it does not compute in that precision.
     """
+    chosen = compute or Compute(weights)
+    device = _device(chosen)
+    if chosen.backend == "openvino" and chosen.precision not in PRECISIONS:
+        raise UsageError(f"{chosen.precision} by OpenVINO", expected=" or ".join(PRECISIONS))
     net, loaded = load_network(weights)
     kind = loaded.settings.get("amplification", "auto")
     try:
         value = float(loaded.settings.get("amplification_value", 1.0))
-        if kind in {"ratio", "exposure"}:
-            # A restored file has no long: as many times the estimate as the training pairs had.
-            kind, value = "auto", float(loaded.settings.get("ratio_to_estimate", 1.0))
+        multiple = float(loaded.settings.get("ratio_to_estimate", 1.0))
         amplification = Amplification(kind, value)
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
-    return Restorer(prepare(net), loaded.network, loaded.licence, amplification)
+    ready = _prepared(net, chosen, device)
+    identity = sha256(weights.read_bytes()).hexdigest()
+    return Restorer(ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple)
 
 
-def restore_image(
-    image: RawImage, restorer: Restorer, amplifications: Sequence[float]
-) -> list[NDArray[np.float32]]:
-    """Restore a decoded mosaic once for each amplification.
+def restore_bands(
+    image: RawImage, restorer: Restorer, factor: float
+) -> Iterator[NDArray[np.float32]]:
+    """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
 
-    Returns pictures of shape (height, width, 3), 0 to 1, the whole visible area, not rotated.
+    Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
+
+    Raises
+    ------
+    MosaicError
+        If the network reads another kind of mosaic.
     """
-    height, width = image.pixels.shape
-    normalised = np.empty((height, width), np.float32)
-    mosaic = image.mosaic
-    for y, x, plane in mosaic.positions():
-        normalised[y::2, x::2] = normalise(
-            image.pixels[y::2, x::2], mosaic.black_level[plane], mosaic.white_level
-        )
-    padding = padding_for(height, width, mosaic.phase, describe(restorer.network).multiple)
-    padded = padding.apply(torch.from_numpy(normalised)[None, None])
-    del normalised
-    return [
-        padding.cut(restore_mosaic(restorer.net, padded * factor))[0].permute(1, 2, 0).numpy()
-        for factor in amplifications
-    ]
+    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
+    tile, _ = tile_for(restorer, *image.pixels.shape)
+    if not isinstance(restorer.net, Staged):
+        raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
+    for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
+        yield band
 
 
-def amplifications_for(
-    image: RawImage, restorer: Restorer, multiples: Sequence[float] | None
-) -> list[float]:
-    """Return the amplification for each m; without any, the one the network was trained with."""
-    amplification = restorer.amplification
-    if multiples is None and amplification.kind == "number":
-        return [amplification.value]
-    base = amplification_base(image)
-    return [base * m for m in multiples or [amplification.value]]
+def tile_for(
+    restorer: Restorer, height: int, width: int, others: int = 0
+) -> tuple[int | None, str | None]:
+    """Return the side of tiles with which a picture fits into memory, None for the fastest.
+
+    `others` are bytes that the caller holds meanwhile. Where no tile is small enough the smallest
+    is returned, and what to say of it.
+    """
+    compute = restorer.compute
+    if compute is None or compute.max_ram is None:
+        return None, None
+    if compute.backend == "openvino" and compute.max_ram >= _OPENVINO_BYTES:
+        return None, None
+    try:
+        plan = plan_inference(
+            restorer.network, height, width, compute.max_ram,
+            backend=compute.backend, others={"picture": others},
+        )  # fmt: skip
+    except UsageError as error:
+        geometry = describe(restorer.network).geometry
+        cell = geometry.render_multiple
+        smallest = max(cell, geometry.render_halo // cell * cell)
+        return smallest, f"{error.found}. {error.fix}"
+    return plan.tile, None
+
+
+def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
+    """Restore a decoded mosaic, as `restore_bands` does, at once: (height, width, 3)."""
+    return np.concatenate(list(restore_bands(image, restorer, factor)))
+
+
+def _prepared(net: nn.Module, compute: Compute, device: torch.device) -> Staged | nn.Module:
+    if compute.backend == "openvino" and compute.precision != "f16":
+        return compile_openvino(net, precision=compute.precision)
+    return prepare(net, device=device, dtype=_TYPES[compute.precision])
+
+
+def _device(compute: Compute) -> torch.device:
+    if compute.backend == "openvino":
+        if compute.device not in {None, "cpu"}:
+            raise UsageError(f"OpenVINO on {compute.device}", expected="cpu, or --backend torch")
+        return torch.device("cpu")
+    if compute.device is None:
+        return best_device()
+    try:
+        device = torch.device(compute.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {compute.device!r} ({str(error).splitlines()[0]})",
+            expected="one that torch can use, such as cpu or cuda",
+        ) from error
+    return device

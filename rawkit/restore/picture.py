@@ -1,51 +1,126 @@
-"""Pictures to files."""
+"""Pictures: from values of 0 to 1 to upright integers, and into files."""
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
+import math
+import os
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
-import cv2
 import numpy as np
-import tifffile
 
-from rawkit.errors import OutputError, UsageError
-from rawkit.restore.profile import PROFILE_NAME, icc_profile
-from rawkit.store import write_atomically
+from rawkit.errors import UsageError
+from rawkit.files import replacing
+from rawkit.restore.capture import Capture
+from rawkit.restore.formats import PictureShape, encode_jpeg, encode_png, encode_tiff
+from rawkit.restore.profile import LINEAR_NAME, PROFILE_NAME, icc_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 Value = TypeVar("Value", bound=np.generic)
 
-_SIGNATURE_AND_HEADER = 8 + 25
-_FAST_COMPRESSION = 1
-"""zlib's level 1: a third of the time of the usual one for about a tenth more bytes."""
-_JPEG_QUALITY = 95
+_BAND_ROWS = 256
+_ROUNDED_ROWS = 16
+_IN_MEMORY_BYTES = 400_000_000
+"""Pictures of more bytes are turned with the help of a temporary file."""
+_TRANSPOSED = (5, 6, 7, 8)
+_MIRRORED = (2, 3, 6, 7)
+_REVERSED = (3, 4, 7, 8)
 
 
 def quantise(picture: NDArray[np.float32], bits: int) -> NDArray[np.unsignedinteger]:
     """Round 0 to 1 to integers of 8 or 16 bits; what lies outside is clipped."""
     if bits not in (8, 16):
         raise UsageError(f"pictures of {bits} bits", expected="8 or 16")
-    scaled = np.clip(picture, 0, 1) * np.float32(2**bits - 1) + np.float32(0.5)
-    return scaled.astype(np.uint8) if bits == 8 else scaled.astype(np.uint16)  # noqa: PLR2004
+    rounded = np.empty(picture.shape, np.uint8 if bits == 8 else np.uint16)  # noqa: PLR2004
+    for top in range(0, len(picture), _ROUNDED_ROWS):  # which stay in the cache
+        scaled = np.clip(picture[top : top + _ROUNDED_ROWS], 0, 1)
+        scaled *= np.float32(2**bits - 1)
+        scaled += np.float32(0.5)
+        rounded[top : top + _ROUNDED_ROWS] = scaled
+    return rounded
 
 
 def orient(picture: NDArray[Value], orientation: int) -> NDArray[Value]:
     """Turn a picture (H, W, 3) upright as its EXIF orientation (1 to 8) says."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _TRANSPOSED:
         picture = picture.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
+    if orientation in _MIRRORED:
         picture = picture[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in _REVERSED:
         picture = picture[::-1]
     return np.ascontiguousarray(picture)
+
+
+def upright_shape(height: int, width: int, orientation: int) -> tuple[int, int]:
+    """Rows and columns of a picture once it is turned upright."""
+    return (width, height) if orientation in _TRANSPOSED else (height, width)
+
+
+def upright_bands(
+    bands: Iterable[NDArray[Value]],
+    orientation: int,
+    *,
+    in_memory: int = _IN_MEMORY_BYTES,
+) -> Iterator[NDArray[Value]]:
+    """Turn a picture that comes in bands (rows, W, 3), top to bottom, into bands of it upright.
+
+    Where the first rows come last, or columns become rows, the whole picture is kept meanwhile: in
+    memory, or beyond `in_memory` bytes in a temporary file.
+    """
+    if orientation in (1, 2):
+        yield from (orient(band, orientation) for band in bands)
+        return
+    kept: list[NDArray[Value] | _Spilled] = []
+    size = 0
+    with tempfile.TemporaryFile() as file:
+        for band in bands:
+            turned = orient(band, orientation)
+            size += turned.nbytes
+            kept.append(turned if size <= in_memory else _Spilled.of(turned, file))
+            del turned
+        if orientation in _TRANSPOSED:
+            yield from _across(kept, flipped=orientation in _MIRRORED)
+        else:
+            yield from (_rows(band, 0, band.shape[0]) for band in reversed(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spilled:
+    """A band that waits in a file; read, not mapped, as mapped pages count as memory."""
+
+    file: BinaryIO
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, band: NDArray[Any], file: BinaryIO) -> _Spilled:
+        offset = file.seek(0, os.SEEK_END)
+        file.write(band.data)
+        return cls(file, offset, band.dtype, band.shape)
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        stride = math.prod(self.shape[1:]) * self.dtype.itemsize
+        self.file.seek(self.offset + top * stride)
+        data = self.file.read((min(bottom, self.shape[0]) - top) * stride)
+        return np.frombuffer(data, self.dtype).reshape(-1, *self.shape[1:])
+
+
+def _rows(band: NDArray[Any] | _Spilled, top: int, bottom: int) -> NDArray[Any]:
+    return band.rows(top, bottom) if isinstance(band, _Spilled) else band[top:bottom]
+
+
+def _across(kept: Sequence[NDArray[Any] | _Spilled], *, flipped: bool) -> Iterator[NDArray[Any]]:
+    """Yield rows of bands that lie beside each other; `flipped` puts the last one first."""
+    ordered = kept[::-1] if flipped else kept
+    for top in range(0, kept[0].shape[0], _BAND_ROWS):
+        yield np.concatenate([_rows(band, top, top + _BAND_ROWS) for band in ordered], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +147,54 @@ class PictureFormat:
         return {"png": ".png", "jpeg": ".jpg", "tiff": ".tif"}[self.name]
 
 
-def write_picture(
+def write_bands(
     path: Path,
-    picture: NDArray[np.unsignedinteger],
+    bands: Iterable[NDArray[np.unsignedinteger]],
+    size: tuple[int, int],
     chosen: PictureFormat,
     *,
     linear: bool = False,
+    capture: Capture | None = None,
 ) -> None:
-    """Write an RGB picture (H, W, 3) atomically, with its colour profile.
+    """Write an RGB picture from bands (rows, W, 3), top to bottom, atomically.
+
+    It carries its colour profile and what is known of its capture. `size` is rows and columns. An
+    error that the bands raise comes through, and no file is left.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    profile = icc_profile(linear=linear)
-    encode = {"png": _encode_png, "jpeg": _encode_jpeg, "tiff": _encode_tiff}[chosen.name]
-    write_atomically(path, encode(picture, profile))
+    shape = PictureShape(
+        *size,
+        chosen.bits,
+        icc_profile(linear=linear),
+        LINEAR_NAME if linear else PROFILE_NAME,
+        capture or Capture(),
+    )
+    encode = {"png": encode_png, "jpeg": encode_jpeg, "tiff": encode_tiff}[chosen.name]
+    with replacing(path) as file:
+        encode(file, bands, shape)
+
+
+def write_picture(
+    path: Path,
+    picture: NDArray[np.unsignedinteger],
+    chosen: PictureFormat,
+    *,
+    linear: bool = False,
+    capture: Capture | None = None,
+) -> None:
+    """Write a whole RGB picture (H, W, 3); else as `write_bands`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    bands = (picture[top : top + _BAND_ROWS] for top in range(0, len(picture), _BAND_ROWS))
+    write_bands(path, bands, picture.shape[:2], chosen, linear=linear, capture=capture)
 
 
 def write_png(path: Path, picture: NDArray[np.unsignedinteger]) -> None:
@@ -99,36 +205,4 @@ def write_png(path: Path, picture: NDArray[np.unsignedinteger]) -> None:
     OutputError
         If it cannot be written.
     """
-    write_atomically(path, _encode_png(picture, icc_profile()))
-
-
-def _encode_png(picture: NDArray[np.unsignedinteger], profile: bytes) -> bytes:
-    """Insert the profile after the header, as the PNG specification asks (iCCP)."""
-    png = _encode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, _FAST_COMPRESSION])
-    content = PROFILE_NAME.encode("latin-1") + b"\0\0" + zlib.compress(profile, 9)
-    chunk = struct.pack(">I", len(content)) + b"iCCP" + content
-    chunk += struct.pack(">I", zlib.crc32(b"iCCP" + content))
-    return png[:_SIGNATURE_AND_HEADER] + chunk + png[_SIGNATURE_AND_HEADER:]
-
-
-def _encode_jpeg(picture: NDArray[np.unsignedinteger], profile: bytes) -> bytes:
-    """Insert the profile after the start marker, as the ICC specification asks (annex B.4)."""
-    jpeg = _encode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    content = b"ICC_PROFILE\0\x01\x01" + profile
-    return jpeg[:2] + b"\xff\xe2" + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
-
-
-def _encode_tiff(picture: NDArray[np.unsignedinteger], profile: bytes) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer, picture, photometric="rgb", compression="zlib", iccprofile=profile, metadata=None
-    )
-    return buffer.getvalue()
-
-
-def _encode(suffix: str, picture: NDArray[np.unsignedinteger], options: list[int]) -> bytes:
-    done, data = cv2.imencode(suffix, picture[..., ::-1], options)
-    if not done:
-        raise OutputError(f"a picture of shape {picture.shape} that cannot be encoded")
-    encoded: bytes = data.tobytes()
-    return encoded
+    write_picture(path, picture, PictureFormat("png", 8 * picture.dtype.itemsize))

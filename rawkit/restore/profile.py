@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 PROFILE_NAME = "BT.709 curve on sRGB primaries"
+LINEAR_NAME = "Linear light on sRGB primaries"
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB primaries adapted to D50 by the Bradford transform, as IEC 61966-2-1 profiles hold them.
 _PRIMARIES = {
@@ -63,7 +64,7 @@ def icc_profile(*, linear: bool = False) -> bytes:
     bt709 = (2.222, 1 / (1 + b), b / (1 + b), 1 / slope, end)
     curve = _parametric((1.0, 1.0, 0.0, 1.0, 0.0) if linear else bt709)
     tags: list[tuple[bytes, bytes]] = [
-        (b"desc", _text("Linear light on sRGB primaries" if linear else PROFILE_NAME)),
+        (b"desc", _text(LINEAR_NAME if linear else PROFILE_NAME)),
         (b"cprt", _text("No copyright, use freely")),
         (b"wtpt", _xyz(_D50)),
         *((name, _xyz(values)) for name, values in _PRIMARIES.items()),

@@ -47,6 +47,8 @@ class Exif:
     """Date and time of capture, `YYYY:MM:DD HH:MM:SS`."""
     orientation: int = 1
     """EXIF orientation, 1 to 8; 1 is upright."""
+    lens: str | None = None
+    """Lens model."""
 
 
 def read_exif(file: BinaryIO) -> Exif:
@@ -94,6 +96,7 @@ def _exif_of_tiff(file: BinaryIO) -> Exif:
         ),
         taken=_text(tags, "EXIF DateTimeOriginal", "Image DateTimeOriginal", "Image DateTime"),
         orientation=_orientation(tags),
+        lens=_text(tags, "EXIF LensModel"),
     )
 
 

@@ -74,7 +74,7 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
         store = needs[collection].store
         # A long whose pixels are stored under another name still is the truth of its pair.
         seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
-        entries = [_entry(row) for row in sorted(seen, key=lambda row: row.name)]
+        entries = [entry_of(row) for row in sorted(seen, key=lambda row: row.name)]
         try:
             selected = select_entries(entries, selection, str(store.path))
         except SelectionError as error:
@@ -87,7 +87,7 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
     return passed
 
 
-def _entry(row: FrameRow) -> Entry:
+def entry_of(row: FrameRow) -> Entry:
     """See a stored row as the catalog sees a raw file, its pair within its group."""
     frame = Frame(
         name=row.name,

@@ -17,7 +17,7 @@ import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.synth._files import write_atomically
-from rawkit.synth._tiff import HEADER_BYTES, Tag, directory_bytes, encode_directory, encode_header
+from rawkit.tiff import HEADER_BYTES, Tag, directory_bytes, encode_directory, encode_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

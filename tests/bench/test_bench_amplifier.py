@@ -46,6 +46,16 @@ def plain_estimate(image: RawImage) -> float:
     return float(np.clip(base, 1, 300))
 
 
+def published_estimate(image: RawImage) -> float:
+    """Keep all 127 masks and choose among them for each pixel, as the published code does."""
+    x = np.maximum(image.pixels.astype(np.float32) - np.float32(512), 0) / np.float32(16383 - 512)
+    edges, weights = bin_edges(), bin_weights()
+    masks = [(edges[n] <= x) & (x < edges[n + 1]) for n in range(len(weights))]
+    mask = np.select(masks, list(weights))
+    base = 0.01 * mask.sum(dtype=np.float64) / (x * mask).sum(dtype=np.float64)
+    return float(np.clip(base, 1, 300))
+
+
 @pytest.mark.bench
 def test_the_estimate_against_the_plain_formula() -> None:
     image = dark_frame()
@@ -53,8 +63,10 @@ def test_the_estimate_against_the_plain_formula() -> None:
     seconds = interleaved(
         {
             "histograms (ours)": lambda: amplification_base(image),
-            "127 masks, in numpy": lambda: plain_estimate(image),
+            "127 masks kept, as published": lambda: published_estimate(image),
+            "127 masks one by one, in numpy": lambda: plain_estimate(image),
         },
-        rounds=3,
+        rounds=2,
     )
+    # The mark: at least 100 times less than the published form.
     report("Amplifier, 12 MP", seconds, ours="histograms (ours)")

@@ -1,4 +1,4 @@
-"""TIFF directories in memory: just enough to write a DNG."""
+"""TIFF directories in memory: just enough to write a DNG, EXIF, and a picture."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _ENTRY = struct.Struct("<HHI4s")
 _INLINE_BYTES = 4
 """A value of at most this many bytes lies in the entry itself."""
 _MAX_DENOMINATOR = 1_000_000
+_MAX_NUMERATOR = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Tag:
 def _fractions(code: str, values: Sequence[float]) -> bytes:
     parts: list[int] = []
     for value in values:
-        fraction = Fraction(value).limit_denominator(_MAX_DENOMINATOR)
+        largest = max(1, min(_MAX_DENOMINATOR, int(_MAX_NUMERATOR / max(abs(value), 1))))
+        fraction = Fraction(value).limit_denominator(largest)
         parts += [fraction.numerator, fraction.denominator]
     return struct.pack(f"<{len(parts)}{code}", *parts)
 

@@ -1,0 +1,211 @@
+"""Raw files decoded in a process of their own, under limits of time and memory.
+
+LibRaw has crashed, hung and asked for gigabytes over damaged files. Here that costs one file: the
+process is replaced, and the file is listed.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rawkit.errors import CrashedError, HungError, RawFileError, TooLargeError, UnreadableError
+from rawkit.restore.capture import Capture, capture_of_file
+from rawkit.restore.child import Child, limit_memory, send_array
+from rawkit.sensor import (
+    LevelCheck,
+    Levels,
+    RawImage,
+    RenderParameters,
+    amplification_base,
+    check_levels,
+    open_raw,
+    plane_histograms,
+)
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+_GRACE_SECONDS = 10.0
+"""What a process may take to start, beyond the time for a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeJob:
+    """A raw file to decode."""
+
+    contents: Path | bytes
+    """Its path or its bytes."""
+    where: str
+    """What messages call it."""
+    levels: Levels | None = None
+    """Levels that override the file's."""
+    plain: bool = False
+    """Whether LibRaw's own conversion is wanted as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded raw file, ready for the network."""
+
+    image: RawImage
+    """The visible mosaic; its pixels may not be written to."""
+    base: float
+    """The amplifier's estimate."""
+    levels: LevelCheck
+    """Whether its levels fit its pixels."""
+    capture: Capture
+    """What is known of the capture."""
+    plain: NDArray[np.uint16] | RawFileError | None
+    """LibRaw's conversion (H, W, 3), brightened by the estimate, or why there is none; None where
+    it was not asked for."""
+    seconds: float
+    """Time it took."""
+
+
+def decode_job(job: DecodeJob) -> Decoded:
+    """Decode a raw file, estimate its amplification, read its EXIF; raises as `open_raw`."""
+    started = time.monotonic()
+    contents = job.contents
+    with open_raw(contents, name=job.where) as raw:
+        image = raw.image(job.levels)
+        histograms = plane_histograms(image)
+        base = amplification_base(image, histograms)
+        plain: NDArray[np.uint16] | RawFileError | None = None
+        if job.plain:
+            try:
+                rendered = raw.render(RenderParameters(bits=16), brightness=base, levels=job.levels)
+                plain = rendered.astype(np.uint16, copy=False)
+            except RawFileError as error:
+                plain = error
+    try:
+        with io.BytesIO(contents) if isinstance(contents, bytes) else contents.open("rb") as file:
+            capture = capture_of_file(file, image.exposure)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror})", where=job.where) from error
+    check = check_levels(image, histograms)
+    # What was masked has served its purpose, and would have to travel.
+    image = replace(image, masked=None)
+    return Decoded(image, base, check, capture, plain, time.monotonic() - started)
+
+
+class Decoder:
+    """Decodes one file after the other in a child process. Not thread-safe.
+
+    Parameters
+    ----------
+    seconds
+        Time after which a file counts as hung.
+    memory
+        Bytes a file may take beyond what the process takes before it; None: no limit.
+    """
+
+    def __init__(self, seconds: float, memory: int | None = None) -> None:
+        self._seconds, self._memory = seconds, memory
+        self._child: Child | None = None
+
+    def start(self) -> None:
+        """Start the process, so that it is ready when the first file comes."""
+        if self._child is None:
+            self._child = Child(f"{__name__}:_serve")
+            self._child.send(self._memory)
+
+    def decode(self, job: DecodeJob) -> Decoded:
+        """Decode a file.
+
+        Raises
+        ------
+        HungError
+            If it takes too long.
+        CrashedError
+            If the process dies over it.
+        RawFileError
+            As `rawkit.sensor.open_raw`.
+        """
+        started = self._child is not None
+        self.start()
+        child = self._child
+        if child is None:  # pragma: no cover - `start` has made it
+            raise AssertionError
+        try:
+            child.send(job)
+            answer = child.receive(self._seconds + (0 if started else _GRACE_SECONDS))
+            if isinstance(answer, RawFileError):
+                raise answer
+            pixels = child.receive_array(*answer[1])
+            plain = child.receive_array(*answer[2]) if isinstance(answer[2], tuple) else answer[2]
+        except TimeoutError as error:
+            self._child = None
+            child.kill()
+            raise HungError(
+                f"not decoded after {self._seconds:g} seconds",
+                where=job.where,
+                fix="Allow it more with --frame-timeout, or fetch the file again.",
+            ) from error
+        except EOFError as error:
+            self._child = None
+            how = child.ended_by()
+            child.kill()
+            raise CrashedError(
+                f"the process that decoded it died ({how})",
+                expected="a file that LibRaw can decode",
+                where=job.where,
+            ) from error
+        decoded: Decoded = answer[0]
+        return replace(decoded, image=replace(decoded.image, pixels=pixels), plain=plain)
+
+    def abort(self) -> None:
+        """End the process now, from another thread than the one that waits for it."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_EMPTY = np.empty((0, 0), np.uint16)
+
+
+def _serve(connection: Connection) -> None:
+    """Answer requests in the child: an error, or a result followed by its arrays."""
+    memory = connection.recv()
+    if memory is not None:
+        limit_memory(memory)
+    while True:
+        job: DecodeJob = connection.recv()
+        try:
+            found = decode_job(job)
+        except RawFileError as error:
+            connection.send(error)
+            continue
+        except MemoryError:
+            connection.send(TooLargeError("not enough memory to decode it", where=job.where))
+            continue
+        arrays: list[NDArray[Any]] = [found.image.pixels]
+        plain: Any = found.plain
+        if isinstance(plain, np.ndarray):
+            arrays.append(plain)
+            plain = (plain.shape, plain.dtype)
+        pixels = found.image.pixels
+        light = replace(found, image=replace(found.image, pixels=_EMPTY), plain=None)
+        connection.send((light, (pixels.shape, pixels.dtype), plain))
+        for array in arrays:
+            send_array(connection, array)

@@ -1,0 +1,84 @@
+"""What is written for each mosaic, and where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from rawkit.errors import UsageError
+from rawkit.restore.amplify import Brightness
+from rawkit.restore.manifest import MANIFEST
+from rawkit.restore.picture import PictureFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.restore.inputs import Item
+    from rawkit.sensor import Levels
+
+PLAIN = ".plain"
+"""Stands before the suffix of a plain conversion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is written for each mosaic."""
+
+    folder: Path
+    """Where the pictures go."""
+    format: PictureFormat = field(default_factory=PictureFormat)
+    """File format and bits."""
+    brightness: Brightness = field(default_factory=Brightness)
+    """How mosaics are amplified; one picture for each of its values."""
+    linear: bool = False
+    """Whether linear light is written instead of the BT.709 curve."""
+    skip_existing: bool = False
+    """Whether files all of whose pictures are there already are left alone."""
+    compare: bool = False
+    """Whether LibRaw's conversion, as bright as the picture, is written beside it."""
+    levels: Levels | None = None
+    """Levels that override those of every file, to see what wrong ones do."""
+
+    def pictures(self, name: str) -> list[Path]:
+        """Paths of the pictures of a mosaic, one for each value of `brightness`."""
+        return [self._path(name + label) for label in self.brightness.labels()]
+
+    def plain(self, picture: Path) -> Path:
+        """Path of the plain conversion beside a picture."""
+        return picture.with_name(f"{picture.name.removesuffix(picture.suffix)}{PLAIN}"
+                                 f"{self.format.suffix}")  # fmt: skip
+
+    def all_files(self, name: str) -> list[Path]:
+        """Paths of all that is written for a mosaic."""
+        pictures = self.pictures(name)
+        return pictures + [self.plain(path) for path in pictures] if self.compare else pictures
+
+    def _path(self, name: str) -> Path:
+        return self.folder / PurePosixPath(name + self.format.suffix)
+
+
+def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Path]]:
+    """Return all files that are written for each item, in order.
+
+    Raises
+    ------
+    UsageError
+        If two would be written to one file, or one outside of the folder.
+    """
+    plan = {item: output.all_files(item.name) for item in items}
+    counts = Counter(path for paths in plan.values() for path in paths)
+    for item, paths in plan.items():
+        for path in paths:
+            if counts[path] > 1:
+                others = [one.where for one, its in plan.items() if path in its and one != item]
+                raise UsageError(
+                    f"two pictures called {path.name}: of {item.where} and "
+                    f"{', '.join(others) or 'itself'}",
+                    expected="different names",
+                    fix="Restore them into different folders.",
+                )
+            if ".." in path.relative_to(output.folder).parts or path.name == MANIFEST:
+                raise UsageError(f"a picture at {path}", expected=f"one in {output.folder}")
+    return plan

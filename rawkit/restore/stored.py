@@ -1,0 +1,163 @@
+"""Frames of stores as input: their planes laid back into a mosaic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.catalog import Selection, select_entries
+from rawkit.errors import SelectionError
+from rawkit.sensor import BAYER, XTRANS, Exposure, Mosaic, RawImage, WhiteBalance, unpack
+from rawkit.store import Store
+from rawkit.subset.choose import entry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from rawkit.store import FrameRow
+    from rawkit.subset import Subset
+    from rawkit.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """One frame of a store."""
+
+    store: Path
+    """The store."""
+    collection: str
+    """Collection it was made from."""
+    row: FrameRow
+    """What the store says of the frame."""
+    index: int
+    """Position of its pixels along the frame axis of its group, from 0."""
+    gain_ratio: float | None
+    """Gain ratio to its long; None where unknown."""
+    prefix: str = ""
+    """What its name begins with, where several stores are named: the collection and a slash."""
+
+    @property
+    def name(self) -> str:
+        """Path of its pictures, with the raw file's suffix."""
+        return self.prefix + self.row.name
+
+    @property
+    def where(self) -> str:
+        """Store and name."""
+        return f"{self.store}: {self.row.name}"
+
+    def image(self) -> RawImage:
+        """Read the stored area as a mosaic in the canonical phase.
+
+        Raises
+        ------
+        StoreDamagedError
+            If the shard is missing or fails a checksum.
+        """
+        row = self.row
+        stored = Store(self.store).groups[row.group].read("packed", self.index)
+        planes = stored.astype(np.uint16, copy=False)
+        cell = BAYER if planes.shape[0] == BAYER.planes else XTRANS
+        pixels = unpack(planes, cell)
+        height, width = pixels.shape
+        mosaic = Mosaic(
+            pattern=((0, 1), (3, 2)) if cell == BAYER else cell.pattern(),
+            black_level=row.black_level,
+            white_level=row.white_level,
+            camera_white_level=row.camera_white_level,
+            raw_height=row.raw_height,
+            raw_width=row.raw_width,
+            top=row.visible_top + row.crop_top,
+            left=row.visible_left + row.crop_left,
+            height=height,
+            width=width,
+            pixel_aspect=row.pixel_aspect,
+        )
+        balance = WhiteBalance(row.white_balance, row.white_balance_source)
+        exposure = Exposure(row.exposure_time, row.iso, row.f_number)
+        return RawImage(pixels, mosaic, balance, exposure)
+
+
+def frames_of_stores(
+    stores: Iterable[Store], selection: Selection, *, several: bool
+) -> list[StoredFrame]:
+    """Frames of stores that pass a selection: dark ones, unless its role says otherwise.
+
+    Raises
+    ------
+    SelectionError
+        If none passes.
+    """
+    found: list[StoredFrame] = []
+    failure: SelectionError | None = None
+    for store in stores:
+        entries = [entry_of(row) for row in sorted(store.rows, key=lambda row: row.name)]
+        try:
+            selected = select_entries(entries, selection, store.path)
+        except SelectionError as error:
+            failure = error
+            continue
+        role = selection.role or "short"
+        names = {entry.frame.name for entry in selected.entries if entry.role == role}
+        found += _frames(store, names, several=several)
+    if not found:
+        raise failure or SelectionError("no dark frame in these stores")
+    return found
+
+
+def frames_of_subset(
+    subset: Subset, workspace: Workspace, splits: tuple[str, ...] = ()
+) -> list[StoredFrame]:
+    """Dark frames of a subset, of all splits or some.
+
+    Raises
+    ------
+    MissingError
+        If a store is gone.
+    SelectionError
+        If the subset has no such frame.
+    """
+    found: list[StoredFrame] = []
+    for collection, location in subset.stores.items():
+        names = {
+            frame.name
+            for frame in subset.frames
+            if frame.collection == collection
+            and frame.role == "short"
+            and (not splits or frame.split in splits)
+        }
+        store = Store(workspace.root / location)
+        found += _frames(store, names, several=len(subset.stores) > 1)
+    if not found:
+        raise SelectionError(
+            f"no dark frame of {', '.join(splits) or 'any split'} in subset {subset.name}"
+        )
+    return found
+
+
+def _frames(store: Store, names: set[str], *, several: bool) -> list[StoredFrame]:
+    """Frames of a store by name; one that repeats another's pixels reads those."""
+    found = []
+    for group in store.groups.values():
+        ratios = group.coordinates["gain_ratio"]
+        places = {row.name: row.index for row in group.rows}
+        for row in (*group.rows, *group.duplicates):
+            if row.name not in names:
+                continue
+            index = places.get(row.name, places.get(row.duplicate_of or "", row.index))
+            ratio = float(ratios[index])
+            found.append(
+                StoredFrame(
+                    store.path,
+                    store.collection,
+                    row,
+                    index,
+                    ratio if math.isfinite(ratio) and ratio > 0 else None,
+                    f"{store.collection}/" if several else "",
+                )
+            )
+    return sorted(found, key=lambda frame: frame.row.name)
