@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rawkit.catalog.definition import Matcher
 from rawkit.catalog.names import must_open
 from rawkit.catalog.splits import split_of
+from rawkit.catalog.video import VideoFrame, expand_video
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.sensor.exif import Exif, read_exif
@@ -66,6 +67,13 @@ class Entry:
     not come from a source."""
     exif: Exif | None = None
     """What EXIF alone says; None where the file was not opened because its name leaves it out."""
+    video: VideoFrame | None = None
+    """Where it lies in a video; None for a raw file of its own."""
+
+    @property
+    def brings_truth(self) -> bool:
+        """Whether it comes with its ground truth and needs no long."""
+        return self.video is not None and self.video.truth is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,10 @@ def scan(
             where=source.describe(),
             fix=definition.obtain,
         )
+    videos = [one for one in found if one[1].video is not None]
+    if videos:
+        frames = _video_entries(definition, source, videos, listing, progress)
+        return Catalog(definition, source.describe(), frames, tuple(left_out), source, len(videos))
     remembered = [_remembered(file, known or {}) for file, _ in found]
     opened = [exif is None for exif in remembered]
     if selection is not None:
@@ -154,7 +166,7 @@ def scan(
             for unknown, one, (file, _) in zip(opened, wanted, found, strict=True)
         ]
     to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
-    entries = []
+    entries: list[Entry] = []
     with progress.stage("Reading EXIF", len(to_open), "files") as advance:
         exifs = _exifs(source, to_open)
         for (file, match), one, exif in zip(found, opened, remembered, strict=True):
@@ -168,6 +180,26 @@ def scan(
     return Catalog(
         definition, source.describe(), tuple(entries), tuple(left_out), source, len(to_open)
     )
+
+
+def _video_entries(
+    definition: Definition,
+    source: Source,
+    videos: list[tuple[SourceFile, Match]],
+    listing: Listing,
+    progress: Progress,
+) -> tuple[Entry, ...]:
+    """Frames of all videos, in the order of their names."""
+    listed = {f"{file.inside}/{file.path}": file for file in listing.files if file.inside}
+    listed |= {file.path: file for file in listing.files}
+    entries: list[Entry] = []
+    with progress.stage("Reading headers", len(videos), "videos") as advance:
+        for video, match in videos:
+            for file, frame, place in expand_video(source, video, match, listed):
+                entry = _entry(definition, file, frame, _NO_EXIF)
+                entries.append(replace(entry, video=place))
+            advance(1)
+    return tuple(sorted(entries, key=lambda entry: entry.frame.name))
 
 
 def _remembered(file: SourceFile, known: Mapping[FileKey, Exif]) -> Exif | None:

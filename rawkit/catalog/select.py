@@ -68,7 +68,7 @@ class Selected:
     entries: tuple[Entry, ...]
     """Shorts that pass and their longs, in the order of names."""
     pairs: int
-    """Shorts whose long is there."""
+    """Shorts whose long is there, or that bring their ground truth."""
     unpaired: int
     """Shorts whose long is not there (yet)."""
     filtered: Mapping[str, int]
@@ -119,6 +119,7 @@ def select_entries(entries: Sequence[Entry], selection: Selection, where: Path |
     if not passed and (shorts or selection != Selection()):
         raise _nothing(where, shorts, selection)
     paired = [entry for entry in passed if entry.pair in longs]
+    own = sum(entry.brings_truth and entry.pair not in longs for entry in passed)
     wanted_longs = (
         {entry.frame.name: entry for entry in longs.values()}
         if selection in (Selection(), Selection(role="long"))
@@ -135,8 +136,8 @@ def select_entries(entries: Sequence[Entry], selection: Selection, where: Path |
     ]  # fmt: skip
     return Selected(
         entries=tuple(sorted(chosen_entries, key=lambda entry: entry.frame.name)),
-        pairs=len(paired),
-        unpaired=len(passed) - len(paired),
+        pairs=len(paired) + own,
+        unpaired=len(passed) - len(paired) - own,
         filtered={name: count for name, count in filtered.items() if count},
         spare_longs=tuple(spare),
     )

@@ -164,7 +164,7 @@ def describe_entries(definition: Definition, entries: Sequence[Entry]) -> dict[s
         "frames": len(entries),
         "shorts": len(shorts),
         "longs": len(entries) - len(shorts),
-        "pairs": sum(entry.pair in longs for entry in shorts),
+        "pairs": sum(entry.brings_truth or entry.pair in longs for entry in shorts),
         "scenes": len({entry.scene for entry in entries}),
         "bytes": sum(entry.frame.size_bytes for entry in entries),
         "cameras": _count(entry.frame.model for entry in entries),

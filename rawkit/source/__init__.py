@@ -4,6 +4,7 @@
 whole contents. Nothing is unpacked to disk, and only the bytes that are wanted travel.
 """
 
+from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.spill import Spill
 from rawkit.source.transfer import Transfer
@@ -12,11 +13,13 @@ from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 __all__ = [
     "HEAD_BYTES",
     "Listing",
+    "NpyVideo",
     "Refused",
     "Source",
     "SourceFile",
     "SourceSpec",
     "Spill",
     "Transfer",
+    "open_npy_video",
     "open_source",
 ]

@@ -158,6 +158,33 @@ class HttpRanges:
         raise MissingError(f"the web server answers {said}", where=self.url, fix=fix)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of another file, as a file of its own: a member that an archive holds as it is."""
+
+    ranges: Ranges
+    """The whole."""
+    start: int
+    """Byte at which the piece begins."""
+    length: int
+    """Bytes of the piece."""
+    name: str
+    """What messages call it."""
+
+    @property
+    def where(self) -> str:
+        """Its name."""
+        return self.name
+
+    def size(self) -> int:
+        """Bytes of the piece."""
+        return self.length
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Read a piece of the piece."""
+        return self.ranges.read(self.start + offset, max(0, min(count, self.length - offset)))
+
+
 def _words(error: object) -> str:
     return str(error) or type(error).__name__
 

@@ -170,7 +170,9 @@ def _fitting(
     kept: set[_SceneKey] = set()
     for key in ordered:
         need = needs[key[0]]
-        pairs += sum(row.role == "short" and _has_target(need.long(row)) for row in scenes[key])
+        pairs += sum(
+            row.role == "short" and _has_target(row, need.long(row)) for row in scenes[key]
+        )
         if weigh:
             added = need.shards(scenes[key]) - taken[key[0]]
             taken[key[0]] |= added
@@ -185,9 +187,9 @@ def _exceeds(count: int, most: int | None) -> bool:
     return most is not None and count > most
 
 
-def _has_target(long: FrameRow | None) -> bool:
-    """Tell whether the long of a pair is there with a target."""
-    return long is not None and long.target_index != NO_TARGET
+def _has_target(row: FrameRow, long: FrameRow | None) -> bool:
+    """Tell whether a frame has a target, its own or that of its long."""
+    return any(one is not None and one.target_index != NO_TARGET for one in (row, long))
 
 
 def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame:
@@ -202,5 +204,5 @@ def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame
         role=row.role,
         iso=row.iso,
         ratio=None if ratio is None or math.isnan(ratio) else ratio,
-        paired=_has_target(long),
+        paired=_has_target(row, long),
     )
