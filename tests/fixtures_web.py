@@ -31,6 +31,8 @@ class Web:
     """How many answers to send with their last byte flipped, among those of more than 1 kB."""
     silent: bool = False
     """Whether it takes requests and never answers."""
+    most: int | None = None
+    """How many requests to answer before it is silent; None: all."""
     sent: list[tuple[str, int, int]] = field(default_factory=list)
     """Path, first byte and count of each answer."""
     port: int = 0
@@ -61,7 +63,10 @@ def serve(web: Web) -> Iterator[Web]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # connections beyond it would wait for a second
+
+    server = Server(("127.0.0.1", 0), Handler)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -75,7 +80,7 @@ def serve(web: Web) -> Iterator[Web]:
 
 
 def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
-    if web.silent:
+    if web.silent or (web.most is not None and len(web.sent) >= web.most):
         web.released.wait(10)
         handler.close_connection = True
         return

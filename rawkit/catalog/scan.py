@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.types import Exposure, Frame
-from rawkit.source import HEAD_BYTES, open_source
+from rawkit.source import HEAD_BYTES, SourceFile, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rawkit.catalog.definition import Definition, Match, Role, Split
     from rawkit.catalog.select import Selection
     from rawkit.progress import Progress
-    from rawkit.source import Listing, Source, SourceFile, SourceSpec
+    from rawkit.source import Listing, Source, SourceSpec
 
 RAW_SUFFIXES = frozenset(
     (  # noqa: SIM905 - a list literal would be formatted to one line for each
@@ -37,6 +37,7 @@ RAW_SUFFIXES = frozenset(
 )
 
 
+_Note = Callable[[SourceFile, Exif], None]
 _NO_EXIF = Exif()
 _CONNECTIONS = 16
 """EXIF reads under way at once where each waits for a network."""
@@ -127,13 +128,15 @@ def scan(
     *,
     known: Mapping[FileKey, Exif] | None = None,
     selection: Selection | None = None,
+    note: _Note | None = None,
 ) -> Catalog:
     """Read names and EXIF of every raw file of a source: a folder, an archive, a URL, several.
 
     A file whose EXIF is damaged is listed without it: the decoder says what is wrong. Raw files
     that no rule matches, and files that cannot be opened, are in `left_out`. Files in `known` are
     not opened again. With a `selection` neither are files that their names alone leave out of it;
-    `select` takes and counts the same with and without.
+    `select` takes and counts the same with and without. `note` is called with each file whose EXIF
+    has been read, at once and from any thread.
 
     Raises
     ------
@@ -168,7 +171,7 @@ def scan(
     to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
     entries: list[Entry] = []
     with progress.stage("Reading EXIF", len(to_open), "files") as advance:
-        exifs = _exifs(source, to_open)
+        exifs = _exifs(source, to_open, note)
         for (file, match), one, exif in zip(found, opened, remembered, strict=True):
             read = next(exifs) if one else exif
             if isinstance(read, UnreadableError):
@@ -271,31 +274,35 @@ def _is_text(path: str) -> bool:
 
 
 def _exifs(
-    source: Source, files: list[SourceFile]
+    source: Source, files: list[SourceFile], note: _Note | None
 ) -> Generator[Exif | UnreadableError, None, None]:
     """Yield the EXIF of files in their order, or the reason why it cannot be read."""
     if not any(file.remote and not source.sequential(file) for file in files):
         for file in files:
-            yield _exif(source, file)
+            yield _exif(source, note, file)
         return
     pool = ThreadPoolExecutor(_CONNECTIONS)
     try:
-        yield from pool.map(partial(_exif, source), files)
+        yield from pool.map(partial(_exif, source, note), files)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _exif(source: Source, file: SourceFile) -> Exif | UnreadableError:
+def _exif(source: Source, note: _Note | None, file: SourceFile) -> Exif | UnreadableError:
     try:
         path = source.local_path(file)
         if path is None:
-            return _exif_of_head(source, file)
-        with path.open("rb") as opened:
-            return read_exif(opened)
+            exif = _exif_of_head(source, file)
+        else:
+            with path.open("rb") as opened:
+                exif = read_exif(opened)
     except UnreadableError as error:
         return error
     except OSError as error:
         return UnreadableError(f"cannot be read ({error.strerror or error})", where=file.where)
+    if note is not None:
+        note(file, exif)
+    return exif
 
 
 def _exif_of_head(source: Source, file: SourceFile) -> Exif:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rawkit.catalog.journal import Journal, read_journal
 from rawkit.catalog.scan import place_of, scan
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
@@ -94,7 +95,15 @@ def scan_with_table(
     Raises what `scan` raises, and `OutputError` if the table cannot be written.
     """
     before, warning = read_table(path)
-    catalog = scan(definition, source, progress, known=known_exif(before), selection=selection)
+    journal = Journal(path)
+    known = {**known_exif(before), **read_journal(path)}
+    try:
+        catalog = scan(
+            definition, source, progress, known=known, selection=selection,
+            note=journal.add if save else None,
+        )  # fmt: skip
+    finally:
+        journal.flush()
     now = _columns(catalog.entries)
     scanned = set(now["origin"])
     had = {
@@ -122,6 +131,7 @@ def scan_with_table(
                 for key, values in now.items()
             },
         )
+        journal.remove()
     return Scan(catalog, **counts, gone=len(had) - sum(elsewhere), warning=warning)
 
 
