@@ -68,6 +68,8 @@ class Entry:
     not come from a source."""
     exif: Exif | None = None
     """What EXIF alone says; None where the file was not opened because its name leaves it out."""
+    kind: str | None = None
+    """Kind of its scene, such as indoor; None where the collection has none."""
     video: VideoFrame | None = None
     """Where it lies in a video; None for a raw file of its own."""
 
@@ -336,6 +338,7 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
         split=split_of(definition, match),
         file=file,
         exif=exif,
+        kind=definition.kind_of(match.scene),
     )
 
 

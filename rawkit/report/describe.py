@@ -159,7 +159,7 @@ def describe_entries(definition: Definition, entries: Sequence[Entry]) -> dict[s
     """Count the frames of a catalog, or some of them."""
     shorts = [entry for entry in entries if entry.role == "short"]
     longs = longs_by_pair(entries)
-    kinds = _count(definition.kind_of(entry.scene) for entry in shorts)
+    kinds = _count(entry.kind for entry in shorts)
     return {
         "frames": len(entries),
         "shorts": len(shorts),
