@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +31,18 @@ class Web:
     """How many answers to break off half way."""
     damaged: int = 0
     """How many answers to send with their last byte flipped, among those of more than 1 kB."""
+    reset: int = 0
+    """How many answers to end by a reset of the connection, half way."""
+    trickle: float = 0.0
+    """Seconds between single bytes, of the head too; 0: all at once."""
+    hang_up: bool = False
+    """Whether it closes each connection after the answer without saying so."""
+    etags: dict[str, str] = field(default_factory=dict)
+    """ETag by path."""
+    connections: int = 0
+    """How many connections were opened."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Where a path has moved to."""
     silent: bool = False
     """Whether it takes requests and never answers."""
     most: int | None = None
@@ -57,8 +71,14 @@ def serve(web: Web) -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            web.connections += 1
+
         def do_GET(self) -> None:
             _answer(self, web)
+            if web.hang_up:
+                self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
@@ -88,13 +108,27 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
         web.failures -= 1
         handler.send_error(503)
         return
-    data = web.files.get(handler.path.partition("?")[0])
+    path = handler.path.partition("?")[0]
+    if path in web.redirects:
+        handler.send_response(302)
+        handler.send_header("Location", web.redirects[path])
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    data = web.files.get(path)
     if data is None:
         handler.send_error(404)
         return
+    _send(handler, web, path, data)
+
+
+def _send(handler: BaseHTTPRequestHandler, web: Web, path: str, data: bytes) -> None:
+    """Send a file, or the piece of it that is asked for."""
     wanted = _RANGE.fullmatch(handler.headers.get("Range", ""))
     start, end = 0, len(data)
-    if web.ranges and wanted:
+    etag = web.etags.get(path, "")
+    current = handler.headers.get("If-Range", etag) == etag
+    if web.ranges and wanted and current:
         start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(data))
         if start >= len(data):
             handler.send_response(416)
@@ -107,12 +141,24 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
     else:
         handler.send_response(200)
     handler.send_header("Content-Length", str(end - start))
+    if etag:
+        handler.send_header("ETag", etag)
+    if web.trickle:
+        _trickle(handler, web)
+        return
     handler.end_headers()
-    body = data[start:end]
+    _send_body(handler, web, data[start:end], start)
+
+
+def _send_body(handler: BaseHTTPRequestHandler, web: Web, body: bytes, start: int) -> None:
     if web.broken and len(body) > 1:
         web.broken -= 1
         body = body[: len(body) // 2]
         handler.close_connection = True
+    if web.reset and len(body) > 1:
+        web.reset -= 1
+        _reset(handler, body[: len(body) // 2])
+        return
     if web.damaged and len(body) > 1 << 10:
         web.damaged -= 1
         at = len(body) // 2
@@ -122,3 +168,26 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
         handler.wfile.write(body)
     except OSError:
         handler.close_connection = True  # the client has seen enough
+
+
+def _trickle(handler: BaseHTTPRequestHandler, web: Web) -> None:
+    """Send the head byte by byte, as long as somebody listens."""
+    handler.send_header("X-Padding", "x" * 10_000)
+    head = b"".join(handler._headers_buffer)  # type: ignore[attr-defined] # noqa: SLF001 - the base's
+    handler.close_connection = True
+    for byte in head:
+        try:
+            handler.wfile.write(bytes([byte]))
+        except OSError:
+            return
+        if web.released.wait(web.trickle):
+            return
+
+
+def _reset(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Send a part, and end the connection as a process that dies does."""
+    handler.wfile.write(body)
+    linger = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    handler.connection.close()
+    handler.close_connection = True

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.ingest.frame import prepare_frame
+from rawkit.ingest.quiet import silence_c_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,7 @@ def share_out(max_ram: int, frame_seconds: float, wanted: int) -> Share:
 
 def prepare_limited(job: FrameJob, limits: Limits) -> Prepared | LeftOut:
     """Prepare a frame in a worker process that does nothing else at the time."""
+    silence_c_libraries()
     _limit_memory(limits.frame_bytes)
     with _time_limit(limits.seconds, _note(job)):
         return prepare_frame(job)
