@@ -86,6 +86,9 @@ def serve(web: Web) -> Iterator[Web]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 64  # connections beyond it would wait for a second
 
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing: connections are broken off on purpose."""
+
     server = Server(("127.0.0.1", 0), Handler)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
