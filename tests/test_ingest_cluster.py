@@ -91,7 +91,7 @@ def wait_for_workers(address: str, count: int) -> None:
     from distributed import Client
 
     with Client(address) as client:  # type: ignore[no-untyped-call]
-        client.wait_for_workers(count, timeout=60)  # type: ignore[no-untyped-call]
+        client.wait_for_workers(count, timeout=60)
 
 
 def plan_of(folder: Path, store: Path, notes: str = "") -> IngestPlan:

@@ -22,7 +22,7 @@ from rawkit.sensor.types import Exposure, Frame
 from rawkit.source import HEAD_BYTES, SourceFile, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Container, Generator, Mapping
 
     from rawkit.catalog.definition import Definition, Match, Role, Split
     from rawkit.catalog.select import Selection
@@ -130,6 +130,7 @@ def scan(
     *,
     known: Mapping[FileKey, Exif] | None = None,
     selection: Selection | None = None,
+    names: Container[str] | None = None,
     note: _Note | None = None,
 ) -> Catalog:
     """Read names and EXIF of every raw file of a source: a folder, an archive, a URL, several.
@@ -137,7 +138,8 @@ def scan(
     A file whose EXIF is damaged is listed without it: the decoder says what is wrong. Raw files
     that no rule matches, and files that cannot be opened, are in `left_out`. Files in `known` are
     not opened again. With a `selection` neither are files that their names alone leave out of it;
-    `select` takes and counts the same with and without. `note` is called with each file whose EXIF
+    `select` takes and counts the same with and without. With `names` only the files of these frames
+    are opened, whatever else there is. `note` is called with each file whose EXIF
     has been read, at once and from any thread.
 
     Raises
@@ -169,6 +171,10 @@ def scan(
         opened = [
             unknown and (one or not file.size)  # an empty listing may be a file that is not there
             for unknown, one, (file, _) in zip(opened, wanted, found, strict=True)
+        ]
+    if names is not None:
+        opened = [
+            one and match.name in names for one, (_, match) in zip(opened, found, strict=True)
         ]
     to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
     entries: list[Entry] = []

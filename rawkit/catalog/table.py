@@ -24,7 +24,7 @@ from rawkit.sensor.exif import Exif
 from rawkit.sensor.types import Exposure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from rawkit.catalog.definition import Definition
     from rawkit.catalog.scan import Catalog, Entry, FileKey
@@ -85,6 +85,7 @@ def scan_with_table(
     progress: Progress = SILENT,
     *,
     selection: Selection | None = None,
+    names: Container[str] | None = None,
     save: bool = True,
 ) -> Scan:
     """Scan as `scan` does, taking from the table at `path` what has not changed, and update it.
@@ -99,7 +100,7 @@ def scan_with_table(
     known = {**known_exif(before), **read_journal(path)}
     try:
         catalog = scan(
-            definition, source, progress, known=known, selection=selection,
+            definition, source, progress, known=known, selection=selection, names=names,
             note=journal.add if save else None,
         )  # fmt: skip
     finally:

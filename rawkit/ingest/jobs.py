@@ -39,7 +39,7 @@ def job_of(
         raise UsageError(
             f"{entry.frame.name} without a raw file", expected="a catalog made by `scan`"
         )
-    levels, source = _levels(catalog.definition, entry)
+    levels, source = levels_of(catalog.definition, entry)
     return FrameJob(
         number=number,
         source=catalog.source,
@@ -79,7 +79,7 @@ def rendering_of_store(described: Mapping[str, Any]) -> Rendering | None:
     return RenderParameters(int(described["bits"]), float(described["adjust_maximum_thr"]))
 
 
-def _levels(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
+def levels_of(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
     """Return the levels that override those of a frame, and where its levels come from."""
     for rule in definition.levels:
         if rule.fits(entry.frame.model, entry.frame.exposure.iso):

@@ -192,7 +192,7 @@ def read_rows(path: Path) -> tuple[list[FrameRow], dict[str, Any]]:
             where=path,
             fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
         ) from error
-    if table.schema.names != SCHEMA.names:
+    if (table.schema.names, table.schema.types) != (SCHEMA.names, SCHEMA.types):
         raise StoreFormatError(
             "a table of frames with other columns",
             expected=", ".join(SCHEMA.names),
