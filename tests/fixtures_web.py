@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PIECE = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
@@ -43,6 +45,12 @@ class Web:
     """How many connections were opened."""
     redirects: dict[str, str] = field(default_factory=dict)
     """Where a path has moved to."""
+    rate: float = 0.0
+    """Bytes a second of all answers together; 0: as fast as may be."""
+    free_at: float = 0.0
+    """When the line is free again, by the monotonic clock."""
+    line: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever asks for the line."""
     silent: bool = False
     """Whether it takes requests and never answers."""
     most: int | None = None
@@ -168,9 +176,20 @@ def _send_body(handler: BaseHTTPRequestHandler, web: Web, body: bytes, start: in
         body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
     web.sent.append((handler.path, start, len(body)))
     try:
-        handler.wfile.write(body)
+        for piece in (body[at : at + _PIECE] for at in range(0, len(body), _PIECE)):
+            _wait_for_line(web, len(piece))
+            handler.wfile.write(piece)
     except OSError:
         handler.close_connection = True  # the client has seen enough
+
+
+def _wait_for_line(web: Web, count: int) -> None:
+    """Wait until so many bytes have gone over a line that all connections share."""
+    if web.rate:
+        with web.line:
+            web.free_at = max(web.free_at, time.monotonic()) + count / web.rate
+            until = web.free_at
+        time.sleep(max(0.0, until - time.monotonic()))
 
 
 def _trickle(handler: BaseHTTPRequestHandler, web: Web) -> None:
