@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PIECE = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
@@ -31,8 +35,28 @@ class Web:
     """How many answers to send with their last byte flipped, among those of more than 1 kB."""
     refusal: int = 0
     """Status with which to refuse all requests, also those that only ask for headers."""
+    reset: int = 0
+    """How many answers to end by a reset of the connection, half way."""
+    trickle: float = 0.0
+    """Seconds between single bytes, of the head too; 0: all at once."""
+    hang_up: bool = False
+    """Whether it closes each connection after the answer without saying so."""
+    etags: dict[str, str] = field(default_factory=dict)
+    """ETag by path."""
+    connections: int = 0
+    """How many connections were opened."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Where a path has moved to."""
+    rate: float = 0.0
+    """Bytes a second of all answers together; 0: as fast as may be."""
+    free_at: float = 0.0
+    """When the line is free again, by the monotonic clock."""
+    line: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever asks for the line."""
     silent: bool = False
     """Whether it takes requests and never answers."""
+    most: int | None = None
+    """How many requests to answer before it is silent; None: all."""
     sent: list[tuple[str, int, int]] = field(default_factory=list)
     """Path, first byte and count of each answer."""
     port: int = 0
@@ -57,8 +81,14 @@ def serve(web: Web) -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            web.connections += 1
+
         def do_GET(self) -> None:
             _answer(self, web)
+            if web.hang_up:
+                self.close_connection = True
 
         def do_HEAD(self) -> None:
             self.send_response(web.refusal or 501)
@@ -67,7 +97,13 @@ def serve(web: Web) -> Iterator[Web]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # connections beyond it would wait for a second
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing: connections are broken off on purpose."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -81,7 +117,7 @@ def serve(web: Web) -> Iterator[Web]:
 
 
 def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
-    if web.silent:
+    if web.silent or (web.most is not None and len(web.sent) >= web.most):
         web.released.wait(10)
         handler.close_connection = True
         return
@@ -92,13 +128,27 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
         web.failures -= 1
         handler.send_error(503)
         return
-    data = web.files.get(handler.path.partition("?")[0])
+    path = handler.path.partition("?")[0]
+    if path in web.redirects:
+        handler.send_response(302)
+        handler.send_header("Location", web.redirects[path])
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    data = web.files.get(path)
     if data is None:
         handler.send_error(404)
         return
+    _send(handler, web, path, data)
+
+
+def _send(handler: BaseHTTPRequestHandler, web: Web, path: str, data: bytes) -> None:
+    """Send a file, or the piece of it that is asked for."""
     wanted = _RANGE.fullmatch(handler.headers.get("Range", ""))
     start, end = 0, len(data)
-    if web.ranges and wanted:
+    etag = web.etags.get(path, "")
+    current = handler.headers.get("If-Range", etag) == etag
+    if web.ranges and wanted and current:
         start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(data))
         if start >= len(data):
             handler.send_response(416)
@@ -111,18 +161,64 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
     else:
         handler.send_response(200)
     handler.send_header("Content-Length", str(end - start))
+    if etag:
+        handler.send_header("ETag", etag)
+    if web.trickle:
+        _trickle(handler, web)
+        return
     handler.end_headers()
-    body = data[start:end]
+    _send_body(handler, web, data[start:end], start)
+
+
+def _send_body(handler: BaseHTTPRequestHandler, web: Web, body: bytes, start: int) -> None:
     if web.broken and len(body) > 1:
         web.broken -= 1
         body = body[: len(body) // 2]
         handler.close_connection = True
+    if web.reset and len(body) > 1:
+        web.reset -= 1
+        _reset(handler, body[: len(body) // 2])
+        return
     if web.damaged and len(body) > 1 << 10:
         web.damaged -= 1
         at = len(body) // 2
         body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
     web.sent.append((handler.path, start, len(body)))
     try:
-        handler.wfile.write(body)
+        for piece in (body[at : at + _PIECE] for at in range(0, len(body), _PIECE)):
+            _wait_for_line(web, len(piece))
+            handler.wfile.write(piece)
     except OSError:
         handler.close_connection = True  # the client has seen enough
+
+
+def _wait_for_line(web: Web, count: int) -> None:
+    """Wait until so many bytes have gone over a line that all connections share."""
+    if web.rate:
+        with web.line:
+            web.free_at = max(web.free_at, time.monotonic()) + count / web.rate
+            until = web.free_at
+        time.sleep(max(0.0, until - time.monotonic()))
+
+
+def _trickle(handler: BaseHTTPRequestHandler, web: Web) -> None:
+    """Send the head byte by byte, as long as somebody listens."""
+    handler.send_header("X-Padding", "x" * 10_000)
+    head = b"".join(handler._headers_buffer)  # type: ignore[attr-defined] # noqa: SLF001 - the base's
+    handler.close_connection = True
+    for byte in head:
+        try:
+            handler.wfile.write(bytes([byte]))
+        except OSError:
+            return
+        if web.released.wait(web.trickle):
+            return
+
+
+def _reset(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Send a part, and end the connection as a process that dies does."""
+    handler.wfile.write(body)
+    linger = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    handler.connection.close()
+    handler.close_connection = True

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawkit.catalog import Entry, Selection, select
+from rawkit.catalog import Entry, Selection, load_definition, select
+from rawkit.catalog.table import read_table, scan_with_table
 from rawkit.catalog.where import FIELDS, compile_where
 from rawkit.errors import SelectionError, UsageError
 from tests.test_catalog_select import catalog, entry, names
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def with_model(one: Entry, model: str | None) -> Entry:
@@ -139,3 +143,33 @@ def test_a_selection_over_100_000_frames_takes_less_than_a_second() -> None:
     found = select(whole, Selection(isos=(100.0, 200.0)))
     assert time.perf_counter() - started < 1.0  # a bound for busy machines; measured by the bench
     assert found.pairs == 25_000
+
+
+def test_every_field_can_be_asked_and_is_what_the_table_says(
+    mid_folder: Path, tmp_path: Path
+) -> None:
+    found = scan_with_table(load_definition("mid"), mid_folder, tmp_path / "t.parquet").catalog
+    columns, _ = read_table(tmp_path / "t.parquet")
+    assert set(columns) - {"opened"} <= set(FIELDS)
+    for column, values in columns.items():
+        wanted = sorted({value for value in values if value is not None}, key=str)
+        if column == "opened" or not wanted:
+            continue
+        literal = repr(wanted[0])
+        there = [
+            name
+            for name, value, role in zip(columns["name"], values, columns["role"], strict=True)
+            if value == wanted[0] and role == "short"
+        ]
+        where = f"{column} == {literal}"
+        if there:
+            chosen = select(found, Selection(where=where, role="short")).entries
+            assert [one.frame.name for one in chosen] == sorted(there), where
+    for field in FIELDS:
+        compile_where(f"{field} == 1")({field: 1})
+
+
+def test_an_unknown_field_lists_those_there_are() -> None:
+    with pytest.raises(UsageError) as caught:
+        compile_where("speed > 3")
+    assert all(field in str(caught.value) for field in FIELDS)

@@ -178,3 +178,48 @@ def test_no_scene_is_in_two_splits(mid_folder: Path, smid_folder: Path, sid_fold
         found: dict[str, Split] = {}
         for entry in scan(load_definition(name), folder).entries:
             assert found.setdefault(entry.scene, entry.split) == entry.split
+
+
+def touched(root: Path, names: list[str]) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_the_tree_of_smid_has_the_published_videos_of_each_split_and_kind(
+    official_lists: Path, tmp_path: Path
+) -> None:
+    static = [video for split in SPLITS for video in videos(official_lists, split)]
+    names = [f"long/{video}/0001.ARW" for video in static]
+    for number, video in enumerate([*static, *(f"M{number:04d}" for number in range(23))]):
+        names += [f"short{1 + number % 5}/{video}/{frame:04d}.ARW" for frame in (1, 2)]
+    catalog = scan(load_definition("smid"), touched(tmp_path, names))
+    assert not catalog.left_out
+    for kind, counts in (
+        ("static", {"train": 129, "val": 24, "test": 49}),
+        ("dynamic", {"test": 23}),
+    ):
+        chosen = select(catalog, Selection(where=f"kind == '{kind}'"))
+        scenes = {one.scene: one.split for one in chosen.entries}
+        assert Counter(scenes.values()) == counts
+        assert chosen.pairs == (2 * 202 if kind == "static" else 0)
+
+
+def test_the_tree_of_mid_has_54_scenes_of_each_kind(tmp_path: Path) -> None:
+    names = []
+    for place in ("Indoor", "Outdoor"):
+        for pair in range(1, 55):
+            for view in (2 * pair - 1, 2 * pair):
+                folder, prefix = f"{place}/pair{pair}", f"IMG_{view:04d}_"
+                names.append(f"{folder}/{prefix}GT.cr2")
+                names += [
+                    f"{folder}/{view:05d}/{prefix}{iso:05d}_0.01_{place}.cr2" for iso in (100, 800)
+                ]
+    catalog = scan(load_definition("mid"), touched(tmp_path, names))
+    assert not catalog.left_out
+    for kind in ("indoor", "outdoor"):
+        chosen = select(catalog, Selection(where=f"kind == '{kind}' and iso == 100"))
+        assert len({one.scene for one in chosen.entries}) == 54
+        assert chosen.pairs == 108
+        assert {one.kind for one in chosen.entries} == {kind}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rawkit.catalog import Selection, load_definition
+from rawkit.catalog import Selection, load_definition, scan
 from rawkit.errors import MissingError
 from rawkit.ingest import plan_ingest, run_ingest
-from rawkit.report.show import chart_of, place_of, scene_sheet
+from rawkit.report.show import (
+    Sheet,
+    chart_of,
+    nominal,
+    scene_sheet,
+    shown_of_catalog,
+    shown_of_store,
+)
 from rawkit.store import Store
+from rawkit.store.coordinates import exposure_of
+from rawkit.synth import make_videos
 from rawkit.workspace import Workspace
 from tests.fixtures_cli import error_line, run_in
 
@@ -34,9 +44,13 @@ def root(mid_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workspace.root
 
 
+def sheet_of(root: Path, scene: str | None = None) -> Sheet:
+    return scene_sheet(shown_of_store(Store(root / "stores" / "mid.zarr")), scene, title="mid")
+
+
 def test_the_chart_counts_every_frame_once(root: Path) -> None:
     rows = Store(root / "stores" / "mid.zarr").rows
-    chart = chart_of(rows)
+    chart = chart_of(shown_of_store(Store(root / "stores" / "mid.zarr")))
     assert list(chart.isos) == [100, 200, 400]
     assert [role for role, _, _ in chart.rows] == ["short", "short", "long"]
     assert [seconds for _, seconds, _ in chart.rows[:2]] == [0.01, 0.5]
@@ -47,13 +61,14 @@ def test_the_chart_counts_every_frame_once(root: Path) -> None:
 def test_unknown_exposures_come_last(root: Path) -> None:
     row = Store(root / "stores" / "mid.zarr").rows[0]
     unknown = replace(row, exposure_time=None, iso=None)
-    assert place_of(unknown) == (math.inf, math.inf)
-    assert chart_of([unknown, row]).isos[-1] == math.inf
-    assert place_of(replace(row, exposure_time=1 / 30))[0] == 0.033
+    assert nominal(exposure_of(unknown)) == (math.inf, math.inf)
+    one = shown_of_store(Store(root / "stores" / "mid.zarr"))[0]
+    assert chart_of([replace(one, place=(math.inf, math.inf)), one]).isos[-1] == math.inf
+    assert nominal(exposure_of(replace(row, exposure_time=1 / 30)))[0] == 0.033
 
 
 def test_the_sheet_of_mid_is_the_grid_of_shutter_and_iso(root: Path) -> None:
-    sheet = scene_sheet(Store(root / "stores" / "mid.zarr"), "pair1")
+    sheet = sheet_of(root, "pair1")
     assert sheet.scene == "Indoor/pair1"
     height, width, colours = sheet.picture.shape
     assert colours == 3
@@ -62,7 +77,7 @@ def test_the_sheet_of_mid_is_the_grid_of_shutter_and_iso(root: Path) -> None:
 
 
 def test_each_picture_is_as_bright_as_the_long(root: Path) -> None:
-    picture = scene_sheet(Store(root / "stores" / "mid.zarr")).picture
+    picture = sheet_of(root).picture
     top, size = 24 + 3 * 28, round(200 * 64 / 96)
 
     def mean(column: int, line: int) -> float:
@@ -97,4 +112,39 @@ def test_what_is_not_there_is_one_line(root: Path) -> None:
     assert "rawkit ingest" in error_line(run_in(root, "show", "sid"))
     assert "Indoor/pair1" in error_line(run_in(root, "show", "mid", "--scene", "pair7"))
     with pytest.raises(MissingError, match="no scene nowhere"):
-        scene_sheet(Store(root / "stores" / "mid.zarr"), "nowhere")
+        sheet_of(root, "nowhere")
+
+
+def test_raw_files_are_shown_as_their_store_is(root: Path, mid_folder: Path) -> None:
+    stored = shown_of_store(Store(root / "stores" / "mid.zarr"))
+    raw = shown_of_catalog(scan(load_definition("mid"), mid_folder))
+    assert chart_of(raw) == chart_of(stored)
+    here, there = sheet_of(root).picture, scene_sheet(raw, title="mid").picture
+    below = 24 + 2 * 28  # the line above names the camera in two ways
+    assert np.array_equal(here[below:], there[below:])
+
+
+def test_a_collection_that_is_not_ingested_is_shown_from_its_raw_files(
+    mid_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copytree(mid_folder, tmp_path / "data" / "mid")
+    bad = next((tmp_path / "data" / "mid").rglob("*_00200_0.01_*.cr2"))
+    bad.write_bytes(bad.read_bytes()[:-99])
+    found = json.loads(run_in(tmp_path, "show", "mid", "--json").out)
+    assert sum(one["frames"] for one in found["frames"]) == 14
+    with Image.open(found["sheet"]) as picture:
+        sheet = np.asarray(picture)
+    assert (sheet == 235).any()  # a place that stays empty
+    assert not (tmp_path / "stores").exists()
+    ended = run_in(tmp_path, "show", "mid", "--source", mid_folder, "-o", tmp_path / "b.png")
+    assert ended.code == 0, ended.err
+    assert "pair7" in error_line(run_in(tmp_path, "show", "mid", "--scene", "pair7"))
+
+
+def test_videos_are_shown_without_exposure(tmp_path: Path) -> None:
+    make_videos(tmp_path / "data" / "moving-objects", scenes=1, frames=2, size=(64, 96))
+    ended = run_in(tmp_path, "show", "moving-objects")
+    assert ended.code == 0, ended.err
+    assert "unknown" in ended.out
+    assert (tmp_path / "show" / "moving-objects-0001.png").is_file()

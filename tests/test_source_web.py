@@ -4,6 +4,7 @@ import pickle
 import time
 import zipfile
 from collections.abc import Iterator
+from email.message import Message
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from rawkit.catalog import Selection, load_definition, scan
 from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.source import HEAD_BYTES, Transfer, open_source
+from rawkit.source.connections import CONNECTIONS, Answer
+from rawkit.source.transfer import TransferError
 from tests.factories import files_of, noise_mosaic
 from tests.fixtures_web import Web, serve
 
@@ -239,3 +242,102 @@ def test_a_source_that_was_listed_can_be_pickled(web: Web) -> None:
     again, same = pickle.loads(pickled)  # noqa: S301 - our own
     assert same == files
     assert [again.read(file) for file in same] == [contents["scene/0.dng"]] * 2
+
+
+def test_one_connection_serves_many_requests(web: Web) -> None:
+    CONNECTIONS.close()
+    web.files["/x.zip"], contents = big_zip(zipfile.ZIP_STORED, members=6, size=80_000)
+    source = open_source(web.url("/x.zip"))
+    for file in source.files().files:
+        assert source.read(file) == contents[file.path]
+    assert len(web.sent) >= 8
+    assert web.connections == 1
+
+
+def test_a_kept_connection_that_was_closed_costs_no_try(web: Web) -> None:
+    web.files["/x.zip"], contents = big_zip(zipfile.ZIP_STORED, members=4, size=80_000)
+    web.hang_up = True
+    source = open_source(web.url("/x.zip"), Transfer(tries=1))
+    for file in source.files().files:
+        assert source.read(file) == contents[file.path]
+
+
+def test_a_connection_that_is_reset_half_way_is_made_again(web: Web) -> None:
+    web.files["/x.zip"], contents = big_zip(zipfile.ZIP_STORED, members=1, size=2_000_000)
+    source = open_source(web.url("/x.zip"), QUICK)
+    (file,) = source.files().files
+    web.reset = 2
+    assert source.read(file) == contents[file.path]
+    web.reset = 3
+    with pytest.raises(MissingError, match=r"broke off.*in each of 3 tries"):
+        source.read(file)
+
+
+def test_a_server_that_sends_byte_by_byte_is_given_up(web: Web) -> None:
+    web.files["/x.zip"] = noise(10_000, 0)
+    web.trickle = 0.05
+    begun = time.monotonic()
+    with pytest.raises(MissingError, match=r"timed out.*in each of 3 tries"):
+        open_source(web.url("/x.zip"), QUICK).files()
+    assert time.monotonic() - begun < 10
+
+
+def test_an_answer_that_comes_too_slowly_is_given_up() -> None:
+    body = Drip(b"x" * 1000, 0.02)
+    with pytest.raises(TransferError, match="bytes a second"):
+        Answer(body, 0.2).read(1000)  # type: ignore[arg-type] # as much of one as it needs
+    assert body.at < 100
+
+
+class Drip:
+    """A body that comes byte by byte."""
+
+    status, reason, headers = 206, "", Message()
+
+    def __init__(self, body: bytes, pause: float) -> None:
+        self.body, self.pause, self.at = body, pause, 0
+
+    def read1(self, _: int) -> bytes:
+        """Return the next byte."""
+        time.sleep(self.pause)
+        self.at += 1
+        return self.body[self.at - 1 : self.at]
+
+
+@pytest.mark.parametrize("etag", ['"one"', 'W/"one"', ""])
+def test_a_file_that_changes_while_it_is_read_is_an_error_that_says_so(web: Web, etag: str) -> None:
+    web.files["/x.zip"], _ = big_zip(zipfile.ZIP_STORED, members=2, size=80_000)
+    web.etags["/x.zip"] = etag
+    source = open_source(web.url("/x.zip"))
+    source, files = pickle.loads(pickle.dumps((source, source.files().files)))  # noqa: S301 - our own
+    source.read(files[0])
+    web.files["/x.zip"], _ = big_zip(zipfile.ZIP_STORED, members=2, size=80_002)
+    web.etags["/x.zip"] = etag.replace("one", "two")
+    with pytest.raises(MissingError, match="another file now than when it was listed") as caught:
+        source.read(files[1])
+    assert "lists the archive anew" in str(caught.value)
+    again = open_source(web.url("/x.zip"))
+    assert len(again.files().files) == 2
+    source.files()  # what is there now counts from then on
+    source.read(source.files().files[1])
+
+
+def test_redirects_are_followed_and_circles_end(web: Web) -> None:
+    web.files["/x.zip"], contents = big_zip(zipfile.ZIP_STORED, members=1, size=2000)
+    web.redirects = {"/latest": "/x.zip", "/a": "/b", "/b": web.url("/a"), "/f": "ftp://x/y"}
+    source = open_source(web.url("/latest"))
+    (file,) = source.files().files
+    assert source.read(file) == contents[file.path]
+    with pytest.raises(MissingError, match="redirects more than 5 times"):
+        open_source(web.url("/a"), QUICK).files()
+    with pytest.raises(MissingError, match="redirects to ftp://x/y"):
+        open_source(web.url("/f"), QUICK).files()
+
+
+def test_a_proxy_of_the_environment_is_used(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.files["http://archive.example/x.zip"], contents = big_zip(zipfile.ZIP_STORED, 1, 2000)
+    monkeypatch.setenv("http_proxy", web.url(""))
+    monkeypatch.delenv("no_proxy", raising=False)
+    source = open_source("http://archive.example/x.zip")
+    (file,) = source.files().files
+    assert source.read(file) == contents[file.path]

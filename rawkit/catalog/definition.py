@@ -27,6 +27,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class VideoRule(_Strict):
+    """What the files of a rule hold, if they are videos of packed Bayer frames in NumPy files."""
+
+    mosaic: Literal["RGGB", "GRBG", "GBRG", "BGGR"]
+    """Colours of the 2x2 cell whose places the four channels are, in reading order."""
+    truth: str = ""
+    """Template of the path within the collection of the NumPy file with a picture for each frame,
+    from the pattern's groups and ``{folder}``; empty where there are none."""
+
+
 class FileRule(_Strict):
     """One kind of file of a collection, told by its path."""
 
@@ -47,6 +57,9 @@ class FileRule(_Strict):
     """Groups of the pattern that EXIF always confirms, the ISO exactly and the seconds within 5%:
     files that a filter leaves out by them are not opened."""
 
+    video: VideoRule | None = None
+    """How to read files that are videos; raw files where it is missing."""
+
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
@@ -59,8 +72,10 @@ class FileRule(_Strict):
     @model_validator(mode="after")
     def _templates_fit(self) -> FileRule:
         known = {*re.compile(self.pattern).groupindex, "folder"}
-        for field in ("scene", "view", "pair", "name"):
-            template = getattr(self, field)
+        templates = {field: getattr(self, field) for field in ("scene", "view", "pair", "name")}
+        if self.video is not None:
+            templates["video.truth"] = self.video.truth
+        for field, template in templates.items():
             try:
                 template.format_map(dict.fromkeys(known, "0"))
             except KeyError as error:
@@ -123,6 +138,8 @@ class TargetRule(_Strict):
     """Bits per channel."""
     adjust_maximum_thr: float = Field(default=0.0, ge=0, le=1)
     """LibRaw's threshold of the same name; 0 is off."""
+    given: bool = False
+    """Whether the collection brings the pictures itself: 8 bit sRGB, nothing is rendered."""
 
 
 class LevelRule(_Strict):
@@ -142,6 +159,11 @@ class LevelRule(_Strict):
     def fits(self, model: str | None, iso: float | None) -> bool:
         """Tell whether it applies to a frame."""
         return fnmatchcase(model or "", self.camera) and (not self.iso or iso in self.iso)
+
+    @property
+    def holds_for_all(self) -> bool:
+        """Whether it gives both levels to every frame."""
+        return (self.camera, self.iso) == ("*", ()) and None not in (self.black, self.white)
 
 
 class Exclusion(_Strict):
@@ -194,6 +216,28 @@ class Definition(_Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _videos_are_described(self) -> Definition:
+        videos = [rule.video for rule in self.files if rule.video is not None]
+        if not videos:
+            if self.target.given:
+                raise ValueError("target.given is for collections of videos; no rule has one")
+            return self
+        if len(videos) != len(self.files):
+            raise ValueError("videos and raw files in one collection; make two definitions")
+        if not any(rule.holds_for_all for rule in self.levels):
+            raise ValueError(
+                "a video says nothing of its levels: add [[levels]] with black, white and reason, "
+                "without camera and iso"
+            )
+        given = any(video.truth for video in videos)
+        if given != self.target.given or (given and self.target.bits != 8):  # noqa: PLR2004
+            raise ValueError(
+                "the pictures of videos are 8 bit and given: with video.truth, [target] needs "
+                "bits = 8 and given = true, and without it neither"
+            )
+        return self
+
     @property
     def excluded_pairs(self) -> tuple[str, ...]:
         """All pairs known to be bad, whatever the reason."""
@@ -223,6 +267,10 @@ class Match:
     """All named groups of the pattern."""
     exact: frozenset[str] = frozenset()
     """Those of `iso` and `seconds` that EXIF confirms."""
+    video: VideoRule | None = None
+    """How to read it, if it is a video."""
+    truth: str = ""
+    """Path of the pictures of a video, as a source would list it; empty where there are none."""
 
     def number(self, group: str) -> float | None:
         """Value of a group that is a number; None where it is none."""
@@ -260,6 +308,10 @@ def _fill(rule: FileRule, found: re.Match[str]) -> Match:
         pair=rule.pair.format_map(fields) or f"{scene}/{view}",
         groups=groups,
         exact=rule.exact,
+        video=rule.video,
+        truth=found.string[: found.start("_name")] + rule.video.truth.format_map(fields)
+        if rule.video is not None and rule.video.truth
+        else "",
     )
 
 

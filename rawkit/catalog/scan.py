@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 from rawkit.catalog.definition import Matcher
 from rawkit.catalog.names import must_open
 from rawkit.catalog.splits import split_of
+from rawkit.catalog.video import VideoFrame, expand_video
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.types import Exposure, Frame
-from rawkit.source import HEAD_BYTES, open_source
+from rawkit.source import HEAD_BYTES, SourceFile, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Container, Generator, Mapping
 
     from rawkit.catalog.definition import Definition, Match, Role, Split
     from rawkit.catalog.select import Selection
     from rawkit.progress import Progress
-    from rawkit.source import Listing, Source, SourceFile, SourceSpec
+    from rawkit.source import Listing, Source, SourceSpec
 
 RAW_SUFFIXES = frozenset(
     (  # noqa: SIM905 - a list literal would be formatted to one line for each
@@ -36,6 +37,7 @@ RAW_SUFFIXES = frozenset(
 )
 
 
+_Note = Callable[[SourceFile, Exif], None]
 _NO_EXIF = Exif()
 _CONNECTIONS = 16
 """EXIF reads under way at once where each waits for a network."""
@@ -66,6 +68,15 @@ class Entry:
     not come from a source."""
     exif: Exif | None = None
     """What EXIF alone says; None where the file was not opened because its name leaves it out."""
+    kind: str | None = None
+    """Kind of its scene, such as indoor; None where the collection has none."""
+    video: VideoFrame | None = None
+    """Where it lies in a video; None for a raw file of its own."""
+
+    @property
+    def brings_truth(self) -> bool:
+        """Whether it comes with its ground truth and needs no long."""
+        return self.video is not None and self.video.truth is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +130,17 @@ def scan(
     *,
     known: Mapping[FileKey, Exif] | None = None,
     selection: Selection | None = None,
+    names: Container[str] | None = None,
+    note: _Note | None = None,
 ) -> Catalog:
     """Read names and EXIF of every raw file of a source: a folder, an archive, a URL, several.
 
     A file whose EXIF is damaged is listed without it: the decoder says what is wrong. Raw files
     that no rule matches, and files that cannot be opened, are in `left_out`. Files in `known` are
     not opened again. With a `selection` neither are files that their names alone leave out of it;
-    `select` takes and counts the same with and without.
+    `select` takes and counts the same with and without. With `names` only the files of these frames
+    are opened, whatever else there is. `note` is called with each file whose EXIF
+    has been read, at once and from any thread.
 
     Raises
     ------
@@ -145,6 +160,10 @@ def scan(
             where=source.describe(),
             fix=definition.obtain,
         )
+    videos = [one for one in found if one[1].video is not None]
+    if videos:
+        frames = _video_entries(definition, source, videos, listing, progress)
+        return Catalog(definition, source.describe(), frames, tuple(left_out), source, len(videos))
     remembered = [_remembered(file, known or {}) for file, _ in found]
     opened = [exif is None for exif in remembered]
     if selection is not None:
@@ -153,10 +172,14 @@ def scan(
             unknown and (one or not file.size)  # an empty listing may be a file that is not there
             for unknown, one, (file, _) in zip(opened, wanted, found, strict=True)
         ]
+    if names is not None:
+        opened = [
+            one and match.name in names for one, (_, match) in zip(opened, found, strict=True)
+        ]
     to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
-    entries = []
+    entries: list[Entry] = []
     with progress.stage("Reading EXIF", len(to_open), "files") as advance:
-        exifs = _exifs(source, to_open)
+        exifs = _exifs(source, to_open, note)
         for (file, match), one, exif in zip(found, opened, remembered, strict=True):
             read = next(exifs) if one else exif
             if isinstance(read, UnreadableError):
@@ -168,6 +191,26 @@ def scan(
     return Catalog(
         definition, source.describe(), tuple(entries), tuple(left_out), source, len(to_open)
     )
+
+
+def _video_entries(
+    definition: Definition,
+    source: Source,
+    videos: list[tuple[SourceFile, Match]],
+    listing: Listing,
+    progress: Progress,
+) -> tuple[Entry, ...]:
+    """Frames of all videos, in the order of their names."""
+    listed = {f"{file.inside}/{file.path}": file for file in listing.files if file.inside}
+    listed |= {file.path: file for file in listing.files}
+    entries: list[Entry] = []
+    with progress.stage("Reading headers", len(videos), "videos") as advance:
+        for video, match in videos:
+            for file, frame, place in expand_video(source, video, match, listed):
+                entry = _entry(definition, file, frame, _NO_EXIF)
+                entries.append(replace(entry, video=place))
+            advance(1)
+    return tuple(sorted(entries, key=lambda entry: entry.frame.name))
 
 
 def _remembered(file: SourceFile, known: Mapping[FileKey, Exif]) -> Exif | None:
@@ -239,31 +282,35 @@ def _is_text(path: str) -> bool:
 
 
 def _exifs(
-    source: Source, files: list[SourceFile]
+    source: Source, files: list[SourceFile], note: _Note | None
 ) -> Generator[Exif | UnreadableError, None, None]:
     """Yield the EXIF of files in their order, or the reason why it cannot be read."""
     if not any(file.remote and not source.sequential(file) for file in files):
         for file in files:
-            yield _exif(source, file)
+            yield _exif(source, note, file)
         return
     pool = ThreadPoolExecutor(_CONNECTIONS)
     try:
-        yield from pool.map(partial(_exif, source), files)
+        yield from pool.map(partial(_exif, source, note), files)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _exif(source: Source, file: SourceFile) -> Exif | UnreadableError:
+def _exif(source: Source, note: _Note | None, file: SourceFile) -> Exif | UnreadableError:
     try:
         path = source.local_path(file)
         if path is None:
-            return _exif_of_head(source, file)
-        with path.open("rb") as opened:
-            return read_exif(opened)
+            exif = _exif_of_head(source, file)
+        else:
+            with path.open("rb") as opened:
+                exif = read_exif(opened)
     except UnreadableError as error:
         return error
     except OSError as error:
         return UnreadableError(f"cannot be read ({error.strerror or error})", where=file.where)
+    if note is not None:
+        note(file, exif)
+    return exif
 
 
 def _exif_of_head(source: Source, file: SourceFile) -> Exif:
@@ -297,6 +344,7 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
         split=split_of(definition, match),
         file=file,
         exif=exif,
+        kind=definition.kind_of(match.scene),
     )
 
 

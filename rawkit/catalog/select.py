@@ -68,7 +68,7 @@ class Selected:
     entries: tuple[Entry, ...]
     """Shorts that pass and their longs, in the order of names."""
     pairs: int
-    """Shorts whose long is there."""
+    """Shorts whose long is there, or that bring their ground truth."""
     unpaired: int
     """Shorts whose long is not there (yet)."""
     filtered: Mapping[str, int]
@@ -119,6 +119,7 @@ def select_entries(entries: Sequence[Entry], selection: Selection, where: Path |
     if not passed and (shorts or selection != Selection()):
         raise _nothing(where, shorts, selection)
     paired = [entry for entry in passed if entry.pair in longs]
+    own = sum(entry.brings_truth and entry.pair not in longs for entry in passed)
     wanted_longs = (
         {entry.frame.name: entry for entry in longs.values()}
         if selection in (Selection(), Selection(role="long"))
@@ -135,8 +136,8 @@ def select_entries(entries: Sequence[Entry], selection: Selection, where: Path |
     ]  # fmt: skip
     return Selected(
         entries=tuple(sorted(chosen_entries, key=lambda entry: entry.frame.name)),
-        pairs=len(paired),
-        unpaired=len(passed) - len(paired),
+        pairs=len(paired) + own,
+        unpaired=len(passed) - len(paired) - own,
         filtered={name: count for name, count in filtered.items() if count},
         spare_longs=tuple(spare),
     )
@@ -211,27 +212,43 @@ def _tests(
         tests.append(("ratio", lambda e: is_within(_ratio(e, longs), selection.ratios, NOMINAL)))
     if selection.where:
         where = compile_where(selection.where)
-        tests.append(("where", lambda entry: where(_fields(entry, longs))))
+        asked = {name: _FIELDS[name] for name in where.names}
+        tests.append(
+            ("where", lambda e: where({name: get(e, longs) for name, get in asked.items()}))
+        )
     return tests
 
 
-def _fields(entry: Entry, longs: Mapping[str, Entry]) -> dict[str, Any]:
-    """Return what ``--where`` may ask of a frame; None where it is unknown."""
-    exposure, ratio = entry.frame.exposure, _ratio(entry, longs)
-    return {
-        "name": entry.frame.name,
-        "scene": entry.scene,
-        "view": entry.view,
-        "split": entry.split,
-        "role": entry.role,
-        "camera": entry.frame.model,
-        "make": entry.frame.make,
-        "iso": exposure.iso,
-        "shutter": exposure.seconds,
-        "f_number": exposure.f_number,
-        "ratio": None if math.isnan(ratio) else ratio,
-        "size": entry.frame.size_bytes,
-    }
+def _known_ratio(entry: Entry, longs: Mapping[str, Entry]) -> float | None:
+    ratio = _ratio(entry, longs)
+    return None if math.isnan(ratio) else ratio
+
+
+_FIELDS: Mapping[str, Callable[[Entry, Mapping[str, Entry]], Any]] = {
+    "name": lambda e, _: e.frame.name,
+    "scene": lambda e, _: e.scene,
+    "view": lambda e, _: e.view,
+    "kind": lambda e, _: e.kind,
+    "pair": lambda e, _: e.pair,
+    "frame": lambda e, _: None if e.video is None else e.video.number,
+    "split": lambda e, _: e.split,
+    "role": lambda e, _: e.role,
+    "camera": lambda e, _: e.frame.model,
+    "model": lambda e, _: e.frame.model,
+    "make": lambda e, _: e.frame.make,
+    "iso": lambda e, _: e.frame.exposure.iso,
+    "shutter": lambda e, _: e.frame.exposure.seconds,
+    "seconds": lambda e, _: e.frame.exposure.seconds,
+    "f_number": lambda e, _: e.frame.exposure.f_number,
+    "ratio": _known_ratio,
+    "taken": lambda e, _: e.frame.taken,
+    "orientation": lambda e, _: e.frame.orientation,
+    "size": lambda e, _: e.frame.size_bytes,
+    "path": lambda e, _: e.source,
+    "origin": lambda e, _: None if e.file is None else e.file.origin,
+    "stamp": lambda e, _: None if e.file is None else e.file.stamp,
+}
+"""What ``--where`` may ask of a frame; None where it is unknown."""
 
 
 def is_named(name: str, wanted: Sequence[str]) -> bool:

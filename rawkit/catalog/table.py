@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rawkit.catalog.journal import Journal, read_journal
 from rawkit.catalog.scan import place_of, scan
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
@@ -23,7 +24,7 @@ from rawkit.sensor.exif import Exif
 from rawkit.sensor.types import Exposure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from rawkit.catalog.definition import Definition
     from rawkit.catalog.scan import Catalog, Entry, FileKey
@@ -84,6 +85,7 @@ def scan_with_table(
     progress: Progress = SILENT,
     *,
     selection: Selection | None = None,
+    names: Container[str] | None = None,
     save: bool = True,
 ) -> Scan:
     """Scan as `scan` does, taking from the table at `path` what has not changed, and update it.
@@ -94,7 +96,15 @@ def scan_with_table(
     Raises what `scan` raises, and `OutputError` if the table cannot be written.
     """
     before, warning = read_table(path)
-    catalog = scan(definition, source, progress, known=known_exif(before), selection=selection)
+    journal = Journal(path)
+    known = {**known_exif(before), **read_journal(path)}
+    try:
+        catalog = scan(
+            definition, source, progress, known=known, selection=selection, names=names,
+            note=journal.add if save else None,
+        )  # fmt: skip
+    finally:
+        journal.flush()
     now = _columns(catalog.entries)
     scanned = set(now["origin"])
     had = {
@@ -122,6 +132,7 @@ def scan_with_table(
                 for key, values in now.items()
             },
         )
+        journal.remove()
     return Scan(catalog, **counts, gone=len(had) - sum(elsewhere), warning=warning)
 
 

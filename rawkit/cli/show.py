@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
-    from rawkit.report.show import Chart
+    from rawkit.report.show import Chart, Shown
     from rawkit.workspace import Workspace
 
 
@@ -22,27 +23,40 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
     help="Contact sheet to write, a PNG.  [default: show/STORE-SCENE.png in the workspace]",
 )  # fmt: skip
+@click.option(
+    "--raw", is_flag=True, help="Show the raw files, also where there is a store of them."
+)
+@source_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def show(
-    workspace: Workspace, /, store: str, scene: str | None, output: Path | None, as_json: bool
+    workspace: Workspace,
+    /,
+    store: str,
+    scene: str | None,
+    output: Path | None,
+    raw: bool,
+    source: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Chart the frames of STORE by exposure and ISO, and draw a contact sheet of a scene.
 
-    STORE is a collection's name or a path. The sheet has a row for each view and exposure and a
-    column for each ISO, each picture as bright as the long exposure beside it.
+    STORE is a collection's name, or the path of a store. A collection that is not ingested yet is
+    shown from its raw files: the chart from names and EXIF, and the scene decoded. The sheet has a
+    row for each view and exposure and a column for each ISO, each picture as bright as the long
+    exposure beside it.
 
     \b
     rawkit show mid --scene Indoor/pair1
+    rawkit show sid --source Sony.zip --raw
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.report.show import chart_of, scene_sheet
     from rawkit.restore import write_png
-    from rawkit.store import Store
 
-    opened = Store(workspace.find_store(store))
-    sheet = scene_sheet(opened, scene, BarProgress())
-    chart = chart_of(opened.rows)
-    name = f"{opened.path.stem}-{sheet.scene.replace('/', '-').lstrip('.') or 'scene'}.png"
+    frames, title, where = _frames(workspace, store, source, raw=raw)
+    sheet = scene_sheet(frames, scene, BarProgress(), title=title, where=where)
+    chart = chart_of(frames)
+    name = f"{title}-{sheet.scene.replace('/', '-').lstrip('.') or 'scene'}.png"
     path = output or workspace.root / "show" / name
     write_png(path, sheet.picture)
     if as_json:
@@ -52,11 +66,37 @@ def show(
             for iso, count in zip(chart.isos, line, strict=True)
             if count
         ]
-        print_json({"store": str(opened.path), "frames": counts, "scene": sheet.scene,
+        print_json({"store": str(where), "frames": counts, "scene": sheet.scene,
                     "sheet": str(path)})  # fmt: skip
         return
     click.echo(_chart_text(chart))
     click.echo(f"\ncontact sheet of {sheet.scene}: {path}")
+
+
+def _frames(
+    workspace: Workspace, name: str, source: tuple[str, ...], *, raw: bool
+) -> tuple[list[Shown], str, object]:
+    """Frames of a store, or of the raw files of a collection; what they belong to, and where."""
+    from rawkit.catalog import load_definition
+    from rawkit.catalog.table import scan_with_table
+    from rawkit.errors import MissingError
+    from rawkit.report.show import shown_of_catalog, shown_of_store
+    from rawkit.store import Store
+
+    raw = raw or bool(source)
+    if not raw:
+        try:
+            opened = Store(workspace.find_store(name))
+        except MissingError:
+            if not workspace.data(Path(name).stem).exists():
+                raise
+        else:
+            return shown_of_store(opened), opened.path.stem, opened.path
+    definition = load_definition(name)
+    place = source or workspace.data(definition.name)
+    table_path = workspace.catalog(definition.name)
+    catalog = scan_with_table(definition, place, table_path, BarProgress()).catalog
+    return shown_of_catalog(catalog), definition.name, catalog.root
 
 
 def _chart_text(chart: Chart) -> str:

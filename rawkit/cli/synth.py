@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("collection", type=click.Choice(["sid", "mid", "smid"]))
+@click.argument("collection", type=click.Choice(["sid", "mid", "smid", "moving-objects"]))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--scenes",
     type=click.IntRange(min=1),
-    help="Scenes to make.  [default: 6 for sid, 2 for mid, 4 for smid]",
+    help="Scenes to make.  [default: 6 for sid, 2 for mid, 4 for smid, 6 for moving-objects]",
 )
 @click.option(
     "--size", "dimensions", default="768x512", show_default=True, help="Visible width x height."
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
 @click.option("--iso", type=NUMBERS, help="ISO speeds of the dark frames.")
 @click.option("--shutter", type=NUMBERS, help="Exposure times of the dark frames.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    help="Frames of each video, shots of a burst.  [default: 6 for smid, 4 for moving-objects, 2]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be made; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def synth(
@@ -39,6 +44,7 @@ def synth(
     seed: int,
     iso: tuple[float, ...] | None,
     shutter: tuple[float, ...] | None,
+    frames: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -50,8 +56,11 @@ def synth(
     \b
     rawkit synth mid data/mid --scenes 2
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.synth import make_collection
+    from rawkit.synth import MOVING_OBJECTS, make_collection, make_videos
 
+    videos = collection == MOVING_OBJECTS
+    if videos and (iso or shutter):
+        raise click.UsageError(f"{collection} has no ISO and no exposure time")
     width, _, height = dimensions.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise click.BadParameter(f"{dimensions!r} is not WIDTHxHEIGHT", param_hint="--size")
@@ -67,17 +76,25 @@ def synth(
             advance(done - seen)
             seen = done
 
-        report = make_collection(
-            collection,
-            directory,
-            scenes=scenes,
-            size=(int(height), int(width)),
-            seed=seed,
-            isos=None if iso is None else [round(one) for one in iso],
-            shutters=shutter,
-            progress=progress,
-            dry_run=dry_run,
-        )
+        size_of = (int(height), int(width))
+        if videos:
+            report = make_videos(
+                directory, scenes=scenes, frames=frames, size=size_of, seed=seed,
+                progress=progress, dry_run=dry_run,
+            )  # fmt: skip
+        else:
+            report = make_collection(
+                collection,
+                directory,
+                scenes=scenes,
+                size=size_of,
+                seed=seed,
+                isos=None if iso is None else [round(one) for one in iso],
+                shutters=shutter,
+                shots=frames,
+                progress=progress,
+                dry_run=dry_run,
+            )
     if as_json:
         print_json({"directory": str(directory), "written": report.written, "kept": report.kept,
                     "bytes": report.bytes_written, "scenes": list(report.scenes)})  # fmt: skip

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._print import BarProgress, print_json
+from rawkit.cli._print import table as text_table
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def verify(
         click.echo(f"{result['store']}: {result['files']} files checked, {state}{more}")
         if damaged:
             rows = [(one["path"], one["frame"], one["reason"]) for one in damaged]
-            click.echo(table(("file", "frame", "reason"), rows))
+            click.echo(text_table(("file", "frame", "reason"), rows))
     if any(result["damaged"] for result in results):
         raise SystemExit(1)
 
@@ -75,9 +76,9 @@ def verify(
 def _repair(
     path: Location, damage: list[Damage], workspace: Workspace, source: tuple[str, ...]
 ) -> tuple[Sequence[StoreFile], list[Damage]]:
-    from rawkit.catalog import load_definition, scan
+    from rawkit.catalog import load_definition
     from rawkit.errors import MissingError
-    from rawkit.ingest.repair import repair_store
+    from rawkit.ingest.repair import catalog_of_damage, repair_store
     from rawkit.store import Store
 
     progress = BarProgress()
@@ -85,7 +86,10 @@ def _repair(
     if any(one.frame for one in damage):
         name = Store(path).collection
         try:
-            catalog = scan(load_definition(name), source or workspace.data(name), progress)
+            definition = load_definition(name)
+            place = source or workspace.data(name)
+            table = workspace.catalog(name)
+            catalog = catalog_of_damage(damage, definition, place, table, progress)
         except MissingError as error:
             click.echo(f"no raw files to repair from: {error}", err=True)
     report = repair_store(path, damage, catalog, progress, staging=workspace.staging)

@@ -10,7 +10,9 @@ import numpy as np
 
 from rawkit.catalog.scan import LeftOut
 from rawkit.errors import MosaicError, RawFileError, UsageError
+from rawkit.ingest.video import read_video_frame
 from rawkit.sensor import (
+    RenderParameters,
     amplification_base,
     check_levels,
     open_raw,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
-    from rawkit.sensor import Levels, PhaseCrop, RawFile, RawImage, RenderParameters
+    from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage
     from rawkit.source import Source, SourceFile
     from rawkit.store.layout import ArrayName, Codec
 
@@ -57,8 +59,8 @@ class FrameJob:
     """What the catalog says of it."""
     staging: Path
     """Folder for the encoded shards."""
-    rendering: RenderParameters | None
-    """How to render the target of a long; None: not at all."""
+    rendering: RenderParameters | GivenPictures | None
+    """How to render the target of a long, or that pictures are given; None: no targets."""
     levels: Levels | None = None
     """Levels that override the file's."""
     level_source: str = "file"
@@ -81,11 +83,17 @@ class Prepared:
 
 def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
     """Decode, check, pack and encode one frame; a bad file comes back as `LeftOut`."""
+    video = job.entry.video
+    if video is not None and video.fault is not None:
+        return LeftOut(job.entry.frame.name, *video.fault)
     try:
-        contents = _contents(job)
+        contents = None if video is not None else _contents(job)
     except RawFileError as error:
         return LeftOut(job.entry.frame.name, error.kind, error.reason)
     try:
+        if contents is None:
+            truth = job.rendering is not None
+            return _stage(job, *read_video_frame(job.entry, job.levels, with_truth=truth), None)
         with open_raw(contents, name=job.file.where) as raw:
             image = raw.image(job.levels)
             mosaic = image.mosaic
@@ -109,7 +117,7 @@ def _render(
     raw: RawFile, crop: PhaseCrop, job: FrameJob
 ) -> tuple[NDArray[np.generic] | None, str | None]:
     """Render the target (3, H, W) of a long on its cropped area, or say why there is none."""
-    if job.rendering is None or job.entry.role != "long":
+    if not isinstance(job.rendering, RenderParameters) or job.entry.role != "long":
         return None, None
     try:
         picture = raw.render(job.rendering, levels=job.levels)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError
 from rawkit.ingest.frame import FrameJob
-from rawkit.sensor import Levels, RenderParameters
+from rawkit.sensor import GivenPictures, Levels, RenderParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rawkit.catalog import Catalog, Definition, Entry
     from rawkit.store.layout import ArrayName, Codec
 
+Rendering = RenderParameters | GivenPictures
 Targets = Literal[0, 8, 16]
 """Bits of targets; 0 for none."""
 
@@ -27,7 +28,7 @@ def job_of(
     codecs: Mapping[tuple[str, ArrayName], Codec],
     unpacked: Path | None = None,
     *,
-    rendering: RenderParameters | None,
+    rendering: Rendering | None,
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
@@ -38,7 +39,7 @@ def job_of(
         raise UsageError(
             f"{entry.frame.name} without a raw file", expected="a catalog made by `scan`"
         )
-    levels, source = _levels(catalog.definition, entry)
+    levels, source = levels_of(catalog.definition, entry)
     return FrameJob(
         number=number,
         source=catalog.source,
@@ -55,26 +56,30 @@ def job_of(
 
 def rendering_of(
     definition: Definition, targets: Targets | None = None
-) -> RenderParameters | None:  # fmt: skip
+) -> Rendering | None:  # fmt: skip
     """How targets are rendered: as the definition says, or with other bits; None for 0 bits."""
     rule = definition.target
     bits = rule.bits if targets is None else targets
+    if rule.given:
+        return GivenPictures(bits) if bits else None
     return RenderParameters(bits, rule.adjust_maximum_thr) if bits else None
 
 
-def describe_rendering(rendering: RenderParameters | None) -> dict[str, Any]:
+def describe_rendering(rendering: Rendering | None) -> dict[str, Any]:
     """Return what a store says of its targets: nothing where there are none."""
     return {} if rendering is None else rendering.describe()
 
 
-def rendering_of_store(described: Mapping[str, Any]) -> RenderParameters | None:
+def rendering_of_store(described: Mapping[str, Any]) -> Rendering | None:
     """Return the rendering that a store describes."""
     if not described:
         return None
+    if described.get("given"):
+        return GivenPictures(int(described["bits"]))
     return RenderParameters(int(described["bits"]), float(described["adjust_maximum_thr"]))
 
 
-def _levels(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
+def levels_of(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
     """Return the levels that override those of a frame, and where its levels come from."""
     for rule in definition.levels:
         if rule.fits(entry.frame.model, entry.frame.exposure.iso):

@@ -11,12 +11,14 @@ import contextlib
 import faulthandler
 import os
 import resource
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.errors import UsageError
+from rawkit.errors import OutputError, UsageError
 from rawkit.ingest.frame import prepare_frame
+from rawkit.ingest.quiet import silence_c_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +79,22 @@ def share_out(max_ram: int, frame_seconds: float, wanted: int) -> Share:
 
 
 def prepare_limited(job: FrameJob, limits: Limits) -> Prepared | LeftOut:
-    """Prepare a frame in a worker process that does nothing else at the time."""
+    """Prepare a frame in a worker process that does nothing else at the time.
+
+    Raises
+    ------
+    OutputError
+        If the worker does not see the folder for the shards: it runs on another machine.
+    """
+    if not job.staging.is_dir():
+        raise OutputError(
+            f"a worker on {socket.gethostname()} does not see the folder for new shards",
+            expected="the same folder under the same path on every machine of the cluster",
+            where=job.staging,
+            fix="Put the workspace on a file system that all workers share, or ingest here without "
+            "--scheduler.",
+        )
+    silence_c_libraries()
     _limit_memory(limits.frame_bytes)
     with _time_limit(limits.seconds, _note(job)):
         return prepare_frame(job)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
+from rawkit.catalog.table import scan_with_table
 from rawkit.ingest.frame import prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rawkit.catalog import Catalog
+    from rawkit.catalog import Catalog, Definition
     from rawkit.ingest.frame import Prepared
     from rawkit.locations import Location
     from rawkit.progress import Progress
+    from rawkit.source import Source, SourceSpec
     from rawkit.store.place import Place, StoreFile
 
 
@@ -35,6 +37,22 @@ class RepairReport:
     """Files that are whole again."""
     left: tuple[Damage, ...]
     """Damage that could not be mended, with the reason."""
+
+
+def catalog_of_damage(
+    damage: Sequence[Damage],
+    definition: Definition,
+    source: SourceSpec | Source,
+    table: Path,
+    progress: Progress = SILENT,
+) -> Catalog:
+    """List a source and read the EXIF of damaged frames alone, if the table of a scan lacks it.
+
+    Raises what `rawkit.catalog.scan` raises.
+    """
+    names = frozenset(one.frame.name for one in damage if one.frame is not None)
+    found = scan_with_table(definition, source, table, progress, names=names, save=False)
+    return found.catalog
 
 
 def repair_store(

@@ -15,7 +15,7 @@ from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.progress import SILENT
-from rawkit.source import Spill
+from rawkit.source import Prefetch, Spill
 from rawkit.store import Store, is_store, open_writer
 
 if TYPE_CHECKING:
@@ -223,7 +223,8 @@ def run_ingest(
         open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
-        jobs = _jobs(plan, writer)
+        fetching = resources is None or resources.scheduler is None
+        jobs = _jobs(plan, writer, fetch_ahead=fetching)
         try:
             for entry, result in _in_order(jobs, pool):
                 tried.append(entry)
@@ -254,17 +255,31 @@ def _attributes(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _jobs(plan: IngestPlan, writer: StoreWriter) -> Iterator[FrameJob]:
-    catalog, spill = plan.catalog, None
+def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterator[FrameJob]:
+    """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
+
+    Workers on other machines fetch for themselves.
+    """
+    catalog, spill, prefetch = plan.catalog, None, None
     rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
-        files = [entry.file for entry in plan.wanted if entry.file is not None]
+        files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
         spill = Spill(catalog.source, files, writer.staging)
-    for number, entry in enumerate(plan.wanted):
-        unpacked = spill.path(entry.file) if spill is not None and entry.file is not None else None
-        yield job_of(
-            catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering
-        )
+        if fetch_ahead:
+            prefetch = Prefetch(catalog.source, files, writer.staging)
+    try:
+        for number, entry in enumerate(plan.wanted):
+            unpacked = None
+            if entry.file is not None and spill is not None:
+                unpacked = spill.path(entry.file)
+            if entry.file is not None and unpacked is None and prefetch is not None:
+                unpacked = prefetch.path(entry.file)
+            yield job_of(
+                catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering
+            )
+    finally:
+        if prefetch is not None:
+            prefetch.close()
 
 
 def _in_order(

@@ -160,12 +160,12 @@ def describe_entries(definition: Definition, entries: Sequence[Entry]) -> dict[s
     """Count the frames of a catalog, or some of them."""
     shorts = [entry for entry in entries if entry.role == "short"]
     longs = longs_by_pair(entries)
-    kinds = _count(definition.kind_of(entry.scene) for entry in shorts)
+    kinds = _count(entry.kind for entry in shorts)
     return {
         "frames": len(entries),
         "shorts": len(shorts),
         "longs": len(entries) - len(shorts),
-        "pairs": sum(entry.pair in longs for entry in shorts),
+        "pairs": sum(entry.brings_truth or entry.pair in longs for entry in shorts),
         "scenes": len({entry.scene for entry in entries}),
         "bytes": sum(entry.frame.size_bytes for entry in entries),
         "cameras": _count(entry.frame.model for entry in entries),

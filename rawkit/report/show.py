@@ -1,29 +1,39 @@
-"""What a store holds, to look at: a chart of its frames, and a contact sheet of a scene."""
+"""What there is, to look at: a chart of frames by exposure, and a contact sheet of a scene.
+
+Frames come from a store, or from the raw files of a collection that is not ingested yet.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from rawkit.catalog.select import is_named
-from rawkit.errors import MissingError
+from rawkit.errors import MissingError, RawFileError, UnreadableError
+from rawkit.ingest.jobs import levels_of
+from rawkit.ingest.video import read_video_frame
 from rawkit.progress import SILENT
 from rawkit.report.sheet import Cell, contact_sheet
 from rawkit.restore.profile import encoded_of
+from rawkit.sensor import open_raw, pack
 from rawkit.sensor.cells import BAYER, XTRANS
+from rawkit.store.coordinates import exposure_of
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from rawkit.progress import Progress
+    from rawkit.catalog import Catalog, Entry
+    from rawkit.progress import Advance, Progress
+    from rawkit.sensor import Exposure
     from rawkit.store import FrameRow, Store
 
 _WIDTH = 200
@@ -36,10 +46,58 @@ Place = tuple[float, float]
 """Seconds and ISO, nominal; infinite where unknown, so that it comes last."""
 
 
-def place_of(row: FrameRow) -> Place:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame to show, from a store or from a raw file."""
+
+    role: str
+    """``short`` or ``long``."""
+    scene: str
+    """Scene."""
+    view: str
+    """Camera position of the scene."""
+    group: str
+    """What pictures of one size have in common: camera, and geometry where it is known."""
+    place: Place
+    """Nominal exposure."""
+    light: Callable[[], NDArray[np.float32]]
+    """Makes its linear light, white balanced and small: (height, width, 3), 0 to 1."""
+
+
+def nominal(exposure: Exposure) -> Place:
     """Seconds to two digits and ISO, as a photographer would name them."""
-    seconds = float(f"{row.exposure_time:.2g}") if row.exposure_time else math.inf
-    return seconds, round(row.iso) if row.iso else math.inf
+    seconds = float(f"{exposure.seconds:.2g}") if exposure.seconds else math.inf
+    return seconds, round(exposure.iso) if exposure.iso else math.inf
+
+
+def shown_of_store(store: Store) -> list[Shown]:
+    """All frames of a store; those whose pixels repeat others' show them."""
+    return [
+        Shown(
+            row.role,
+            row.scene,
+            row.view,
+            row.group,
+            nominal(exposure_of(row)),
+            partial(_light_of_row, store, row),
+        )
+        for row in store.rows
+    ]
+
+
+def shown_of_catalog(catalog: Catalog) -> list[Shown]:
+    """All frames of a catalog; their raw files are decoded when they are drawn."""
+    return [
+        Shown(
+            entry.role,
+            entry.scene,
+            entry.view,
+            entry.frame.model or "unknown camera",
+            nominal(entry.frame.exposure),
+            partial(_light_of_entry, catalog, entry),
+        )
+        for entry in catalog.entries
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +110,9 @@ class Chart:
     """Role, seconds, and frames of each ISO; short before long, the shortest first."""
 
 
-def chart_of(rows: Iterable[FrameRow]) -> Chart:
+def chart_of(frames: Iterable[Shown]) -> Chart:
     """Count frames by role, exposure and ISO."""
-    counts = Counter((row.role, *place_of(row)) for row in rows)
+    counts = Counter((one.role, *one.place) for one in frames)
     isos = tuple(sorted({iso for _, _, iso in counts}))
     lines = sorted({(role != "short", seconds, role) for role, seconds, _ in counts})
     return Chart(
@@ -76,85 +134,139 @@ class Sheet:
     """RGB, shape (height, width, 3)."""
 
 
-def scene_sheet(store: Store, scene: str | None = None, progress: Progress = SILENT) -> Sheet:
+def scene_sheet(
+    frames: Sequence[Shown],
+    scene: str | None = None,
+    progress: Progress = SILENT,
+    *,
+    title: str,
+    where: object = None,
+) -> Sheet:
     """Draw a scene: a row for each view and exposure, a column for each ISO, the long at the end.
 
     `scene` is its name, its last part, or a pattern; the first that fits, or that there is. The
-    pictures are made of the packed planes, each as bright as the long of its view.
+    pictures are made of the packed planes, each as bright as the long of its view. `title` is what
+    the frames belong to, `where` they lie for messages. A raw file that cannot be decoded leaves
+    its place empty.
 
     Raises
     ------
     MissingError
-        If the store has no such scene.
+        If there is no such scene.
     StoreDamagedError
-        If a frame of it is damaged.
+        If a frame of a store is damaged.
     """
-    scenes = sorted({row.scene for row in store.rows})
+    scenes = sorted({one.scene for one in frames})
     found = next((one for one in scenes if scene is None or is_named(one, [scene])), None)
     if found is None:
-        raise MissingError(
-            f"no scene {scene}", expected=f"one of {listed(scenes)}", where=store.path
-        )
-    groups: dict[str, list[FrameRow]] = defaultdict(list)
-    for row in store.rows:
-        if row.scene == found:
-            groups[row.group].append(row)
+        raise MissingError(f"no scene {scene}", expected=f"one of {listed(scenes)}", where=where)
+    groups: dict[str, list[Shown]] = defaultdict(list)
+    for one in frames:
+        if one.scene == found:
+            groups[one.group].append(one)
     name = max(sorted(groups), key=lambda one: len(groups[one]))
-    shorts = [row for row in groups[name] if row.role == "short"]
-    isos = sorted({place_of(row)[1] for row in shorts})
-    views = sorted({row.view for row in groups[name]})
-    lines: list[list[Cell]] = []
+    isos = sorted({one.place[1] for one in groups[name] if one.role == "short"})
+    views = sorted({one.view for one in groups[name]})
+    lines: list[list[Cell | str]] = []
     with progress.stage("Drawing", len(groups[name]), "frames") as advance:
         for view in views:
-            rows = [row for row in groups[name] if row.view == view]
-            lines += _view(store, rows, isos)
-            advance(len(rows))
+            here = [one for one in groups[name] if one.view == view]
+            lines += _view(here, isos, advance)
     about = f"{name}: {len(groups[name])} frames, {len(views)} view(s), brightness matched"
     headings = [*(f"ISO {_number(iso)}" for iso in isos), "long"]
-    return Sheet(found, contact_sheet(f"{store.collection} {found}", about, headings, lines))
+    return Sheet(found, contact_sheet(f"{title} {found}", about, headings, _filled(lines)))
 
 
-def _view(store: Store, rows: list[FrameRow], isos: list[float]) -> list[list[Cell]]:
-    """Draw the frames of a view, a line for each exposure."""
-    longs = sorted((row for row in rows if row.role == "long"), key=lambda row: -place_of(row)[0])
-    truth = _light(store, longs[0]) if longs else None
-    wanted = None if truth is None else max(float(truth.mean()), 1e-6)
-    at: dict[Place, list[FrameRow]] = defaultdict(list)
-    for row in rows:
-        if row.role == "short":
-            at[place_of(row)].append(row)
-    if truth is not None:
-        long_cell = Cell(_picture(truth, None), f"{_number(place_of(longs[0])[0])} s")
-        shape = truth.shape
-    else:
-        shape = _light(store, rows[0]).shape
-    blank = Cell(np.full(shape, _BLANK, np.uint8), "")
-    lines = []
+def _filled(lines: list[list[Cell | str]]) -> list[list[Cell]]:
+    """Put a blank of the size of the pictures where there is only a caption."""
+    shape = next(
+        (cell.picture.shape for line in lines for cell in line if isinstance(cell, Cell)), None
+    )
+    blank = np.full(shape or (_WIDTH, _WIDTH, 3), _BLANK, np.uint8)
+    return [
+        [
+            cell if isinstance(cell, Cell) and cell.picture.shape == blank.shape
+            else Cell(blank, cell if isinstance(cell, str) else "another size")
+            for cell in line
+        ]
+        for line in lines
+    ]  # fmt: skip
+
+
+def _view(frames: list[Shown], isos: list[float], advance: Advance) -> list[list[Cell | str]]:
+    """Draw the frames of a view, a line for each exposure; a text is the caption of a blank."""
+    longs = sorted((one for one in frames if one.role == "long"), key=lambda one: -one.place[0])
+    truth = _light_or_reason(longs[0]) if longs else ""
+    wanted, long_cell = _GREY, truth if isinstance(truth, str) else Cell(
+        _picture(truth, None), f"{_number(longs[0].place[0])} s"
+    )  # fmt: skip
+    if not isinstance(truth, str):
+        wanted = max(float(truth.mean()), 1e-6)
+    at: dict[Place, list[Shown]] = defaultdict(list)
+    for one in frames:
+        if one.role == "short":
+            at[one.place].append(one)
+    advance(len(longs))
+    lines: list[list[Cell | str]] = []
     for number, seconds in enumerate(sorted({seconds for seconds, _ in at}) or [math.inf]):
-        line = []
+        line: list[Cell | str] = []
         for iso in isos:
-            here = at.get((seconds, iso))
-            if not here:
-                line.append(blank)
-                continue
-            more = f", 1 of {len(here)}" if len(here) > 1 else ""
-            picture = _picture(_light(store, here[0]), wanted or _GREY)
-            line.append(Cell(picture, f"{_number(seconds)} s{more}"))
-        lines.append([*line, long_cell if truth is not None and number == 0 else blank])
+            here = at.get((seconds, iso), [])
+            line.append(_cell(here, wanted) if here else "")
+            advance(len(here))
+        lines.append([*line, long_cell if number == 0 else ""])
     return lines
 
 
-def _light(store: Store, row: FrameRow) -> NDArray[np.float32]:
-    """Linear light of a frame, white balanced, small: (height, width, 3), 0 to 1."""
+def _cell(here: list[Shown], wanted: float) -> Cell | str:
+    """Draw the first of some frames of one exposure."""
+    more = f", 1 of {len(here)}" if len(here) > 1 else ""
+    light = _light_or_reason(here[0])
+    if isinstance(light, str):
+        return light
+    return Cell(_picture(light, wanted), f"{_number(here[0].place[0])} s{more}")
+
+
+def _light_or_reason(one: Shown) -> NDArray[np.float32] | str:
+    """Light of a frame, or why its raw file has none."""
+    try:
+        return one.light()
+    except RawFileError as error:
+        return error.kind
+
+
+def _light_of_row(store: Store, row: FrameRow) -> NDArray[np.float32]:
     planes = store.groups[row.group].read("packed", row.index)
+    return _light(planes, row.black_level, row.white_level, row.white_balance)
+
+
+def _light_of_entry(catalog: Catalog, entry: Entry) -> NDArray[np.float32]:
+    """Decode the raw file, or the frame of a video, of an entry."""
+    levels, _ = levels_of(catalog.definition, entry)
+    if entry.video is not None:
+        image, _, _ = read_video_frame(entry, levels, with_truth=False)
+    elif catalog.source is None or entry.file is None:
+        raise UnreadableError("a frame without a raw file", where=entry.frame.name)
+    else:
+        path = catalog.source.local_path(entry.file)
+        contents = catalog.source.read(entry.file) if path is None else path
+        with open_raw(contents, name=entry.file.where) as raw:
+            image = raw.image(levels)
+    mosaic = image.mosaic
+    planes = pack(image.pixels, mosaic.phase, mosaic.cell)
+    balance = image.white_balance.multipliers
+    return _light(planes, mosaic.black_level, mosaic.white_level, balance)
+
+
+def _light(
+    planes: NDArray[np.generic], blacks: Sequence[float], white: float, balances: Sequence[float]
+) -> NDArray[np.float32]:
     cell = BAYER if len(planes) == BAYER.planes else XTRANS
     size = (_WIDTH, max(1, round(_WIDTH * planes.shape[1] / planes.shape[2])))
     light = np.zeros((size[1], size[0], 3), np.float32)
-    for plane, black, balance, colour in zip(
-        planes, row.black_level, row.white_balance, cell.colours, strict=True
-    ):
+    for plane, black, balance, colour in zip(planes, blacks, balances, cell.colours, strict=True):
         small = cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        light[..., colour] += (small - black) * (balance / (row.white_level - black))
+        light[..., colour] += (small - black) * (balance / (white - black))
     light /= np.bincount(cell.colours)
     return np.clip(light, 0, 1)  # what saturates before the others is white, not coloured
 

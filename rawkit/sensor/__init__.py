@@ -6,7 +6,7 @@ from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
-from rawkit.sensor.render import RenderParameters
+from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.types import (
     MAX_RATIO,
     Exposure,
@@ -18,6 +18,7 @@ from rawkit.sensor.types import (
     exposure_ratio,
     gain_ratio,
 )
+from rawkit.sensor.video import image_of_packed
 
 __all__ = [
     "BAYER",
@@ -28,6 +29,7 @@ __all__ = [
     "Exif",
     "Exposure",
     "Frame",
+    "GivenPictures",
     "LevelCheck",
     "Levels",
     "Mosaic",
@@ -41,6 +43,7 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "image_of_packed",
     "normalise",
     "open_raw",
     "pack",

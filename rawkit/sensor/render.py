@@ -12,6 +12,9 @@ TONE_CURVE = "BT.709"
 PRIMARIES = "sRGB"
 """LibRaw's default output colour space has sRGB primaries and a D65 white."""
 
+GIVEN_BITS = 8
+"""Bits per channel of pictures that a collection brings itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class RenderParameters:
@@ -43,4 +46,30 @@ class RenderParameters:
             "gamma": [2.222, 4.5],
             "primaries": PRIMARIES,
             "white_balance": "camera, or daylight where the as-shot balance is unusable",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPictures:
+    """Targets that a collection brings itself: nothing is rendered."""
+
+    bits: int = 8
+    """Bits per channel, 8."""
+
+    def __post_init__(self) -> None:
+        """Check that the values are ones there are."""
+        if self.bits != GIVEN_BITS:
+            raise UsageError(
+                f"given pictures of {self.bits} bits",
+                expected=f"{GIVEN_BITS}, as the collection has them",
+                fix="Leave --targets away, or use --targets none.",
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """All that is known of the pictures, as plain values to be stored with the target."""
+        return {
+            "bits": self.bits,
+            "given": True,
+            "tone_curve": "sRGB",
+            "primaries": PRIMARIES,
         }

@@ -4,7 +4,9 @@
 whole contents. Nothing is unpacked to disk, and only the bytes that are wanted travel.
 """
 
+from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
+from rawkit.source.prefetch import Prefetch
 from rawkit.source.spill import Spill
 from rawkit.source.transfer import Transfer
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
@@ -12,11 +14,14 @@ from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 __all__ = [
     "HEAD_BYTES",
     "Listing",
+    "NpyVideo",
+    "Prefetch",
     "Refused",
     "Source",
     "SourceFile",
     "SourceSpec",
     "Spill",
     "Transfer",
+    "open_npy_video",
     "open_source",
 ]

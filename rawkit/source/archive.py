@@ -23,6 +23,10 @@ class SeekableArchive:
         """Read a member."""
         raise NotImplementedError("each kind of archive reads its members in its own way")
 
+    def ranges_of(self, file: SourceFile) -> Ranges | None:  # noqa: ARG002 - the protocol's
+        """Nothing, unless a kind of archive can."""
+        return None
+
     def local_path(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
         """Nowhere."""
         return

@@ -64,6 +64,10 @@ class LocalFolder:
         """Path of the file."""
         return self.root / file.path
 
+    def ranges_of(self, file: SourceFile) -> LocalRanges:
+        """Pieces of a file."""
+        return LocalRanges(self.root / file.path)
+
     def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's
         """No."""
         return False
@@ -142,16 +146,17 @@ class RemoteFolder:
         size = int(info.get("size") or 0)
         return SourceFile(path, size, stamp.strip('"'), self.url, size)
 
-    def _ranges(self, file: SourceFile) -> FsspecRanges:
+    def ranges_of(self, file: SourceFile) -> FsspecRanges:
+        """Pieces of a file."""
         return FsspecRanges(f"{self.url}/{file.path}", self.transfer)
 
     def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
         """Fetch the first bytes of a file."""
-        return self._ranges(file).read(0, min(count, file.size))
+        return self.ranges_of(file).read(0, min(count, file.size))
 
     def read(self, file: SourceFile) -> bytes:
         """Fetch a file."""
-        data = self._ranges(file).read(0, file.size)
+        data = self.ranges_of(file).read(0, file.size)
         if len(data) != file.size:
             raise UnreadableError(
                 f"{len(data)} bytes", expected=f"{file.size}, as listed", where=file.where

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.source.folders import LocalFolder, RemoteFolder
+from rawkit.source.http import HttpRanges
 from rawkit.source.names import TAR_SUFFIXES, is_archive
-from rawkit.source.ranges import FsspecRanges, HttpRanges, LocalRanges
+from rawkit.source.ranges import FsspecRanges, LocalRanges
 from rawkit.source.several import Several, Unpacked
 from rawkit.source.tars import TarFile, TarStream
 from rawkit.source.transfer import Transfer

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import io
-import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,12 +16,6 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
     from rawkit.source.transfer import Transfer
-
-_PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
-"""Status codes of web servers that may be gone with the next try."""
-_PARTIAL, _NOT_SATISFIABLE = 206, 416
-_MISSING = (404, 410)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)", re.IGNORECASE)
 
 
 class Ranges(Protocol):
@@ -84,82 +74,34 @@ def _read_all(file: io.FileIO, count: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRanges:
-    """A file on a web server, read by range requests."""
+class Piece:
+    """A piece of another file, as a file of its own: a member that an archive holds as it is."""
 
-    url: str
-    """Its address, http or https."""
-    transfer: Transfer
-    """Time-out and tries."""
+    ranges: Ranges
+    """The whole."""
+    start: int
+    """Byte at which the piece begins."""
+    length: int
+    """Bytes of the piece."""
+    name: str
+    """What messages call it."""
 
     @property
     def where(self) -> str:
-        """Its address."""
-        return self.url
+        """Its name."""
+        return self.name
 
     def size(self) -> int:
-        """Ask for one byte: the answer tells the size, and whether the server knows ranges."""
-        return self.transfer.retried(lambda: self._get(0, 1), self.url)[1]
+        """Bytes of the piece."""
+        return self.length
 
     def read(self, offset: int, count: int) -> bytes:
-        """Fetch a piece."""
-        if count == 0:
-            return b""
-        return self.transfer.retried(lambda: self._get(offset, count), self.url)[0]
-
-    def _get(self, offset: int, count: int) -> tuple[bytes, int]:
-        """Make one request; return the bytes and the size of the whole file."""
-        headers = {
-            "Range": f"bytes={offset}-{offset + count - 1}",
-            "Accept-Encoding": "identity",
-            "User-Agent": "rawkit",
-        }
-        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - http(s) only
-        try:
-            with urllib.request.urlopen(request, timeout=self.transfer.timeout) as answer:  # noqa: S310 - likewise
-                first, last, size = self._range_of(answer)
-                if first != offset:
-                    raise TransferError(f"bytes from {first} instead of {offset}")
-                data = answer.read(min(count, last - first + 1))
-        except urllib.error.HTTPError as error:
-            with error:
-                return b"", self._refusal(error)
-        except urllib.error.URLError as error:
-            raise TransferError(f"cannot be reached ({_words(error.reason)})") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise TransferError(f"broke off ({_words(error)})") from error
-        expected = min(count, size - offset)
-        if len(data) != expected:
-            raise TransferError(f"broke off after {len(data)} of {expected} bytes")
-        return data, size
-
-    def _range_of(self, answer: Any) -> tuple[int, int, int]:
-        """First and last byte of an answer, and size of the whole file."""
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-        if answer.status != _PARTIAL or found is None or found[1] is None:
-            raise UsageError(
-                "the web server does not support range requests",
-                expected="one that does, so that only the files wanted travel",
-                where=self.url,
-                fix="Download the archive and name it: --source FILE.",
-            )
-        return int(found[1]), int(found[2]), int(found[3])
-
-    def _refusal(self, error: urllib.error.HTTPError) -> int:
-        """Raise what an answer other than success means; return the size of an empty file."""
-        said = f"HTTP {error.code} {error.reason}".strip()
-        if error.code in _PASSING:
-            asked = error.headers.get("Retry-After", "")
-            raise TransferError(f"answers {said}", float(asked) if asked.isdigit() else None)
-        if error.code == _NOT_SATISFIABLE:
-            found = _CONTENT_RANGE.fullmatch(error.headers.get("Content-Range", "").strip())
-            if found is not None and int(found[3]) == 0:
-                return 0
-        fix = "Check the address." if error.code in _MISSING else "Is a login needed? Download it."
-        raise MissingError(f"the web server answers {said}", where=self.url, fix=fix)
+        """Read a piece of the piece."""
+        return self.ranges.read(self.start + offset, max(0, min(count, self.length - offset)))
 
 
-def _words(error: object) -> str:
+def words(error: object) -> str:
+    """Return what an error says; the name of its kind where it says nothing."""
     return str(error) or type(error).__name__
 
 
@@ -203,10 +145,10 @@ def fsspec_call(transfer: Transfer, where: str, action: Any) -> Any:
             raise MissingError("not there", where=where, fix="Check the address.") from error
         except PermissionError as error:
             raise MissingError(
-                f"access is refused ({_words(error)})", where=where, fix="Check the credentials."
+                f"access is refused ({words(error)})", where=where, fix="Check the credentials."
             ) from error
         except Exception as error:
-            raise TransferError(f"cannot be read ({_words(error)})") from error
+            raise TransferError(f"cannot be read ({words(error)})") from error
 
     return transfer.retried(once, where)
 

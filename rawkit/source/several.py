@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rawkit.progress import Progress
     from rawkit.source.folders import LocalFolder, RemoteFolder
+    from rawkit.source.ranges import Ranges
     from rawkit.source.types import Source
 
 
@@ -43,6 +44,10 @@ class _Parts:
     def local_path(self, file: SourceFile) -> Path | None:
         """Path of a file that lies in a folder of this machine."""
         return self._part(file).local_path(file)
+
+    def ranges_of(self, file: SourceFile) -> Ranges | None:
+        """Pieces of a file, where its source can read them."""
+        return self._part(file).ranges_of(file)
 
     def sequential(self, file: SourceFile) -> bool:
         """Whether the file lies in an archive that must be streamed."""

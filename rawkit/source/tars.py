@@ -15,7 +15,7 @@ from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
-from rawkit.source.ranges import LocalRanges, RangeFile
+from rawkit.source.ranges import LocalRanges, Piece, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class TarFile(SeekableArchive):
     def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
         """Read the first bytes of a member."""
         return self.ranges.read(file.place[0], min(count, file.size))
+
+    def ranges_of(self, file: SourceFile) -> Piece:
+        """Pieces of a member."""
+        return Piece(self.ranges, file.place[0], file.size, file.where)
 
     def read(self, file: SourceFile) -> bytes:
         """Read a member."""
@@ -115,6 +119,10 @@ class TarStream:
 
     def local_path(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
         """Nowhere."""
+        return
+
+    def ranges_of(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
+        """Nothing: it cannot be entered in the middle."""
         return
 
     def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.progress import Progress
+    from rawkit.source.ranges import Ranges
 
 HEAD_BYTES = 1 << 16
 """The first bytes of a file, in which its EXIF lies."""
@@ -105,6 +106,9 @@ class Source(Protocol):
 
     def local_path(self, file: SourceFile) -> Path | None:
         """Path at which a file lies on this machine as it is; None for all others."""
+
+    def ranges_of(self, file: SourceFile) -> Ranges | None:
+        """Pieces of a file without the rest of it; None where only the whole can be read."""
 
     def sequential(self, file: SourceFile) -> bool:
         """Whether a file can only be reached by reading all that lies before it."""

@@ -13,7 +13,7 @@ from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
-from rawkit.source.ranges import LocalRanges, RangeFile
+from rawkit.source.ranges import LocalRanges, Piece, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:
@@ -116,6 +116,15 @@ class ZipArchive(SeekableArchive):
                 raise
             return self._read(file)
 
+    def ranges_of(self, file: SourceFile) -> Piece | None:
+        """Pieces of a member that is stored as it is; none of one that is compressed."""
+        place = _Place(*file.place)
+        if place.method != zipfile.ZIP_STORED:
+            return None
+        header = self.ranges.read(place.offset, _HEADER.size)
+        start = place.offset + _data_offset(file, header, place)
+        return Piece(self.ranges, start, file.size, file.where)
+
     def _read(self, file: SourceFile) -> bytes:
         place = _Place(*file.place)
         want = _HEADER.size + place.names + _SPARE + place.compressed
@@ -135,11 +144,16 @@ class ZipArchive(SeekableArchive):
 
     @staticmethod
     def _after_header(file: SourceFile, data: bytes, place: _Place) -> bytes:
-        if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
-            raise _damaged(file, f"does not begin at byte {place.offset}, as the directory says")
-        _, name, extra = _HEADER.unpack_from(data)
-        start = _HEADER.size + name + extra
+        start = _data_offset(file, data, place)
         return data[start : start + place.compressed]
+
+
+def _data_offset(file: SourceFile, data: bytes, place: _Place) -> int:
+    """Bytes of the local header with which `data` begins."""
+    if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
+        raise _damaged(file, f"does not begin at byte {place.offset}, as the directory says")
+    _, name, extra = _HEADER.unpack_from(data)
+    return _HEADER.size + int(name) + int(extra)
 
 
 def _unsupported(info: zipfile.ZipInfo) -> str | None:

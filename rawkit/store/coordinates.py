@@ -59,6 +59,10 @@ def coordinates(rows: Sequence[FrameRow], group: str) -> dict[str, NDArray[np.ge
 
 def _values(row: FrameRow, long: FrameRow | None) -> dict[str, object]:
     truth = row if row.role == "long" else long
+    if row.target_index != NO_TARGET:
+        target = row.target_index  # a short may bring its own
+    else:
+        target = truth.target_index if truth else NO_TARGET
     own, other = exposure_of(row), exposure_of(truth) if truth else Exposure(None, None, None)
     return {
         "role": int(row.role == "long"),
@@ -68,7 +72,7 @@ def _values(row: FrameRow, long: FrameRow | None) -> dict[str, object]:
         "black_level": row.black_level,
         "white_level": row.white_level,
         "white_balance": row.white_balance,
-        "target_index": truth.target_index if truth else NO_TARGET,
+        "target_index": target,
         "exposure_ratio": exposure_ratio(own, other),
         "gain_ratio": gain_ratio(own, other),
         "amplification_base": row.amplification_base,

@@ -97,11 +97,12 @@ class FrameRow:
     white_balance: PlaneValues
     """Multipliers of each plane, G1 being 1."""
     white_balance_source: str
-    """``camera`` or ``daylight``."""
+    """``camera`` or ``daylight``; ``unknown`` for videos, with multipliers of 1."""
     amplification_base: float
     """The amplifier's estimate of the whole visible area, 1 to 300."""
     target_index: int
-    """For a long: its position along the first axis of ``target``, -1 without one; else -1."""
+    """Position of its own target along the first axis of ``target``: that of a long, or of a short
+    that came with a picture; else -1."""
     target_note: str | None
     """Why a long has no target."""
     raw_bytes: int
@@ -193,7 +194,7 @@ def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
             where=path,
             fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
         ) from error
-    if table.schema.names != SCHEMA.names:
+    if (table.schema.names, table.schema.types) != (SCHEMA.names, SCHEMA.types):
         raise StoreFormatError(
             "a table of frames with other columns",
             expected=", ".join(SCHEMA.names),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from rawkit.catalog import Entry, Selection, scene_digest, select_entries, thin_scenes
+from rawkit.catalog import (
+    Entry,
+    Selection,
+    known_collections,
+    load_definition,
+    scene_digest,
+    select_entries,
+    thin_scenes,
+)
 from rawkit.errors import SelectionError
 from rawkit.sensor import exposure_ratio
 from rawkit.sensor.types import Frame
@@ -16,7 +25,7 @@ from rawkit.subset.shards import Needs
 from rawkit.subset.types import SubsetFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rawkit.catalog import Role, Split
     from rawkit.store import FrameRow, Store
@@ -74,7 +83,9 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
         store = needs[collection].store
         # A long whose pixels are stored under another name still is the truth of its pair.
         seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
-        entries = [entry_of(row) for row in sorted(seen, key=lambda row: row.name)]
+        kind_of = _kinds(collection)
+        ordered = sorted(seen, key=lambda row: row.name)
+        entries = [replace(entry_of(row), kind=kind_of(row.scene)) for row in ordered]
         try:
             selected = select_entries(entries, selection, str(store.path))
         except SelectionError as error:
@@ -85,6 +96,13 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
     if not passed and failures:
         raise failures[0]
     return passed
+
+
+def _kinds(collection: str) -> Callable[[str], str | None]:
+    """Tell kinds of scenes as the definition that ships does; none for collections of one's own."""
+    if collection not in known_collections():
+        return lambda _: None
+    return load_definition(collection).kind_of
 
 
 def entry_of(row: FrameRow) -> Entry:
@@ -170,7 +188,9 @@ def _fitting(
     kept: set[_SceneKey] = set()
     for key in ordered:
         need = needs[key[0]]
-        pairs += sum(row.role == "short" and _has_target(need.long(row)) for row in scenes[key])
+        pairs += sum(
+            row.role == "short" and _has_target(row, need.long(row)) for row in scenes[key]
+        )
         if weigh:
             added = need.shards(scenes[key]) - taken[key[0]]
             taken[key[0]] |= added
@@ -185,9 +205,9 @@ def _exceeds(count: int, most: int | None) -> bool:
     return most is not None and count > most
 
 
-def _has_target(long: FrameRow | None) -> bool:
-    """Tell whether the long of a pair is there with a target."""
-    return long is not None and long.target_index != NO_TARGET
+def _has_target(row: FrameRow, long: FrameRow | None) -> bool:
+    """Tell whether a frame has a target, its own or that of its long."""
+    return any(one is not None and one.target_index != NO_TARGET for one in (row, long))
 
 
 def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame:
@@ -202,5 +222,5 @@ def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame
         role=row.role,
         iso=row.iso,
         ratio=None if ratio is None or math.isnan(ratio) else ratio,
-        paired=_has_target(long),
+        paired=_has_target(row, long),
     )

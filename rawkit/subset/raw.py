@@ -75,6 +75,13 @@ def raw_files(subset: Subset, workspace: Workspace) -> list[RawFile]:
     """
     found: dict[str, RawFile] = {}
     for collection, store in open_stores(subset, workspace).items():
+        if store.about.rendering.get("given"):
+            raise UsageError(
+                f"{collection} is made of videos, whose frames are no files of their own",
+                expected="collections of raw files",
+                where=store.path,
+                fix="Copy the .npy files, or share the subset with --materialize.",
+            )
         needs = Needs(store)
         for frame in subset.frames:
             if frame.collection != collection:

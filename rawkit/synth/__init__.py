@@ -3,7 +3,8 @@
 `make_collection` writes SID, MID or SMID in their true layout: scenes painted in linear light
 (`paint_scene`), seen through the filters of their cameras (`Camera`, `mosaic_of`), exposed by a
 sensor with photon, read and row noise (`SensorModel`, `expose`), and written as DNG files that
-LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file shows.
+LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file shows. `make_videos`
+writes packed Bayer videos and their pictures, as the collection of moving objects has them.
 """
 
 from rawkit.synth.cameras import CAMERAS, Camera, mosaic_of
@@ -18,12 +19,14 @@ from rawkit.synth.collections import (
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
 from rawkit.synth.scene import paint_scene, view_of
+from rawkit.synth.videos import MOVING_OBJECTS, make_videos
 
 __all__ = [
     "BAYER_PATTERNS",
     "CAMERAS",
     "COLLECTIONS",
     "DEFAULT_SIZE",
+    "MOVING_OBJECTS",
     "NOTE_NAME",
     "Camera",
     "DngMeta",
@@ -33,6 +36,7 @@ __all__ = [
     "encode_dng",
     "expose",
     "make_collection",
+    "make_videos",
     "mosaic_of",
     "paint_scene",
     "predict_flat_patch",

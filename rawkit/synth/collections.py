@@ -118,14 +118,14 @@ def make_collection(
     planned = list(layout.shots(Wishes(count, seed, isos, shutters, shots)))
     directory = Path(directory)
     studio = Studio(collection, CAMERAS[collection], size, seed, directory)
-    _check_directory(directory, layout.folders)
+    check_directory(directory, layout.folders)
     missing = _missing(planned, studio)
     size_of_missing = sum(expected_bytes(shot, studio) for shot in missing)
     written_bytes = size_of_missing
     if not dry_run:
-        _check_space(directory, size_of_missing)
+        check_space(directory, size_of_missing)
         make_folder(directory)
-        _write_note(directory, collection, _arguments(count, size, seed, isos, shutters, shots))
+        write_note(directory, collection, _arguments(count, size, seed, isos, shutters, shots))
         written_bytes = make_files(missing, studio, len(planned) - len(missing), progress)
     return SynthReport(
         collection=collection,
@@ -196,7 +196,16 @@ def _check_arguments(
             raise UsageError(f"{name} {list(values)}", expected="at least one, all above 0")
 
 
-def _check_directory(directory: Path, folders: tuple[str, ...]) -> None:
+def check_directory(directory: Path, folders: tuple[str, ...]) -> None:
+    """Refuse a folder that may hold true photographs.
+
+    Raises
+    ------
+    UsageError
+        If one of `folders` in it holds files and there is no note that they are a look-alike.
+    OutputError
+        If it is a file.
+    """
     if directory.exists() and not directory.is_dir():
         raise OutputError(
             "is a file", expected="a folder, or nothing yet", where=directory, fix="Name another."
@@ -224,7 +233,14 @@ def _missing(planned: list[Shot], studio: Studio) -> list[Shot]:
     ]
 
 
-def _check_space(directory: Path, needed: int) -> None:
+def check_space(directory: Path, needed: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Raises
+    ------
+    OutputError
+        If fewer than `needed` bytes are free.
+    """
     whole = directory.absolute()
     existing = next(path for path in (whole, *whole.parents) if path.exists())
     free = shutil.disk_usage(existing).free
@@ -253,7 +269,7 @@ def _arguments(
     return ", ".join(parts)
 
 
-def _write_note(directory: Path, collection: str, arguments: str) -> None:
+def write_note(directory: Path, collection: str, arguments: str) -> None:
     """Say what the files are, before any of them is there; other collections keep their line."""
     path = directory / NOTE_NAME
     lines = {collection: f"- {collection}: {arguments}"}

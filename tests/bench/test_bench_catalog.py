@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rawkit.catalog import Selection, load_definition, scan, select
+from rawkit.catalog.table import scan_with_table
 from rawkit.synth import DngMeta, encode_dng
 from tests.test_catalog_select import catalog, entry
 
@@ -35,6 +36,10 @@ def test_scan_20_000_small_files(tmp_path: Path) -> None:
     seconds_taken = time.perf_counter() - started
     assert len(found.entries) == FILES
     print(f"\nScan, {FILES} files, warm: {FILES / seconds_taken:.0f} files/s (mark: 2000)")
+    started = time.perf_counter()
+    assert len(scan_with_table(definition, tmp_path, tmp_path / "t").catalog.entries) == FILES
+    seconds_taken = time.perf_counter() - started
+    print(f"\nThe same into a new table: {FILES / seconds_taken:.0f} files/s (mark: 2000)")
 
 
 @pytest.mark.bench

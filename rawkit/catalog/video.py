@@ -1,0 +1,110 @@
+"""Videos in NumPy files as frames of a catalog: one entry for each frame, from the header alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
+from rawkit.source import open_npy_video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rawkit.catalog.definition import Match
+    from rawkit.source import NpyVideo, Source, SourceFile
+
+_PACKED, _RGB = 4, 3
+_MOVIES = (".mp4", ".mov", ".avi", ".mkv")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """Where one frame of a video lies."""
+
+    number: int
+    """Position in the video, from 0."""
+    mosaic: str
+    """Colours of the 2x2 cell whose places the channels are, in reading order: ``GBRG``."""
+    dark: NpyVideo | None
+    """The video, (frames, height, width, 4) of uint16; None where it cannot be used."""
+    truth: NpyVideo | None
+    """A picture for each frame, (frames, 2 height, 2 width, 3) of uint8; None where there is
+    none."""
+    fault: tuple[str, str] | None = None
+    """Kind and reason why the video cannot be used."""
+
+
+def frame_name(video: str, number: int) -> str:
+    """Name of one frame of a video, from 0: ``a.npy#0012``."""
+    return f"{video}#{number:04d}"
+
+
+def expand_video(
+    source: Source, file: SourceFile, match: Match, listed: Mapping[str, SourceFile]
+) -> Iterator[tuple[SourceFile, Match, VideoFrame]]:
+    """Yield the frames of a video as files, matches and places of their own.
+
+    A video that cannot be used is one frame of its own name, which says why: whoever ingests it
+    treats it as any other bad file. `listed` finds the files of the source by their paths.
+    """
+    mosaic = match.video.mosaic if match.video is not None else ""
+    try:
+        dark = _opened(source, file, _PACKED, "uint16")
+        truth = _truth(source, match, dark, listed)
+    except RawFileError as error:
+        reason = error.reason if error.where is None else f"{error.where}: {error.reason}"
+        reason = reason if error.fix is None else f"{reason}. {error.fix}"
+        yield file, match, VideoFrame(0, mosaic, None, None, (error.kind, reason))
+        return
+    size = dark.frame_bytes + (0 if truth is None else truth.frame_bytes)
+    for number in range(dark.shape[0]):
+        frame = replace(
+            file, path=frame_name(file.path, number), size=dark.frame_bytes, stored=size
+        )
+        named = replace(match, name=frame_name(match.name, number), pair=f"{match.pair}#{number}")
+        yield frame, named, VideoFrame(number, mosaic, dark, truth)
+
+
+def _truth(
+    source: Source, match: Match, dark: NpyVideo, listed: Mapping[str, SourceFile]
+) -> NpyVideo | None:
+    """Open the pictures of a video; None where there are none."""
+    if not match.truth:
+        return None
+    file = listed.get(match.truth)
+    if file is None:
+        for suffix in _MOVIES:
+            movie = listed.get(str(PurePosixPath(match.truth).with_suffix(suffix)))
+            if movie is not None:
+                raise MosaicError(
+                    f"the ground truth is compressed video ({suffix})",
+                    expected="an .npy, (frames, height, width, 3) of uint8 sRGB",
+                    where=movie.path,
+                    fix="Decode it once, for example with PyAV, and save the frames with "
+                    f"numpy.save as {match.truth}.",
+                )
+        return None
+    truth = _opened(source, file, _RGB, "uint8")
+    frames, height, width, _ = dark.shape
+    expected = (frames, 2 * height, 2 * width, _RGB)
+    if truth.shape != expected:
+        raise CorruptError(
+            f"a ground truth of shape {truth.shape}",
+            expected=f"{expected}: a picture of twice the size for each frame",
+            where=file.path,
+        )
+    return truth
+
+
+def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyVideo:
+    ranges = source.ranges_of(file)
+    if ranges is None:
+        raise UnreadableError(
+            "a video in an archive that compresses it or can only be streamed",
+            expected="one whose frames can be read alone: in a folder, or stored in a zip (zip -0)",
+            where=file.where,
+            fix="Unpack the archive and name the folder.",
+        )
+    return open_npy_video(ranges, channels=channels, dtype=dtype)
