@@ -13,7 +13,7 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.repair import catalog_of_damage, repair_store
 from rawkit.store.verify import verify_store
 from rawkit.workspace import Workspace
-from tests.factories import files_of
+from tests.factories import files_of, local
 from tests.fixtures_cli import run_in
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_repair_opens_no_file_that_a_scan_has_read_and_else_only_those_it_needs(
     if scanned:
         scan_with_table(MID, mid_folder, table)
     before = files_of(store)
-    for shard in sorted(store.glob("*/*/packed/c/[25]/0/0/0")):
+    for shard in sorted(local(store).glob("*/*/packed/c/[25]/0/0/0")):
         shard.write_bytes(shard.read_bytes()[:-5])
     damage, _ = verify_store(store)
     assert len(damage) == 2
@@ -54,7 +54,7 @@ def test_the_command_repairs_with_the_table_of_the_workspace(
         plan_ingest(MID, mid_folder, store, Selection(), table=workspace.catalog("mid")), workers=0
     )
     before = files_of(store)
-    next(store.glob("*/*/target/c/1/0/0/0")).unlink()
+    next(local(store).glob("*/*/target/c/1/0/0/0")).unlink()
     ended = run_in(tmp_path, "verify", "mid", "--repair", "--source", mid_folder, "--json")
     assert ended.code == 0, ended.err
     ((result,),) = (json.loads(ended.out),)

@@ -15,6 +15,7 @@ from rawkit.cli._resources import resource_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rawkit.locations import Location
     from rawkit.restore import Inputs, Item, Output, RestoreReport, StoredFrame
     from rawkit.workspace import Workspace
 
@@ -197,12 +198,16 @@ _FILTERS = ("frames", "iso", "shutter", "ratio", "scene", "view", "camera", "spl
             "per_long", "where", "without_excluded", "limit")  # fmt: skip
 
 
-def _stores(workspace: Workspace, files: tuple[str, ...]) -> tuple[list[Path], list[str]]:
-    """Split what is named into stores, by path or by name in the workspace, and the rest."""
-    stores: list[Path] = []
+def _stores(workspace: Workspace, files: tuple[str, ...]) -> tuple[list[Location], list[str]]:
+    """Split what is named into stores, by path, URL or name in the workspace, and the rest."""
+    from rawkit.locations import is_url
+
+    stores: list[Location] = []
     others: list[str] = []
     for one in files:
-        if (Path(one) / "zarr.json").is_file():
+        if is_url(one) and one.rstrip("/").endswith(".zarr"):
+            stores.append(workspace.find_store(one))
+        elif (Path(one) / "zarr.json").is_file():
             stores.append(Path(one))
         elif not Path(one).exists() and one in {path.stem for path in workspace.stores()}:
             stores.append(workspace.store(one))
@@ -211,7 +216,9 @@ def _stores(workspace: Workspace, files: tuple[str, ...]) -> tuple[list[Path], l
     return stores, others
 
 
-def _stored(workspace: Workspace, stores: list[Path], options: dict[str, Any]) -> list[StoredFrame]:
+def _stored(
+    workspace: Workspace, stores: list[Location], options: dict[str, Any]
+) -> list[StoredFrame]:
     from rawkit.catalog.select import is_named
     from rawkit.errors import SelectionError
     from rawkit.restore import frames_of_stores, frames_of_subset

@@ -19,8 +19,9 @@ from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.progress import SILENT
 from rawkit.restore.stored import StoredFrame
 from rawkit.source import Transfer, open_source
+from rawkit.source.http import HttpRanges
 from rawkit.source.names import is_archive
-from rawkit.source.ranges import FsspecRanges, HttpRanges
+from rawkit.source.ranges import FsspecRanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

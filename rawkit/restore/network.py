@@ -94,7 +94,9 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     ready = _prepared(net, chosen, device)
     identity = sha256(weights.read_bytes()).hexdigest()
-    return Restorer(ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple)
+    return Restorer(
+        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple
+    )
 
 
 def restore_bands(

@@ -12,12 +12,13 @@ from rawkit.catalog import Selection, select_entries
 from rawkit.errors import SelectionError
 from rawkit.sensor import BAYER, XTRANS, Exposure, Mosaic, RawImage, WhiteBalance, unpack
 from rawkit.store import Store
-from rawkit.subset.choose import entry_of
+from rawkit.subset.choose import entries_of
+from rawkit.subset.files import open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.store import FrameRow
     from rawkit.subset import Subset
     from rawkit.workspace import Workspace
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class StoredFrame:
     """One frame of a store."""
 
-    store: Path
+    store: Location
     """The store."""
     collection: str
     """Collection it was made from."""
@@ -95,9 +96,9 @@ def frames_of_stores(
     found: list[StoredFrame] = []
     failure: SelectionError | None = None
     for store in stores:
-        entries = [entry_of(row) for row in sorted(store.rows, key=lambda row: row.name)]
+        entries = entries_of(store.rows, store.collection)
         try:
-            selected = select_entries(entries, selection, store.path)
+            selected = select_entries(entries, selection, str(store.path))
         except SelectionError as error:
             failure = error
             continue
@@ -122,7 +123,7 @@ def frames_of_subset(
         If the subset has no such frame.
     """
     found: list[StoredFrame] = []
-    for collection, location in subset.stores.items():
+    for collection, store in open_stores(subset, workspace).items():
         names = {
             frame.name
             for frame in subset.frames
@@ -130,7 +131,6 @@ def frames_of_subset(
             and frame.role == "short"
             and (not splits or frame.split in splits)
         }
-        store = Store(workspace.root / location)
         found += _frames(store, names, several=len(subset.stores) > 1)
     if not found:
         raise SelectionError(

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rawkit.errors import MissingError, UnreadableError, UsageError
+from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import file_system
 from rawkit.source.transfer import TransferError
 

@@ -83,9 +83,7 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
         store = needs[collection].store
         # A long whose pixels are stored under another name still is the truth of its pair.
         seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
-        kind_of = _kinds(collection)
-        ordered = sorted(seen, key=lambda row: row.name)
-        entries = [replace(entry_of(row), kind=kind_of(row.scene)) for row in ordered]
+        entries = entries_of(seen, collection)
         try:
             selected = select_entries(entries, selection, str(store.path))
         except SelectionError as error:
@@ -98,6 +96,13 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
     return passed
 
 
+def entries_of(rows: Iterable[FrameRow], collection: str) -> list[Entry]:
+    """See rows of a collection's store as the catalog sees raw files, by name."""
+    kind_of = _kinds(collection)
+    ordered = sorted(rows, key=lambda row: row.name)
+    return [replace(_entry(row), kind=kind_of(row.scene)) for row in ordered]
+
+
 def _kinds(collection: str) -> Callable[[str], str | None]:
     """Tell kinds of scenes as the definition that ships does; none for collections of one's own."""
     if collection not in known_collections():
@@ -105,7 +110,7 @@ def _kinds(collection: str) -> Callable[[str], str | None]:
     return load_definition(collection).kind_of
 
 
-def entry_of(row: FrameRow) -> Entry:
+def _entry(row: FrameRow) -> Entry:
     """See a stored row as the catalog sees a raw file, its pair within its group."""
     frame = Frame(
         name=row.name,
