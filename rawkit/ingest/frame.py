@@ -27,8 +27,8 @@ from rawkit.store import (
     group_name,
     output_errors,
     packed_layout,
-    shard_parts,
     target_layout,
+    write_shard,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +87,7 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
         return LeftOut(job.entry.frame.name, error.kind, error.reason)
     try:
         with open_raw(contents, name=job.file.where) as raw:
-            image = raw.image(job.levels)
-            mosaic = image.mosaic
-            crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
-            target, note = _render(raw, crop, job)
-        return _stage(job, image, crop, target, note)
+            return _stage(job, raw)
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)
@@ -105,6 +101,35 @@ def _contents(job: FrameJob) -> Path | bytes:
     return job.source.read(job.file) if path is None else path
 
 
+def _stage(job: FrameJob, raw: RawFile) -> Prepared:
+    """Write packed planes, then render: only one of the two is in memory at a time."""
+    image = raw.image(job.levels, copy=False)
+    mosaic = image.mosaic
+    crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
+    row, packed, written = _stage_packed(job, image, crop)
+    try:
+        target, note = _render(raw, crop, job)
+        staged = None
+        if target is not None and job.rendering is not None:
+            layout = target_layout(packed.layout, job.rendering.bits, "lz4")
+            staged, more = _encode(job, row.group, target, layout)
+            written += more
+    except BaseException:
+        packed.path.unlink(missing_ok=True)
+        raise
+    return Prepared(StagedFrame(replace(row, target_note=note), packed, staged), written)
+
+
+def _stage_packed(
+    job: FrameJob, image: RawImage, crop: PhaseCrop
+) -> tuple[FrameRow, StagedShard, int]:  # fmt: skip
+    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
+    row = _row(job, image, crop, planes)
+    count, height, width = planes.shape
+    staged, written = _encode(job, row.group, planes, packed_layout(height, width, "lz4", count))
+    return row, staged, written
+
+
 def _render(
     raw: RawFile, crop: PhaseCrop, job: FrameJob
 ) -> tuple[NDArray[np.generic] | None, str | None]:
@@ -115,28 +140,7 @@ def _render(
         picture = raw.render(job.rendering, levels=job.levels)
     except MosaicError as error:
         return None, error.reason
-    return np.ascontiguousarray(picture[crop.slices].transpose(2, 0, 1)), None
-
-
-def _stage(
-    job: FrameJob,
-    image: RawImage,
-    crop: PhaseCrop,
-    target: NDArray[np.generic] | None,
-    note: str | None,
-) -> Prepared:
-    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
-    row = _row(job, image, crop, planes, note)
-    count, height, width = planes.shape
-    layout = packed_layout(height, width, "lz4", count)
-    packed, written = _encode(job, row.group, planes, layout)
-    staged = None
-    if target is not None and job.rendering is not None:
-        staged, more = _encode(
-            job, row.group, target, target_layout(layout, job.rendering.bits, "lz4")
-        )
-        written += more
-    return Prepared(StagedFrame(row, packed, staged), written)
+    return picture[crop.slices].transpose(2, 0, 1), None
 
 
 def _encode(
@@ -146,11 +150,10 @@ def _encode(
     codec = job.codecs.get((group, layout.name))
     saves = compresses(array, layout) if codec is None else codec == "lz4"
     chosen = replace(layout, codec="lz4" if saves else "none")
-    parts = shard_parts(array, chosen)
     path = job.staging / f"{job.number:08d}.{layout.name}"
-    with output_errors(path), path.open("wb") as file:
-        file.writelines(parts)
-    return StagedShard(path, chosen), sum(len(part) for part in parts)
+    with output_errors(path):
+        written = write_shard(array, chosen, path)
+    return StagedShard(path, chosen), written
 
 
 def _row(
@@ -158,10 +161,9 @@ def _row(
     image: RawImage,
     crop: PhaseCrop,
     planes: NDArray[np.uint16],
-    note: str | None,
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    histograms = plane_histograms(image)
+    histograms = plane_histograms(image, planes)
     frame, check = entry.frame, check_levels(image, histograms)
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
@@ -201,7 +203,7 @@ def _row(
         white_balance_source=balance.source,
         amplification_base=amplification_base(image, histograms),
         target_index=-1,
-        target_note=note,
+        target_note=None,
         raw_bytes=frame.size_bytes,
         sha256=sha256(planes.astype("<u2", copy=False).data).hexdigest(),
         duplicate_of=None,

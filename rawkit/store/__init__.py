@@ -10,7 +10,7 @@ from rawkit.store.shard import (
     encode_shard,
     index_bytes,
     parse_index,
-    shard_parts,
+    write_shard,
 )
 from rawkit.store.writer import StagedFrame, StagedShard, StoreWriter, open_writer
 
@@ -31,8 +31,8 @@ __all__ = [
     "output_errors",
     "packed_layout",
     "parse_index",
-    "shard_parts",
     "table_of_rows",
     "target_layout",
     "write_atomically",
+    "write_shard",
 ]
