@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from rawkit.catalog.scan import LeftOut
 from rawkit.errors import MosaicError, RawFileError, UsageError
@@ -32,15 +31,18 @@ from rawkit.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
     from rawkit.sensor import Levels, PhaseCrop, RawFile, RawImage, RenderParameters
     from rawkit.source import Source, SourceFile
     from rawkit.store.layout import ArrayName, Codec
+
+    Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,10 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
         return LeftOut(job.entry.frame.name, error.kind, error.reason)
     try:
         with open_raw(contents, name=job.file.where) as raw:
-            return _stage(job, raw)
+            image = raw.image(job.levels, copy=False)
+            mosaic = image.mosaic
+            crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
+            return _stage(job, image, crop, partial(_render, raw, crop, job))
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)
@@ -101,14 +106,11 @@ def _contents(job: FrameJob) -> Path | bytes:
     return job.source.read(job.file) if path is None else path
 
 
-def _stage(job: FrameJob, raw: RawFile) -> Prepared:
-    """Write packed planes, then render: only one of the two is in memory at a time."""
-    image = raw.image(job.levels, copy=False)
-    mosaic = image.mosaic
-    crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
+def _stage(job: FrameJob, image: RawImage, crop: PhaseCrop, picture: Picture) -> Prepared:
+    """Write packed planes, then make the target: only one of the two is in memory at a time."""
     row, packed, written = _stage_packed(job, image, crop)
     try:
-        target, note = _render(raw, crop, job)
+        target, note = picture()
         staged = None
         if target is not None and job.rendering is not None:
             layout = target_layout(packed.layout, job.rendering.bits, "lz4")
@@ -205,6 +207,11 @@ def _row(
         target_index=-1,
         target_note=None,
         raw_bytes=frame.size_bytes,
-        sha256=sha256(planes.astype("<u2", copy=False).data).hexdigest(),
+        sha256=mosaic_hash(planes),
         duplicate_of=None,
     )
+
+
+def mosaic_hash(planes: NDArray[np.uint16]) -> str:
+    """SHA-256 of packed planes as little endian uint16, hexadecimal."""
+    return sha256(planes.astype("<u2", copy=False).data).hexdigest()

@@ -85,7 +85,8 @@ def plane_histograms(
         return histograms
     for plane, counts in zip(packed, histograms, strict=True):
         _count_plane(plane, counts)
-    rows, columns = phase_crop(*pixels.shape, mosaic.phase, mosaic.cell).slices
+    height, width = pixels.shape
+    rows, columns = phase_crop(height, width, mosaic.phase, mosaic.cell).slices
     _count_block(mosaic, pixels[: rows.start], (0, 0), histograms)
     _count_block(mosaic, pixels[rows.stop :], (rows.stop, 0), histograms)
     _count_block(mosaic, pixels[rows, : columns.start], (rows.start, 0), histograms)
@@ -132,10 +133,11 @@ def _count_block(
 
 def _count_plane(plane: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
     """Add the pixels of a packed plane; OpenCV counts in float32, exact up to 2^24 of them."""
+    levels = int(cv2.minMaxLoc(plane)[1]) + 1  # a short table stays in the cache
     rows = max(1, _EXACT_PIXELS // plane.shape[1])
     for top in range(0, plane.shape[0], rows):
-        found = cv2.calcHist([plane[top : top + rows]], [0], None, [_LEVELS], [0, _LEVELS])
-        counts += found.ravel().astype(np.int64)
+        found = cv2.calcHist([plane[top : top + rows]], [0], None, [levels], [0, levels])
+        counts[:levels] += found.ravel().astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class DirectFile:
         started = time.monotonic()
         while data.size:
             try:
-                written = os.pwrite(self._handle, data, offset)
+                written = os.pwrite(self._handle, data.data, offset)
             except OSError as error:
                 if error.errno != errno.EINVAL or not _through_cache(self._handle):
                     raise
