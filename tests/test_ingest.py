@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -407,6 +408,25 @@ def test_a_store_with_targets_of_another_rendering_is_left_alone(
     with pytest.raises(StoreError, match="targets rendered with"):
         ingest(other, mid_folder, store)
     assert files_of(store) == before
+
+
+def test_a_store_of_version_1_gets_frames_in_its_own_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, store = tmp_path / "raw", tmp_path / "s.zarr"
+    raw.mkdir()
+    write_noise_dng(raw / "a.dng")
+    with monkeypatch.context() as patch:
+        patch.setattr("rawkit.store.writer.VERSION", 1)
+        assert ingest(FOLDER, raw, store).added == 1
+    (raw / "b.dng").write_bytes((raw / "a.dng").read_bytes())
+    write_noise_dng(raw / "c.dng", seed=1)
+    report = ingest(FOLDER, raw, store)
+    assert (report.added, report.duplicates) == (2, 1)
+    assert Store(store).about.version == 1
+    for row in Store(store).rows:
+        planes = Store(store).groups[row.group].read("packed", row.index)
+        assert row.pixel_hash == f"sha256:{sha256(planes.tobytes()).hexdigest()}"
 
 
 def test_a_long_that_cannot_be_rendered_leaves_nothing_behind(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rawkit.catalog.scan import LeftOut
@@ -26,9 +25,11 @@ from rawkit.store import (
     group_name,
     output_errors,
     packed_layout,
+    pixel_hash,
     target_layout,
     write_shard,
 )
+from rawkit.store.layout import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +70,8 @@ class FrameJob:
     """Codecs that the store has settled on; the others are tried with lz4."""
     unpacked: Path | None = None
     """Where the raw file has been put down, if its archive can only be streamed."""
+    version: int = VERSION
+    """Format version of the store, which says how pixels are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +210,6 @@ def _row(
         target_index=-1,
         target_note=None,
         raw_bytes=frame.size_bytes,
-        sha256=mosaic_hash(planes),
+        pixel_hash=pixel_hash(planes, job.version),
         duplicate_of=None,
     )
-
-
-def mosaic_hash(planes: NDArray[np.uint16]) -> str:
-    """SHA-256 of packed planes as little endian uint16, hexadecimal."""
-    return sha256(planes.astype("<u2", copy=False).data).hexdigest()

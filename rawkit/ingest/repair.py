@@ -59,7 +59,10 @@ def repair_store(
                 entry = entries.get(one.frame.name) if one.frame else None
                 reason = "its raw file is not in the source"
                 if catalog is not None and entry is not None and one.frame is not None:
-                    job = job_of(catalog, entry, number, Path(staging), codecs, rendering=rendering)
+                    job = job_of(
+                        catalog, entry, number, Path(staging), codecs, rendering=rendering,
+                        version=store.about.version,
+                    )  # fmt: skip
                     prepared = prepare_frame(job)
                     reason = _replace(one, prepared)
                 if reason:
@@ -74,7 +77,7 @@ def _replace(one: Damage, prepared: object) -> str:
     if isinstance(prepared, LeftOut):
         return prepared.reason
     frame = prepared.frame  # type: ignore[attr-defined] # Prepared, the only other kind
-    if one.frame is None or frame.row.sha256 != one.frame.sha256:
+    if one.frame is None or frame.row.pixel_hash != one.frame.pixel_hash:
         return "its raw file holds other pixels now"
     shard = frame.packed if array_of(one.path) == "packed" else frame.target
     if shard is None:

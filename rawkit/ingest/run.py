@@ -261,8 +261,9 @@ def _jobs(plan: IngestPlan, writer: StoreWriter) -> Iterator[FrameJob]:
     for number, entry in enumerate(plan.wanted):
         unpacked = spill.path(entry.file) if spill is not None and entry.file is not None else None
         yield job_of(
-            catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering
-        )
+            catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering,
+            version=writer.version,
+        )  # fmt: skip
 
 
 def _in_order(

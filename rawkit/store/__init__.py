@@ -2,6 +2,7 @@
 
 from rawkit.store.files import output_errors, write_atomically
 from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
+from rawkit.store.pixel_hash import pixel_hash
 from rawkit.store.read import Group, Store
 from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
@@ -31,6 +32,7 @@ __all__ = [
     "output_errors",
     "packed_layout",
     "parse_index",
+    "pixel_hash",
     "table_of_rows",
     "target_layout",
     "write_atomically",

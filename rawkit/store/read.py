@@ -14,7 +14,7 @@ from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
     METADATA,
-    VERSION,
+    READABLE,
     ArrayLayout,
     ArrayName,
     layout_of_metadata,
@@ -54,10 +54,10 @@ def read_root(path: Path) -> dict[str, Any]:
             "a zarr hierarchy of another kind", expected=f"attribute format = {FORMAT}", where=path
         )
     version = attributes.get("format_version")
-    if version != VERSION:
+    if version not in READABLE:
         raise StoreFormatError(
             f"format version {version}",
-            expected=f"{VERSION}",
+            expected=" or ".join(map(str, READABLE)),
             where=path,
             fix="Read it with the rawkit that wrote it, or ingest into a new store.",
         )

@@ -15,6 +15,7 @@ from rawkit.store.layout import (
     COORDINATES,
     FRAMES_TABLE,
     METADATA,
+    VERSION,
     ArrayLayout,
     ArrayName,
     Codec,
@@ -59,6 +60,7 @@ class StoreWriter:
 
     Frames get their index in the order of `add`. `commit` makes all added frames visible at once;
     a process that dies before leaves shards that nobody refers to and that the next run replaces.
+    A store keeps the format `version` it has; rows to add must have the `pixel_hash` of it.
     """
 
     def __init__(
@@ -70,14 +72,18 @@ class StoreWriter:
         self._target = target
         self.rows: list[FrameRow] = []
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
+        self.version = VERSION
         self._waiting, self._committed_at = 0, time.monotonic()
         if (path / METADATA).exists():
             read_root(path)
             self.rows, about = read_rows(path / FRAMES_TABLE)
-            self._layouts = dict(about_of(about, self.rows, path / FRAMES_TABLE).layouts)
+            found = about_of(about, self.rows, path / FRAMES_TABLE)
+            self._layouts, self.version = dict(found.layouts), found.version
             _check_rendering(path, about, target)
         self._by_hash = {
-            (row.group, row.role, row.sha256): row for row in self.rows if row.duplicate_of is None
+            (row.group, row.role, row.pixel_hash): row
+            for row in self.rows
+            if row.duplicate_of is None
         }
 
     @property
@@ -97,7 +103,7 @@ class StoreWriter:
         names the frame it repeats.
         """
         row, group = frame.row, frame.row.group
-        original = self._by_hash.get((group, row.role, row.sha256))
+        original = self._by_hash.get((group, row.role, row.pixel_hash))
         if original is not None:
             _discard(frame)
             row = replace(
@@ -112,7 +118,7 @@ class StoreWriter:
                 target = self._place(group, "target", frame.target)
             index = self._place(group, "packed", frame.packed)
             row = replace(row, index=index, target_index=target)
-            self._by_hash[group, row.role, row.sha256] = row
+            self._by_hash[group, row.role, row.pixel_hash] = row
         self.rows.append(row)
         self._waiting += 1
         return row
@@ -127,7 +133,7 @@ class StoreWriter:
 
         The root comes last so that a store that can be opened always has its table.
         """
-        about = About(self._attributes, self._target, self._layouts)
+        about = About(self._attributes, self._target, self._layouts, self.version)
         for name, data in derived_files(about, self.rows):
             write_atomically(self.path / name, data)
         table = encode_rows(self.rows, about.as_dict())
