@@ -19,6 +19,7 @@ from rawkit.store import (
     encode_shard,
     open_place,
     packed_layout,
+    pixel_hash,
     target_layout,
 )
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, Pattern, write_dng
@@ -127,7 +128,7 @@ def frame_row(**changes: Any) -> FrameRow:
         target_index=-1,
         target_note=None,
         raw_bytes=1234,
-        sha256="0" * 64,
+        pixel_hash="blake3:" + "0" * 64,
         duplicate_of=None,
     )
     return replace(row, **changes)
@@ -143,7 +144,7 @@ def add_frame(
     planes_count, height, width = planes.shape
     assert planes_count == BAYER.planes
     layout = packed_layout(height, width, "lz4")
-    row = replace(row, sha256=sha256(planes.astype("<u2").tobytes()).hexdigest())
+    row = replace(row, pixel_hash=pixel_hash(planes, writer.version))
     packed = _stage(writer, planes, layout)
     staged = None
     if target is not None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,13 @@ import rawpy
 from numpy.typing import NDArray
 
 from rawkit.catalog import Definition, Selection, load_definition
-from rawkit.errors import SelectionError, StoreError
+from rawkit.catalog.scan import LeftOut
+from rawkit.errors import CorruptError, SelectionError, StoreError
 from rawkit.ingest import IngestReport, plan_ingest, run_ingest
+from rawkit.ingest.frame import prepare_frame
+from rawkit.ingest.jobs import job_of
 from rawkit.progress import SILENT, Advance, Progress
-from rawkit.sensor import pack
+from rawkit.sensor import RawFile, RenderParameters, pack
 from rawkit.store import FrameRow, Store
 from tests.factories import files_of, local, write_noise_dng
 
@@ -403,3 +408,42 @@ def test_a_store_with_targets_of_another_rendering_is_left_alone(
     with pytest.raises(StoreError, match="targets rendered with"):
         ingest(other, mid_folder, store)
     assert files_of(store) == before
+
+
+def test_a_store_of_version_1_gets_frames_in_its_own_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, store = tmp_path / "raw", tmp_path / "s.zarr"
+    raw.mkdir()
+    write_noise_dng(raw / "a.dng")
+    with monkeypatch.context() as patch:
+        patch.setattr("rawkit.store.writer.VERSION", 1)
+        assert ingest(FOLDER, raw, store).added == 1
+    (raw / "b.dng").write_bytes((raw / "a.dng").read_bytes())
+    write_noise_dng(raw / "c.dng", seed=1)
+    report = ingest(FOLDER, raw, store)
+    assert (report.added, report.duplicates) == (2, 1)
+    assert Store(store).about.version == 1
+    for row in Store(store).rows:
+        planes = Store(store).groups[row.group].read("packed", row.index)
+        assert row.pixel_hash == f"sha256:{sha256(planes.tobytes()).hexdigest()}"
+
+
+def test_a_long_that_cannot_be_rendered_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise CorruptError("LibRaw cannot decode it", where="a.dng")
+
+    (tmp_path / "raw").mkdir()
+    write_noise_dng(tmp_path / "raw" / "a.dng")
+    plan = plan_ingest(FOLDER, tmp_path / "raw", tmp_path / "s.zarr", EVERYTHING)
+    (entry,) = plan.wanted
+    job = job_of(
+        plan.catalog, replace(entry, role="long"), 0, tmp_path, {}, rendering=RenderParameters()
+    )
+    monkeypatch.setattr(RawFile, "render", fail)
+    left_out = prepare_frame(job)
+    assert isinstance(left_out, LeftOut)
+    assert left_out.kind == "corrupt"
+    assert not list(tmp_path.glob("0*"))

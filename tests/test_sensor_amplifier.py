@@ -9,8 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rawkit.sensor import Exposure, Mosaic, RawImage, WhiteBalance, amplification_base, decode, pack
+from rawkit.sensor import (
+    XTRANS,
+    Exposure,
+    Mosaic,
+    RawImage,
+    WhiteBalance,
+    amplification_base,
+    amplifier,
+    decode,
+    pack,
+    plane_histograms,
+)
 from rawkit.sensor.amplifier import bin_edges, bin_weights, normalise
+from tests.strategies import mosaics, phases
 
 MOSAIC = Mosaic(
     pattern=((0, 1), (3, 2)),
@@ -153,3 +165,45 @@ def test_levels_normalised_after_packing_are_those_of_the_mosaic(seed: int) -> N
         [normalise(plane, level, 16383) for plane, level in zip(planes, black, strict=True)]
     )
     np.testing.assert_array_equal(by_plane, pack(normalised_pixels(image)))
+
+
+@given(mosaics(dtype="uint16"), phases)
+def test_counting_packed_planes_counts_every_pixel_of_the_visible_area(
+    pixels: NDArray[np.uint16], phase: tuple[int, int]
+) -> None:
+    pattern = tuple(
+        tuple(MOSAIC.pattern[(y - phase[0]) % 2][(x - phase[1]) % 2] for x in range(2))
+        for y in range(2)
+    )
+    image = image_of(pixels, pattern=pattern)
+    assert image.mosaic.phase == phase
+    expected = np.zeros((4, 65536), np.int64)
+    for y, x, plane in image.mosaic.positions():
+        np.add.at(expected[plane], pixels[y::2, x::2].ravel(), 1)
+    np.testing.assert_array_equal(plane_histograms(image), expected)
+    np.testing.assert_array_equal(plane_histograms(image, pack(pixels, phase)), expected)
+
+
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
+def test_counting_packed_planes_of_xtrans_counts_what_the_crop_drops(
+    top: int, left: int, more_rows: int, more_columns: int
+) -> None:
+    cell = np.array(XTRANS.pattern())
+    pattern = tuple(map(tuple, np.roll(cell, (top, left), (0, 1)).tolist()))
+    shape = (top + 12 + more_rows, left + 12 + more_columns)
+    pixels = np.random.default_rng(0).integers(0, 65536, shape, np.uint16)
+    image = image_of(pixels, pattern=pattern, black_level=(512.0,) * 9)
+    packed = pack(pixels, image.mosaic.phase, XTRANS)
+    np.testing.assert_array_equal(plane_histograms(image, packed), plane_histograms(image))
+    assert plane_histograms(image, packed).sum() == pixels.size
+
+
+def test_more_pixels_of_one_level_than_float32_counts_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planes = np.full((4, 2049, 8193), 7, np.uint16)
+    pixels = np.broadcast_to(np.uint16(7), (2 * 2049, 2 * 8193))
+    monkeypatch.setattr(amplifier, "_count_block", lambda *_: None)  # the crop drops nothing
+    found = plane_histograms(image_of(pixels), planes)
+    assert found[:, 7].tolist() == [2049 * 8193] * 4
+    assert 2049 * 8193 > 2**24

@@ -1,5 +1,6 @@
 """Decoding through LibRaw: what comes out is what the sensor gave, or a named refusal."""
 
+import importlib
 import struct
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rawkit.errors import (
     TruncatedError,
     UnreadableError,
 )
-from rawkit.sensor import decode, pack
+from rawkit.sensor import RenderParameters, decode, open_raw, pack
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from tests.factories import (
     COLOUR_STEP,
@@ -27,6 +28,9 @@ from tests.factories import (
     write_noise_dng,
 )
 
+decoding = importlib.import_module(
+    "rawkit.sensor.decode"
+)  # the package has a function of that name
 PLAIN = encode_dng(noise_mosaic(), DngMeta("Rawkit", "Test"))
 
 REAL: dict[str, tuple[list[int], int, str, list[int], float | None, float | None]] = {
@@ -265,3 +269,29 @@ def test_a_folder_and_a_missing_file_are_unreadable(tmp_path: Path) -> None:
         decode(tmp_path)
     with pytest.raises(UnreadableError, match="No such file"):
         decode(tmp_path / "missing.dng")
+
+
+@pytest.mark.parametrize("limit", [0, decoding.MAX_BYTES_AT_ONCE])
+def test_a_file_read_whole_and_one_read_by_libraw_give_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(decoding, "MAX_BYTES_AT_ONCE", limit)
+    path = tmp_path / "a.dng"
+    write_dng(path, noise_mosaic(), DngMeta("Rawkit", "Test"), lossless_jpeg=True)
+    with open_raw(path) as raw:
+        image, picture = raw.image(), raw.render(RenderParameters())
+    np.testing.assert_array_equal(image.pixels, noise_mosaic())
+    with open_raw(path.read_bytes()) as raw:
+        np.testing.assert_array_equal(raw.render(RenderParameters()), picture)
+
+
+def test_pixels_that_are_not_copied_are_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(PLAIN)
+    with open_raw(path) as raw:
+        borrowed = raw.image(copy=False).pixels
+        copied = raw.image().pixels
+        assert not np.shares_memory(borrowed, copied)
+        np.testing.assert_array_equal(borrowed, copied)
+        raw.render(RenderParameters())
+        np.testing.assert_array_equal(borrowed, copied, err_msg="rendering changes them")

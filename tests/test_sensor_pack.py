@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rawkit.errors import UsageError
@@ -128,3 +129,14 @@ def test_a_mosaic_without_a_whole_cell_or_with_an_impossible_phase_is_refused(
 def test_what_has_not_four_planes_is_not_unpacked(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="packed planes of shape"):
         unpack(np.zeros(shape, np.uint16))
+
+
+@given(mosaics(min_side=8), phases, st.sampled_from(["uint8", "uint16"]))
+def test_packing_views_of_larger_mosaics_gives_what_any_other_type_gives(
+    pixels: NDArray[np.uint16], phase: tuple[int, int], dtype: str
+) -> None:
+    pixels = pixels.astype(dtype)
+    for view in (pixels[1:-1, 2:-1], pixels[:, ::-1], pixels[::-1], pixels.T, pixels[::2, ::2]):
+        packed = pack(view, phase)
+        assert packed.dtype == dtype
+        np.testing.assert_array_equal(packed, pack(view.astype(np.int64), phase))

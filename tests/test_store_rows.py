@@ -1,6 +1,8 @@
 """The table of frames survives Parquet, and only that table is read."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,17 +12,25 @@ from hypothesis import strategies as st
 
 from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store import FrameRow, table_of_rows
+from rawkit.store.layout import VERSION
 from rawkit.store.rows import encode_rows, read_rows, rows_of_table
 from tests.factories import frame_row
 from tests.strategies import frame_rows
 
+ABOUT: dict[str, Any] = {"format_version": VERSION}
+METHODS = {1: "sha256", 2: "blake3"}
 
+
+@pytest.mark.parametrize("version", METHODS)
 @given(st.lists(frame_rows(), max_size=5))
 def test_rows_read_back_from_parquet(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[FrameRow]
+    tmp_path_factory: pytest.TempPathFactory, version: int, rows: list[FrameRow]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "frames.parquet"
-    about = {"attributes": {"title": "A"}, "layouts": {}}
+    rows = [replace(row, pixel_hash=f"{METHODS[version]}:{number:064x}")
+            for number, row in enumerate(rows)]  # fmt: skip
+    said = {"format_version": version} if version > 1 else {}  # version 1 did not say
+    about = {**said, "attributes": {"title": "A"}, "layouts": {}}
     path.write_bytes(encode_rows(rows, about))
     assert read_rows(path) == (rows, about)
 
@@ -32,12 +42,12 @@ def test_rows_read_back_from_arrow(rows: list[FrameRow]) -> None:
 
 def test_the_same_rows_give_the_same_bytes() -> None:
     rows = [frame_row(name="a"), frame_row(name="b", iso=None)]
-    assert encode_rows(rows, {"a": 1}) == encode_rows(list(rows), {"a": 1})
+    assert encode_rows(rows, ABOUT) == encode_rows(list(rows), dict(ABOUT))
 
 
 def test_a_table_with_another_row_fails_its_checksum(tmp_path: Path) -> None:
     path = tmp_path / "frames.parquet"
-    path.write_bytes(encode_rows([frame_row(name="a")], {}))
+    path.write_bytes(encode_rows([frame_row(name="a")], ABOUT))
     metadata = pq.read_schema(path).metadata
     other = table_of_rows([frame_row(name="b")]).replace_schema_metadata(metadata)
     pq.write_table(other, path)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from rawkit.catalog.scan import LeftOut
 from rawkit.errors import MosaicError, RawFileError, UsageError
@@ -29,20 +27,25 @@ from rawkit.store import (
     group_name,
     output_errors,
     packed_layout,
-    shard_parts,
+    pixel_hash,
     target_layout,
+    write_shard,
 )
+from rawkit.store.layout import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
     from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage
     from rawkit.source import Source, SourceFile
     from rawkit.store.layout import ArrayName, Codec
+
+    Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class FrameJob:
     """Codecs that the store has settled on; the others are tried with lz4."""
     unpacked: Path | None = None
     """Where the raw file has been put down, if its archive can only be streamed."""
+    version: int = VERSION
+    """Format version of the store, which says how pixels are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +98,13 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
     try:
         if contents is None:
             truth = job.rendering is not None
-            return _stage(job, *read_video_frame(job.entry, job.levels, with_truth=truth), None)
+            image, crop, given = read_video_frame(job.entry, job.levels, with_truth=truth)
+            return _stage(job, image, crop, lambda: (given, None))
         with open_raw(contents, name=job.file.where) as raw:
-            image = raw.image(job.levels)
+            image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
-            target, note = _render(raw, crop, job)
-        return _stage(job, image, crop, target, note)
+            return _stage(job, image, crop, partial(_render, raw, crop, job))
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)
@@ -113,6 +118,32 @@ def _contents(job: FrameJob) -> Path | bytes:
     return job.source.read(job.file) if path is None else path
 
 
+def _stage(job: FrameJob, image: RawImage, crop: PhaseCrop, picture: Picture) -> Prepared:
+    """Write packed planes, then make the target: only one of the two is in memory at a time."""
+    row, packed, written = _stage_packed(job, image, crop)
+    try:
+        target, note = picture()
+        staged = None
+        if target is not None and job.rendering is not None:
+            layout = target_layout(packed.layout, job.rendering.bits, "lz4")
+            staged, more = _encode(job, row.group, target, layout)
+            written += more
+    except BaseException:
+        packed.path.unlink(missing_ok=True)
+        raise
+    return Prepared(StagedFrame(replace(row, target_note=note), packed, staged), written)
+
+
+def _stage_packed(
+    job: FrameJob, image: RawImage, crop: PhaseCrop
+) -> tuple[FrameRow, StagedShard, int]:  # fmt: skip
+    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
+    row = _row(job, image, crop, planes)
+    count, height, width = planes.shape
+    staged, written = _encode(job, row.group, planes, packed_layout(height, width, "lz4", count))
+    return row, staged, written
+
+
 def _render(
     raw: RawFile, crop: PhaseCrop, job: FrameJob
 ) -> tuple[NDArray[np.generic] | None, str | None]:
@@ -123,28 +154,7 @@ def _render(
         picture = raw.render(job.rendering, levels=job.levels)
     except MosaicError as error:
         return None, error.reason
-    return np.ascontiguousarray(picture[crop.slices].transpose(2, 0, 1)), None
-
-
-def _stage(
-    job: FrameJob,
-    image: RawImage,
-    crop: PhaseCrop,
-    target: NDArray[np.generic] | None,
-    note: str | None,
-) -> Prepared:
-    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
-    row = _row(job, image, crop, planes, note)
-    count, height, width = planes.shape
-    layout = packed_layout(height, width, "lz4", count)
-    packed, written = _encode(job, row.group, planes, layout)
-    staged = None
-    if target is not None and job.rendering is not None:
-        staged, more = _encode(
-            job, row.group, target, target_layout(layout, job.rendering.bits, "lz4")
-        )
-        written += more
-    return Prepared(StagedFrame(row, packed, staged), written)
+    return picture[crop.slices].transpose(2, 0, 1), None
 
 
 def _encode(
@@ -154,11 +164,10 @@ def _encode(
     codec = job.codecs.get((group, layout.name))
     saves = compresses(array, layout) if codec is None else codec == "lz4"
     chosen = replace(layout, codec="lz4" if saves else "none")
-    parts = shard_parts(array, chosen)
     path = job.staging / f"{job.number:08d}.{layout.name}"
-    with output_errors(path), path.open("wb") as file:
-        file.writelines(parts)
-    return StagedShard(path, chosen), sum(len(part) for part in parts)
+    with output_errors(path):
+        written = write_shard(array, chosen, path)
+    return StagedShard(path, chosen), written
 
 
 def _row(
@@ -166,10 +175,9 @@ def _row(
     image: RawImage,
     crop: PhaseCrop,
     planes: NDArray[np.uint16],
-    note: str | None,
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    histograms = plane_histograms(image)
+    histograms = plane_histograms(image, planes)
     frame, check = entry.frame, check_levels(image, histograms)
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
@@ -209,8 +217,8 @@ def _row(
         white_balance_source=balance.source,
         amplification_base=amplification_base(image, histograms),
         target_index=-1,
-        target_note=note,
+        target_note=None,
         raw_bytes=frame.size_bytes,
-        sha256=sha256(planes.astype("<u2", copy=False).data).hexdigest(),
+        pixel_hash=pixel_hash(planes, job.version),
         duplicate_of=None,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rawkit.errors import UsageError
 from rawkit.ingest.frame import FrameJob
 from rawkit.sensor import GivenPictures, Levels, RenderParameters
+from rawkit.store.layout import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +30,12 @@ def job_of(
     unpacked: Path | None = None,
     *,
     rendering: Rendering | None,
+    version: int = VERSION,
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
     `unpacked` is where its raw file has been put down, if its archive can only be streamed;
-    `rendering` says how to render targets, None that there are none.
+    `rendering` says how to render targets, None that there are none; `version` is the store's.
     """
     if catalog.source is None or entry.file is None:
         raise UsageError(
@@ -51,6 +53,7 @@ def job_of(
         level_source=source,
         codecs=codecs,
         unpacked=unpacked,
+        version=version,
     )
 
 

@@ -90,7 +90,10 @@ def repair_store(
                 entry = entries.get(one.frame.name) if one.frame else None
                 reason = "its raw file is not in the source"
                 if catalog is not None and entry is not None and one.frame is not None:
-                    job = job_of(catalog, entry, number, folder, codecs, rendering=rendering)
+                    job = job_of(
+                        catalog, entry, number, folder, codecs, rendering=rendering,
+                        version=store.about.version,
+                    )  # fmt: skip
                     prepared = prepare_frame(job)
                     reason = _replace(store.place, one, prepared)
                 if reason:
@@ -117,7 +120,7 @@ def _replace(place: Place, one: Damage, prepared: Prepared | LeftOut) -> str:
     if isinstance(prepared, LeftOut):
         return prepared.reason
     frame = prepared.frame
-    if one.frame is None or frame.row.sha256 != one.frame.sha256:
+    if one.frame is None or frame.row.pixel_hash != one.frame.pixel_hash:
         return "its raw file holds other pixels now"
     shard = frame.packed if array_of(one.key) == "packed" else frame.target
     if shard is None:

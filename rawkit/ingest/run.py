@@ -275,8 +275,9 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
             if entry.file is not None and unpacked is None and prefetch is not None:
                 unpacked = prefetch.path(entry.file)
             yield job_of(
-                catalog, entry, number, writer.staging, writer.codecs, unpacked, rendering=rendering
-            )
+                catalog, entry, number, writer.staging, writer.codecs, unpacked,
+                rendering=rendering, version=writer.version,
+            )  # fmt: skip
     finally:
         if prefetch is not None:
             prefetch.close()

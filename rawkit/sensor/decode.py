@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import cv2
 import rawpy
 from threadpoolctl import threadpool_limits
 
@@ -43,6 +44,9 @@ MAX_PIXELS = 400_000_000
 MAX_PIXELS_PER_BYTE = 32
 """A compressed mosaic with noise in it takes about one byte a pixel. A file that claims more pixels
 than this for each of its bytes is cut off or lies, and would cost gigabytes to find out."""
+MAX_BYTES_AT_ONCE = 64 << 20
+"""Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
+JPEG of 12 MP takes it 12 ms less than from a file."""
 _SQUARE_TOLERANCE = 0.005
 _OUT_OF_MEMORY = (
     MemoryError,
@@ -58,8 +62,11 @@ class RawFile:
         self._raw = raw
         self.path = path
 
-    def image(self, levels: Levels | None = None) -> RawImage:
+    def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
         """Decode the visible mosaic; `levels` override the file's.
+
+        Without `copy` the pixels are LibRaw's own: to be read only, and only while the file is
+        open.
 
         Raises
         ------
@@ -72,7 +79,8 @@ class RawFile:
         """
         with _libraw_errors(self.path):
             found = self._description
-            pixels: NDArray[np.uint16] = self._raw.raw_image_visible.copy()
+            pixels: NDArray[np.uint16] = self._raw.raw_image_visible
+            pixels = pixels.copy() if copy else pixels
             masked = self._masked(found.mosaic)
         mosaic = overridden(found.mosaic, levels)
         if mosaic.white_level <= max(mosaic.black_level):
@@ -81,7 +89,7 @@ class RawFile:
                 expected=f"more than the black level of {max(mosaic.black_level):g}",
                 where=self.path,
             )
-        lowest, highest = int(pixels.min()), int(pixels.max())
+        lowest, highest = map(int, cv2.minMaxLoc(pixels)[:2])
         if lowest == highest:
             raise BlankError(
                 f"all {pixels.size} pixels of the mosaic are {lowest}",
@@ -176,7 +184,7 @@ def open_raw(
     if isinstance(file, str | os.PathLike):
         where = Path(file)
         size = _check_whole_path(where)
-        opened = str(where)
+        opened = _read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
     else:
         where, opened = name, file
         size = _check_whole(file, where)
@@ -241,6 +249,14 @@ def _check_whole_path(path: Path) -> int:
             raise UnreadableError("a pipe, socket or device", expected="a file", where=path)
         with path.open("rb") as file:
             return _check_whole(file, path)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
+
+
+def _read_whole(path: Path) -> BinaryIO:
+    try:
+        with _libraw_errors(path):
+            return io.BytesIO(path.read_bytes())
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
 

@@ -3,6 +3,7 @@
 from rawkit.store.files import output_errors, write_atomically
 from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
 from rawkit.store.objects import RemoteFile
+from rawkit.store.pixel_hash import pixel_hash
 from rawkit.store.place import Place, StoreFile, is_store, open_place
 from rawkit.store.read import Group, Store
 from rawkit.store.rows import FrameRow, table_of_rows
@@ -14,7 +15,7 @@ from rawkit.store.shard import (
     encode_shard,
     index_bytes,
     parse_index,
-    shard_parts,
+    write_shard,
 )
 from rawkit.store.writer import StagedFrame, StagedShard, StoreWriter, open_writer
 
@@ -42,8 +43,9 @@ __all__ = [
     "output_errors",
     "packed_layout",
     "parse_index",
-    "shard_parts",
+    "pixel_hash",
     "table_of_rows",
     "target_layout",
     "write_atomically",
+    "write_shard",
 ]

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = "rawkit-store"
-VERSION = 1
+VERSION = 2
+"""What new stores are written in."""
+READABLE = (1, 2)
+"""Versions that are read and added to, each in its own form."""
 FRAMES_TABLE = "frames.parquet"
 METADATA = "zarr.json"
 TARGET_SCALE: Mapping[int, int] = {4: 2, 9: 3}

@@ -25,6 +25,7 @@ from rawkit.store.layout import (
     encode_json,
     group_metadata,
 )
+from rawkit.store.rows import VERSION_KEY
 from rawkit.store.shard import with_crc
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class About:
     """How targets are rendered."""
     layouts: Mapping[tuple[str, ArrayName], ArrayLayout]
     """Layout of each array, by group and name."""
+    version: int = VERSION
+    """Format version that the store is written in."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values to be stored in the table; counts follow from the rows."""
@@ -52,7 +55,9 @@ class About:
             f"{group}/{name}": {**asdict(layout), "count": 0}
             for (group, name), layout in sorted(self.layouts.items())
         }
+        version = {} if self.version == 1 else {VERSION_KEY: self.version}
         return {
+            **version,  # version 1 did not say
             "attributes": dict(self.attributes),
             "rendering": dict(self.rendering),
             "layouts": layouts,
@@ -74,7 +79,8 @@ def about_of(values: Mapping[str, Any], rows: Sequence[FrameRow], where: object)
             count = stored_count(rows, group, name)
             chunk = tuple(layout["chunk"])
             layouts[group, name] = ArrayLayout(**{**layout, "chunk": chunk, "count": count})
-        return About(values["attributes"], values["rendering"], layouts)
+        version = values.get(VERSION_KEY, 1)
+        return About(values["attributes"], values["rendering"], layouts, version)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreFormatError(
             "a table of frames that does not describe its store",
@@ -140,7 +146,7 @@ def _array(about: About, layout: ArrayLayout) -> bytes:
 
 def root_file(about: About) -> tuple[str, bytes]:
     """Path and bytes of the root's metadata, the last file of a commit."""
-    attributes = {"format": FORMAT, "format_version": VERSION, **about.attributes}
+    attributes = {"format": FORMAT, VERSION_KEY: about.version, **about.attributes}
     return METADATA, encode_json(group_metadata(attributes))
 
 

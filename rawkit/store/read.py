@@ -13,7 +13,7 @@ from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
     METADATA,
-    VERSION,
+    READABLE,
     ArrayLayout,
     ArrayName,
     layout_of_metadata,
@@ -57,10 +57,10 @@ def read_root(place: Place) -> dict[str, Any]:
             "a zarr hierarchy of another kind", expected=f"attribute format = {FORMAT}", where=where
         )
     version = attributes.get("format_version")
-    if version != VERSION:
+    if version not in READABLE:
         raise StoreFormatError(
             f"format version {version}",
-            expected=f"{VERSION}",
+            expected=" or ".join(map(str, READABLE)),
             where=where,
             fix="Read it with the rawkit that wrote it, or ingest into a new store.",
         )

@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rawkit.errors import StoreDamagedError, StoreFormatError
+from rawkit.store.layout import READABLE, VERSION
+from rawkit.store.pixel_hash import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rawkit.store.place import StoreFile
 
+VERSION_KEY = "format_version"
 PlaneValues = tuple[float, ...]
 
 
@@ -107,8 +110,8 @@ class FrameRow:
     """Why a long has no target."""
     raw_bytes: int
     """Size of the raw file."""
-    sha256: str
-    """SHA-256 of the packed planes as little endian uint16, hexadecimal."""
+    pixel_hash: str
+    """Method and hexadecimal hash of the packed planes, see `rawkit.store.pixel_hash`."""
     duplicate_of: str | None
     """Name of the frame whose pixels this one repeats; they are stored once."""
 
@@ -122,12 +125,13 @@ def _arrow_type(hint: Any) -> pa.DataType:
     return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
 
 
-def _schema() -> pa.Schema:
+def _schema(version: int) -> pa.Schema:
     hints = get_type_hints(FrameRow)
+    renamed = {_HASH: _HASH_V1} if version == 1 else {}
     return pa.schema(
         [
             pa.field(
-                field.name,
+                renamed.get(field.name, field.name),
                 _arrow_type(hints[field.name]),
                 nullable=get_origin(hints[field.name]) is types.UnionType,
             )
@@ -136,14 +140,27 @@ def _schema() -> pa.Schema:
     )
 
 
-SCHEMA = _schema()
+_HASH, _HASH_V1 = "pixel_hash", "sha256"
+"""The column of the hash; version 1 named it after its only method and held the digits alone."""
+SCHEMA = _schema(VERSION)
+_SCHEMAS = {version: _schema(version) for version in READABLE}
 _ABOUT_KEY, _DIGEST_KEY = "rawkit.store", "rawkit.sha256"
 _LISTS = ("black_level", "camera_white_level", "white_balance")
 
 
-def table_of_rows(rows: Sequence[FrameRow]) -> pa.Table:
-    """Arrow table with one row for each frame."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+def table_of_rows(rows: Sequence[FrameRow], version: int = VERSION) -> pa.Table:
+    """Arrow table with one row for each frame, with the columns of a format version."""
+    values = [_values(row, version) for row in rows]
+    return pa.Table.from_pylist(values, schema=_SCHEMAS[version])
+
+
+def _values(row: FrameRow, version: int) -> dict[str, Any]:
+    values = asdict(row)
+    if version == 1:
+        if not row.pixel_hash.startswith(SHA256):
+            raise AssertionError(f"{row.pixel_hash} in a store of version 1")
+        values[_HASH_V1] = values.pop(_HASH).removeprefix(SHA256)
+    return values
 
 
 def rows_of_table(table: pa.Table) -> list[FrameRow]:
@@ -153,24 +170,29 @@ def rows_of_table(table: pa.Table) -> list[FrameRow]:
         for name in _LISTS:
             if values[name] is not None:
                 values[name] = tuple(values[name])
+        if _HASH_V1 in values:
+            values[_HASH] = SHA256 + values.pop(_HASH_V1)
         rows.append(FrameRow(**values))
     return rows
 
 
-def digest_of(rows: Sequence[FrameRow], about: str) -> str:
+def digest_of(rows: Sequence[FrameRow], about: str, version: int = VERSION) -> str:
     """SHA-256 over what the table says of its store and the content of all rows, hexadecimal."""
     digest = sha256(about.encode())
     for row in rows:
-        digest.update(json.dumps(asdict(row), sort_keys=True).encode())
+        digest.update(json.dumps(_values(row, version), sort_keys=True).encode())
     return digest.hexdigest()
 
 
 def encode_rows(rows: Sequence[FrameRow], about: Mapping[str, Any]) -> bytes:
-    """Encode the table as Parquet; `about` and a digest of everything go into its metadata."""
-    text = json.dumps(about)
-    metadata = {_ABOUT_KEY: text, _DIGEST_KEY: digest_of(rows, text)}
+    """Encode the table as Parquet; `about` and a digest of everything go into its metadata.
+
+    The columns are those of the format version that `about` names, 1 if it names none.
+    """
+    text, version = json.dumps(about), about.get(VERSION_KEY, 1)
+    metadata = {_ABOUT_KEY: text, _DIGEST_KEY: digest_of(rows, text, version)}
     sink = pa.BufferOutputStream()
-    table = table_of_rows(rows).replace_schema_metadata(metadata)
+    table = table_of_rows(rows, version).replace_schema_metadata(metadata)
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
@@ -194,16 +216,18 @@ def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
             where=path,
             fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
         ) from error
-    if (table.schema.names, table.schema.types) != (SCHEMA.names, SCHEMA.types):
+    version = 1 if _HASH_V1 in table.schema.names else VERSION
+    schema = _SCHEMAS[version]
+    if (table.schema.names, table.schema.types) != (schema.names, schema.types):
         raise StoreFormatError(
             "a table of frames with other columns",
-            expected=", ".join(SCHEMA.names),
+            expected=", ".join(_SCHEMAS[version].names),
             where=path,
         )
     rows = rows_of_table(table)
     metadata = table.schema.metadata or {}
     about = metadata.get(_ABOUT_KEY.encode(), b"").decode("utf-8", "replace")
-    if metadata.get(_DIGEST_KEY.encode()) != digest_of(rows, about).encode():
+    if metadata.get(_DIGEST_KEY.encode()) != digest_of(rows, about, version).encode():
         raise StoreDamagedError(
             "a table of frames that fails its checksum",
             expected="the rows that were written",

@@ -9,20 +9,27 @@ same bytes and a band of chunks is one sequential read.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import google_crc32c
 import numpy as np
 from numcodecs.blosc import Blosc
+from numpy.typing import NDArray
 
 from rawkit.errors import StoreDamagedError
+from rawkit.store.direct import create_direct
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from pathlib import Path
 
     from rawkit.store.layout import ArrayLayout
 
+Room = Callable[[int], NDArray[np.uint8]]
+"""Gives the place of the next so many bytes, to be filled before it is asked again."""
 CRC_BYTES = 4
+_BLOSC_BYTES = 16
+"""What blosc adds at most."""
 _ENTRY_BYTES = 16
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 _FIX = "`rawkit verify --repair` makes it anew from the raw file."
@@ -39,27 +46,55 @@ def index_bytes(layout: ArrayLayout) -> int:
 
 def encode_shard(frame: NDArray[np.generic], layout: ArrayLayout) -> bytes:
     """Encode one frame, shape (planes, height, width) as in `layout`, into the bytes of a shard."""
-    return b"".join(shard_parts(frame, layout))
+    parts: list[NDArray[np.uint8]] = []
+
+    def room(size: int) -> NDArray[np.uint8]:
+        parts.append(np.empty(size, np.uint8))
+        return parts[-1]
+
+    _encode(frame, layout, room)
+    return b"".join(part.data for part in parts)
 
 
-def shard_parts(frame: NDArray[np.generic], layout: ArrayLayout) -> list[bytes]:
-    """Encode like `encode_shard`, but leave the bytes in parts, to be written one after another."""
+def write_shard(frame: NDArray[np.generic], layout: ArrayLayout, path: Path) -> int:
+    """Encode like `encode_shard` into a file; returns its bytes. Takes 8 MB of memory, no more.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it is then no shard.
+    """
+    largest = max(layout.chunk_bytes + _BLOSC_BYTES + CRC_BYTES, index_bytes(layout))
+    with create_direct(path, largest) as file:
+        _encode(frame, layout, file.room)
+    return file.size
+
+
+def _encode(frame: NDArray[np.generic], layout: ArrayLayout, room: Room) -> None:
+    """Encode a frame into the memory that `room` gives for so many bytes at a time."""
     expected = (layout.planes, layout.height, layout.width)
     if frame.shape != expected or frame.dtype != layout.dtype:
         raise AssertionError(f"{frame.dtype} {frame.shape}, not {layout.dtype} {expected}")
-    count = math.prod(layout.grid)
-    chunk = np.zeros((layout.planes, *layout.chunk), layout.dtype)
-    parts: list[bytes] = []
+    count, shape = math.prod(layout.grid), (layout.planes, *layout.chunk)
+    chunk = np.empty(shape, layout.dtype)
     index = np.empty((count, 2), "<u8")
     offset = 0
     for number in range(count):
-        _take_chunk(frame, layout, number, chunk)
-        data = _COMPRESSOR.encode(chunk) if layout.codec == "lz4" else chunk.tobytes()
-        parts += [data, _crc(data)]
-        index[number] = offset, len(data) + CRC_BYTES
-        offset += len(data) + CRC_BYTES
-    encoded_index = index.tobytes()
-    return [*parts, encoded_index, _crc(encoded_index)]
+        if layout.codec == "lz4":
+            _take_chunk(frame, layout, number, chunk)
+            encoded = np.frombuffer(_COMPRESSOR.encode(chunk), np.uint8)
+            place = room(encoded.size + CRC_BYTES)
+            place[:-CRC_BYTES] = encoded
+        else:
+            place = room(layout.chunk_bytes + CRC_BYTES)
+            plain = place[:-CRC_BYTES].view(layout.dtype).reshape(shape)
+            _take_chunk(frame, layout, number, plain)
+        _put_crc(place)
+        index[number] = offset, place.size
+        offset += place.size
+    place = room(index_bytes(layout))
+    place[:-CRC_BYTES] = index.view(np.uint8).ravel()
+    _put_crc(place)
 
 
 def _take_chunk(
@@ -202,6 +237,11 @@ def decode_shard(shard: bytes, layout: ArrayLayout, where: object) -> NDArray[np
 def with_crc(data: bytes) -> bytes:
     """Append the checksum, as zarr's ``crc32c`` codec does."""
     return data + _crc(data)
+
+
+def _put_crc(place: NDArray[np.uint8]) -> None:
+    """Fill the last four bytes with the checksum of those before."""
+    place[-CRC_BYTES:] = np.frombuffer(_crc(place[:-CRC_BYTES]), np.uint8)
 
 
 def _crc(data: bytes | memoryview | NDArray[np.uint8]) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rawkit.errors import StoreError
 from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.files import lock, lock_of, output_errors
-from rawkit.store.layout import FRAMES_TABLE, METADATA, ArrayLayout, ArrayName, Codec
+from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
 from rawkit.store.place import open_place
 from rawkit.store.read import read_root
@@ -57,6 +57,7 @@ class StoreWriter:
 
     Frames get their index in the order of `add`. `commit` makes all added frames visible at once;
     a process that dies before leaves shards that nobody refers to and that the next run replaces.
+    A store keeps the format `version` it has; rows to add must have the `pixel_hash` of it.
     """
 
     def __init__(
@@ -79,16 +80,20 @@ class StoreWriter:
         self._target = target
         self.rows: list[FrameRow] = []
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
+        self.version = VERSION
         self._waiting, self._committed_at = 0, time.monotonic()
         self._written: dict[str, bytes] = {}  # digests of what the last commit wrote
         if self.place.exists(METADATA):
             read_root(self.place)
             table = self.place.file(FRAMES_TABLE)
             self.rows, about = read_rows(table)
-            self._layouts = dict(about_of(about, self.rows, table).layouts)
+            found = about_of(about, self.rows, table)
+            self._layouts, self.version = dict(found.layouts), found.version
             _check_rendering(location, about, target)
         self._by_hash = {
-            (row.group, row.role, row.sha256): row for row in self.rows if row.duplicate_of is None
+            (row.group, row.role, row.pixel_hash): row
+            for row in self.rows
+            if row.duplicate_of is None
         }
 
     @property
@@ -108,7 +113,7 @@ class StoreWriter:
         names the frame it repeats.
         """
         row, group = frame.row, frame.row.group
-        original = self._by_hash.get((group, row.role, row.sha256))
+        original = self._by_hash.get((group, row.role, row.pixel_hash))
         if original is not None:
             _discard(frame)
             row = replace(
@@ -123,7 +128,7 @@ class StoreWriter:
                 target = self._place(group, "target", frame.target)
             index = self._place(group, "packed", frame.packed)
             row = replace(row, index=index, target_index=target)
-            self._by_hash[group, row.role, row.sha256] = row
+            self._by_hash[group, row.role, row.pixel_hash] = row
         self.rows.append(row)
         self._waiting += 1
         return row
@@ -147,7 +152,7 @@ class StoreWriter:
         """
         self._uploads.settle()
         self._check_held()
-        about = About(self._attributes, self._target, self._layouts)
+        about = About(self._attributes, self._target, self._layouts, self.version)
         stages = [
             *derived_stages(about, self.rows),
             {FRAMES_TABLE: encode_rows(self.rows, about.as_dict())},

@@ -173,7 +173,7 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
         for key, layout in store.about.layouts.items()
         if key in counts
     }
-    about = About(store.about.attributes, store.about.rendering, layouts)
+    about = replace(store.about, layouts=layouts)
     return StoreCopy(location, rows, about, tuple(shards))
 
 

@@ -57,7 +57,7 @@ def identify(
 def _content(row: FrameRow) -> tuple[object, ...]:
     """List what of a frame decides the samples."""
     return (
-        row.name, row.group, row.index, row.pair, row.sha256, row.black_level, row.white_level,
+        row.name, row.group, row.index, row.pair, row.pixel_hash, row.black_level, row.white_level,
         row.amplification_base, row.exposure_time, row.iso, row.f_number,
     )  # fmt: skip
 

@@ -70,7 +70,7 @@ def copied_store(source: Path, path: Path, pairs: int) -> Path:
                 name = f"{scene}-{row.role}"
                 fresh = replace(
                     row, name=name, source=f"{name}.ARW", scene=scene, pair=scene, split="train",
-                    index=-1, target_index=-1, sha256=sha256(name.encode()).hexdigest(),
+                    index=-1, target_index=-1, pixel_hash=f"blake3:{sha256(name.encode()).hexdigest()}",
                 )  # fmt: skip
                 writer.add(StagedFrame(fresh, StagedShard(packed, group.packed), staged))
     return path

@@ -1,7 +1,7 @@
-"""Make ``store-v1``: the smallest store of format version 1 that has everything.
+"""Make ``store-v2``: the smallest store of format version 2 that has everything.
 
-Run once, for version 1, and never again: the sample stands for the stores that people have.
-``python tests/data/make_store_v1.py FOLDER`` writes another one, to compare with.
+Run once, for version 2, and never again: the sample stands for the stores that people have.
+``python tests/data/make_store_v2.py FOLDER`` writes another one, to compare with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from blake3 import blake3
 
 from rawkit.sensor import RenderParameters
 from rawkit.store import (
@@ -29,7 +30,7 @@ HEIGHT, WIDTH = 16, 24
 """Rows and columns of a packed plane."""
 ATTRIBUTES = {
     "collection": "sample",
-    "title": "Sample of format version 1",
+    "title": "Sample of format version 2",
     "homepage": "",
     "licence": "CC0",
     "citation": "",
@@ -92,7 +93,7 @@ def row_of(role: str) -> FrameRow:
         target_index=-1,
         target_note=None,
         raw_bytes=4096,
-        sha256=sha256(planes.astype("<u2").tobytes()).hexdigest(),
+        pixel_hash="blake3:" + blake3(planes.astype("<u2").tobytes()).hexdigest(),
         duplicate_of=None,
     )
 
@@ -119,4 +120,4 @@ def make(store: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v1")))
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v2")))
