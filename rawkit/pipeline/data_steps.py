@@ -62,7 +62,7 @@ class SynthStep(Step):
         name = self.collection
         return f"rawkit synth {name} data/{name} --scenes {self.scenes}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Make what is not there yet."""
         folder = context.workspace.data(self.collection)
         options = {
@@ -152,7 +152,7 @@ class ScanStep(Step):
         """Return `rawkit scan`."""
         return f"rawkit scan {self.collection}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Scan."""
         scan_with_table(
             load_definition(self.collection),
@@ -194,7 +194,7 @@ class IngestStep(FilteredStep):
         source = f" --source {self.source}" if self.source else ""
         return f"rawkit ingest {self.collection}{source}{self.options()}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Add the frames that the store does not have yet."""
         workspace = context.workspace
         plan = plan_ingest(
@@ -247,7 +247,7 @@ class SubsetStep(FilteredStep):
             f"rawkit subset --fraction {self.fraction:g}{frames}{self.options()} --name {self.name}"
         )
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Choose; a subset of that name that others made with other settings is refused."""
         make_subset(
             context.workspace,

@@ -71,7 +71,7 @@ def find_pipeline(name: str) -> Path:
         If there is none.
     """
     path = Path(name)
-    if path.is_file():
+    if path.suffix and path.is_file():
         return path
     shipped = shipped_folder("pipelines") / f"{path.stem}.toml"
     if shipped.is_file() and path.parent.name in ("", "pipelines") and path.suffix in ("", ".toml"):

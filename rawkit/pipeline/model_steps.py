@@ -103,7 +103,7 @@ class TrainStep(Step):
             f"--m {self.m:g}{minutes}"
         )
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Train, or go on with what an interruption left."""
         data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
         settings = self._settings(self.crop or default_crop(data, augment=True))
@@ -143,7 +143,7 @@ class EvaluateStep(FilteredStep):
 
     name: str
     """Name of the evaluation in the pipeline, and in its tables."""
-    run_name: str = Field(default="", alias="run")
+    run: str = ""
     """Run whose best weights are evaluated."""
     weights: str = ""
     """Instead of a run: ``plain``, or a file of weights."""
@@ -173,7 +173,7 @@ class EvaluateStep(FilteredStep):
     @model_validator(mode="after")
     def _makes_sense(self) -> EvaluateStep:
         checked_name("evaluation", self.name)
-        if bool(self.run_name) == bool(self.weights):
+        if bool(self.run) == bool(self.weights):
             raise ValueError("either run or weights should be named")
         if bool(self.stores) == bool(self.subset):
             raise ValueError("either stores or subset should be named")
@@ -203,8 +203,8 @@ class EvaluateStep(FilteredStep):
         found = [Artefact("store", one) for one in self.stores]
         if self.subset:
             found.append(Artefact("subset", self.subset))
-        if self.run_name:
-            found.append(Artefact("run", self.run_name))
+        if self.run:
+            found.append(Artefact("run", self.run))
         elif self.weights != PLAIN:
             found.append(Artefact("file", self.weights))
         return found
@@ -215,12 +215,12 @@ class EvaluateStep(FilteredStep):
 
     def command(self) -> str:
         """Return `rawkit evaluate`."""
-        what = f"--run {self.run_name}" if self.run_name else f"--weights {self.weights}"
+        what = f"--run {self.run}" if self.run else f"--weights {self.weights}"
         data = f"--subset {self.subset}" if self.subset else f"--store {','.join(self.stores)}"
         black = f" --black-level {self.black_level:g}" if self.black_level >= 0 else ""
         return f"rawkit evaluate {what} {data} --protocol {self.protocol}{black}{self.options()}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Measure what is not measured yet."""
         plan = plan_evaluation(
             context.workspace,
@@ -239,12 +239,12 @@ class EvaluateStep(FilteredStep):
         return {Artefact("evaluation", self.name): evaluation.folder}
 
     def _subject(self, context: Context) -> Subject:
-        if not self.run_name:
+        if not self.run:
             weights = self.weights
             if weights != PLAIN:
                 weights = str(context.inputs[Artefact("file", weights)])
             return subject(context.workspace, weights=weights)
-        folder = context.inputs[Artefact("run", self.run_name)]
+        folder = context.inputs[Artefact("run", self.run)]
         return Subject(
             load_method(weights_in(folder)), f"runs/{folder.name}", folder / "evaluations"
         )
@@ -253,7 +253,7 @@ class EvaluateStep(FilteredStep):
 class RestoreStep(Step):
     """Restore the raw files of dark frames of a subset into pictures."""
 
-    run_name: str = Field(alias="run")
+    run: str
     """Run whose best weights are used."""
     subset: str
     """Subset whose dark frames are restored."""
@@ -267,7 +267,7 @@ class RestoreStep(Step):
     def inputs(self) -> list[Artefact]:
         """Take a run, a subset and raw files."""
         return [
-            Artefact("run", self.run_name),
+            Artefact("run", self.run),
             Artefact("subset", self.subset),
             Artefact("store", self.collection),
             Artefact("data", self.collection),
@@ -281,7 +281,7 @@ class RestoreStep(Step):
         """Return `rawkit restore`."""
         return f"rawkit restore data/{self.collection} -o {self.folder}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Restore every dark frame of the split."""
         workspace = context.workspace
         paths = source_paths(workspace.store(self.collection), workspace.data(self.collection))
@@ -289,7 +289,7 @@ class RestoreStep(Step):
         frames = [
             frame for frame in subset.pairs(self.split) if frame.collection == self.collection
         ]
-        weights = weights_in(context.inputs[Artefact("run", self.run_name)])
+        weights = weights_in(context.inputs[Artefact("run", self.run)])
         report = restore_files(
             [paths[frame.name] for frame in frames],
             Output(workspace.root / self.folder),

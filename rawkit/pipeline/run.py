@@ -78,7 +78,7 @@ def _do(study: Study, step: PlannedStep, progress: Progress) -> None:
         progress=progress,
     )
     try:
-        elsewhere = step.instance.step.run(context)
+        elsewhere = step.instance.step.perform(context)
     except RawkitError as error:
         raise PipelineError(
             f"step {step.label} failed ({error.kind}): {error.reason}",

@@ -69,5 +69,5 @@ class Step(BaseModel):
         """Return the command that does the same, for people."""
 
     @abstractmethod
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Do it; returns where outputs lie that are not in their usual place."""

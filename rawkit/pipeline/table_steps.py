@@ -53,7 +53,7 @@ class TablesStep(Step):
         """Say what it does: there is no such command."""
         return f"# tables of {', '.join(self.evaluations)} into {self.folder}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Join; rows are in the order of the evaluations' names, then as they are there."""
         means: list[tuple[object, ...]] = []
         pictures: list[pa.Table] = []
@@ -112,7 +112,7 @@ class SheetStep(Step):
         """Say what it does: there is no such command."""
         return f"# contact sheet of the test split into {self.name}.png"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Measure all frames of the test split, and draw some."""
         workspace = context.workspace
         store = Store(workspace.store(self.collection))
