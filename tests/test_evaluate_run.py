@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rawkit.evaluate import EvaluationPlan
+    from rawkit.evaluate import Evaluation, EvaluationPlan
     from rawkit.workspace import Workspace
 
 pytest_plugins = ("tests.fixtures_workspace",)
@@ -109,6 +109,13 @@ def test_every_mean_and_interval_follows_from_the_table_of_pictures(
     evaluation = run_evaluation(plan).evaluation
     rows = pq.read_table(evaluation.folder / PICTURES).to_pylist()
     assert len(rows) == 9
+    check_evaluation(evaluation, rows, 60, 5)
+
+
+def check_evaluation(
+    evaluation: Evaluation, rows: list[dict[str, Any]], resamples: int, seed: int
+) -> None:
+    """Compute every mean and interval once more from the table of pictures."""
     nominal: dict[str, Callable[[dict[str, Any]], Any]] = {
         "collection": lambda row: row["collection"],
         "camera": lambda row: row["camera"],
@@ -124,13 +131,13 @@ def test_every_mean_and_interval_follows_from_the_table_of_pictures(
             for value in sorted({value_of(row) for row in rows})
         ]
     assert [(one.axis, one.value) for one in evaluation.groups] == [one[:2] for one in expected]
-    states = np.random.default_rng(5)
+    states = np.random.default_rng(seed)
     for group, (_, _, members) in zip(evaluation.groups, expected, strict=True):
         start = states.bit_generator.state
         assert group.pictures == len(members)
         for metric in METRICS:
             states.bit_generator.state = start
-            found, wanted = group.means[metric], naive_interval(members, metric, states, 60)
+            found, wanted = group.means[metric], naive_interval(members, metric, states, resamples)
             if wanted is None:
                 assert found.mean is None
                 continue
