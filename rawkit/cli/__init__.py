@@ -20,11 +20,13 @@ from rawkit.cli._group import (
     stores_at,
 )
 from rawkit.cli.demo import demo
+from rawkit.cli.evaluate import evaluate
 from rawkit.cli.export import export
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
 from rawkit.cli.restore import restore
+from rawkit.cli.run import run
 from rawkit.cli.scan import scan
 from rawkit.cli.show import show
 from rawkit.cli.subset import subset
@@ -73,10 +75,12 @@ def main(ctx: click.Context, workspace: Path, stores: str | None) -> None:
 for command in (
     demo,
     export,
+    evaluate,
     info,
     ingest,
     models,
     restore,
+    run,
     scan,
     show,
     subset,

@@ -68,9 +68,10 @@ def copied_store(source: Path, path: Path, pairs: int) -> Path:
                     )
                     staged = StagedShard(writer.staging / "target", target)
                 name = f"{scene}-{row.role}"
+                hashed = f"blake3:{sha256(name.encode()).hexdigest()}"
                 fresh = replace(
                     row, name=name, source=f"{name}.ARW", scene=scene, pair=scene, split="train",
-                    index=-1, target_index=-1, pixel_hash=f"blake3:{sha256(name.encode()).hexdigest()}",
+                    index=-1, target_index=-1, pixel_hash=hashed,
                 )  # fmt: skip
                 writer.add(StagedFrame(fresh, StagedShard(packed, group.packed), staged))
     return path
