@@ -1,0 +1,183 @@
+"""All that a report tells: runs, evaluations, published figures, what data, what versions."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+
+from rawkit.errors import MissingError
+from rawkit.evaluate import find_evaluation, find_evaluations, published_for
+from rawkit.evaluate.protocol import Protocol, changes_of
+from rawkit.report.runs import load_runs
+from rawkit.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from rawkit.evaluate import Evaluation, PublishedFigure
+    from rawkit.report.runs import Run
+    from rawkit.workspace import Workspace
+
+_PACKAGES: Final = (
+    "rawkit",
+    "torch",
+    "numpy",
+    "zarr",
+    "rawpy",
+    "numcodecs",
+    "opencv-python-headless",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An evaluation with the words that a report finds for it."""
+
+    evaluation: Evaluation
+    """The evaluation."""
+    title: str
+    """What was evaluated: a run with its share of the data, or the weights."""
+    changes: str
+    """How its protocol differs from the one that ships, such as ``black_level=512``."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLine:
+    """A collection whose pictures a study looked at."""
+
+    title: str
+    """As its definition says."""
+    frames: int
+    """Frames in its store."""
+    licence: str
+    """As its definition says."""
+    citation: str
+    """Likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a report is made of."""
+
+    title: str
+    """Heading."""
+    runs: tuple[Run, ...]
+    """Runs, the smallest share of the data first."""
+    evaluations: tuple[Told, ...]
+    """Evaluations: those of the runs in their order, then the others."""
+    published: tuple[PublishedFigure, ...]
+    """Figures to compare with."""
+    stores: tuple[StoreLine, ...]
+    """Collections."""
+    versions: Mapping[str, str]
+    """Version of each package that had a part in it."""
+
+
+def load_study(
+    workspace: Workspace,
+    *,
+    title: str | None = None,
+    runs: Sequence[str] = (),
+    evaluations: Sequence[str] = (),
+) -> Study:
+    """Gather the named runs and evaluations, or all there are, of a workspace.
+
+    With runs named and no evaluations, those of these runs and those that belong to no run count.
+
+    Raises
+    ------
+    MissingError
+        If one that is named is not there, or there is nothing at all.
+    WeightsError, StoreFormatError
+        If one of them is damaged.
+    """
+    found = load_runs(workspace, runs)
+    told = [_told(one, found) for one in _evaluations(workspace, runs, evaluations)]
+    if not found and not told:
+        raise MissingError(
+            "neither runs nor evaluations",
+            expected="at least one",
+            where=workspace.root,
+            fix="`rawkit train` and `rawkit evaluate` make them.",
+        )
+    order = {run.name: number for number, run in enumerate(found)}
+    told.sort(key=lambda one: (order.get(_run_of(one.evaluation), len(order)), one.title,
+                               one.changes, one.evaluation.id))  # fmt: skip
+    stores = [Store(path) for path in workspace.stores()]
+    collections = {name for run in found for name in run.collections}
+    for one in told:
+        collections.update(
+            str(group.value) for group in one.evaluation.groups if group.axis == "collection"
+        )
+    used = [store for store in stores if store.collection in collections]
+    cameras = _cameras(used)
+    return Study(
+        title=title or f"Report on {workspace.root.resolve().name}",
+        runs=tuple(found),
+        evaluations=tuple(told),
+        published=tuple(
+            one
+            for name in sorted(collections)
+            for one in published_for(name)
+            if any(one.camera.lower() in camera for camera in cameras)
+        ),
+        stores=tuple(
+            StoreLine(
+                str(store.attributes.get("title", store.collection)), len(store.rows),
+                str(store.attributes.get("licence", "")), str(store.attributes.get("citation", "")),
+            )
+            for store in used
+        ),
+        versions=versions(),
+    )  # fmt: skip
+
+
+def _evaluations(
+    workspace: Workspace, runs: Sequence[str], names: Sequence[str]
+) -> list[Evaluation]:
+    if names:
+        return [find_evaluation(workspace, name) for name in names]
+    found = find_evaluations(workspace)
+    return [one for one in found if not runs or _run_of(one) in {"", *runs}]
+
+
+def _told(evaluation: Evaluation, runs: Sequence[Run]) -> Told:
+    run = next((one for one in runs if one.name == _run_of(evaluation)), None)
+    title = evaluation.title if run is None else f"{run.label} ({run.name})"
+    if run is not None and run.fraction is None:
+        title = run.name
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in evaluation.identity.protocol.items()
+    }
+    return Told(evaluation, title, ", ".join(changes_of(Protocol(**values))))
+
+
+def _run_of(evaluation: Evaluation) -> str:
+    """Name of the run that an evaluation lies in; empty for others."""
+    head, _, name = evaluation.title.partition("/")
+    return name if head == "runs" else ""
+
+
+def _cameras(stores: Iterable[Store]) -> set[str]:
+    """Make and model of all frames, in small letters."""
+    return {f"{row.make or ''} {row.model or ''}".lower() for store in stores for row in store.rows}
+
+
+def versions() -> dict[str, str]:
+    """Version of each package that has a part in a result, and of Python."""
+    found = {"Python": ".".join(map(str, sys.version_info[:3]))}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def sheets_of(workspace: Workspace) -> list[Path]:
+    """Contact sheets that `rawkit show` has drawn in a workspace, by name."""
+    return sorted((workspace.root / "show").glob("*.png"))
