@@ -22,6 +22,7 @@ carries a stable ``kind`` for scripts::
     │   └── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
+    ├── PipelineError            pipeline             its file is wrong, or a step of it failed
     └── OutputError              output               a result cannot be written
 """
 
@@ -189,6 +190,12 @@ class TrainingError(RawkitError):
     """Training cannot start or cannot go on."""
 
     kind = "training"
+
+
+class PipelineError(RawkitError):
+    """The file of a pipeline is wrong, or one of its steps failed."""
+
+    kind = "pipeline"
 
 
 class OutputError(RawkitError):

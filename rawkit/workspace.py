@@ -25,7 +25,7 @@ class Workspace:
 
     def catalog(self, collection: str) -> Path:
         """Return the table of what the last scan of a collection found."""
-        return self.root / "catalogs" / f"{_plain(collection, 'collection')}.parquet"
+        return self.root / "catalogs" / f"{check_name(collection, 'collection')}.parquet"
 
     def store(self, collection: str) -> Path:
         """Return the store of a collection."""
@@ -37,7 +37,7 @@ class Workspace:
 
     def subset(self, name: str) -> Path:
         """Return the file of a subset."""
-        return self.root / "subsets" / f"{_plain(name, 'subset')}.parquet"
+        return self.root / "subsets" / f"{check_name(name, 'subset')}.parquet"
 
     def subsets(self) -> list[Path]:
         """All subsets there are, by name."""
@@ -45,12 +45,20 @@ class Workspace:
 
     def run(self, name: str) -> Path:
         """Return the folder of a training run."""
-        return self.root / "runs" / _plain(name, "run")
+        return self.root / "runs" / check_name(name, "run")
 
     def runs(self) -> list[Path]:
         """All runs that have written a checkpoint, the newest last."""
         found = [path.parent for path in (self.root / "runs").glob("*/last.pt")]
         return sorted(found, key=lambda run: ((run / "last.pt").stat().st_mtime_ns, run.name))
+
+    def evaluations(self, name: str) -> Path:
+        """Return the folder of the evaluations of weights that are of no run, or of no weights."""
+        return self.root / "evaluations" / check_name(name, "evaluated method")
+
+    def study(self, name: str) -> Path:
+        """Return the folder of what a pipeline makes and remembers."""
+        return self.root / "studies" / check_name(name, "study")
 
     def find_store(self, name: str) -> Path:
         """Return the store named `name`: a collection's name or a path."""
@@ -65,8 +73,14 @@ class Workspace:
         )
 
 
-def _plain(name: str, what: str) -> str:
-    """Refuse names that would leave their folder."""
+def check_name(name: str, what: str) -> str:
+    """Return a name that stays in its folder.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
     if not name or name != name.strip() or name.startswith(".") or set(name) & set("/\\:\0"):
         raise UsageError(f"{name!r} as the name of a {what}", expected="letters, digits, - _ .")
     return name

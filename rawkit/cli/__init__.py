@@ -13,10 +13,12 @@ import click
 from rawkit import __version__
 from rawkit.cli._group import RawkitGroup, defaults_of, name_variables
 from rawkit.cli.demo import demo
+from rawkit.cli.evaluate import evaluate
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
 from rawkit.cli.restore import restore
+from rawkit.cli.run import run
 from rawkit.cli.scan import scan
 from rawkit.cli.show import show
 from rawkit.cli.subset import subset
@@ -54,6 +56,20 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.default_map = defaults_of(workspace, main)
 
 
-for command in (demo, info, ingest, models, restore, scan, show, subset, synth, train, verify):
+for command in (
+    demo,
+    evaluate,
+    info,
+    ingest,
+    models,
+    restore,
+    run,
+    scan,
+    show,
+    subset,
+    synth,
+    train,
+    verify,
+):
     main.add_command(command)
 name_variables(main)

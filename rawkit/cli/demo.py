@@ -21,13 +21,14 @@ def demo(folder: Path, as_json: bool) -> None:
     \b
     rawkit demo
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.demo import load_demo, run_demo
+    from rawkit.demo import run_demo
     from rawkit.workspace import Workspace
 
     report = run_demo(
         Workspace(folder),
-        load_demo(),
-        say=lambda command: click.echo(f"$ {command}", err=True),
+        say=lambda command: click.echo(
+            command if command.startswith("#") else f"$ {command}", err=True
+        ),
         progress=BarProgress(),
     )
     if as_json:

@@ -91,8 +91,27 @@ def newest_weights(workspace: Workspace) -> Path:
     runs = workspace.runs()
     if not runs:
         raise _no_run(workspace, None)
-    best = runs[-1] / BEST
-    return best if best.is_file() else runs[-1] / LAST
+    return weights_in(runs[-1])
+
+
+def weights_of_run(workspace: Workspace, name: str) -> Path:
+    """Best weights of a run; its last ones where none were validated.
+
+    Raises
+    ------
+    MissingError
+        If there is no such run.
+    """
+    folder = workspace.run(name)
+    if not (folder / LAST).is_file():
+        raise _no_run(workspace, name)
+    return weights_in(folder)
+
+
+def weights_in(folder: Path) -> Path:
+    """Best weights in the folder of a run; its last ones where none were validated."""
+    best = folder / BEST
+    return best if best.is_file() else folder / LAST
 
 
 def _no_run(workspace: Workspace, name: str | None) -> MissingError:

@@ -1,0 +1,170 @@
+"""``rawkit evaluate``: how near restored pictures are to the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rawkit.cli._filters import selection_of, selection_options
+from rawkit.cli._group import NAMES
+from rawkit.cli._print import BarProgress, fields, print_json, table
+
+if TYPE_CHECKING:
+    from rawkit.evaluate import Evaluation, EvaluationPlan
+    from rawkit.evaluate.protocol import Protocol
+    from rawkit.workspace import Workspace
+
+_SHOWN = ("psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "amplification_error")
+_NOT_OURS = {"role"}
+"""A filter that makes no sense here: dark frames and their truth belong together."""
+
+
+@click.command()
+@click.option("--run", help="Run whose best weights are evaluated.  [default: the newest]")
+@click.option(
+    "--weights",
+    help='Weights instead of a run: a file, or "plain" for a conversion without a network.',
+)
+@click.option(
+    "--protocol", "protocol_name", default="all", show_default=True,
+    help="all, sid-598, sid-562, sid-93 or sid-88.",
+)  # fmt: skip
+@click.option("--subset", help="Only pairs of this subset.")
+@click.option(
+    "--store", "stores", type=NAMES, help="Stores to use.  [default: all, or the subset's]"
+)
+@selection_options
+@click.option(
+    "--amplify",
+    help="trained (as the network was), auto (the estimate), ratio, or a number.  "
+    "[default: the protocol's]",
+)
+@click.option(
+    "--m", type=click.FloatRange(0, min_open=True), help="Multiple of the estimate, with auto."
+)
+@click.option(
+    "--bits", type=click.Choice(["8", "float"]),
+    help="Compare rounded to 8 bits, or as floating point.  [default: the protocol's]",
+)  # fmt: skip
+@click.option(
+    "--ssim", help="SSIM variant: gaussian, uniform or luminance.  [default: the protocol's]"
+)
+@click.option("--border", type=click.IntRange(min=0), help="Pixels cut off at each side.")
+@click.option(
+    "--black-level", type=click.FloatRange(0),
+    help="One black level for all frames instead of each file's own.",
+)  # fmt: skip
+@click.option("--resamples", type=click.IntRange(min=1), default=2000, show_default=True,
+              help="Draws of the bootstrap.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Seed of the bootstrap.")  # fmt: skip
+@click.option(
+    "--pictures", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Also save so many of the best, median and worst pictures.",
+)  # fmt: skip
+@click.option("--name", help="Name of the evaluation.  [default: protocol and identity]")
+@click.option("--dry-run", is_flag=True, help="Say what would be evaluated; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_obj
+def evaluate(workspace: Workspace, /, **options: Any) -> None:
+    """Measure a run, weights or a plain conversion against the truth.
+
+    PSNR, SSIM, MS-SSIM, colour and amplification errors of each picture go into
+    runs/RUN/evaluations/NAME/pictures.parquet and .csv, their means with bootstrap intervals into
+    summary.json and means.csv. Interrupt it at will: the same command goes on where it stopped.
+
+    \b
+    rawkit evaluate --protocol sid-562
+    rawkit evaluate --weights plain --split val
+    """  # noqa: D301 - click takes the backspace itself
+    from rawkit.evaluate import pictures_done, run_evaluation, save_pictures
+    from rawkit.evaluate.protocol import changes_of
+
+    plan = _plan(workspace, options)
+    done = pictures_done(plan)
+    complete = plan.protocol.pairs
+    head = {
+        "evaluated": f"{plan.title} ({plan.method.name})",
+        "protocol": " ".join([plan.protocol.name, *changes_of(plan.protocol)]),
+        "pairs": f"{len(plan.pairs)}" + (f" of {complete}" if complete else ""),
+        "done": f"{done} already" if done else None,
+        "folder": plan.folder,
+    }
+    click.echo(fields({key: one for key, one in head.items() if one is not None}), err=True)
+    if plan.method.licence:
+        click.echo(f"weights: {plan.method.licence}", err=True)
+    if options["dry_run"]:
+        return
+    progress = BarProgress()
+    evaluation = run_evaluation(plan, progress).evaluation
+    if options["pictures"]:
+        save_pictures(plan, evaluation, options["pictures"], progress)
+    _print(evaluation, as_json=options["as_json"])
+
+
+evaluate.params = [one for one in evaluate.params if one.name not in _NOT_OURS]
+
+
+def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
+    from rawkit.evaluate import subject
+    from rawkit.evaluate.plan import plan_evaluation
+
+    return plan_evaluation(
+        workspace,
+        subject(workspace, run=options["run"], weights=options["weights"]),
+        _protocol(options),
+        stores=options["stores"],
+        subset=options["subset"],
+        selection=selection_of({**options, "role": None, "limit": None, "split": None}),
+        limit=options["limit"],
+        name=options["name"],
+        resamples=options["resamples"],
+        seed=options["seed"],
+    )
+
+
+def _protocol(options: dict[str, Any]) -> Protocol:
+    from rawkit.evaluate import parse_amplification, protocol
+    from rawkit.evaluate.protocol import listed_splits
+
+    changes: dict[str, Any] = {
+        name: options[name]
+        for name in ("ssim", "border", "black_level")
+        if options[name] is not None
+    }
+    if options["split"]:
+        changes["splits"] = listed_splits(options["split"])
+    if options["bits"]:
+        changes["bits"] = 0 if options["bits"] == "float" else int(options["bits"])
+    if options["amplify"] or options["m"]:
+        changes |= parse_amplification(options["amplify"] or "auto", options["m"])
+    return protocol(options["protocol_name"], **changes)
+
+
+def _print(evaluation: Evaluation, *, as_json: bool) -> None:
+    from rawkit.evaluate.tables import summary_values
+
+    if as_json:
+        print_json({"folder": str(evaluation.folder), **summary_values(evaluation)})
+        return
+    rows = [
+        (
+            group.axis if group.value is None else f"{group.axis} {_text(group.value)}",
+            group.pictures,
+            group.scenes,
+            *(group.means[name].mean for name in _SHOWN),
+        )
+        for group in evaluation.groups
+    ]
+    click.echo(table(("means over", "pictures", "scenes", *_SHOWN), rows))
+    overall = evaluation.overall.means["psnr"]
+    if overall.low is not None and overall.high is not None:
+        click.echo(
+            f"\nPSNR {overall.mean:.2f} dB, 95% between {overall.low:.2f} and {overall.high:.2f}"
+        )
+    click.echo(f"{evaluation.folder}")
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,81 @@
+"""The light of a dark frame: its levels, its amplification, and which one would be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.sensor.amplifier import base_of_histograms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rawkit.evaluate.pairs import Pair
+    from rawkit.evaluate.protocol import Protocol
+    from rawkit.sensor import Amplification
+
+_SATURATED = 0.95
+"""Share of white above which a pixel of the long no longer says how bright it was."""
+_LEVELS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Light:
+    """A dark frame as a method gets it."""
+
+    planes: NDArray[np.uint16]
+    """Packed planes R, G1, B, G2, (4, h, w), sensor units."""
+    black: NDArray[np.float32]
+    """Black level that is subtracted from each plane, (4,), sensor units."""
+    white: float
+    """White level, sensor units."""
+    base: float
+    """The amplifier's estimate with these levels, 1 to 300."""
+
+
+def light_of(pair: Pair, protocol: Protocol) -> Light:
+    """Read a dark frame, with the levels of its file, or the one that the protocol sets."""
+    planes, row = pair.planes(), pair.dark
+    black = np.array(row.black_level, np.float32)
+    base = row.amplification_base
+    if protocol.black_level is not None:
+        black = np.full(len(planes), protocol.black_level, np.float32)
+        histograms = [np.bincount(plane.ravel(), minlength=_LEVELS) for plane in planes]
+        base = base_of_histograms(histograms, black.tolist(), row.white_level)
+    return Light(planes, black, row.white_level, base)
+
+
+def factor_of(light: Light, pair: Pair, amplification: Amplification) -> float:
+    """Return what the normalised mosaic is multiplied by.
+
+    Raises
+    ------
+    UsageError
+        If the gain ratio is asked for and not known.
+    """
+    base, gain = np.array([light.base], np.float32), np.array([pair.gain_ratio], np.float32)
+    return float(amplification.factors(base, gain)[0])
+
+
+def matching_factor(pair: Pair, planes: NDArray[np.uint16]) -> float:
+    """Return the amplification that gives a dark frame the mean light of its truth.
+
+    Mean normalised value of the long over that of the dark frame, both by the levels of their
+    files, over the pixels that do not saturate in the long. Values below black are kept as they
+    are, so that noise does not make a dark frame seem brighter. NaN where the dark frame has no
+    light above black.
+    """
+    long, dark, truth = pair.long, pair.dark, pair.long_planes()
+    light = wanted = 0.0
+    for plane, other, black, black_long in zip(
+        planes, truth, dark.black_level, long.black_level, strict=True
+    ):
+        span = long.white_level - black_long
+        usable = other < black_long + _SATURATED * span
+        count = int(np.count_nonzero(usable))
+        scale = dark.white_level - black
+        light += (float(plane[usable].sum(dtype=np.float64)) - count * black) / scale
+        wanted += (float(other[usable].sum(dtype=np.float64)) - count * black_long) / span
+    return wanted / light if light > 0 and wanted > 0 else float("nan")

@@ -1,0 +1,100 @@
+"""Where evaluations lie in a workspace, and what they are of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rawkit.errors import MissingError, UsageError
+from rawkit.evaluate.methods import PLAIN, PlainMethod, load_method
+from rawkit.evaluate.tables import SUMMARY, load_evaluation
+from rawkit.train.runs import newest_weights, weights_of_run
+from rawkit.workspace import listed
+
+if TYPE_CHECKING:
+    from rawkit.evaluate.methods import Method
+    from rawkit.evaluate.protocol import Protocol
+    from rawkit.evaluate.tables import Evaluation
+    from rawkit.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated."""
+
+    method: Method
+    """The network or the plain conversion."""
+    title: str
+    """For people: ``runs/NAME``, the name of the weights' file, or ``plain``."""
+    home: Path
+    """Folder of its evaluations."""
+
+
+def subject(workspace: Workspace, *, run: str | None = None, weights: str | None = None) -> Subject:
+    """Load what is to be evaluated: a run, a file of weights, ``plain``, or the newest run.
+
+    Raises
+    ------
+    UsageError
+        If both a run and weights are named.
+    MissingError, WeightsError
+        If there is no such run or file, or it is not weights of a known network.
+    """
+    if run is not None and weights is not None:
+        raise UsageError("both --run and --weights", expected="one of them")
+    if weights is not None:
+        if weights == PLAIN:
+            return Subject(PlainMethod(), PLAIN, workspace.evaluations(PLAIN))
+        path = Path(weights)
+        method = load_method(path)
+        name = f"{path.stem}-{method.digest[:8]}"
+        return Subject(method, path.name, workspace.evaluations(name))
+    path = newest_weights(workspace) if run is None else weights_of_run(workspace, run)
+    folder = path.parent
+    return Subject(load_method(path), f"runs/{folder.name}", folder / "evaluations")
+
+
+def default_name(protocol: Protocol, identity: str) -> str:
+    """Name an evaluation after its protocol and its identity."""
+    return f"{protocol.name}-{identity[:8]}"
+
+
+def find_evaluations(workspace: Workspace) -> list[Evaluation]:
+    """Return all finished evaluations of a workspace, by folder.
+
+    Raises
+    ------
+    StoreFormatError
+        If one of them is damaged.
+    """
+    folders = sorted(
+        path.parent
+        for pattern in (f"runs/*/evaluations/*/{SUMMARY}", f"evaluations/*/*/{SUMMARY}")
+        for path in workspace.root.glob(pattern)
+    )
+    return [load_evaluation(folder) for folder in folders]
+
+
+def find_evaluation(workspace: Workspace, name: str) -> Evaluation:
+    """Return the finished evaluation of that folder name, id, or path below the workspace.
+
+    Raises
+    ------
+    MissingError
+        If there is none, or more than one.
+    """
+    known = find_evaluations(workspace)
+    found = [
+        one
+        for one in known
+        if name in (one.id, one.folder.name, one.folder.relative_to(workspace.root).as_posix())
+    ]
+    if len(found) != 1:
+        raise MissingError(
+            f"{len(found) or 'no'} evaluation{'s' if found else ''} {name}",
+            expected=f"one of: {listed(one.folder.name for one in known)}",
+            where=workspace.root,
+            fix="`rawkit evaluate` makes one." if not found else "Name it by its id.",
+        )
+    return found[0]

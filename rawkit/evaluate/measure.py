@@ -1,0 +1,167 @@
+"""All figures of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.evaluate.colour import colour_error
+from rawkit.evaluate.light import factor_of, light_of, matching_factor
+from rawkit.evaluate.pairs import known
+from rawkit.evaluate.similarity import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, ssim
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rawkit.evaluate.methods import Method
+    from rawkit.evaluate.pairs import Pair
+    from rawkit.evaluate.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """One picture of an evaluation: a row of its table."""
+
+    evaluation: str
+    """Identity of the evaluation: weights, data and protocol; 16 hexadecimal digits."""
+    collection: str
+    """Collection of the dark frame."""
+    name: str
+    """Name of the dark frame within it."""
+    scene: str
+    """What one split never divides; what the bootstrap draws."""
+    view: str
+    """Camera position of the scene; empty where there is one."""
+    split: str
+    """train, val or test."""
+    camera: str
+    """Model as EXIF spells it; empty where unknown."""
+    iso: float | None
+    """ISO speed."""
+    exposure_time: float | None
+    """Seconds."""
+    f_number: float | None
+    """Aperture."""
+    exposure_ratio: float | None
+    """Exposure time of the long over that of the dark frame."""
+    gain_ratio: float | None
+    """What the dark frame must really be multiplied by: times, ISO speeds and apertures."""
+    height: int
+    """Rows of the picture that was compared."""
+    width: int
+    """Columns of it."""
+    black_level: float
+    """Mean black level that was subtracted, sensor units."""
+    amplification: float
+    """What the normalised mosaic was multiplied by."""
+    amplification_matching: float | None
+    """What would have given it the mean light of its truth, see `matching_factor`."""
+    amplification_error: float | None
+    """The amplification over the matching one: 1 is right, 2 one stop too bright."""
+    gain_error: float | None
+    """The amplification over the gain ratio."""
+    psnr: float
+    """Peak signal-to-noise ratio in dB; inf where the pictures are equal."""
+    ssim: float
+    """Structural similarity, variant as the protocol says."""
+    ms_ssim: float | None
+    """Multi-scale SSIM; None for pictures under 176 pixels a side."""
+    delta_e: float
+    """Mean CIEDE2000."""
+    hue_shift: float
+    """Degrees by which hues are turned, see `ColourError`."""
+    cast_a: float
+    """Mean a* less that of the truth: red or purple where positive, green below."""
+    cast_b: float
+    """Mean b* less that of the truth: yellow or brown where positive, blue below."""
+
+
+METRICS = (
+    "psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "cast_a", "cast_b", "amplification_error",
+    "gain_error",
+)  # fmt: skip
+"""Columns that are summarised."""
+COLUMNS = tuple(field.name for field in fields(PictureRow))
+
+
+def prepared(
+    picture: NDArray[np.floating] | NDArray[np.unsignedinteger], bits: int, border: int
+) -> NDArray[np.float32]:
+    """Make a picture ready to be compared: cut the border, 0 to 1, rounded to 8 bits if asked for.
+
+    `picture` is (H, W, 3): float of 0 to 1, clipped, or unsigned integers of full scale.
+
+    Raises
+    ------
+    UsageError
+        If nothing is left within the border.
+    """
+    height, width = picture.shape[:2]
+    if 2 * border >= min(height, width):
+        raise UsageError(f"a border of {border} pixels of a picture of {width}x{height}")
+    inner = picture[border : height - border, border : width - border]
+    if inner.dtype.kind == "u":
+        unit = inner.astype(np.float32)
+        unit /= np.float32(2 ** (8 * inner.dtype.itemsize) - 1)
+    else:
+        unit = np.clip(inner, 0, 1).astype(np.float32)
+    if bits:
+        unit *= np.float32(2**bits - 1)
+        unit += np.float32(0.5)
+        np.floor(unit, out=unit)
+        unit /= np.float32(2**bits - 1)
+    return unit
+
+
+def measure(pair: Pair, method: Method, protocol: Protocol, evaluation: str) -> PictureRow:
+    """Restore one dark frame and compare it with its truth.
+
+    Raises
+    ------
+    StoreDamagedError
+        If a shard is missing or damaged.
+    UsageError
+        If the picture is too small for the protocol's window or border, or a ratio is not known.
+    """
+    light = light_of(pair, protocol)
+    factor = factor_of(light, pair, protocol.amplifier(method.amplification))
+    restored = prepared(method.picture(pair, light, factor), protocol.bits, protocol.border)
+    truth = prepared(pair.target(), protocol.bits, protocol.border)
+    variant = SSIM_VARIANTS[protocol.ssim]
+    colour = colour_error(restored, truth)
+    matching = known(matching_factor(pair, light.planes))
+    gain = known(pair.gain_ratio)
+    height, width = truth.shape[:2]
+    return PictureRow(
+        evaluation=evaluation,
+        collection=pair.collection,
+        name=pair.dark.name,
+        scene=pair.dark.scene,
+        view=pair.dark.view,
+        split=pair.dark.split,
+        camera=pair.dark.model or "",
+        iso=pair.dark.iso,
+        exposure_time=pair.dark.exposure_time,
+        f_number=pair.dark.f_number,
+        exposure_ratio=known(pair.exposure_ratio),
+        gain_ratio=gain,
+        height=height,
+        width=width,
+        black_level=float(light.black.mean()),
+        amplification=factor,
+        amplification_matching=matching,
+        amplification_error=None if matching is None else factor / matching,
+        gain_error=None if gain is None else factor / gain,
+        psnr=psnr(restored, truth),
+        ssim=ssim(restored, truth, variant),
+        ms_ssim=ms_ssim(restored, truth, variant)
+        if min(height, width) >= max(MS_SSIM_MIN_SIDE, 16 * variant.size)
+        else None,
+        delta_e=colour.delta_e,
+        hue_shift=colour.hue_shift,
+        cast_a=colour.cast_a,
+        cast_b=colour.cast_b,
+    )

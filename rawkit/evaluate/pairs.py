@@ -1,0 +1,182 @@
+"""Which pairs an evaluation looks at, and the identity of their pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.catalog import Selection
+from rawkit.errors import SelectionError, StoreError
+from rawkit.sensor import BAYER
+from rawkit.sensor.types import exposure_ratio, gain_ratio
+from rawkit.store.coordinates import exposure_of, long_of_pair
+from rawkit.subset import Limits
+from rawkit.subset.choose import choose_frames
+from rawkit.workspace import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.evaluate.protocol import Protocol
+    from rawkit.store import FrameRow, Group, Store
+    from rawkit.subset import Subset, SubsetFrame
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A dark frame with its ground truth, in an opened store."""
+
+    collection: str
+    """Collection they come from."""
+    group: Group
+    """Camera and geometry within the store."""
+    dark: FrameRow
+    """Row of the dark frame."""
+    long: FrameRow
+    """Row of the long exposure, which has a target."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Collection and name of the dark frame: tells pairs of an evaluation apart."""
+        return self.collection, self.dark.name
+
+    @property
+    def exposure_ratio(self) -> float:
+        """Long over short time; NaN where a time is unknown."""
+        return exposure_ratio(exposure_of(self.dark), exposure_of(self.long))
+
+    @property
+    def gain_ratio(self) -> float:
+        """What the dark frame must really be multiplied by; NaN where unknown."""
+        return gain_ratio(exposure_of(self.dark), exposure_of(self.long))
+
+    def planes(self) -> NDArray[np.uint16]:
+        """Read the packed planes of the dark frame, (4, height, width), sensor units."""
+        return np.asarray(self.group.read("packed", self.dark.index), np.uint16)
+
+    def long_planes(self) -> NDArray[np.uint16]:
+        """Read those of the long exposure."""
+        return np.asarray(self.group.read("packed", self.long.index), np.uint16)
+
+    def target(self) -> NDArray[np.unsignedinteger]:
+        """Read the target, (H, W, 3), 8 or 16 bits, BT.709 curve on sRGB primaries."""
+        found = self.group.read("target", self.long.target_index)
+        return np.ascontiguousarray(found.transpose(1, 2, 0))
+
+
+def choose_pairs(
+    stores: Sequence[Store],
+    protocol: Protocol,
+    *,
+    selection: Selection | None = None,
+    subset: Subset | None = None,
+    limit: int | None = None,
+) -> list[Pair]:
+    """Choose the pairs of stores that a protocol takes, by collection, group and index.
+
+    `selection` filters further, `subset` keeps what it holds, `limit` the first so many.
+
+    Raises
+    ------
+    SelectionError
+        If nothing is left.
+    StoreError
+        If a pair is no Bayer one, or the subset names a frame that its store no longer holds.
+    """
+    frames = choose_frames(
+        stores,
+        fraction=1.0,
+        seed=0,
+        limits=Limits(),
+        selection=replace(selection or Selection(), limit=None, role=None),
+    )
+    if subset is not None:
+        _check_subset(subset, stores)
+        kept = {(one.collection, one.name) for one in subset.frames}
+        frames = [one for one in frames if (one.collection, one.name) in kept]
+    paired = [one for one in frames if one.role == "short" and one.paired]
+    wanted = [
+        one for one in paired if protocol.takes(one.collection, one.name, one.scene, one.split)
+    ]
+    if not wanted:
+        raise _nothing(protocol, paired, stores)
+    return _located(wanted[:limit], {store.collection: store for store in stores})
+
+
+def _located(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> list[Pair]:
+    longs: dict[tuple[str, str], dict[str, FrameRow]] = {}
+    pairs = []
+    for frame in frames:
+        group = stores[frame.collection].groups[frame.group]
+        if group.packed.planes != BAYER.planes:
+            raise StoreError(
+                f"{frame.group} has {group.packed.planes} planes",
+                expected="the 4 of a Bayer mosaic: the networks know no other",
+                where=group.store,
+                fix="Leave it out with --camera or --store.",
+            )
+        key = frame.collection, frame.group
+        if key not in longs:
+            longs[key] = long_of_pair([*group.rows, *group.duplicates])
+        dark = group.rows[frame.index]
+        pairs.append(Pair(frame.collection, group, dark, longs[key][dark.pair]))
+    return pairs
+
+
+def _check_subset(subset: Subset, stores: Sequence[Store]) -> None:
+    """Refuse a subset whose frames are no longer what they were."""
+    opened = {store.collection: store for store in stores}
+    for frame in subset.frames:
+        group = opened[frame.collection].groups.get(frame.group)
+        rows = () if group is None else group.rows
+        if frame.index >= len(rows) or rows[frame.index].name != frame.name:
+            raise StoreError(
+                f"{frame.name} is no longer frame {frame.index} of {frame.group}",
+                expected="the store that the subset was made from",
+                where=opened[frame.collection].path,
+                fix="Make the subset anew with `rawkit subset --refresh`.",
+            )
+
+
+def _nothing(
+    protocol: Protocol, paired: Sequence[SubsetFrame], stores: Sequence[Store]
+) -> SelectionError:
+    splits = listed(sorted({one.split for one in paired}))
+    collections = listed(sorted({one.collection for one in paired}))
+    return SelectionError(
+        f"none of {len(paired)} pairs belongs to protocol {protocol.name}",
+        expected=f"pairs of split {' or '.join(protocol.splits)}"
+        + (f" of collection {' or '.join(protocol.collections)}" if protocol.collections else ""),
+        where=", ".join(str(store.path) for store in stores),
+        fix=f"There are pairs of splits {splits} of collections {collections}; "
+        "choose others with --protocol, --split.",
+    )
+
+
+def pairs_digest(pairs: Iterable[Pair]) -> str:
+    """SHA-256 over everything about the pairs that decides a figure, hexadecimal.
+
+    Pixels are named by the digests that the store holds of them, so nothing is read.
+    """
+    digest = sha256()
+    for pair in pairs:
+        about = pair.group.target
+        parts = (
+            *pair.key, pair.dark.sha256, pair.dark.black_level, pair.dark.white_level,
+            pair.dark.amplification_base, pair.dark.scene, pair.long.name, pair.long.sha256,
+            pair.long.black_level, pair.long.white_level, pair.long.exposure_time,
+            None if about is None else about.dtype,
+        )  # fmt: skip
+        digest.update(repr(parts).encode())
+    return digest.hexdigest()
+
+
+def known(value: float | None) -> float | None:
+    """None for what is not known."""
+    return None if value is None or math.isnan(value) else value

@@ -1,0 +1,265 @@
+"""The tables of an evaluation: pictures as Parquet and CSV, means as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import types
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rawkit.errors import MissingError, RawkitError, StoreFormatError
+from rawkit.evaluate.bootstrap import CONFIDENCE, Mean
+from rawkit.evaluate.measure import COLUMNS, METRICS, PictureRow
+from rawkit.evaluate.summary import GroupSummary
+from rawkit.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+FORMAT: Final = "rawkit-evaluation"
+VERSION: Final = 1
+PICTURES, PICTURES_CSV = "pictures.parquet", "pictures.csv"
+MEANS_CSV, SUMMARY = "means.csv", "summary.json"
+_KEY = b"rawkit"
+_MEANS_HEADER = (
+    "evaluation",
+    "axis",
+    "value",
+    "metric",
+    "mean",
+    "low",
+    "high",
+    "pictures",
+    "scenes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an evaluation is of; two with the same identity have the same tables."""
+
+    method: str
+    """Network, or ``plain``."""
+    weights: str
+    """SHA-256 of network, parameters and amplification, hexadecimal."""
+    data: str
+    """SHA-256 over the pairs, hexadecimal."""
+    protocol: Mapping[str, Any]
+    """All fields of the protocol."""
+    pairs: int
+    """Pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finished evaluation, read back."""
+
+    folder: Path
+    """Where its tables lie."""
+    id: str
+    """Its identity in 16 hexadecimal digits."""
+    identity: Identity
+    """What it is of."""
+    title: str
+    """What was evaluated, for people: the run, or the file of the weights."""
+    resamples: int
+    """Draws of the bootstrap."""
+    seed: int
+    """Seed of the bootstrap."""
+    groups: tuple[GroupSummary, ...]
+    """Means: over all first, then by each axis."""
+
+    @property
+    def overall(self) -> GroupSummary:
+        """Means over all pictures."""
+        return self.groups[0]
+
+    def rows(self) -> list[PictureRow]:
+        """Read its pictures."""
+        return read_pictures(self.folder / PICTURES)
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if get_origin(hint) is types.UnionType:
+        (hint,) = (part for part in get_args(hint) if part is not type(None))
+    return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
+
+
+def _schema() -> pa.Schema:
+    hints = get_type_hints(PictureRow)
+    return pa.schema(
+        [
+            pa.field(name, _arrow_type(hints[name]), get_origin(hints[name]) is types.UnionType)
+            for name in COLUMNS
+        ]
+    )
+
+
+SCHEMA = _schema()
+
+
+def encode_pictures(rows: Sequence[PictureRow], about: Mapping[str, Any]) -> bytes:
+    """Encode pictures as Parquet, the same bytes for the same rows; `about` goes into metadata."""
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    table = table.replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    encoded: bytes = sink.getvalue().to_pybytes()
+    return encoded
+
+
+def read_pictures(path: Path) -> list[PictureRow]:
+    """Read the pictures of an evaluation.
+
+    Raises
+    ------
+    StoreFormatError
+        If the file is missing, damaged, or has other columns.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _unusable(path, error) from error
+    if table.schema.names != SCHEMA.names:
+        raise _unusable(path, "other columns")
+    return [PictureRow(**row) for row in table.to_pylist()]
+
+
+def encode_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    """Encode rows as CSV (RFC 4180, UTF-8); numbers in full, None empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows([["" if one is None else one for one in row] for row in rows])
+    return text.getvalue().encode()
+
+
+def write_tables(evaluation: Evaluation, rows: Sequence[PictureRow]) -> None:
+    """Write all tables; the summary, whose presence says that the others are whole, comes last.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written.
+    """
+    about = summary_values(evaluation)
+    folder = evaluation.folder
+    identity = {key: about[key] for key in ("format", "version", "evaluation", "identity")}
+    write_atomically(folder / PICTURES, encode_pictures(rows, identity))
+    csv_rows = [list(asdict(row).values()) for row in rows]
+    write_atomically(folder / PICTURES_CSV, encode_csv(COLUMNS, csv_rows))
+    write_atomically(folder / MEANS_CSV, encode_csv(_MEANS_HEADER, means_rows(evaluation)))
+    text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(folder / SUMMARY, text.encode())
+
+
+def means_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
+    """Rows of the table of means: one for each group and metric."""
+    return [
+        (evaluation.id, group.axis, group.value, metric, mean.mean, mean.low, mean.high,
+         mean.pictures, group.scenes)
+        for group in evaluation.groups
+        for metric, mean in group.means.items()
+    ]  # fmt: skip
+
+
+def summary_values(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything that ``summary.json`` says; means that are infinite become null."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "evaluation": evaluation.id,
+        "title": evaluation.title,
+        "identity": _plain(asdict(evaluation.identity)),
+        "complete": _complete(evaluation.identity),
+        "bootstrap": {
+            "unit": "scene",
+            "method": "percentile",
+            "confidence": CONFIDENCE,
+            "resamples": evaluation.resamples,
+            "seed": evaluation.seed,
+        },
+        "groups": [
+            {
+                "axis": group.axis,
+                "value": group.value,
+                "pictures": group.pictures,
+                "scenes": group.scenes,
+                "means": {name: _plain(asdict(mean)) for name, mean in group.means.items()},
+            }
+            for group in evaluation.groups
+        ],
+    }
+
+
+def _complete(identity: Identity) -> bool | None:
+    """Tell whether all pairs of the protocol were there; None where their number is open."""
+    pairs = identity.protocol.get("pairs")
+    return None if pairs is None else identity.pairs == pairs
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def load_evaluation(folder: Path) -> Evaluation:
+    """Read a finished evaluation back.
+
+    Raises
+    ------
+    MissingError
+        If there is none, or it is not finished.
+    StoreFormatError
+        If its summary is damaged or of another version.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise MissingError(
+            "no finished evaluation", where=folder, fix="`rawkit evaluate` makes one."
+        )
+    try:
+        about = json.loads(path.read_bytes())
+        if (about["format"], about["version"]) != (FORMAT, VERSION):
+            raise _unusable(path, f"{about['format']} version {about['version']}")
+        groups = tuple(
+            GroupSummary(
+                one["axis"], one["value"], one["pictures"], one["scenes"],
+                {name: Mean(**one["means"][name]) for name in METRICS},
+            )
+            for one in about["groups"]
+        )  # fmt: skip
+        return Evaluation(
+            folder=folder,
+            id=about["evaluation"],
+            identity=Identity(**about["identity"]),
+            title=about["title"],
+            resamples=about["bootstrap"]["resamples"],
+            seed=about["bootstrap"]["seed"],
+            groups=groups,
+        )
+    except RawkitError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, why: object) -> StoreFormatError:
+    return StoreFormatError(
+        f"not a table of an evaluation ({why})",
+        expected=f"{FORMAT} version {VERSION}",
+        where=path,
+        fix="Delete its folder and evaluate again.",
+    )

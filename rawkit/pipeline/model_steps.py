@@ -1,0 +1,306 @@
+"""Steps that train, evaluate and restore."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from rawkit.errors import UsageError
+from rawkit.evaluate import (
+    PLAIN,
+    load_method,
+    parse_amplification,
+    protocol,
+    run_evaluation,
+    save_pictures,
+)
+from rawkit.evaluate.locate import Subject, subject
+from rawkit.evaluate.plan import plan_evaluation
+from rawkit.pipeline.artefact import Artefact
+from rawkit.pipeline.data_steps import FilteredStep, checked_name
+from rawkit.pipeline.step import Context, Step
+from rawkit.restore import Output, load_restorer, restore_files
+from rawkit.store import Store
+from rawkit.subset import load_subset
+from rawkit.train import LAST, Trainer, TrainSettings, default_crop, load_checkpoint
+from rawkit.train.runs import open_data, weights_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rawkit.evaluate import Protocol
+
+_MS_SSIM = 0.2
+_SHORT_KEY = 8
+
+
+class TrainStep(Step):
+    """Train a network on a subset."""
+
+    FREE: ClassVar[frozenset[str]] = frozenset({"threads"})
+
+    name: str
+    """Name of the run; its folder has the first digits of the step's key too, so that settings that
+    change begin another run and nothing is overwritten."""
+    subset: str
+    """Name of the subset."""
+    steps: int = Field(gt=0)
+    """Optimizer steps."""
+    network: str = "lamba2021"
+    """Name in the registry."""
+    crop: int = Field(default=0, ge=0)
+    """Side of a crop in mosaic pixels; 0: 512, or what the frames allow."""
+    batch: int = Field(default=4, gt=0)
+    """Crops of a step."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Rate of Adam."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the rate goes on."""
+    l1: float = Field(default=1.0, ge=0)
+    """Weight of L1."""
+    ms_ssim: float = Field(default=_MS_SSIM, ge=0)
+    """Weight of 1 - MS-SSIM."""
+    amplify: str = "auto"
+    """auto, ratio, or a number."""
+    m: float = Field(default=1.0, gt=0)
+    """Multiple of the estimate, with auto."""
+    seed: int = 0
+    """Seed of weights, order and crops."""
+    minutes: float = Field(default=0.0, ge=0)
+    """Stop after so long; 0: at the last step. What comes out then depends on the machine."""
+    validate_every: int = Field(default=0, ge=0)
+    """Steps between validations; 0: a tenth of all."""
+    threads: int = Field(default=2, gt=0)
+    """Threads that read."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> TrainStep:
+        checked_name("run", self.name)
+        try:
+            self._settings(self.crop or 512)
+        except UsageError as error:
+            raise ValueError(f"{error.reason}") from error
+        return self
+
+    def inputs(self) -> list[Artefact]:
+        """Take a subset."""
+        return [Artefact("subset", self.subset)]
+
+    def outputs(self) -> list[Artefact]:
+        """Make a run."""
+        return [Artefact("run", self.name)]
+
+    def command(self) -> str:
+        """Return `rawkit train`."""
+        crop = f" --crop {self.crop}" if self.crop else ""
+        minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
+        return (
+            f"rawkit train --subset {self.subset} --steps {self.steps}{crop} --batch {self.batch} "
+            f"--lr {self.learning_rate:g} --schedule {self.schedule} --ms-ssim {self.ms_ssim:g} "
+            f"--m {self.m:g}{minutes}"
+        )
+
+    def run(self, context: Context) -> Mapping[Artefact, Path]:
+        """Train, or go on with what an interruption left."""
+        data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
+        settings = self._settings(self.crop or default_crop(data, augment=True))
+        folder = context.workspace.run(f"{self.name}-{context.key[:_SHORT_KEY]}")
+        trainer = Trainer(settings, data, folder, threads=self.threads)
+        if (folder / LAST).is_file():
+            trainer.resume(load_checkpoint(folder / LAST))
+        report = trainer.run(
+            validate_every=self.validate_every or max(1, self.steps // 10),
+            max_seconds=60 * self.minutes if self.minutes else None,
+            progress=context.progress,
+        )
+        if report.interrupted:
+            raise KeyboardInterrupt
+        return {Artefact("run", self.name): folder}
+
+    def _settings(self, crop: int) -> TrainSettings:
+        kind = parse_amplification(self.amplify)
+        return TrainSettings(
+            subset=self.subset,
+            steps=self.steps,
+            network=self.network,
+            crop=crop,
+            batch_size=self.batch,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            l1_weight=self.l1,
+            ms_ssim_weight=self.ms_ssim,
+            amplification=kind["amplification"],
+            amplification_value=self.m if self.amplify == "auto" else kind["amplification_value"],
+            seed=self.seed,
+        )
+
+
+class EvaluateStep(FilteredStep):
+    """Measure a run, weights or a plain conversion against the truth."""
+
+    name: str
+    """Name of the evaluation in the pipeline, and in its tables."""
+    run_name: str = Field(default="", alias="run")
+    """Run whose best weights are evaluated."""
+    weights: str = ""
+    """Instead of a run: ``plain``, or a file of weights."""
+    stores: tuple[str, ...] = ()
+    """Collections whose pairs count."""
+    subset: str = ""
+    """Subset whose pairs count, instead of stores."""
+    protocol: str = "all"
+    """Name of the protocol."""
+    amplify: str = ""
+    """trained, auto, ratio or a number; the protocol's where empty."""
+    m: float = Field(default=0.0, ge=0)
+    """Multiple of the estimate, with auto; 0: 1."""
+    bits: Literal["", "8", "float"] = ""
+    """8 or float; the protocol's where empty."""
+    ssim: str = ""
+    """Variant of SSIM; the protocol's where empty."""
+    black_level: float = Field(default=-1.0, ge=-1)
+    """One black level for all frames; -1: each file's own."""
+    resamples: int = Field(default=2000, gt=0)
+    """Draws of the bootstrap."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the bootstrap."""
+    pictures: int = Field(default=0, ge=0)
+    """So many best, median and worst pictures to save."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> EvaluateStep:
+        checked_name("evaluation", self.name)
+        if bool(self.run_name) == bool(self.weights):
+            raise ValueError("either run or weights should be named")
+        if bool(self.stores) == bool(self.subset):
+            raise ValueError("either stores or subset should be named")
+        try:
+            self.chosen_protocol()
+        except UsageError as error:
+            raise ValueError(error.reason) from error
+        return self
+
+    def chosen_protocol(self) -> Protocol:
+        """Return the protocol with what the step changes."""
+        changes: dict[str, Any] = {}
+        if self.splits:
+            changes["splits"] = self.splits
+        if self.amplify or self.m:
+            changes |= parse_amplification(self.amplify or "auto", self.m or None)
+        if self.bits:
+            changes["bits"] = 0 if self.bits == "float" else int(self.bits)
+        if self.ssim:
+            changes["ssim"] = self.ssim
+        if self.black_level >= 0:
+            changes["black_level"] = self.black_level
+        return protocol(self.protocol, **changes)
+
+    def inputs(self) -> list[Artefact]:
+        """Take a run or weights, and stores or a subset."""
+        found = [Artefact("store", one) for one in self.stores]
+        if self.subset:
+            found.append(Artefact("subset", self.subset))
+        if self.run_name:
+            found.append(Artefact("run", self.run_name))
+        elif self.weights != PLAIN:
+            found.append(Artefact("file", self.weights))
+        return found
+
+    def outputs(self) -> list[Artefact]:
+        """Make an evaluation."""
+        return [Artefact("evaluation", self.name)]
+
+    def command(self) -> str:
+        """Return `rawkit evaluate`."""
+        what = f"--run {self.run_name}" if self.run_name else f"--weights {self.weights}"
+        data = f"--subset {self.subset}" if self.subset else f"--store {','.join(self.stores)}"
+        black = f" --black-level {self.black_level:g}" if self.black_level >= 0 else ""
+        return f"rawkit evaluate {what} {data} --protocol {self.protocol}{black}{self.options()}"
+
+    def run(self, context: Context) -> Mapping[Artefact, Path]:
+        """Measure what is not measured yet."""
+        plan = plan_evaluation(
+            context.workspace,
+            self._subject(context),
+            self.chosen_protocol(),
+            stores=self.stores or None,
+            subset=self.subset or None,
+            selection=replace(self.selection(), limit=None, splits=()),
+            limit=self.limit or None,
+            resamples=self.resamples,
+            seed=self.seed,
+        )
+        evaluation = run_evaluation(plan, context.progress).evaluation
+        if self.pictures:
+            save_pictures(plan, evaluation, self.pictures, context.progress)
+        return {Artefact("evaluation", self.name): evaluation.folder}
+
+    def _subject(self, context: Context) -> Subject:
+        if not self.run_name:
+            weights = self.weights
+            if weights != PLAIN:
+                weights = str(context.inputs[Artefact("file", weights)])
+            return subject(context.workspace, weights=weights)
+        folder = context.inputs[Artefact("run", self.run_name)]
+        return Subject(
+            load_method(weights_in(folder)), f"runs/{folder.name}", folder / "evaluations"
+        )
+
+
+class RestoreStep(Step):
+    """Restore the raw files of dark frames of a subset into pictures."""
+
+    run_name: str = Field(alias="run")
+    """Run whose best weights are used."""
+    subset: str
+    """Subset whose dark frames are restored."""
+    collection: str
+    """Collection they are of."""
+    split: Literal["train", "val", "test"] = "test"
+    """Split they are of."""
+    folder: str
+    """Folder of the pictures, below the workspace."""
+
+    def inputs(self) -> list[Artefact]:
+        """Take a run, a subset and raw files."""
+        return [
+            Artefact("run", self.run_name),
+            Artefact("subset", self.subset),
+            Artefact("store", self.collection),
+            Artefact("data", self.collection),
+        ]
+
+    def outputs(self) -> list[Artefact]:
+        """Make pictures."""
+        return [Artefact("folder", self.folder)]
+
+    def command(self) -> str:
+        """Return `rawkit restore`."""
+        return f"rawkit restore data/{self.collection} -o {self.folder}"
+
+    def run(self, context: Context) -> Mapping[Artefact, Path]:
+        """Restore every dark frame of the split."""
+        workspace = context.workspace
+        paths = source_paths(workspace.store(self.collection), workspace.data(self.collection))
+        subset = load_subset(workspace.subset(self.subset))
+        frames = [
+            frame for frame in subset.pairs(self.split) if frame.collection == self.collection
+        ]
+        weights = weights_in(context.inputs[Artefact("run", self.run_name)])
+        report = restore_files(
+            [paths[frame.name] for frame in frames],
+            Output(workspace.root / self.folder),
+            load_restorer(weights),
+            context.progress,
+        )
+        if report.failed:
+            raise report.failed[0][1]
+        return {}
+
+
+def source_paths(store: Path, data: Path) -> dict[str, Path]:
+    """Return the raw file of each frame of a store, by the frame's name."""
+    return {row.name: data / row.source for row in Store(store).rows}
