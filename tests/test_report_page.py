@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from rawkit.evaluate.pictures import FOLDER, INDEX, KINDS
 
 from rawkit.errors import MissingError, StoreFormatError
+from rawkit.evaluate.pictures import FOLDER, INDEX, KINDS
 from rawkit.report.draw import heat_map_of
 from rawkit.report.runs import Point, read_points
 from rawkit.report.study import load_study
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
     from rawkit.evaluate import Evaluation
 
 CHROMIUM = shutil.which("chromium")

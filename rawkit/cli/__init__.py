@@ -17,6 +17,7 @@ from rawkit.cli.evaluate import evaluate
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
+from rawkit.cli.report import report
 from rawkit.cli.restore import restore
 from rawkit.cli.run import run
 from rawkit.cli.scan import scan
@@ -62,6 +63,7 @@ for command in (
     info,
     ingest,
     models,
+    report,
     restore,
     run,
     scan,

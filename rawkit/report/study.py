@@ -95,7 +95,7 @@ def load_study(
         If one of them is damaged.
     """
     found = load_runs(workspace, runs)
-    told = [_told(one, found) for one in _evaluations(workspace, runs, evaluations)]
+    told = _evaluations(workspace, runs, evaluations)
     if not found and not told:
         raise MissingError(
             "neither runs nor evaluations",
@@ -103,36 +103,52 @@ def load_study(
             where=workspace.root,
             fix="`rawkit train` and `rawkit evaluate` make them.",
         )
-    order = {run.name: number for number, run in enumerate(found)}
-    told.sort(key=lambda one: (order.get(_run_of(one.evaluation), len(order)), one.title,
-                               one.changes, one.evaluation.id))  # fmt: skip
-    stores = [Store(path) for path in workspace.stores()]
-    collections = {name for run in found for name in run.collections}
-    for one in told:
-        collections.update(
-            str(group.value) for group in one.evaluation.groups if group.axis == "collection"
+    return study_of(workspace, title or f"Report on {workspace.root.resolve().name}", found, told)
+
+
+def study_of(
+    workspace: Workspace, title: str, runs: Sequence[Run], evaluations: Sequence[Evaluation]
+) -> Study:
+    """Put runs and evaluations together with what the stores of the workspace say of their data."""
+    told = [_told(one, runs) for one in evaluations]
+    order = {run.name: number for number, run in enumerate(runs)}
+    told.sort(
+        key=lambda one: (
+            order.get(_run_of(one.evaluation), len(order)), one.title, one.changes,
+            one.evaluation.id,
         )
+    )  # fmt: skip
+    collections = {name for run in runs for name in run.collections} | {
+        str(group.value)
+        for one in told
+        for group in one.evaluation.groups
+        if group.axis == "collection"
+    }
+    stores = [Store(path) for path in workspace.stores()]
     used = [store for store in stores if store.collection in collections]
     cameras = _cameras(used)
+    published = (one for name in sorted(collections) for one in published_for(name))
     return Study(
-        title=title or f"Report on {workspace.root.resolve().name}",
-        runs=tuple(found),
+        title=title,
+        runs=tuple(runs),
         evaluations=tuple(told),
         published=tuple(
-            one
-            for name in sorted(collections)
-            for one in published_for(name)
-            if any(one.camera.lower() in camera for camera in cameras)
+            one for one in published if any(_is_of(one.camera, camera) for camera in cameras)
         ),
-        stores=tuple(
-            StoreLine(
-                str(store.attributes.get("title", store.collection)), len(store.rows),
-                str(store.attributes.get("licence", "")), str(store.attributes.get("citation", "")),
-            )
-            for store in used
-        ),
+        stores=tuple(_store_line(store) for store in used),
         versions=versions(),
-    )  # fmt: skip
+    )
+
+
+def _is_of(maker: str, camera: str) -> bool:
+    return maker.lower() in camera
+
+
+def _store_line(store: Store) -> StoreLine:
+    title, licence, citation = (
+        str(store.attributes.get(name) or "") for name in ("title", "licence", "citation")
+    )
+    return StoreLine(title or store.collection, len(store.rows), licence, citation)
 
 
 def _evaluations(
