@@ -25,6 +25,7 @@ from rawkit.cli.export import export
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
+from rawkit.cli.report import report
 from rawkit.cli.restore import restore
 from rawkit.cli.run import run
 from rawkit.cli.scan import scan
@@ -79,6 +80,7 @@ for command in (
     info,
     ingest,
     models,
+    report,
     restore,
     run,
     scan,

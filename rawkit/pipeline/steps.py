@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rawkit.pipeline.data_steps import IngestStep, ScanStep, SubsetStep, SynthStep
 from rawkit.pipeline.model_steps import EvaluateStep, RestoreStep, TrainStep
+from rawkit.pipeline.report_step import ReportStep
 from rawkit.pipeline.table_steps import SheetStep, TablesStep
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ STEPS: Final[Mapping[str, type[Step]]] = MappingProxyType(
     {
         "evaluate": EvaluateStep,
         "ingest": IngestStep,
+        "report": ReportStep,
         "restore": RestoreStep,
         "scan": ScanStep,
         "sheet": SheetStep,

@@ -1,0 +1,137 @@
+"""Training runs as a report shows them: what they were trained on, and how they went."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rawkit.errors import MissingError, RawkitError, WeightsError
+from rawkit.subset import load_subset
+from rawkit.workspace import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rawkit.workspace import Workspace
+
+METRICS, SETTINGS = "metrics.jsonl", "settings.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Validation after some steps."""
+
+    step: int
+    """Optimizer steps done."""
+    psnr: float
+    """Mean peak signal-to-noise ratio over the validation frames, dB."""
+    ssim: float
+    """Mean structural similarity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run."""
+
+    name: str
+    """Name of its folder."""
+    network: str
+    """Name of the network in the registry."""
+    settings: Mapping[str, Any]
+    """All settings, as the run wrote them down."""
+    fraction: float | None
+    """Share of the pairs that its subset holds, 0 to 1; None where the subset is gone."""
+    pairs: int | None
+    """Pairs it was trained on; None likewise."""
+    collections: tuple[str, ...]
+    """Collections of these pairs, by name."""
+    points: tuple[Point, ...]
+    """Validations, in the order of their steps."""
+
+    @property
+    def label(self) -> str:
+        """What a legend calls it: the share of the data, or its name."""
+        return self.name if self.fraction is None else f"{100 * self.fraction:g} %"
+
+    @property
+    def best(self) -> Point | None:
+        """Validation with the highest PSNR; None without any."""
+        return max(self.points, key=lambda point: point.psnr, default=None)
+
+
+def load_runs(workspace: Workspace, names: Sequence[str] = ()) -> list[Run]:
+    """Load the named runs, or all of a workspace; by share of the data, then by name.
+
+    Raises
+    ------
+    MissingError
+        If a named run is not there.
+    WeightsError
+        If the settings of one are damaged.
+    """
+    known = {folder.name: folder for folder in workspace.runs()}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise MissingError(
+            f"no run {missing[0]}",
+            expected=f"one of: {listed(known)}",
+            where=workspace.root / "runs",
+        )
+    runs = [load_run(workspace, known[name]) for name in names or known]
+    return sorted(runs, key=lambda run: (run.fraction or math.inf, run.name))
+
+
+def load_run(workspace: Workspace, folder: Path) -> Run:
+    """Load one run from its folder.
+
+    Raises
+    ------
+    WeightsError
+        If its settings are damaged.
+    """
+    try:
+        settings = json.loads((folder / SETTINGS).read_bytes())
+        network, subset = str(settings["network"]), str(settings["subset"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"settings that cannot be read ({error})",
+            expected="a folder that `rawkit train` made",
+            where=folder / SETTINGS,
+        ) from error
+    try:
+        found = load_subset(workspace.subset(subset))
+    except RawkitError:
+        fraction, pairs, collections = None, None, ()
+    else:
+        trained = found.pairs("train")
+        fraction, pairs = found.fraction, len(trained)
+        collections = tuple(sorted({frame.collection for frame in trained}))
+    points = tuple(read_points(folder / METRICS))
+    return Run(folder.name, network, settings, fraction, pairs, collections, points)
+
+
+def read_points(path: Path) -> list[Point]:
+    """Read the validations of a file of metrics, one JSON object a line, in the order of steps.
+
+    Lines without a validation, and one that was cut off while it was written, are passed over; of
+    several of one step the last counts.
+    """
+    points: dict[int, Point] = {}
+    if path.is_file():
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            point = _point(line)
+            if point is not None:
+                points[point.step] = point
+    return [points[step] for step in sorted(points)]
+
+
+def _point(line: str) -> Point | None:
+    try:
+        values = json.loads(line)
+        point = Point(int(values["step"]), float(values["psnr"]), float(values["ssim"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return point if math.isfinite(point.psnr) and math.isfinite(point.ssim) else None

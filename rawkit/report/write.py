@@ -1,0 +1,82 @@
+"""A study into files: the page, and its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rawkit.files import write_atomically
+from rawkit.progress import SILENT
+from rawkit.report import figures
+from rawkit.report.album import album_of, contact
+from rawkit.report.draw import draw
+from rawkit.report.page import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rawkit.progress import Progress
+    from rawkit.report.draw import Drawn
+    from rawkit.report.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    page: Path
+    """The HTML file."""
+    bytes: int
+    """Its size."""
+    figures: tuple[Path, ...]
+    """Each figure as PNG and as SVG."""
+
+
+def write_report(
+    study: Study,
+    page: Path,
+    *,
+    figure_folder: Path | None = None,
+    sheets: Sequence[Path] = (),
+    progress: Progress = SILENT,
+) -> Written:
+    """Write a study as one HTML file, and its figures beside it as PNG and SVG if asked for.
+
+    `sheets` are contact sheets to put in.
+
+    Raises
+    ------
+    StoreFormatError
+        If the pictures or tables of an evaluation are damaged.
+    OutputError
+        If something cannot be written.
+    """
+    steps = len(study.evaluations) + len(sheets) + 2
+    with progress.stage("Drawing", steps, "parts") as advance:
+        drawn = draw(study)
+        advance(1, "figures")
+        albums = []
+        for told in study.evaluations:
+            album = album_of(told)
+            albums += [album] if album.cards else []
+            advance(1, told.title)
+        contacts = []
+        for path in sheets:
+            contacts.append(contact(path))
+            advance(1, path.name)
+        text = render(study, drawn, albums, contacts)
+        write_atomically(page, text.encode())
+        saved = [] if figure_folder is None else _save(drawn, figure_folder)
+        advance(1, page.name)
+    return Written(page, len(text.encode()), tuple(saved))
+
+
+def _save(drawn: Sequence[Drawn], folder: Path) -> list[Path]:
+    saved = []
+    for one in drawn:
+        for ending, data in ((".png", figures.png(one.figure)), (".svg", figures.svg(one.figure))):
+            path = folder / f"{one.name}{ending}"
+            write_atomically(path, data)
+            saved.append(path)
+    return saved
