@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from rawkit.evaluate import protocol
 from rawkit.evaluate.measure import PictureRow
 from rawkit.evaluate.run import evaluation_id

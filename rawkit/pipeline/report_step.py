@@ -10,7 +10,7 @@ from rawkit.evaluate import load_evaluation
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.step import Context, Step
 from rawkit.report.runs import load_run
-from rawkit.report.show import scene_sheet
+from rawkit.report.show import scene_sheet, shown_of_store
 from rawkit.report.study import study_of
 from rawkit.restore import write_png
 from rawkit.store import Store
@@ -54,7 +54,7 @@ class ReportStep(Step):
         evaluations = "".join(f" --evaluation {one}" for one in self.evaluations)
         return f"rawkit report{runs}{evaluations} --figures {self.figures} -o {self.page}"
 
-    def run(self, context: Context) -> Mapping[Artefact, Path]:
+    def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Write the page and the figures."""
         # matplotlib takes a second to import, and is an extra.
         from rawkit.report.write import write_report  # noqa: PLC0415
@@ -66,7 +66,8 @@ class ReportStep(Step):
         folder = workspace.root / self.figures
         sheets = []
         for name, path in context.of_kind("store"):
-            sheet = scene_sheet(Store(path), None, context.progress)
+            frames = shown_of_store(Store(path))
+            sheet = scene_sheet(frames, None, context.progress, title=name, where=path)
             sheets.append(folder / f"{name}-scene.png")
             write_png(sheets[-1], sheet.picture)
         write_report(

@@ -101,16 +101,14 @@ def load_run(workspace: Workspace, folder: Path) -> Run:
             expected="a folder that `rawkit train` made",
             where=folder / SETTINGS,
         ) from error
+    points = tuple(read_points(folder / METRICS))
     try:
         found = load_subset(workspace.subset(subset))
     except RawkitError:
-        fraction, pairs, collections = None, None, ()
-    else:
-        trained = found.pairs("train")
-        fraction, pairs = found.fraction, len(trained)
-        collections = tuple(sorted({frame.collection for frame in trained}))
-    points = tuple(read_points(folder / METRICS))
-    return Run(folder.name, network, settings, fraction, pairs, collections, points)
+        return Run(folder.name, network, settings, None, None, (), points)
+    trained = found.pairs("train")
+    collections = tuple(sorted({frame.collection for frame in trained}))
+    return Run(folder.name, network, settings, found.fraction, len(trained), collections, points)
 
 
 def read_points(path: Path) -> list[Point]:

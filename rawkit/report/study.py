@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rawkit.errors import MissingError
 from rawkit.evaluate import find_evaluation, find_evaluations, published_for
@@ -165,7 +165,7 @@ def _told(evaluation: Evaluation, runs: Sequence[Run]) -> Told:
     title = evaluation.title if run is None else f"{run.label} ({run.name})"
     if run is not None and run.fraction is None:
         title = run.name
-    values = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in evaluation.identity.protocol.items()
     }
