@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rawkit.restore.amplify import Brightness
 from rawkit.restore.network import load_restorer
+from rawkit.sensor import Exposure
 from rawkit.train import LAST, WEIGHTS, load_checkpoint
 from rawkit.train.runs import choose_subset, open_data
 from rawkit.workspace import Workspace
@@ -135,9 +137,17 @@ def test_a_network_trained_on_ratios_is_restored_with_as_many_times_the_estimate
     pairs = open_data(choose_subset_of(root), workspace_of(root)).train
     ratio = np.median([min(one.exposure_ratio, 300) / one.amplification_base for one in pairs])
     for name in (LAST, WEIGHTS):
-        found = load_restorer(folder / name).amplification
-        assert found.kind == "auto"
-        assert found.value == pytest.approx(float(ratio), rel=1e-5)
+        found = load_restorer(folder / name)
+        assert found.amplification.kind == "exposure"
+        assert found.ratio_to_estimate == pytest.approx(float(ratio), rel=1e-5)
+        (factor,) = Brightness().factors(
+            7.0,
+            Exposure(None, None, None),
+            None,
+            found.amplification,
+            ratio_to_estimate=found.ratio_to_estimate,
+        )
+        assert factor == pytest.approx(7 * float(ratio), rel=1e-5)
 
 
 def test_python_starts_the_command_line_as_torchrun_does() -> None:

@@ -44,10 +44,11 @@ from rawkit.evaluate.light import light_of, matching_factor
 from rawkit.evaluate.methods import demosaiced
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.tables import MEANS_CSV, PICTURES, PICTURES_CSV, SUMMARY
-from rawkit.models import build
+from rawkit.models import build, load_network
 from rawkit.store import Store
 from rawkit.store.files import lock
 from rawkit.train import LAST, TrainState, compare, save_checkpoint
+from rawkit.train.runs import weights_of_run
 from tests.factories import files_of, local
 from tests.fixtures_cli import REPOSITORY, run_in
 from tests.fixtures_stream import copy_workspace, tiny
@@ -319,9 +320,8 @@ def test_identity_changes_with_weights_data_and_protocol(work: Workspace, tmp_pa
         evaluation_id(plan_of(work, replace(ALL, bits=0)).identity),
     }
     assert len(others | {base}) == 4
-    state = TrainState(
-        tiny(amplification_value=5.0), trained.method.net.state_dict(), {}, 1, 1, 0.0  # type: ignore[attr-defined] # a network
-    )  # fmt: skip
+    net, _ = load_network(weights_of_run(work, "one"))
+    state = TrainState(tiny(amplification_value=5.0), net.state_dict(), {}, 1, 1, 0.0)
     path = tmp_path / "weights.pt"
     save_checkpoint(path, state)
     found = plan_evaluation(work, subject(work, weights=str(path)), ALL)
