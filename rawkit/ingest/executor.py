@@ -28,11 +28,12 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
 """Environment in which glibc keeps the memory of a frame for the next one. Else it gives back each
-of the large arrays, and the system clears their pages anew: 0.1 s for a long of 12 MP. The most
-that a worker takes stays the same."""
+of the large arrays, and the system clears their pages anew: 0.1 s for a long of 12 MP."""
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,  # a file that kills a worker is not retried
     "distributed.worker.multiprocessing-method": "spawn",  # LibRaw hangs after a fork
+    "distributed.worker.profile.enabled": False,  # looks a hundred times a second at what runs
+    "distributed.admin.system-monitor.interval": "5s",
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATOR.items()},
 }
 

@@ -168,17 +168,19 @@ def test_the_rate_with_targets_against_a_bare_loop(collection: Path, tmp_path: P
     theirs: list[float] = []
     our_cpu: list[float] = []
     their_cpu: list[float] = []
-    peak = 0
     spawn = multiprocessing.get_context("spawn")
+    # Watching memory takes time of its own, so it has a round that is not timed.
+    plan = plan_ingest(SMID, collection, tmp_path / "watched.zarr", Selection())
+    with Peak() as memory:
+        run_ingest(plan, resources=Resources(WORKERS))
+    peak = memory.bytes
     for number in range(ROUNDS):
         plan = plan_ingest(SMID, collection, tmp_path / f"{number}.zarr", Selection())
         clock = Clock()
-        with Peak() as memory:
-            report = run_ingest(plan, resources=Resources(WORKERS), progress=clock)
+        report = run_ingest(plan, resources=Resources(WORKERS), progress=clock)
         assert (report.added, report.targets) == (SHORTS + LONGS, LONGS), report.left_out
         ours.append(clock.seconds)
         our_cpu.append(clock.cpu)
-        peak = max(peak, memory.bytes)
         clock = Clock()
         with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
             for _ in pool.map(partial(bare, render=True), paths):
