@@ -72,13 +72,14 @@ def zarrs_pipeline() -> Iterator[None]:
 
 def tensorstores(case: Case) -> Arrays:
     """Open with tensorstore."""
-    return tuple(
+    packed, target = (
         tensorstore.open(
             {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{case.group / name}/"}},
             open=True,
         ).result()
         for name in ("packed", "target")
-    )  # type: ignore[return-value] # two of them
+    )
+    return packed, target
 
 
 def cut(
