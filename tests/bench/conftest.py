@@ -1,4 +1,4 @@
-"""Leaves out the comparison with packages that only `make bench` installs, where they are missing."""
+"""Leaves out what needs packages that only `make bench` installs, where they are missing."""
 
 from __future__ import annotations
 
