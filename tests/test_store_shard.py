@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -139,11 +140,15 @@ def test_dark_frames_compress_and_noise_does_not() -> None:
     assert not compresses(noise, DARK)
 
 
-def test_a_saving_of_exactly_a_fifth_is_enough() -> None:
-    decoded = 6 * DARK.chunk_bytes
-    assert decoded % 5 == 0
-    assert saves_enough(decoded * 4 // 5, decoded)
-    assert not saves_enough(decoded * 4 // 5 + 1, decoded)
+@pytest.mark.parametrize(("itemsize", "share"), [(2, Fraction(4, 5)), (1, Fraction(1, 2))])
+def test_a_saving_of_exactly_what_decoding_is_worth_is_enough(
+    itemsize: int, share: Fraction
+) -> None:
+    decoded = 10 * DARK.chunk_bytes
+    enough = int(share * decoded)
+    assert enough == share * decoded
+    assert saves_enough(enough, decoded, itemsize)
+    assert not saves_enough(enough + 1, decoded, itemsize)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 9, 9), np.uint16), np.zeros((4, 9, 10), np.uint8)])

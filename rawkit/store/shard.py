@@ -35,8 +35,10 @@ _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 _FIX = "`rawkit verify --repair` makes it anew from the raw file."
 _SAMPLE = 5
 """Chunks that stand for a frame when a codec is chosen."""
-MIN_SAVING = 0.2
-"""A codec that saves less than this share of the bytes costs more than it gives."""
+MIN_SAVING = {1: 0.5, 2: 0.2}
+"""A codec that saves less than this share of the bytes costs more than it gives, by bytes of a value.
+Dark mosaics of 16 bits decode at 3.5 GB/s, pictures of 8 bits at half of that, and each is decoded
+again in every epoch."""
 
 
 def index_bytes(layout: ArrayLayout) -> int:
@@ -110,7 +112,7 @@ def _take_chunk(
 
 
 def compresses(frame: NDArray[np.generic], layout: ArrayLayout) -> bool:
-    """Tell from a sample of its chunks, spread evenly, whether lz4 shrinks a frame by a fifth."""
+    """Tell from a sample of its chunks, spread evenly, whether lz4 shrinks a frame enough."""
     count = math.prod(layout.grid)
     sample = sorted({number * (count - 1) // (_SAMPLE - 1) for number in range(_SAMPLE)})
     chunk = np.zeros((layout.planes, *layout.chunk), layout.dtype)
@@ -118,12 +120,12 @@ def compresses(frame: NDArray[np.generic], layout: ArrayLayout) -> bool:
     for number in sample:
         _take_chunk(frame, layout, number, chunk)
         encoded += len(_COMPRESSOR.encode(chunk))
-    return saves_enough(encoded, len(sample) * layout.chunk_bytes)
+    return saves_enough(encoded, len(sample) * layout.chunk_bytes, layout.itemsize)
 
 
-def saves_enough(encoded: int, decoded: int) -> bool:
-    """Tell whether so many encoded bytes are at least a fifth fewer than so many decoded ones."""
-    return encoded <= (1 - MIN_SAVING) * decoded
+def saves_enough(encoded: int, decoded: int, itemsize: int) -> bool:
+    """Tell whether so many encoded bytes are worth decoding, of values of `itemsize` bytes each."""
+    return encoded <= (1 - MIN_SAVING[itemsize]) * decoded
 
 
 def parse_index(tail: bytes, layout: ArrayLayout, where: object) -> NDArray[np.uint64]:
