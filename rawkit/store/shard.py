@@ -36,8 +36,8 @@ _FIX = "`rawkit verify --repair` makes it anew from the raw file."
 _SAMPLE = 5
 """Chunks that stand for a frame when a codec is chosen."""
 MIN_SAVING = {1: 0.5, 2: 0.2}
-"""A codec that saves less than this share of the bytes costs more than it gives; by bytes of a value.
-Pictures of 8 bits decode at half the rate of dark mosaics, and again in every epoch."""
+"""A codec that saves less than this share of the bytes costs more than it gives, by bytes of a
+value. Pictures of 8 bits decode at half the rate of dark mosaics, and again in every epoch."""
 
 
 def index_bytes(layout: ArrayLayout) -> int:
