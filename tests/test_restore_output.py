@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -116,6 +117,26 @@ def test_what_is_there_is_skipped_and_the_rest_goes_on(tmp_path: Path, restorer:
     assert report.skipped == [str(files[0])]
     assert [one.source for one in report.restored] == list(map(str, files[1:]))
     assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
+
+
+def test_pictures_of_other_weights_do_not_count_as_there(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    file = raw_file(tmp_path / "a.dng", 0)
+    output = Output(tmp_path / "out", skip_existing=True)
+    old, new = replace(restorer, identity="old"), replace(restorer, identity="new")
+    for one, skipped in ((old, []), (old, [str(file)]), (new, []), (new, [str(file)]), (old, [])):
+        assert restore_files([file], output, one).skipped == skipped
+
+
+def test_a_picture_without_a_line_in_the_manifest_is_made_again(
+    tmp_path: Path, restorer: Restorer
+) -> None:
+    file = raw_file(tmp_path / "a.dng", 0)
+    output = Output(tmp_path / "out", skip_existing=True)
+    restore_files([file], output, restorer)
+    (tmp_path / "out" / "manifest.jsonl").unlink()
+    assert restore_files([file], output, restorer).skipped == []
 
 
 def test_the_order_of_results_is_that_of_the_files(tmp_path: Path, restorer: Restorer) -> None:

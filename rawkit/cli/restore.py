@@ -72,7 +72,11 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--black", type=click.IntRange(min=0), help="Use this black level for all files.")
 @click.option("--white", type=click.IntRange(min=1), help="Use this white level for all files.")
-@click.option("--skip-existing", is_flag=True, help="Leave files alone whose pictures are there.")
+@click.option(
+    "--skip-existing",
+    is_flag=True,
+    help="Leave files alone whose pictures are there, by the same weights.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would be written; write nothing.")
 @click.option(
     "--workers",
@@ -114,7 +118,12 @@ def restore(
     for refused in found.refused:
         click.echo(f"left out ({refused.kind}): {refused.path}: {refused.reason}", err=True)
     if dry_run:
-        _show_plan(found.items, output, as_json=as_json)
+        identity = None
+        if output.skip_existing:
+            from rawkit.restore import identity_of
+
+            identity = identity_of(weights or _newest_weights(workspace))
+        _show_plan(found.items, output, identity, as_json=as_json)
         return
     from rawkit.restore import Compute, load_restorer, restore_items
 
@@ -239,13 +248,16 @@ def _stored(
     return found
 
 
-def _show_plan(items: Sequence[Item], output: Output, *, as_json: bool) -> None:
-    from rawkit.restore import planned
+def _show_plan(
+    items: Sequence[Item], output: Output, identity: str | None, *, as_json: bool
+) -> None:
+    """Print what would be written; `identity` is that of the weights if what is there is left."""
+    from rawkit.restore import existing, planned
 
     plan = planned(items, output)
-    there = {item for item, paths in plan.items() if all(path.is_file() for path in paths)}
+    there = set() if identity is None else existing(plan, output, identity)
     rows = [
-        (item.where, str(path), "there already" if output.skip_existing and item in there else
+        (item.where, str(path), "there already" if item in there else
          "replaced" if path.exists() else "new")
         for item, paths in plan.items() for path in paths
     ]  # fmt: skip
@@ -253,7 +265,7 @@ def _show_plan(items: Sequence[Item], output: Output, *, as_json: bool) -> None:
         print_json([dict(zip(("source", "picture", "state"), row, strict=True)) for row in rows])
         return
     click.echo(table(("source", "picture", "state"), rows))
-    click.echo(f"\nwould be restored: {len(plan) - (len(there) if output.skip_existing else 0)}")
+    click.echo(f"\nwould be restored: {len(plan) - len(there)}")
 
 
 def _show_report(report: RestoreReport, *, as_json: bool) -> None:

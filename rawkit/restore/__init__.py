@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.restore.amplify import Brightness, parse_amplification, parse_exposure
 from rawkit.restore.inputs import Inputs, Item, LocalRaw, find_inputs
-from rawkit.restore.manifest import MANIFEST
-from rawkit.restore.output import Output, planned
+from rawkit.restore.manifest import MANIFEST, identity_of
+from rawkit.restore.output import Output, existing, planned
 from rawkit.restore.picture import (
     PictureFormat,
     orient,
@@ -60,10 +60,12 @@ __all__ = [
     "Restorer",
     "StoredFrame",
     "encoded_of",
+    "existing",
     "find_inputs",
     "frames_of_stores",
     "frames_of_subset",
     "icc_profile",
+    "identity_of",
     "linear_of",
     "load_restorer",
     "orient",

@@ -14,10 +14,10 @@ from rawkit.errors import OutputError, RawkitError, UsageError
 from rawkit.ingest import Resources
 from rawkit.ingest.executor import connect_cluster
 from rawkit.progress import SILENT
-from rawkit.restore.decoder import Decoder
+from rawkit.restore.decoder import Decoder, decoder_memory
 from rawkit.restore.inputs import Item, LocalRaw, named
 from rawkit.restore.manifest import Manifest
-from rawkit.restore.output import Output, planned
+from rawkit.restore.output import Output, existing, planned
 from rawkit.restore.parallel import (
     Station,
     restore_in_processes,
@@ -95,7 +95,7 @@ def restore_items(
             expected="raw files: a store does not hold what LibRaw needs",
         )
     report = RestoreReport()
-    wanted = _wanted(plan, output, report)
+    wanted = _wanted(plan, output, restorer, report)
     chosen = resources or Resources()
     with ExitStack() as stack:
         manifest = stack.enter_context(Manifest(output.folder))
@@ -155,7 +155,8 @@ def _run(
             return
         decoder = None
         if resources.workers != 0:
-            decoder = stack.enter_context(Decoder(resources.frame_seconds))
+            limit = decoder_memory(resources.max_ram)
+            decoder = stack.enter_context(Decoder(resources.frame_seconds, limit))
             decoder.start()
         restore_stream(ready, output, restorer, decoder, done)
 
@@ -175,22 +176,22 @@ def _station(
         )
     compute = restorer.compute
     if workers is None:
-        return Station(output, compute, resources.frame_seconds)
+        limit = decoder_memory(resources.max_ram)
+        return Station(output, compute, resources.frame_seconds, decoder_bytes=limit)
     if compute.max_ram is not None:
         compute = replace(compute, max_ram=compute.max_ram // workers)
-    return Station(output, compute, resources.frame_seconds, threads_for(workers))
+    limit = decoder_memory(resources.max_ram // workers)
+    return Station(output, compute, resources.frame_seconds, threads_for(workers), limit)
 
 
-def _wanted(plan: dict[Item, list[Path]], output: Output, report: RestoreReport) -> list[Item]:
+def _wanted(
+    plan: dict[Item, list[Path]], output: Output, restorer: Restorer, report: RestoreReport
+) -> list[Item]:
     if not output.skip_existing:
         return list(plan)
-    wanted = []
-    for item, paths in plan.items():
-        if all(path.is_file() for path in paths):
-            report.skipped.append(item.where)
-        else:
-            wanted.append(item)
-    return wanted
+    there = existing(plan, output, restorer.identity)
+    report.skipped += [item.where for item in plan if item in there]
+    return [item for item in plan if item not in there]
 
 
 def _sweep(folders: Iterable[Path]) -> None:

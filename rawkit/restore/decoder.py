@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 10.0
 """What a process may take to start, beyond the time for a file."""
+_LEAST_BYTES = 1_000_000_000
+"""What a file may always take: one of 100 MP does."""
+
+
+def decoder_memory(max_ram: int) -> int:
+    """Return how many bytes decoding a file may take where a process may take `max_ram`."""
+    return max(max_ram, _LEAST_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

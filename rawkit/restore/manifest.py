@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from rawkit.errors import OutputError
+from rawkit.errors import OutputError, WeightsError
 from rawkit.files import output_errors
 
 if TYPE_CHECKING:
@@ -47,6 +48,20 @@ class Manifest:
             self._file.close()
 
 
+def identity_of(weights: Path) -> str:
+    """Return what lines call a file of weights: its SHA-256, hexadecimal.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read.
+    """
+    try:
+        return sha256(weights.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"cannot be read ({error.strerror})", where=weights) from error
+
+
 def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the last line of each picture, by its path; lines that were cut off are passed over.
 
@@ -66,7 +81,9 @@ def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     for line in text.splitlines():
         try:
             values = json.loads(line)
-            found[values["picture"]] = values
+            name = values["picture"]
+            found.pop(name, None)  # so that they come in the order of their making
+            found[name] = values
         except (ValueError, TypeError, KeyError):
             continue
     return found

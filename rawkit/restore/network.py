@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from rawkit.errors import UsageError, WeightsError
 from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
 from rawkit.models.budget import plan_inference
 from rawkit.models.openvino import PRECISIONS, compile_openvino
+from rawkit.restore.manifest import identity_of
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     ready = _prepared(net, chosen, device)
-    identity = sha256(weights.read_bytes()).hexdigest()
+    identity = identity_of(weights)
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple
     )

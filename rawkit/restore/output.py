@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.restore.amplify import Brightness
-from rawkit.restore.manifest import MANIFEST
+from rawkit.restore.manifest import MANIFEST, read_manifest
 from rawkit.restore.picture import PictureFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rawkit.restore.inputs import Item
     from rawkit.sensor import Levels
@@ -35,7 +35,7 @@ class Output:
     linear: bool = False
     """Whether linear light is written instead of the BT.709 curve."""
     skip_existing: bool = False
-    """Whether files all of whose pictures are there already are left alone."""
+    """Whether files are left alone all of whose pictures are there, made by the same weights."""
     compare: bool = False
     """Whether LibRaw's conversion, as bright as the picture, is written beside it."""
     levels: Levels | None = None
@@ -82,3 +82,32 @@ def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Path]]:
             if ".." in path.relative_to(output.folder).parts or path.name == MANIFEST:
                 raise UsageError(f"a picture at {path}", expected=f"one in {output.folder}")
     return plan
+
+
+def existing(plan: Mapping[Item, Sequence[Path]], output: Output, weights: str) -> set[Item]:
+    """Return the items all of whose pictures are there and were made with these weights.
+
+    The manifest of the folder tells; a picture that it does not know counts as made with others.
+
+    Parameters
+    ----------
+    plan
+        Of `planned`.
+    output
+        What is written.
+    weights
+        SHA-256 of the file of the weights, hexadecimal.
+
+    Raises
+    ------
+    OutputError
+        If there is a manifest that cannot be read.
+    """
+    lines = read_manifest(output.folder)
+    made = {Path(path).resolve(): line.get("weights") for path, line in lines.items()}
+    return {
+        item
+        for item, paths in plan.items()
+        if all(path.is_file() for path in paths)
+        and all(made.get(path.resolve()) == weights for path in output.pictures(item.name))
+    }

@@ -47,6 +47,8 @@ class Station:
     """Time after which decoding a file counts as hung."""
     threads: int | None = None
     """Threads of the network; None: as many as there are cores."""
+    decoder_bytes: int | None = None
+    """What decoding a file may take; None: no limit."""
 
     def open(self) -> tuple[Restorer, Decoder]:
         """Load the network, start the decoder."""
@@ -56,7 +58,7 @@ class Station:
             import torch  # noqa: PLC0415 - likewise
 
             torch.set_num_threads(self.threads)
-        decoder = Decoder(self.frame_seconds)
+        decoder = Decoder(self.frame_seconds, self.decoder_bytes)
         decoder.start()
         return load_restorer(self.compute.weights, self.compute), decoder
 

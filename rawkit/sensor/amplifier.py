@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 BINS = 127
 TARGET_MEAN = 0.01
 _LEVELS = 1 << 16
-_BLOCK_PIXELS = 1 << 16
-"""Pixels counted at a time: what numpy makes of them stays in the cache."""
+_BLOCK_PIXELS = 1 << 19
+"""Pixels of one plane counted at a time: what is gathered of them stays in the cache."""
 _EXACT_PIXELS = 1 << 24
 
 
@@ -122,22 +122,31 @@ def _count_block(
     mosaic: Mosaic, block: NDArray[np.uint16], origin: Position, histograms: NDArray[np.int64]
 ) -> None:
     """Add the pixels of a block whose first pixel lies at `origin` of the visible area."""
-    side, levels = mosaic.cell.side, int(block.max(initial=0)) + 1
+    if not block.size:
+        return
+    side, levels = mosaic.cell.side, int(block.max()) + 1  # a short table stays in the cache
     for y, x, plane in mosaic.positions():
         first, left = (y - origin[0]) % side, (x - origin[1]) % side
-        pixels, counts = block[first::side, left::side], histograms[plane, :levels]
+        pixels = block[first::side, left::side]
         rows = max(1, _BLOCK_PIXELS // max(1, pixels.shape[1]))
         for top in range(0, pixels.shape[0], rows):
-            counts += np.bincount(pixels[top : top + rows].ravel(), minlength=levels)
+            # Gathered first: OpenCV counts neighbours twice as fast as it steps over pixels.
+            _count(pixels[top : top + rows].copy(), histograms[plane, :levels])
 
 
 def _count_plane(plane: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
-    """Add the pixels of a packed plane; OpenCV counts in float32, exact up to 2^24 of them."""
-    levels = int(cv2.minMaxLoc(plane)[1]) + 1  # a short table stays in the cache
+    """Add the pixels of a packed plane."""
+    levels = int(cv2.minMaxLoc(plane)[1]) + 1
     rows = max(1, _EXACT_PIXELS // plane.shape[1])
     for top in range(0, plane.shape[0], rows):
-        found = cv2.calcHist([plane[top : top + rows]], [0], None, [levels], [0, levels])
-        counts[:levels] += found.ravel().astype(np.int64)
+        _count(plane[top : top + rows], counts[:levels])
+
+
+def _count(pixels: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
+    """Add contiguous pixels; OpenCV counts in float32, exact up to 2^24 of them."""
+    if pixels.size:
+        found = cv2.calcHist([pixels], [0], None, [counts.size], [0, counts.size])
+        counts += found.ravel().astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
