@@ -169,7 +169,7 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path) -> None:
             '"hash"', '"name"\ngroup = "video"\nvalues = {a = "train"}', "the file",
             "split.group is 'video', which is no named group of files.0.pattern",
         ),
-        ('by = "hash"', 'by = "hash"\n[target]\nbits = 12', "target.bits", "12; expected bits = 8 or bits"),
+        ('by = "hash"', 'by = "hash"\n[target]\nbits = 12', "target.bits", "12; expected bits = 8"),
         ("title =", "titel =", "title", "missing"),
         ('title = "Own"', 'title = "Own"\nhomepag = ""', "homepag", "one of homepage, name"),
         ('scene = "{scene}"', 'scene = "{scene}"\nexact = "iso"', "files.0.exact", '["iso"]'),

@@ -112,13 +112,15 @@ def _expected(fault: ErrorDetails) -> str | None:
     parts = [str(part) for part in fault["loc"] if not isinstance(part, int)]
     if fault["type"] == "extra_forbidden":
         return _of_known(parts)
-    if fault["type"] == "value_error" and not FORMS.get(".".join(parts)):
-        return None
+    path = ".".join(parts)
+    if fault["type"] == "value_error" and (
+        not parts or isinstance(fault["loc"][-1], int) or path in ("split.hash", "split.lists")
+    ):
+        return None  # a rule across the fields of a table has said all
     for end in range(len(parts), 0, -1):
         form = FORMS.get(".".join(parts[:end])) or FORMS.get(".".join([*parts[: end - 1], "*"]))
         if form is not None:
-            # What fits a whole table says nothing that a rule across its fields has not said.
-            return None if fault["type"] == "value_error" and end < len(parts) else form
+            return form
     return None
 
 
