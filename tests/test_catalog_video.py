@@ -28,7 +28,7 @@ from rawkit.source.ranges import LocalRanges
 from rawkit.store import Store
 from rawkit.store.verify import verify_store
 from rawkit.subset import make_subset
-from rawkit.subset.raw import raw_files
+from rawkit.subset.raw import copy_raw, planned_raw, raw_files
 from rawkit.synth import make_videos
 from rawkit.train import Trainer, TrainSettings
 from rawkit.train.runs import open_data
@@ -148,8 +148,65 @@ def test_from_ingest_to_training(videos: Path, tmp_path: Path) -> None:
     )
     report = Trainer(settings, open_data(subset, workspace), tmp_path / "run").run()
     assert report.steps == 2
-    with pytest.raises(UsageError, match="no files of their own"):
-        raw_files(subset, workspace)
+
+
+@pytest.mark.parametrize("place", ["folder", "deflated", "tar.gz"])
+@pytest.mark.parametrize("goal", ["raw", "raw.zip"])
+def test_a_subset_takes_the_files_of_its_videos_along(
+    videos: Path, tmp_path: Path, place: str, goal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rawkit.subset.raw._LARGE", 1000)
+    monkeypatch.setattr("rawkit.subset.raw._PIECE", 10_007)
+    workspace = Workspace(tmp_path)
+    store = workspace.store("moving-objects")
+    run_ingest(plan_ingest(MOVING, videos, store, EVERYTHING), workers=0)
+    chosen = Selection(where="scene != '0003'")
+    subset, _ = make_subset(workspace, [store], fraction=1.0, name="some", selection=chosen)
+    source = videos
+    if place == "deflated":
+        source = deflated(videos, tmp_path / "videos.zip")
+    elif place == "tar.gz":
+        source = tmp_path / "videos.tar.gz"
+        with tarfile.open(source, "w:gz") as tar:
+            for part in videos.iterdir():
+                tar.add(part, part.name)
+    files = raw_files(subset, workspace)
+    names = {
+        f"moving-objects/{part}/{kind}/{number}.npy"
+        for part, number in (("train", "0001"), ("val", "0002"))
+        for kind in ("dark", "truth")
+    }
+    assert {file.path for file in files} == names
+    planned = planned_raw(files, workspace, source)
+    original = {name: (videos / name.partition("/")[2]).read_bytes() for name in names}
+    assert {file.path: file.size for file in planned} == {k: len(v) for k, v in original.items()}
+    done = copy_raw(subset, workspace, tmp_path / goal, source=source)
+    assert (done.copied, done.kept, done.missing) == (4, 0, ())
+    if goal == "raw":
+        copied = {name: (tmp_path / goal / name).read_bytes() for name in names}
+        assert set(files_of(tmp_path / goal)) == names
+    else:
+        with zipfile.ZipFile(tmp_path / goal) as packed:
+            copied = {name: packed.read(name) for name in packed.namelist()}
+    assert copied == original
+    again = copy_raw(subset, workspace, tmp_path / goal, source=source)
+    assert (again.copied, again.kept) == (0, 4)
+
+
+def test_pictures_that_a_video_never_had_are_not_missed(tmp_path: Path) -> None:
+    put(tmp_path, "data/moving-objects/train/dark/a.npy", dark())
+    put(tmp_path, "data/moving-objects/train/dark/b.npy", dark(seed=1))
+    put(tmp_path, "data/moving-objects/train/truth/b.npy", npy(np.ones((2, 32, 48, 3), np.uint8)))
+    workspace = Workspace(tmp_path)
+    store = workspace.store("moving-objects")
+    run_ingest(plan_ingest(MOVING, workspace.data("moving-objects"), store, EVERYTHING), workers=0)
+    subset, _ = make_subset(workspace, [store], fraction=1.0)
+    files = raw_files(subset, workspace)
+    copied = copy_raw(subset, workspace, tmp_path / "raw")
+    assert (copied.copied, copied.missing) == (len(files) - sum(f.optional for f in files), ())
+    (tmp_path / "data/moving-objects/train/truth/b.npy").unlink()
+    missing = copy_raw(subset, workspace, tmp_path / "other").missing
+    assert [name for name, _ in missing] == ["moving-objects/train/truth/b.npy"]
 
 
 def test_damaged_shards_are_made_anew_from_their_frames(videos: Path, tmp_path: Path) -> None:
