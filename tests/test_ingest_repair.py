@@ -118,3 +118,9 @@ def test_a_store_that_cannot_be_opened_does_not_hide_the_others(
     assert "table of frames cannot be read" in first["damaged"][0]["reason"]
     assert (second["damaged"], second["files"] > 0) == ([], True)
     assert run_in(tmp_path, "verify", "a").code == 1
+
+
+def test_nothing_to_verify_is_no_success(tmp_path: Path) -> None:
+    ended = run_in(tmp_path, "verify")
+    assert ended.code == 1
+    assert "no store" in ended.err

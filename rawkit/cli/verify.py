@@ -40,9 +40,16 @@ def verify(
     \b
     rawkit verify mid --repair
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.errors import RawkitError
+    from rawkit.errors import MissingError, RawkitError
 
     paths = [workspace.find_store(one) for one in stores] or workspace.stores()
+    if not paths:
+        raise MissingError(
+            "no store",
+            expected="at least one",
+            where=workspace.stores_folder,
+            fix="`rawkit ingest COLLECTION` makes one; --workspace names another workspace.",
+        )
     results: list[dict[str, Any]] = []
     for path in paths:
         try:
