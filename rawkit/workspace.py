@@ -34,6 +34,10 @@ class Workspace:
         """Return the table of what the last scan of a collection found."""
         return self.root / "catalogs" / f"{check_name(collection, 'collection')}.parquet"
 
+    def definition(self, collection: str) -> Path:
+        """Return where the definition of one's own is kept that a collection was ingested with."""
+        return self.catalog(collection).with_suffix(".toml")
+
     @property
     def stores_folder(self) -> Location:
         """Where stores lie."""

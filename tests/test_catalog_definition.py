@@ -1,11 +1,15 @@
 """Definitions: what ships loads, names match by the rules, and mistakes are named."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
-from rawkit.catalog import Definition, known_collections, load_definition
+from rawkit.catalog import Definition, known_collections, load_definition, scan
 from rawkit.catalog.definition import Matcher
+from rawkit.catalog.faults import FORMS
 from rawkit.errors import DefinitionError, MissingError
 
 GOOD = """
@@ -153,19 +157,40 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path) -> None:
         ('"{scene}"', '"scene}"', "files.0", "scene is no template"),
         ('"{scene}"', '"{scene.x}"', "files.0", "scene is no template"),
         ('"{scene}"', '"{scene:d}"', "files.0", "scene is no template"),
-        ('title = "Own"', "", "title", "Field required"),
-        ('title = "Own"', 'title = "Own"\ncolour = "red"', "colour", "Extra inputs"),
-        ('title = "Own"', "title = 3", "title", "valid string"),
-        ('name = "own"', 'name = "../own"', "name", "String should match pattern"),
-        ('"short"', '"medium"', "files.0.role", "'short' or 'long'"),
-        ('"hash"', '"moon"', "split", "'name', 'lists', 'hash'"),
-        ('"hash"', '"hash"\ntrain = 1.5', "split.hash.train", "less than or equal to 1"),
-        ('"hash"', '"name"\ngroup = "scene"\nvalues = {a = "x"}', "split.name.values.a", "'train'"),
+        ('title = "Own"', "", "title", 'title = "My collection"'),
+        ('title = "Own"', 'title = "Own"\ncolour = "red"', "colour", "no such field; expected one"),
+        ('title = "Own"', "title = 3", "title", "3; expected text"),
+        ('name = "own"', 'name = "../own"', "name", "a-z, 0-9 and -"),
+        ('"short"', '"medium"', "files.0.role", 'role = "short" or role = "long"'),
+        ('"hash"', '"moon"', "split", '"name", "lists" or "hash"'),
+        ('"hash"', '"hash"\ntrain = 1.5', "split.hash.train", "1.5; expected a share of 0 to 1"),
+        ('"hash"', '"name"\ngroup = "scene"\nvalues = {a = "x"}', "split.name.values.a", '"train"'),
         (
             '"hash"', '"name"\ngroup = "video"\nvalues = {a = "train"}', "the file",
             "split.group is 'video', which is no named group of files.0.pattern",
         ),
-        ('by = "hash"', 'by = "hash"\n[target]\nbits = 12', "target.bits", "8 or 16"),
+        ('by = "hash"', 'by = "hash"\n[target]\nbits = 12', "target.bits", "12; expected bits = 8"),
+        ("title =", "titel =", "title", "missing"),
+        ('title = "Own"', 'title = "Own"\nhomepag = ""', "homepag", "one of homepage, name"),
+        ('scene = "{scene}"', 'scene = "{scene}"\nexact = "iso"', "files.0.exact", '["iso"]'),
+        ('by = "hash"', "seed = 1", "split", "it has no by; expected [split] with by"),
+        ('"hash"', '"hash"\ntrain = 0.9\nval = 0.9', "split.hash", "1.8 together"),
+        ('"hash"', '"hash"\nseed = "x"', "split.hash.seed", "seed = 0"),
+        ('"hash"', '"lists"\ngroup = "scene"\ntrain = ["1"]\ntest = ["1"]\notherwise = "val"',
+         "split.lists", "'1' is in train and in test"),
+        ('"hash"', '"lists"\ngroup = "scene"\ntrain = "1"\notherwise = "val"',
+         "split.lists.train", 'train = ["0001"'),
+        ('by = "hash"', 'by = "hash"\n[[levels]]\nblack = 9\nwhite = 9\nreason = "x"',
+         "levels.0", "black = 9 is not below white = 9"),
+        ('by = "hash"', 'by = "hash"\n[[levels]]\nreason = "x"', "levels.0", "neither black"),
+        ('by = "hash"', 'by = "hash"\n[[levels]]\nblack = -1\nreason = "x"',
+         "levels.0.black", "-1; expected a whole number of 0 or more"),
+        ('by = "hash"', 'by = "hash"\n[[levels]]\nblack = 1\niso = 100\nreason = "x"',
+         "levels.0.iso", "100; expected a list of numbers, such as iso = [100, 200]"),
+        ('by = "hash"', 'by = "hash"\n[levels]\nblack = 1\nreason = "x"', "levels", "[[levels]]"),
+        ('by = "hash"', 'by = "hash"\n[kinds]\nindoor = 3', "kinds.indoor", "in quotes"),
+        ('by = "hash"', 'by = "hash"\n[[excluded]]\npairs = []\nreason = "x"',
+         "excluded.0.pairs", "not empty"),
     ],
 )  # fmt: skip
 def test_a_wrong_definition_names_the_field(
@@ -176,11 +201,12 @@ def test_a_wrong_definition_names_the_field(
         definition_of(tmp_path, GOOD.replace(old, new))
     assert caught.value.where == str(tmp_path / "own.toml")
     assert caught.value.found.startswith(f"{field}: ")
-    assert text in caught.value.found
+    assert text in caught.value.reason
+    assert not re.search("Input|Value error|tuple|validation", str(caught.value))
 
 
 def test_files_are_required(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionError, match="files: Field required"):
+    with pytest.raises(DefinitionError, match="files: missing; expected one"):
         definition_of(tmp_path, 'name = "own"\ntitle = "Own"\n[split]\nby = "hash"\n')
 
 
@@ -197,3 +223,40 @@ def test_an_unknown_collection_lists_those_there_are(name: str) -> None:
     with pytest.raises(MissingError) as caught:
         load_definition(name)
     assert "folder, mid, sid, smid" in str(caught.value).replace("moving-objects, ", "")
+
+
+def _fields(model: type[BaseModel], above: str = "") -> set[str]:
+    """Paths of all fields of a model and of the models below it, without numbers."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        found.add(f"{above}{name}")
+        for below in _models(field.annotation):
+            tag = below.model_fields.get("by")
+            kind = f"{get_args(tag.annotation)[0]}." if tag is not None else ""
+            found |= _fields(below, f"{above}{name}.{kind}")
+    return found
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def test_every_field_has_a_form_and_every_form_a_field() -> None:
+    fields = {field for field in _fields(Definition) if not field.endswith(".by")}
+    assert {form for form in FORMS if not form.endswith("*")} == fields
+
+
+def test_all_fields_to_mend_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        definition_of(tmp_path, GOOD.replace('"Own"', "3").replace('"short"', '"dark"'))
+    assert "Mend files.0.role as well" in str(caught.value)
+
+
+def test_a_pattern_that_fits_nothing_shows_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for number in range(5):
+        (tmp_path / f"raw/IMG_{number}.dng").write_bytes(b"x")
+    with pytest.raises(MissingError, match=r"There are IMG_0.dng, IMG_1.dng, IMG_2.dng and 2 more"):
+        scan(definition_of(tmp_path, GOOD), tmp_path / "raw")

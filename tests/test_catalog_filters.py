@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawkit.catalog import Entry, Selection, load_definition, select
+from rawkit.catalog import Entry, Selection, load_definition, scan, select
 from rawkit.catalog.table import read_table, scan_with_table
 from rawkit.catalog.where import FIELDS, compile_where
 from rawkit.errors import SelectionError, UsageError
@@ -173,3 +173,8 @@ def test_an_unknown_field_lists_those_there_are() -> None:
     with pytest.raises(UsageError) as caught:
         compile_where("speed > 3")
     assert all(field in str(caught.value) for field in FIELDS)
+
+
+def test_a_camera_that_took_nothing_is_told_which_did(sid_folder: Path) -> None:
+    with pytest.raises(SelectionError, match="camera ILCE-7SM2"):
+        select(scan(load_definition("sid"), sid_folder), Selection(cameras=("zzz",)))

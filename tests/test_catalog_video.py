@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import tarfile
+import tempfile
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,12 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.quarantine import read_quarantine
 from rawkit.ingest.repair import repair_store
 from rawkit.sensor import Levels, image_of_packed, pack
-from rawkit.source import open_npy_video, open_source
+from rawkit.source import Inflated, open_npy_video, open_source
 from rawkit.source.ranges import LocalRanges
 from rawkit.store import Store
 from rawkit.store.verify import verify_store
 from rawkit.subset import make_subset
-from rawkit.subset.raw import raw_files
+from rawkit.subset.raw import copy_raw, planned_raw, raw_files
 from rawkit.synth import make_videos
 from rawkit.train import Trainer, TrainSettings
 from rawkit.train.runs import open_data
@@ -146,8 +148,65 @@ def test_from_ingest_to_training(videos: Path, tmp_path: Path) -> None:
     )
     report = Trainer(settings, open_data(subset, workspace), tmp_path / "run").run()
     assert report.steps == 2
-    with pytest.raises(UsageError, match="no files of their own"):
-        raw_files(subset, workspace)
+
+
+@pytest.mark.parametrize("place", ["folder", "deflated", "tar.gz"])
+@pytest.mark.parametrize("goal", ["raw", "raw.zip"])
+def test_a_subset_takes_the_files_of_its_videos_along(
+    videos: Path, tmp_path: Path, place: str, goal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rawkit.subset.raw._LARGE", 1000)
+    monkeypatch.setattr("rawkit.subset.raw._PIECE", 10_007)
+    workspace = Workspace(tmp_path)
+    store = workspace.store("moving-objects")
+    run_ingest(plan_ingest(MOVING, videos, store, EVERYTHING), workers=0)
+    chosen = Selection(where="scene != '0003'")
+    subset, _ = make_subset(workspace, [store], fraction=1.0, name="some", selection=chosen)
+    source = videos
+    if place == "deflated":
+        source = deflated(videos, tmp_path / "videos.zip")
+    elif place == "tar.gz":
+        source = tmp_path / "videos.tar.gz"
+        with tarfile.open(source, "w:gz") as tar:
+            for part in videos.iterdir():
+                tar.add(part, part.name)
+    files = raw_files(subset, workspace)
+    names = {
+        f"moving-objects/{part}/{kind}/{number}.npy"
+        for part, number in (("train", "0001"), ("val", "0002"))
+        for kind in ("dark", "truth")
+    }
+    assert {file.path for file in files} == names
+    planned = planned_raw(files, workspace, source)
+    original = {name: (videos / name.partition("/")[2]).read_bytes() for name in names}
+    assert {file.path: file.size for file in planned} == {k: len(v) for k, v in original.items()}
+    done = copy_raw(subset, workspace, tmp_path / goal, source=source)
+    assert (done.copied, done.kept, done.missing) == (4, 0, ())
+    if goal == "raw":
+        copied = {name: (tmp_path / goal / name).read_bytes() for name in names}
+        assert set(files_of(tmp_path / goal)) == names
+    else:
+        with zipfile.ZipFile(tmp_path / goal) as packed:
+            copied = {name: packed.read(name) for name in packed.namelist()}
+    assert copied == original
+    again = copy_raw(subset, workspace, tmp_path / goal, source=source)
+    assert (again.copied, again.kept) == (0, 4)
+
+
+def test_pictures_that_a_video_never_had_are_not_missed(tmp_path: Path) -> None:
+    put(tmp_path, "data/moving-objects/train/dark/a.npy", dark())
+    put(tmp_path, "data/moving-objects/train/dark/b.npy", dark(seed=1))
+    put(tmp_path, "data/moving-objects/train/truth/b.npy", npy(np.ones((2, 32, 48, 3), np.uint8)))
+    workspace = Workspace(tmp_path)
+    store = workspace.store("moving-objects")
+    run_ingest(plan_ingest(MOVING, workspace.data("moving-objects"), store, EVERYTHING), workers=0)
+    subset, _ = make_subset(workspace, [store], fraction=1.0)
+    files = raw_files(subset, workspace)
+    copied = copy_raw(subset, workspace, tmp_path / "raw")
+    assert (copied.copied, copied.missing) == (len(files) - sum(f.optional for f in files), ())
+    (tmp_path / "data/moving-objects/train/truth/b.npy").unlink()
+    missing = copy_raw(subset, workspace, tmp_path / "other").missing
+    assert [name for name, _ in missing] == ["moving-objects/train/truth/b.npy"]
 
 
 def test_damaged_shards_are_made_anew_from_their_frames(videos: Path, tmp_path: Path) -> None:
@@ -173,7 +232,9 @@ def test_a_frame_costs_its_own_bytes_alone(videos: Path) -> None:
     assert spy.reads == [(128 + 2 * frame.nbytes, frame.nbytes)]
 
 
-@pytest.mark.parametrize("place", ["folder", "stored zip", "tar", "web"])
+@pytest.mark.parametrize(
+    "place", ["folder", "stored zip", "tar", "web", "deflated", "deflated web"]
+)
 def test_frames_come_from_wherever_pieces_can_be_read(
     videos: Path, tmp_path: Path, place: str
 ) -> None:
@@ -185,13 +246,14 @@ def test_frames_come_from_wherever_pieces_can_be_read(
             packed.write(path, path.relative_to(videos))
     with serve(Web()) as web:
         web.files["/videos.zip"] = archive.read_bytes()
+        small = deflated(videos, tmp_path / "small.zip")
+        web.files["/small.zip"] = small.read_bytes()
         sources: dict[str, str | Path] = {
             "folder": videos, "stored zip": archive, "web": web.url("/videos.zip"),
-            "tar": tmp_path / "videos.tar",
+            "tar": tmp_path / "videos.tar", "deflated": small,
+            "deflated web": web.url("/small.zip"),
         }  # fmt: skip
         if place == "tar":
-            import tarfile
-
             with tarfile.open(sources["tar"], "w") as tar:
                 tar.add(videos, "videos")
         store = tmp_path / "there.zarr"
@@ -203,23 +265,116 @@ def test_frames_come_from_wherever_pieces_can_be_read(
                 SIZE[0] * SIZE[1] * (2 + 3) for _ in plan.wanted
             )  # fmt: skip
             assert web.bytes_sent == plan.bytes_to_fetch
+        if place == "deflated web":
+            assert web.bytes_sent <= 1.05 * small.stat().st_size
+            assert plan.bytes_to_fetch == pytest.approx(small.stat().st_size, rel=0.05)
     names = [path for path in files_of(expected) if path.endswith("/0/0/0")]
     assert names
     assert {k: files_of(store)[k] for k in names} == {k: files_of(expected)[k] for k in names}
 
 
-def test_a_video_in_a_compressed_archive_is_refused_with_the_way_out(
+def test_a_video_in_an_archive_that_is_streamed_is_refused_with_the_way_out(
     videos: Path, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "videos.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(videos.rglob("*.npy")):
-            packed.write(path, path.relative_to(videos))
+    archive = tmp_path / "videos.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(videos, "videos")
     report = run_ingest(
         plan_ingest(MOVING, archive, tmp_path / "s.zarr", EVERYTHING), workers=0
     )  # fmt: skip
     assert [one.kind for one in report.left_out] == ["unreadable"] * 3
     assert "Unpack the archive" in report.left_out[0].reason
+
+
+def deflated(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(folder.rglob("*.npy")):
+            packed.write(path, path.relative_to(folder))
+    return archive
+
+
+def inflated(archive: Path, name: str) -> Inflated:
+    source = open_source(archive)
+    (file,) = [one for one in source.files().files if one.path.endswith(name)]
+    ranges = source.ranges_of(file)
+    assert isinstance(ranges, Inflated)
+    return ranges
+
+
+@given(
+    reads=st.lists(st.tuples(st.integers(0, 5100), st.integers(0, 900)), max_size=12),
+    seed=st.integers(0, 3),
+)
+def test_any_piece_of_a_compressed_member_in_any_order(
+    reads: list[tuple[int, int]], seed: int
+) -> None:
+    numbers = np.random.default_rng(seed)
+    contents = numbers.integers(0, 5, 5000, dtype=np.uint8).tobytes()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.npy", contents)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a.zip").write_bytes(file.getvalue())
+        ranges = inflated(Path(folder) / "a.zip", "a.npy")
+        assert ranges.size() == len(contents)
+        for number, (offset, count) in enumerate(reads):
+            if number % 4 == 3:
+                ranges.rest()
+            assert ranges.read(offset, count) == contents[offset : offset + count]
+
+
+def test_reading_forwards_inflates_a_member_once(videos: Path, tmp_path: Path) -> None:
+    archive = deflated(videos, tmp_path / "videos.zip")
+    direct = inflated(archive, "train/dark/0001.npy")
+    reads: list[int] = []
+
+    class Counting:
+        where = "here"
+
+        def size(self) -> int:
+            return direct.ranges.size()
+
+        def read(self, offset: int, count: int) -> bytes:
+            reads.append(count)
+            return direct.ranges.read(offset, count)
+
+    video = open_npy_video(replace(direct, ranges=Counting()), channels=4, dtype="uint16")
+    reads.clear()
+    for number in range(FRAMES):
+        expected = np.load(videos / "train/dark/0001.npy")[number]
+        assert np.array_equal(video.frame(number), expected)
+    assert sum(reads) <= direct.compressed
+
+
+@pytest.mark.parametrize("at", [0.02, 0.5, 0.98])
+def test_a_damaged_compressed_video_costs_its_frames(
+    videos: Path, tmp_path: Path, at: float
+) -> None:
+    archive = deflated(videos, tmp_path / "videos.zip")
+    member = inflated(archive, "train/dark/0001.npy")
+    data = bytearray(archive.read_bytes())
+    data[member.start + int(member.compressed * at)] ^= 0x55
+    archive.write_bytes(data)
+    plan = plan_ingest(MOVING, archive, tmp_path / "s.zarr", EVERYTHING)
+    report = run_ingest(plan, workers=0)
+    assert report.left_out
+    for bad in report.left_out:
+        assert bad.name.startswith("train/dark/0001.npy")
+        assert "The archive is damaged" in bad.reason or "the member" in bad.reason
+    assert report.added >= 2 * FRAMES
+    assert verify_store(tmp_path / "s.zarr")[0] == []
+
+
+def test_workers_get_frames_of_compressed_videos(videos: Path, tmp_path: Path) -> None:
+    archive = deflated(videos, tmp_path / "videos.zip")
+    run_ingest(plan_ingest(MOVING, videos, tmp_path / "a.zarr", EVERYTHING), workers=0)
+    run_ingest(plan_ingest(MOVING, archive, tmp_path / "b.zarr", EVERYTHING), workers=1)
+    assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
+    shard = next((tmp_path / "b.zarr").glob("*/*/target/c/4/0/0/0"))
+    shard.unlink()
+    damage, _ = verify_store(tmp_path / "b.zarr")
+    assert not repair_store(tmp_path / "b.zarr", damage, scan(MOVING, archive)).left
+    assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
 
 
 class Bomb:

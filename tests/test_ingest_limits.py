@@ -108,6 +108,19 @@ def test_a_file_that_takes_too_much_memory_is_left_out_and_tried_again(
     assert ingest(source, store).added == 1
 
 
+@pytest.mark.parametrize("allowed", [60, 120, 180])
+def test_memory_that_ends_while_a_target_is_rendered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    source, store = tmp_path / "sid", tmp_path / "sid.zarr"
+    (source / "Sony/long").mkdir(parents=True)
+    write_noise_dng(source / "Sony/long/00001_00_10s.ARW", shape=(3000, 4000))
+    monkeypatch.setattr(executor, "share_out", lambda *_: Share(1, Limits(60, allowed * 10**6)))
+    plan = plan_ingest(load_definition("sid"), source, store, EVERYTHING)
+    report = run_ingest(plan, resources=Resources(1))
+    assert kinds(report) == {"Sony/long/00001_00_10s.ARW": "memory"}, report.left_out
+
+
 @pytest.mark.parametrize(
     ("max_ram", "wanted", "workers"),
     [(2_000_000_000, 2, 2), (2_000_000_000, 64, 2), (900_000_000, 2, 1), (10**11, 16, 16)],

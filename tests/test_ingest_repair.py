@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rawkit.catalog import Selection, load_definition
+from rawkit.catalog import Selection, load_definition, remember_definition, remembered_definition
 from rawkit.catalog.table import scan_with_table
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.repair import catalog_of_damage, repair_store
@@ -60,3 +61,66 @@ def test_the_command_repairs_with_the_table_of_the_workspace(
     ((result,),) = (json.loads(ended.out),)
     assert len(result["mended"]) == 1
     assert files_of(store) == before
+
+
+OWN = """
+name = "own"
+title = "Own"
+[[files]]
+role = "short"
+pattern = '(?P<scene>pair\\d+)/\\d+/.*\\.cr2'
+scene = "{scene}"
+[split]
+by = "hash"
+[[levels]]
+iso = [200]
+black = 1900
+reason = "measured on dark frames"
+"""
+
+
+def test_a_collection_of_ones_own_is_repaired_by_its_name(mid_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(OWN)
+    own = (tmp_path / "own.toml", "--source", mid_folder, "--workers", 0)
+    assert run_in(tmp_path, "ingest", *own, "--dry-run").code == 0
+    assert not Workspace(tmp_path).definition("own").exists()
+    assert run_in(tmp_path, "ingest", *own).code == 0
+    (tmp_path / "own.toml").unlink()
+    store = local(Workspace(tmp_path).store("own"))
+    before = files_of(store)
+    next(store.glob("*/*/packed/c/1/0/0/0")).write_bytes(b"cut")
+    ended = run_in(tmp_path, "verify", "own", "--repair", "--source", mid_folder)
+    assert (ended.code, files_of(store)) == (0, before), ended.err
+    told = run_in(tmp_path, "info", store).out
+    assert "definition: measured on dark frames (4), file (8)" in told
+
+
+def test_a_shipped_definition_replaces_one_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mid.toml").write_text(OWN.replace('"own"', '"mid"'))
+    kept = Workspace(tmp_path).definition("mid")
+    remember_definition(str(tmp_path / "mid.toml"), kept)
+    assert remembered_definition("mid", kept).title == "Own"
+    remember_definition("mid", kept)
+    assert remembered_definition("mid", kept) == MID
+
+
+def test_a_store_that_cannot_be_opened_does_not_hide_the_others(
+    mid_folder: Path, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path)
+    plan = plan_ingest(MID, mid_folder, workspace.store("mid"), Selection())
+    run_ingest(plan, workers=0)
+    shutil.copytree(local(workspace.store("mid")), tmp_path / "stores" / "a.zarr")
+    (tmp_path / "stores" / "a.zarr" / "frames.parquet").write_bytes(b"no table")
+    ended = run_in(tmp_path, "verify", "--json")
+    assert ended.code == 1
+    first, second = json.loads(ended.out)
+    assert "table of frames cannot be read" in first["damaged"][0]["reason"]
+    assert (second["damaged"], second["files"] > 0) == ([], True)
+    assert run_in(tmp_path, "verify", "a").code == 1
+
+
+def test_nothing_to_verify_is_no_success(tmp_path: Path) -> None:
+    ended = run_in(tmp_path, "verify")
+    assert ended.code == 1
+    assert "no store" in ended.err

@@ -102,6 +102,17 @@ def test_show_prints_the_chart_and_writes_the_sheet(root: Path, tmp_path: Path) 
     assert sum(one["frames"] for one in found["frames"]) == 14
 
 
+def test_a_scene_without_longs_has_no_column_for_them_and_room_for_its_title(root: Path) -> None:
+    frames = shown_of_store(Store(root / "stores" / "mid.zarr"))
+    shorts = [one for one in frames if one.role == "short" and one.place[1] == 100]
+    title = "a collection of quite a long name"
+    sheet = scene_sheet(shorts, title=title).picture
+    assert sheet.shape[1] > 2 * 24 + 200
+    ink = np.flatnonzero((sheet[:76] != sheet[0, 0]).any((0, 2)))
+    assert ink[-1] < sheet.shape[1] - 20
+    assert (sheet[104:, 2 * 24 + 200 :] == sheet[0, 0]).all()
+
+
 def test_stores_without_a_grid_are_drawn_too(sid_workspace: Workspace, tmp_path: Path) -> None:
     ended = run_in(sid_workspace.root, "show", "sid", "-o", tmp_path / "a.png")
     assert ended.code == 0, ended.err

@@ -1,6 +1,7 @@
 """A collection: its definition, what a source holds of it, splits, pairs and selection."""
 
 from rawkit.catalog.definition import Definition, Role, Split, known_collections, load_definition
+from rawkit.catalog.remembered import remember_definition, remembered_definition
 from rawkit.catalog.scan import RAW_SUFFIXES, Catalog, Entry, LeftOut, scan
 from rawkit.catalog.select import Selected, Selection, longs_by_pair, select, select_entries
 from rawkit.catalog.splits import scene_digest
@@ -19,6 +20,8 @@ __all__ = [
     "known_collections",
     "load_definition",
     "longs_by_pair",
+    "remember_definition",
+    "remembered_definition",
     "scan",
     "scene_digest",
     "select",

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from rawkit.catalog.faults import definition_error
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.resources import shipped_folder
 
@@ -117,6 +118,14 @@ class SplitByLists(_Strict):
     otherwise: Split
     """Split of what no list names."""
 
+    @model_validator(mode="after")
+    def _lists_are_apart(self) -> SplitByLists:
+        for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
+            both = sorted(getattr(self, one) & getattr(self, other))
+            if both:
+                raise ValueError(f"{both[0]!r} is in {one} and in {other}")
+        return self
+
 
 class SplitByHash(_Strict):
     """Nothing is published: whole scenes by a seeded hash."""
@@ -129,6 +138,15 @@ class SplitByHash(_Strict):
     """Share of scenes in train."""
     val: float = Field(default=0.1, ge=0, le=1)
     """Share of scenes in val; the rest is test."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> SplitByHash:
+        if self.train + self.val > 1 + 1e-9:
+            raise ValueError(
+                f"train and val are {self.train + self.val:g} together, more than 1; test gets "
+                "what they leave"
+            )
+        return self
 
 
 class TargetRule(_Strict):
@@ -155,6 +173,14 @@ class LevelRule(_Strict):
     """White level, in sensor units; the file's where it is missing."""
     reason: str = Field(min_length=1)
     """Why, in a few words; kept with every frame it was used for."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LevelRule:
+        if self.black is None and self.white is None:
+            raise ValueError("neither black nor white; give one of them, or both")
+        if self.black is not None and self.white is not None and self.black >= self.white:
+            raise ValueError(f"black = {self.black} is not below white = {self.white}")
+        return self
 
     def fits(self, model: str | None, iso: float | None) -> bool:
         """Tell whether it applies to a frame."""
@@ -343,10 +369,4 @@ def load_definition(name: str) -> Definition:
     except OSError as error:
         raise MissingError(f"cannot be read ({error.strerror})", where=path) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DefinitionError(
-            f"{field}: {first['msg']}",
-            where=path,
-            fix=f"{error.error_count()} field(s) to mend; the shipped catalogs/ are examples.",
-        ) from error
+        raise definition_error(error, path) from error

@@ -41,6 +41,8 @@ _Note = Callable[[SourceFile, Exif], None]
 _NO_EXIF = Exif()
 _CONNECTIONS = 16
 """EXIF reads under way at once where each waits for a network."""
+_SHOWN = 3
+"""Files that are named where none fits."""
 _FIRST_HEAD = HEAD_BYTES // 4
 """Bytes in which nearly all EXIF lies; only else the rest of `HEAD_BYTES` is spent."""
 
@@ -158,7 +160,7 @@ def scan(
             f"no file of {definition.title}",
             expected=f"names such as {_example(definition)}",
             where=source.describe(),
-            fix=definition.obtain,
+            fix=definition.obtain or _there(listing),
         )
     videos = [one for one in found if one[1].video is not None]
     if videos:
@@ -346,6 +348,14 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
         exif=exif,
         kind=definition.kind_of(match.scene),
     )
+
+
+def _there(listing: Listing) -> str:
+    """Say what a source holds instead."""
+    names = [file.path for file in listing.files[:_SHOWN]]
+    more = f" and {len(listing.files) - len(names)} more" if len(listing.files) > _SHOWN else ""
+    held = f"There are {', '.join(names)}{more}. " if names else "There are no files. "
+    return f"{held}Mend the patterns of the definition, or name another place with --source."
 
 
 def _example(definition: Definition) -> str:

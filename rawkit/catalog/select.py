@@ -277,6 +277,7 @@ def _nothing(where: Path | str, shorts: Sequence[Entry], selection: Selection) -
         "shutter": {f"{e.frame.exposure.seconds:g}" for e in shorts if e.frame.exposure.seconds},
         "split": {entry.split for entry in shorts},
         "scene": {entry.scene for entry in shorts},
+        "camera": {entry.frame.model for entry in shorts if entry.frame.model},
     }
     texts = [
         f"{name} {listed(sorted(values, key=lambda text: (len(text), text)))}"

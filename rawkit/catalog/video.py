@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
-from rawkit.source import open_npy_video
+from rawkit.source import Inflated, open_npy_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +35,16 @@ class VideoFrame:
     fault: tuple[str, str] | None = None
     """Kind and reason why the video cannot be used."""
 
+    @property
+    def parts(self) -> tuple[NpyVideo, ...]:
+        """What there is of both: the dark video, then its pictures."""
+        return tuple(one for one in (self.dark, self.truth) if one is not None)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
+        return any(isinstance(one.ranges, Inflated) for one in self.parts)
+
 
 def frame_name(video: str, number: int) -> str:
     """Name of one frame of a video, from 0: ``a.npy#0012``."""
@@ -58,13 +68,22 @@ def expand_video(
         reason = reason if error.fix is None else f"{reason}. {error.fix}"
         yield file, match, VideoFrame(0, mosaic, None, None, (error.kind, reason))
         return
-    size = dark.frame_bytes + (0 if truth is None else truth.frame_bytes)
+    size = _stored(dark, file)
+    if truth is not None:
+        size += _stored(truth, listed[match.truth])
     for number in range(dark.shape[0]):
         frame = replace(
             file, path=frame_name(file.path, number), size=dark.frame_bytes, stored=size
         )
         named = replace(match, name=frame_name(match.name, number), pair=f"{match.pair}#{number}")
         yield frame, named, VideoFrame(number, mosaic, dark, truth)
+
+
+def _stored(video: NpyVideo, file: SourceFile) -> int:
+    """Bytes that a frame takes up where it lies, about: the share of a compressed member."""
+    if file.stored >= file.size:
+        return video.frame_bytes
+    return round(video.frame_bytes * file.stored / file.size)
 
 
 def _truth(
@@ -102,9 +121,13 @@ def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyV
     ranges = source.ranges_of(file)
     if ranges is None:
         raise UnreadableError(
-            "a video in an archive that compresses it or can only be streamed",
-            expected="one whose frames can be read alone: in a folder, or stored in a zip (zip -0)",
+            "a video in an archive that can only be streamed",
+            expected="a folder, a zip, or an uncompressed tar on this machine",
             where=file.where,
             fix="Unpack the archive and name the folder.",
         )
-    return open_npy_video(ranges, channels=channels, dtype=dtype)
+    try:
+        return open_npy_video(ranges, channels=channels, dtype=dtype)
+    finally:
+        if isinstance(ranges, Inflated):
+            ranges.rest()  # there are hundreds of videos: none keeps what the next frame would need

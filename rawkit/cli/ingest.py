@@ -72,7 +72,7 @@ def ingest(
     rawkit ingest folder --source ~/photos
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import load_definition
+    from rawkit.catalog import load_definition, remember_definition
     from rawkit.ingest import MaxBad, Resources, estimate_ingest, plan_ingest, run_ingest
 
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
@@ -100,6 +100,7 @@ def ingest(
         else:
             click.echo(_plan_text(plan, about))
         return
+    remember_definition(collection, workspace.definition(definition.name))
     resources = Resources(workers, max_ram, frame_timeout, scheduler)
     report = run_ingest(
         plan,

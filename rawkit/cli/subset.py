@@ -221,18 +221,17 @@ def _materialize(
 
 
 def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-    from rawkit.subset.raw import copy_raw, raw_files
+    from rawkit.subset.raw import copy_raw, planned_raw, raw_files
 
-    files, path = raw_files(chosen, workspace), options["copy_raw"]
+    source, path = options["source"] or None, options["copy_raw"]
+    files = planned_raw(raw_files(chosen, workspace), workspace, source)
     told = {
-        "path": str(path), "files": len(files), "bytes": sum(file.size for file in files),
+        "path": str(path), "files": len(files), "bytes": sum(file.size or 0 for file in files),
         "missing": [],
     }  # fmt: skip
     if options["dry_run"]:
         return told
-    done = copy_raw(
-        chosen, workspace, path, source=options["source"] or None, progress=BarProgress()
-    )
+    done = copy_raw(chosen, workspace, path, source=source, progress=BarProgress())
     return {**told, "copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
 
 

@@ -40,25 +40,26 @@ def verify(
     \b
     rawkit verify mid --repair
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.store.verify import verify_store
+    from rawkit.errors import MissingError, RawkitError
 
-    progress = BarProgress()
     paths = [workspace.find_store(one) for one in stores] or workspace.stores()
+    if not paths:
+        raise MissingError(
+            "no store",
+            expected="at least one",
+            where=workspace.stores_folder,
+            fix="`rawkit ingest COLLECTION` makes one; --workspace names another workspace.",
+        )
     results: list[dict[str, Any]] = []
     for path in paths:
-        damage, checked = verify_store(path, progress=progress)
-        mended: Sequence[StoreFile] = ()
-        if damage and repair:
-            mended, damage = _repair(path, damage, workspace, source)
-        results.append(
-            {
-                "store": str(path),
-                "files": checked,
-                "mended": [str(one) for one in mended],
-                "damaged": [{"path": str(one.path), "reason": one.reason,
-                             "frame": one.frame and one.frame.name} for one in damage],
-            }
-        )  # fmt: skip
+        try:
+            results.append(_verified(path, workspace, source, repair=repair))
+        except RawkitError as error:
+            if len(paths) == 1:
+                raise
+            # The other stores are looked at all the same.
+            damage = {"path": error.where or str(path), "reason": str(error), "frame": None}
+            results.append({"store": str(path), "files": 0, "mended": [], "damaged": [damage]})
     if as_json:
         print_json(results)
     for result in results if not as_json else ():
@@ -73,10 +74,35 @@ def verify(
         raise SystemExit(1)
 
 
+def _verified(
+    path: Location, workspace: Workspace, source: tuple[str, ...], *, repair: bool
+) -> dict[str, Any]:
+    """Check one store, and mend it if asked for."""
+    from rawkit.store.verify import verify_store
+
+    damage, checked = verify_store(path, progress=BarProgress())
+    mended: Sequence[StoreFile] = ()
+    if damage and repair:
+        mended, damage = _repair(path, damage, workspace, source)
+    return {
+        "store": str(path),
+        "files": checked,
+        "mended": [str(one) for one in mended],
+        "damaged": [
+            {
+                "path": str(one.path),
+                "reason": one.reason,
+                "frame": one.frame and one.frame.name,
+            }
+            for one in damage
+        ],
+    }
+
+
 def _repair(
     path: Location, damage: list[Damage], workspace: Workspace, source: tuple[str, ...]
 ) -> tuple[Sequence[StoreFile], list[Damage]]:
-    from rawkit.catalog import load_definition
+    from rawkit.catalog import remembered_definition
     from rawkit.errors import MissingError
     from rawkit.ingest.repair import catalog_of_damage, repair_store
     from rawkit.store import Store
@@ -86,7 +112,7 @@ def _repair(
     if any(one.frame for one in damage):
         name = Store(path).collection
         try:
-            definition = load_definition(name)
+            definition = remembered_definition(name, workspace.definition(name))
             place = source or workspace.data(name)
             table = workspace.catalog(name)
             catalog = catalog_of_damage(damage, definition, place, table, progress)

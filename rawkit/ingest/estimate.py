@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from rawkit.errors import StoreDamagedError, StoreFormatError
+from rawkit.errors import RawFileError, StoreDamagedError, StoreFormatError
 from rawkit.ingest.frame import Prepared, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of
 from rawkit.store import Store, is_store
@@ -95,6 +96,7 @@ def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | 
     for entry in entries[:_TRIES]:
         if source is None or entry.file is None or source.sequential(entry.file):
             return None
+        _approach(entry)
         with tempfile.TemporaryDirectory(prefix="rawkit-") as staging:
             started = time.perf_counter()
             job = job_of(plan.catalog, entry, 0, Path(staging), {}, rendering=rendering)
@@ -104,6 +106,16 @@ def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | 
             size = max(entry.frame.size_bytes, 1)
             return found.written / size, taken / size
     return None
+
+
+def _approach(entry: Entry) -> None:
+    """Inflate a compressed video up to a frame: an ingest, too, comes from the frame before."""
+    video = entry.video
+    if video is None or not video.sequential:
+        return
+    with suppress(RawFileError):
+        for one in video.parts:
+            one.ranges.read(one.offset + video.number * one.frame_bytes - 1, 1)
 
 
 def _stored_share(location: Location, role: Role) -> float | None:

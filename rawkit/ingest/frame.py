@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rawkit.catalog.scan import LeftOut
-from rawkit.errors import MosaicError, RawFileError, UsageError
+from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
 from rawkit.ingest.video import read_video_frame
 from rawkit.sensor import (
     RenderParameters,
@@ -109,7 +109,8 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)
     except MemoryError:
-        return LeftOut(job.entry.frame.name, "memory", "not enough memory to decode it")
+        reason = "not enough memory to decode it; --max-ram may allow more"
+        return LeftOut(job.entry.frame.name, TooLargeError.kind, reason)
 
 
 def _contents(job: FrameJob) -> Path | bytes:

@@ -14,6 +14,7 @@ from rawkit.ingest.executor import Resources, open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
+from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
 from rawkit.store import Store, is_store, open_writer
@@ -261,6 +262,7 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
     Workers on other machines fetch for themselves.
     """
     catalog, spill, prefetch = plan.catalog, None, None
+    videos = VideoStage(writer.staging)
     rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
         files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
@@ -269,13 +271,13 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
             prefetch = Prefetch(catalog.source, files, writer.staging)
     try:
         for number, entry in enumerate(plan.wanted):
-            unpacked = None
+            placed, unpacked = videos.put(entry, number)
             if entry.file is not None and spill is not None:
-                unpacked = spill.path(entry.file)
+                unpacked = unpacked or spill.path(entry.file)
             if entry.file is not None and unpacked is None and prefetch is not None:
                 unpacked = prefetch.path(entry.file)
             yield job_of(
-                catalog, entry, number, writer.staging, writer.codecs, unpacked,
+                catalog, placed, number, writer.staging, writer.codecs, unpacked,
                 rendering=rendering, version=writer.version,
             )  # fmt: skip
     finally:

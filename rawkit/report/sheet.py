@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def contact_sheet(
     sheet = Image.new(
         "RGB",
         (
-            2 * _MARGIN + len(headings) * (width + _GAP) - _GAP,
+            2 * _MARGIN + max(len(headings) * (width + _GAP) - _GAP, _width_of(title, subtitle)),
             top + len(rows) * step + _MARGIN,
         ),
         _BACKGROUND,
@@ -69,6 +70,12 @@ def contact_sheet(
             sheet.paste(Image.fromarray(row[column].picture), (left, y))
             draw.text((left, y + height + 5), row[column].caption, _FAINT, _font(_TEXT_SIZE))
     return np.asarray(sheet)
+
+
+def _width_of(title: str, subtitle: str) -> int:
+    """Pixels that the lines above the pictures take up."""
+    lines = ((title, _TITLE_SIZE), (subtitle, _TEXT_SIZE))
+    return max(math.ceil(_font(size).getbbox(text)[2]) for text, size in lines)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -172,9 +172,18 @@ def scene_sheet(
         for view in views:
             here = [one for one in groups[name] if one.view == view]
             lines += _view(here, isos, advance)
-    about = f"{name}: {len(groups[name])} frames, {len(views)} view(s), brightness matched"
-    headings = [*(f"ISO {_number(iso)}" for iso in isos), "long"]
+    frame_count, view_count = (_counted(len(groups[name]), "frame"), _counted(len(views), "view"))
+    about = f"{name}: {frame_count}, {view_count}, brightness matched"
+    headings = [f"ISO {_number(iso)}" for iso in isos]
+    if any(one.role == "long" for one in groups[name]):
+        headings.append("long")
+    else:
+        lines = [line[:-1] for line in lines]
     return Sheet(found, contact_sheet(f"{title} {found}", about, headings, _filled(lines)))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _filled(lines: list[list[Cell | str]]) -> list[list[Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -308,6 +309,13 @@ def _libraw_errors(path: Path | str) -> Iterator[None]:
         raise NotRawError("not a raw file that LibRaw knows", where=path) from error
     except _OUT_OF_MEMORY as error:
         raise TooLargeError("not enough memory to decode it", where=path) from error
+    except OSError as error:
+        if not (error.args and isinstance(error.args[0], tuple)):
+            raise
+        code, said = error.args[0]  # what rawpy makes of an error of the system
+        if code == errno.ENOMEM:
+            raise TooLargeError("not enough memory to decode it", where=path) from error
+        raise CorruptError(f"LibRaw cannot decode it ({said})", where=path) from error
     except rawpy.LibRawError as error:
         text = error.args[0] if error.args else error
         said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

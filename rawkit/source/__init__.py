@@ -4,6 +4,7 @@
 whole contents. Nothing is unpacked to disk, and only the bytes that are wanted travel.
 """
 
+from rawkit.source.inflate import Inflated
 from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
@@ -13,6 +14,7 @@ from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 
 __all__ = [
     "HEAD_BYTES",
+    "Inflated",
     "Listing",
     "NpyVideo",
     "Prefetch",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.archive import SeekableArchive
+from rawkit.source.inflate import Inflated
 from rawkit.source.names import archive_stem, listing_of
 from rawkit.source.ranges import LocalRanges, Piece, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
@@ -116,14 +117,16 @@ class ZipArchive(SeekableArchive):
                 raise
             return self._read(file)
 
-    def ranges_of(self, file: SourceFile) -> Piece | None:
-        """Pieces of a member that is stored as it is; none of one that is compressed."""
+    def ranges_of(self, file: SourceFile) -> Piece | Inflated:
+        """Pieces of a member; of one that is compressed, cheap from its beginning to its end."""
         place = _Place(*file.place)
-        if place.method != zipfile.ZIP_STORED:
-            return None
         header = self.ranges.read(place.offset, _HEADER.size)
         start = place.offset + _data_offset(file, header, place)
-        return Piece(self.ranges, start, file.size, file.where)
+        if place.method == zipfile.ZIP_STORED:
+            return Piece(self.ranges, start, file.size, file.where)
+        return Inflated(
+            self.ranges, start, place.compressed, file.size, place.crc, file.where
+        )  # fmt: skip
 
     def _read(self, file: SourceFile) -> bytes:
         place = _Place(*file.place)

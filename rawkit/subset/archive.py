@@ -14,7 +14,7 @@ from rawkit.errors import OutputError
 from rawkit.store import output_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -22,6 +22,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX, _MODE = 3, 0o100644 << 16
 _HEADER = struct.Struct("<4s5HIIIHH")
 """What precedes a member: signature, five we pass over, CRC, both sizes, lengths of two texts."""
+_LONG = 0xFFFFFFFF
+"""Stands for a size that takes more than 32 bits."""
+_PIECE = 1 << 22
 _SIGNATURE, _UTF8 = b"PK\3\4", 0x800
 
 
@@ -44,6 +47,14 @@ class ZipWriter:
         info = _info(name)
         with output_errors(self._path):
             self._archive.writestr(info, data, zipfile.ZIP_STORED)
+
+    def add_pieces(self, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        """Add a member of a known size, piece by piece."""
+        info = _info(name)
+        info.file_size = size  # decides before the first piece whether it needs long sizes
+        with output_errors(self._path), self._archive.open(info, "w") as member:
+            for piece in pieces:
+                member.write(piece)
 
 
 def _info(name: str) -> zipfile.ZipInfo:
@@ -108,6 +119,8 @@ def _members_of(
             if len(header) < _HEADER.size:
                 break
             signature, *_, crc, stored, size, length, extra = _HEADER.unpack(header)
+            if size == _LONG:
+                break  # its sizes stand elsewhere; it is written again
             if signature != _SIGNATURE or stored != size or file.read(length) != name.encode():
                 break
             file.seek(extra, os.SEEK_CUR)
@@ -137,6 +150,17 @@ def read_member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     if len(data) != size:
         raise _not_read_back(archive, f"{name} has {len(data)} bytes", f"{size}")
     return data
+
+
+def check_member(archive: zipfile.ZipFile, name: str, size: int) -> None:
+    """Read a member of a known size piece by piece; raises as `read_member` does."""
+    try:
+        with archive.open(name) as member:
+            found = sum(map(len, iter(lambda: member.read(_PIECE), b"")))
+    except (KeyError, OSError, zipfile.BadZipFile) as error:
+        raise _not_read_back(archive, f"{name} cannot be read ({error})") from error
+    if found != size:
+        raise _not_read_back(archive, f"{name} has {found} bytes", f"{size}")
 
 
 def check_names(archive: zipfile.ZipFile, names: Sequence[str]) -> None:

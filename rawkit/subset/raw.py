@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import zipfile
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rawkit.errors import MissingError, OutputError, RawkitError, UnreadableError, UsageError
+from rawkit.catalog import remembered_definition
+from rawkit.catalog.definition import Matcher
+from rawkit.errors import MissingError, OutputError, UnreadableError, UsageError
+from rawkit.files import replacing
 from rawkit.progress import SILENT
 from rawkit.source import open_source
-from rawkit.store import write_atomically
+from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.files import lock
-from rawkit.subset.archive import check_names, new_zip, read_member
+from rawkit.subset.archive import check_member, check_names, new_zip
 from rawkit.subset.files import open_stores
 from rawkit.subset.materialize import ZIP_SUFFIX
 from rawkit.subset.shards import Needs
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceFile, SourceSpec
+    from rawkit.store import FrameRow, Store
     from rawkit.subset.types import Subset
     from rawkit.workspace import Workspace
 
     _Locate = Callable[[Sequence["RawFile"]], tuple[list["_Located"], list[tuple[str, str]]]]
+
+_LARGE, _PIECE = 64_000_000, 8_000_000
+"""Bytes above which a file is copied in pieces, and bytes of a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,10 @@ class RawFile:
     """Collection it belongs to."""
     source: str
     """Path within the collection, with forward slashes."""
-    size: int
-    """Bytes, as they were when it was ingested."""
+    size: int | None
+    """Bytes, as they were when it was ingested; None for a video, of which a store knows frames."""
+    optional: bool = False
+    """Whether it may be missing: the pictures of a video that was ingested without them."""
 
     @property
     def path(self) -> str:
@@ -75,13 +84,7 @@ def raw_files(subset: Subset, workspace: Workspace) -> list[RawFile]:
     """
     found: dict[str, RawFile] = {}
     for collection, store in open_stores(subset, workspace).items():
-        if store.about.rendering.get("given"):
-            raise UsageError(
-                f"{collection} is made of videos, whose frames are no files of their own",
-                expected="collections of raw files",
-                where=store.path,
-                fix="Copy the .npy files, or share the subset with --materialize.",
-            )
+        files_of = _files_of(store, workspace)
         needs = Needs(store)
         for frame in subset.frames:
             if frame.collection != collection:
@@ -89,10 +92,37 @@ def raw_files(subset: Subset, workspace: Workspace) -> list[RawFile]:
             row = needs.row_of(frame)
             long = needs.long(row) if row.role == "short" else None
             for one in (row, long):
-                if one is not None:
-                    file = RawFile(collection, one.source, one.raw_bytes)
+                for file in files_of(one) if one is not None else ():
                     found[_inside(file.path, store.path)] = file
     return [found[path] for path in sorted(found)]
+
+
+def _files_of(store: Store, workspace: Workspace) -> Callable[[FrameRow], Iterator[RawFile]]:
+    """Return what lists the files of a frame: one, or the video it lies in and its pictures."""
+    name = store.collection
+    try:
+        definition = remembered_definition(name, workspace.definition(name))
+    except MissingError:
+        definition = None
+    if definition is None and store.about.rendering.get("given"):
+        raise UsageError(
+            f"{name} is made of videos, and nothing says what their files are called",
+            expected="its definition",
+            where=workspace.definition(name),
+            fix="Copy the TOML it was ingested with there, or use --materialize.",
+        )
+    if definition is None or all(rule.video is None for rule in definition.files):
+        return lambda row: iter([RawFile(name, row.source, row.raw_bytes)])
+    matcher = Matcher(definition)
+
+    def of_video(row: FrameRow) -> Iterator[RawFile]:
+        path = row.source.rpartition("#")[0]
+        yield RawFile(name, path, None)
+        match = matcher.match(path)
+        if match is not None and match.truth:
+            yield RawFile(name, match.truth, None, optional=row.target_index == NO_TARGET)
+
+    return of_video
 
 
 def _inside(path: str, store: Location) -> str:
@@ -166,9 +196,11 @@ def _locate(
         for raw in (one for one in wanted if one.collection == collection):
             # Several sources are also looked through with the collection's name in front.
             files = there[raw.source] or there[raw.path]
-            fitting = next((file for file in files if file.size == raw.size), None)
+            fitting = next((file for file in files if raw.size in (None, file.size)), None)
             if fitting is not None:
-                found.append(_Located(raw, fitting, source))
+                found.append(_Located(replace(raw, size=fitting.size), fitting, source))
+            elif raw.optional:
+                continue
             elif files:
                 missing.append((raw.path, f"it has {files[0].size} bytes, not {raw.size}"))
             else:
@@ -176,65 +208,101 @@ def _locate(
     return found, missing
 
 
-def _contents(located: Sequence[_Located]) -> Iterator[tuple[RawFile, bytes | RawkitError]]:
-    """Yield files and their contents, or why they cannot be read; archives are read once."""
+def _contents(located: Sequence[_Located]) -> Iterator[tuple[_Located, Iterator[bytes]]]:
+    """Yield files and their contents in pieces, to be used at once; archives are read once.
+
+    Raises, as do the pieces, `UnreadableError` for a file, or for the rest of an archive.
+    """
     streams: dict[str, list[_Located]] = defaultdict(list)
     for one in located:
         if one.source.sequential(one.file):
             streams[one.file.origin].append(one)
-            continue
-        try:
-            data = one.source.read(one.file)
-        except UnreadableError as error:
-            yield one.raw, error
         else:
-            yield one.raw, _checked(one.raw, data)
+            yield one, _pieces(one)
     for group in streams.values():
-        raws = {one.file: one.raw for one in group}
+        waiting = {one.file: one for one in group}
         try:
-            for file, data in group[0].source.stream(raws):
-                raw = raws.pop(file)
-                yield raw, _checked(raw, data)
+            for file, data in group[0].source.stream(list(waiting)):
+                yield waiting.pop(file), iter([data])
         except UnreadableError as error:
-            for raw in raws.values():
-                yield raw, error
+            for one in waiting.values():
+                yield one, _failing(error)
 
 
-def _checked(raw: RawFile, data: bytes) -> bytes | RawkitError:
-    if len(data) == raw.size:
-        return data
-    return UnreadableError(f"it has {len(data)} bytes, not {raw.size}", where=raw.path)
+def _pieces(one: _Located) -> Iterator[bytes]:
+    """Read a file piece by piece where it is large and that can be done."""
+    ranges = one.source.ranges_of(one.file) if one.file.size > _LARGE else None
+    if ranges is None:
+        yield one.source.read(one.file)
+        return
+    for offset in range(0, one.file.size, _PIECE):
+        yield ranges.read(offset, _PIECE)
+
+
+def _failing(error: UnreadableError) -> Iterator[bytes]:
+    def fail() -> bytes:
+        raise error
+
+    return iter(fail, b"")
+
+
+def _checked(one: _Located, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass pieces on; raises `UnreadableError` if they are not as many bytes as they should be."""
+    found = 0
+    for piece in pieces:
+        found += len(piece)
+        yield piece
+    if found != one.raw.size:
+        raise UnreadableError(f"it has {found} bytes, not {one.raw.size}", where=one.raw.path)
 
 
 def _into_folder(
     files: Sequence[RawFile], folder: Path, locate: _Locate, progress: Progress
 ) -> CopiedRaw:
-    wanted = [raw for raw in files if not _is_there(folder / raw.path, raw.size)]
-    located, missing = locate(wanted)
+    unknown = [raw for raw in files if raw.size is None or not _is_there(folder / raw.path, raw)]
+    found, missing = locate(unknown)
+    located = [one for one in found if not _is_there(folder / one.raw.path, one.raw)]
+    kept = len(files) - len(unknown) + len(found) - len(located)
     copied = 0
     with progress.stage("Copying raw files", len(located), "files") as advance:
-        for raw, data in _contents(located):
-            if isinstance(data, RawkitError):
-                missing.append((raw.path, data.reason))
+        for one, pieces in _contents(located):
+            try:
+                with replacing(folder / one.raw.path) as file:
+                    file.writelines(_checked(one, pieces))
+            except UnreadableError as error:
+                missing.append((one.raw.path, error.reason))
             else:
-                write_atomically(folder / raw.path, data)
                 copied += 1
             advance(1)
-    return CopiedRaw(copied, len(files) - len(wanted), tuple(sorted(missing)))
+    return CopiedRaw(copied, kept, tuple(sorted(missing)))
 
 
-def _is_there(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def _is_there(path: Path, raw: RawFile) -> bool:
+    return path.is_file() and path.stat().st_size == raw.size
 
 
 def _into_zip(
     files: Sequence[RawFile], path: Path, locate: _Locate, progress: Progress
 ) -> CopiedRaw:
+    sizes = {raw.path: raw.size for raw in files}
+    located: list[_Located] = []
+    missing: list[tuple[str, str]] = []
+    if not path.exists() or None in sizes.values():
+        located, missing = locate(files)
+        sizes = {one.raw.path: one.raw.size for one in located}
+    if missing:
+        raise MissingError(
+            f"{len(missing)} of {len(files)} raw files are not there: "
+            + listed((f"{name} ({why})" for name, why in missing), 3),
+            expected="all files of the subset", where=path,
+            fix="Name where they lie with --source, or copy into a folder what there is.",
+        )  # fmt: skip
+
     def verify(archive: zipfile.ZipFile) -> None:
-        check_names(archive, [raw.path for raw in files])
-        with progress.stage("Reading back", len(files), "files") as advance:
-            for raw in files:
-                read_member(archive, raw.path, raw.size)
+        check_names(archive, list(sizes))
+        with progress.stage("Reading back", len(sizes), "files") as advance:
+            for name, size in sizes.items():
+                check_member(archive, name, size or 0)
                 advance(1)
 
     if path.exists():
@@ -246,16 +314,7 @@ def _into_zip(
                 f"something else is there ({error})", expected="nothing, or these files",
                 where=path, fix="Choose another place, or remove what is there.",
             ) from error  # fmt: skip
-        return CopiedRaw(0, len(files), ())
-    located, missing = locate(files)
-    if missing:
-        raise MissingError(
-            f"{len(missing)} of {len(files)} raw files are not there: "
-            + listed((f"{name} ({why})" for name, why in missing), 3),
-            expected="all files of the subset", where=path,
-            fix="Name where they lie with --source, or copy into a folder what there is.",
-        )  # fmt: skip
-    sizes = {raw.path: raw.size for raw in files}
+        return CopiedRaw(0, len(sizes), ())
 
     def intact(name: str, data: bytes) -> bool:
         return len(data) == sizes[name]
@@ -264,10 +323,24 @@ def _into_zip(
     with new_zip(path, [one.raw.path for one in located], intact, verify) as writer:
         wanted = [one for one in located if not writer.has(one.raw.path)]
         with progress.stage("Copying raw files", len(wanted), "files") as advance:
-            for raw, data in _contents(wanted):
-                if isinstance(data, RawkitError):
-                    raise data
-                writer.add(raw.path, data)
+            for one, pieces in _contents(wanted):
+                writer.add_pieces(one.raw.path, one.file.size, _checked(one, pieces))
                 copied += 1
                 advance(1)
-    return CopiedRaw(copied, len(files) - copied, ())
+    return CopiedRaw(copied, len(sizes) - copied, ())
+
+
+def planned_raw(
+    files: Sequence[RawFile], workspace: Workspace, source: SourceSpec | None = None
+) -> list[RawFile]:
+    """Find out the sizes of files that a store does not know, from their source.
+
+    Those that are not there keep None. Raises what `copy_raw` does where a source is not there.
+    """
+    unknown = [raw for raw in files if raw.size is None]
+    if not unknown:
+        return list(files)
+    located, _ = _locate(unknown, workspace, source, SILENT)
+    found = {one.raw.path: one.raw for one in located}
+    planned = (found.get(raw.path, raw) for raw in files)
+    return [raw for raw in planned if raw.size is not None or not raw.optional]
