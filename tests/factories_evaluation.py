@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +51,13 @@ def picture_row(rng: np.random.Generator, number: int, evaluation: str) -> Pictu
 
 
 def write_evaluation(
-    folder: Path, *, title: str, seed: int = 0, pictures: int = 24, black_level: float | None = None
+    folder: Path,
+    *,
+    title: str,
+    seed: int = 0,
+    pictures: int = 24,
+    black_level: float | None = None,
+    collection: str | None = None,
 ) -> Evaluation:
     """Write the tables of an evaluation and return it."""
     about = protocol("all", **({} if black_level is None else {"black_level": black_level}))
@@ -59,6 +65,8 @@ def write_evaluation(
     name = evaluation_id(identity)
     rng = np.random.default_rng(seed)
     rows = [picture_row(rng, number, name) for number in range(pictures)]
+    if collection is not None:
+        rows = [replace(row, collection=collection) for row in rows]
     groups = summarise(rows, np.random.default_rng(7), 500)
     evaluation = Evaluation(
         folder=folder, id=name, identity=identity, title=title, resamples=500, seed=7,

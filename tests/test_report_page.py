@@ -204,6 +204,17 @@ def test_a_map_has_the_mean_of_each_exposure_and_iso(workspace: Workspace) -> No
             assert found.values[row, column] == pytest.approx(np.mean(here))
 
 
+def test_evaluations_of_several_collections_are_told_apart(workspace: Workspace) -> None:
+    before = [one.title for one in load_study(workspace).evaluations]
+    (first,) = set(before)
+    write_evaluation(
+        workspace.root / "runs" / "r-001" / "evaluations" / "all-3",
+        title="runs/r-001", seed=2, collection="elsewhere",
+    )  # fmt: skip
+    after = [one.title for one in load_study(workspace).evaluations]
+    assert sorted(after) == sorted([f"{first} on elsewhere", *[f"{first} on sid"] * len(before)])
+
+
 def test_lines_without_a_validation_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [

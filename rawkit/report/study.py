@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +39,8 @@ class Told:
     evaluation: Evaluation
     """The evaluation."""
     title: str
-    """What was evaluated: a run with its share of the data, or the weights."""
+    """What was evaluated: a run with its share of the data, or the weights; and on which collection
+    where that differs within a study."""
     changes: str
     """How its protocol differs from the one that ships, such as ``black_level=512``."""
 
@@ -110,7 +111,7 @@ def study_of(
     workspace: Workspace, title: str, runs: Sequence[Run], evaluations: Sequence[Evaluation]
 ) -> Study:
     """Put runs and evaluations together with what the stores of the workspace say of their data."""
-    told = [_told(one, runs) for one in evaluations]
+    told = _distinct([_told(one, runs) for one in evaluations])
     order = {run.name: number for number, run in enumerate(runs)}
     told.sort(
         key=lambda one: (
@@ -119,10 +120,7 @@ def study_of(
         )
     )  # fmt: skip
     collections = {name for run in runs for name in run.collections} | {
-        str(group.value)
-        for one in told
-        for group in one.evaluation.groups
-        if group.axis == "collection"
+        name for one in told for name in _collections_of(one.evaluation)
     }
     stores = [Store(path) for path in workspace.stores()]
     used = [store for store in stores if store.collection in collections]
@@ -170,6 +168,22 @@ def _told(evaluation: Evaluation, runs: Sequence[Run]) -> Told:
         for name, value in evaluation.identity.protocol.items()
     }
     return Told(evaluation, title, ", ".join(changes_of(Protocol(**values))))
+
+
+def _distinct(told: list[Told]) -> list[Told]:
+    """Name the collections of evaluations where they differ."""
+    if len({_collections_of(one.evaluation) for one in told}) <= 1:
+        return told
+    return [
+        replace(one, title=f"{one.title} on {', '.join(_collections_of(one.evaluation))}")
+        for one in told
+    ]
+
+
+def _collections_of(evaluation: Evaluation) -> tuple[str, ...]:
+    return tuple(
+        sorted(str(group.value) for group in evaluation.groups if group.axis == "collection")
+    )
 
 
 def _run_of(evaluation: Evaluation) -> str:
