@@ -192,6 +192,35 @@ def test_a_killed_run_is_completed_to_the_same_bytes(
     assert list((tmp_path / "cache").rglob("*.part")) == []
 
 
+KILLED_AT_THE_END = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from rawkit.locations import Url
+from rawkit.store.writer import StoreWriter
+from tests.test_store_objects import ingest
+finish = StoreWriter.finish
+def finish_and_die(writer):
+    finish(writer)
+    os.kill(os.getpid(), signal.SIGKILL)
+StoreWriter.finish = finish_and_die
+ingest(Path(sys.argv[2]), Url(sys.argv[3]))
+"""
+
+
+def test_a_run_killed_after_its_last_commit_leaves_no_lock_once_it_is_repeated(
+    sid_folder: Path, whole: Path, bucket: Url, tmp_path: Path
+) -> None:
+    store, root = bucket / "sid.zarr", str(Path(__file__).parents[1])
+    run = [sys.executable, "-c", KILLED_AT_THE_END, root, str(sid_folder), str(store)]
+    assert subprocess.run(run, check=False).returncode == -signal.SIGKILL
+    assert open_place(bucket).exists("sid.zarr.lock")
+    assert ingest(sid_folder, store).plan.already == 12
+    assert files_of(store) == files_of(whole)
+    assert not open_place(bucket).exists("sid.zarr.lock")
+    assert list((tmp_path / "cache").rglob("*.part")) == []
+
+
 def test_without_its_server_a_run_ends_and_the_next_one_completes_it(
     sid_folder: Path, whole: Path, bucket: Url, object_server: ObjectServer,
     monkeypatch: pytest.MonkeyPatch, impatient: None,

@@ -17,7 +17,7 @@ from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
-from rawkit.store import Store, is_store, open_writer
+from rawkit.store import Store, clear_after_death, is_store, open_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -209,6 +209,7 @@ def run_ingest(
     """
     report = IngestReport(plan, left_out=plan.left_out)
     if not plan.wanted:
+        clear_after_death(plan.store, staging)
         return report
     rendering = rendering_of(plan.catalog.definition, plan.targets)
     started = time.monotonic()

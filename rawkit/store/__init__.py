@@ -17,7 +17,13 @@ from rawkit.store.shard import (
     parse_index,
     write_shard,
 )
-from rawkit.store.writer import StagedFrame, StagedShard, StoreWriter, open_writer
+from rawkit.store.writer import (
+    StagedFrame,
+    StagedShard,
+    StoreWriter,
+    clear_after_death,
+    open_writer,
+)
 
 __all__ = [
     "ArrayLayout",
@@ -31,6 +37,7 @@ __all__ = [
     "StoreFile",
     "StoreWriter",
     "check_sum",
+    "clear_after_death",
     "compresses",
     "decode_chunk",
     "decompress",

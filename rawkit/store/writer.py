@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import StoreError
+from rawkit.errors import StoreError, StoreLockedError
 from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.files import lock, lock_of, output_errors
 from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
@@ -234,6 +234,24 @@ def open_writer(
                 writer.finish()
             finally:
                 shutil.rmtree(waiting, ignore_errors=True)
+
+
+def clear_after_death(location: Location, staging: Path | None = None) -> None:
+    """Remove the lock and the staged shards that a writer killed after its last commit has left.
+
+    The next writer does the same; this is for a run that finds nothing to write. A store whose
+    writer lives is left alone.
+
+    Raises
+    ------
+    OutputError, StoreUnreachableError
+        If they cannot be removed.
+    """
+    waiting, held = staging_of(location, staging), lock_of(location)
+    if not waiting.exists() and not open_place(held.parent).exists(held.name):
+        return
+    with suppress(StoreLockedError), lock(held):
+        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def _discard(frame: StagedFrame) -> None:
