@@ -9,6 +9,7 @@ import click
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
 from rawkit.cli._print import BarProgress, fields, print_json, table
+from rawkit.cli._size import SIZE
 
 if TYPE_CHECKING:
     from rawkit.evaluate import Evaluation, EvaluationPlan
@@ -63,6 +64,10 @@ _NOT_OURS = {"role"}
     "--pictures", type=click.IntRange(min=0), default=0, show_default=True,
     help="Also save so many of the best, median and worst pictures.",
 )  # fmt: skip
+@click.option(
+    "--max-ram", type=SIZE, default="2GB", show_default=True,
+    help="Memory of the process; decides the size of the network's tiles.",
+)  # fmt: skip
 @click.option("--name", help="Name of the evaluation.  [default: protocol and identity]")
 @click.option("--dry-run", is_flag=True, help="Say what would be evaluated; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -95,6 +100,7 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     if plan.method.licence:
         click.echo(f"weights: {plan.method.licence}", err=True)
     if options["dry_run"]:
+        plan.within_memory()
         return
     progress = BarProgress()
     evaluation = run_evaluation(plan, progress).evaluation
@@ -121,6 +127,7 @@ def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
         name=options["name"],
         resamples=options["resamples"],
         seed=options["seed"],
+        max_ram=options["max_ram"],
     )
 
 

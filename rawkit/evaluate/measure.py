@@ -107,7 +107,8 @@ def prepared(
         unit = inner.astype(np.float32)
         unit /= np.float32(2 ** (8 * inner.dtype.itemsize) - 1)
     else:
-        unit = np.clip(inner, 0, 1).astype(np.float32)
+        unit = np.empty(inner.shape, np.float32)
+        np.clip(inner, 0, 1, out=unit, casting="same_kind")
     if bits:
         unit *= np.float32(2**bits - 1)
         unit += np.float32(0.5)

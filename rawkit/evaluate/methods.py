@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,17 +11,25 @@ import numpy as np
 import torch
 
 from rawkit.errors import UsageError, WeightsError
-from rawkit.models import describe, load_network, padding_for, prepare, restore_mosaic
+from rawkit.evaluate.memory import check_memory, tile_within
+from rawkit.models import (
+    AmplifiedMosaic,
+    Staged,
+    describe,
+    load_network,
+    padding_for,
+    prepare,
+    restore_bands,
+)
 from rawkit.restore import encoded_of, linear_of
-from rawkit.sensor import Amplification
-from rawkit.stream.dataset import mosaic_of, normalise_planes
+from rawkit.sensor import Amplification, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from rawkit.evaluate.light import Light
     from rawkit.evaluate.pairs import Pair
@@ -31,6 +39,8 @@ PLAIN = "plain"
 _SATURATED = 0.9
 """Share of white above which a pixel says nothing of colour."""
 _LEAST_PIXELS = 64
+_BAND = 256
+"""Rows that a plain conversion works on at a time."""
 
 
 class Method(Protocol):
@@ -52,6 +62,15 @@ class Method(Protocol):
     def licence(self) -> str | None:
         """A note on the licence of its weights; None where there is none."""
 
+    def within(self, max_ram: int, height: int, width: int) -> Method:
+        """Return the method as it stays within so many bytes on pictures of up to that size.
+
+        Raises
+        ------
+        UsageError
+            If it cannot; the message names what would do.
+        """
+
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Restore a dark frame; (H, W, 3) of 0 to 1, BT.709 curve on sRGB primaries."""
 
@@ -62,7 +81,7 @@ class NetworkMethod:
 
     name: str
     """Name in the registry."""
-    net: nn.Module
+    net: Staged
     """Prepared for inference."""
     digest: str
     """SHA-256 of network, parameters and amplification, hexadecimal."""
@@ -70,20 +89,31 @@ class NetworkMethod:
     """As the network was trained; the plain estimate where the file does not say."""
     licence: str | None
     """A note on the licence of the weights."""
+    tile: int | None = None
+    """Side of a tile in pixels, see `rawkit.models.restore_bands`; None: the fastest."""
+
+    def within(self, max_ram: int, height: int, width: int) -> NetworkMethod:
+        """Return the method with tiles that keep the process within so many bytes.
+
+        Raises
+        ------
+        UsageError
+            If not even the smallest tiles do.
+        """
+        check_memory(max_ram, height, width)
+        return replace(self, tile=tile_within(self.name, max_ram, height, width))
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - a method may look at the pair
         """Restore a dark frame; (H, W, 3) of 0 to 1."""
-        planes = normalise_planes(
-            torch.from_numpy(light.planes)[None],
-            torch.from_numpy(light.black)[None],
-            torch.tensor([light.white]),
-            torch.tensor([factor]),
-        )
-        mosaic = mosaic_of(planes)
-        height, width = mosaic.shape[-2:]
+        pixels = unpack(light.planes)
+        height, width = pixels.shape
+        black = unpack(light.black.reshape(-1, 1, 1))
         padding = padding_for(height, width, (0, 0), describe(self.name).multiple)
-        restored = padding.cut(restore_mosaic(self.net, padding.apply(mosaic)))
-        return np.ascontiguousarray(restored[0].permute(1, 2, 0).numpy())
+        mosaic = AmplifiedMosaic(pixels, black, np.float32(light.white) - black, factor, padding)
+        restored = np.empty((height, width, 3), np.float32)
+        for top, band in restore_bands(self.net, mosaic, tile=self.tile):
+            restored[top : top + len(band)] = band
+        return restored
 
 
 def load_method(weights: Path) -> NetworkMethod:
@@ -101,7 +131,12 @@ def load_method(weights: Path) -> NetworkMethod:
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     digest = _digest(loaded.network, loaded.state_dict, amplification)
-    return NetworkMethod(loaded.network, prepare(net), digest, amplification, loaded.licence)
+    ready = prepare(net)
+    if not isinstance(ready, Staged):
+        raise WeightsError(
+            f"a {type(ready).__name__}", expected="a network in stages", where=weights
+        )
+    return NetworkMethod(loaded.network, ready, digest, amplification, loaded.licence)
 
 
 def _digest(network: str, state: Mapping[str, Tensor], amplification: Amplification) -> str:
@@ -138,6 +173,17 @@ class PlainMethod:
         """SHA-256 of the method's name and version, hexadecimal."""
         return sha256(repr((PLAIN, 1, self.amplification)).encode()).hexdigest()
 
+    def within(self, max_ram: int, height: int, width: int) -> PlainMethod:
+        """Return the method itself, which works in bands.
+
+        Raises
+        ------
+        UsageError
+            If not even so it stays within so many bytes.
+        """
+        check_memory(max_ram, height, width)
+        return self
+
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Convert a dark frame; (H, W, 3) of 0 to 1."""
         key = pair.group.store, pair.group.name, pair.long.index
@@ -145,19 +191,17 @@ class PlainMethod:
             self._matrix = key, colour_matrix(pair)
         rgb = demosaiced(light.planes)
         black = np.array([light.black[0], (light.black[1] + light.black[3]) / 2, light.black[2]])
-        rgb -= black.astype(np.float32)
-        rgb *= np.float32(factor / (light.white - float(black.mean())))
-        linear = np.clip(rgb @ self._matrix[1], 0, 1)
-        return np.asarray(encoded_of(linear), np.float32)
+        for top in range(0, len(rgb), _BAND):
+            band = rgb[top : top + _BAND]
+            band -= black.astype(np.float32)
+            band *= np.float32(factor / (light.white - float(black.mean())))
+            band[:] = encoded_of(np.clip(band @ self._matrix[1], 0, 1))
+        return rgb
 
 
 def demosaiced(planes: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Demosaic packed planes R, G1, B, G2 (4, h, w) bilinearly, sensor units; (2h, 2w, 3)."""
-    _, height, width = planes.shape
-    mosaic = np.empty((2 * height, 2 * width), np.uint16)
-    mosaic[::2, ::2], mosaic[::2, 1::2] = planes[0], planes[1]
-    mosaic[1::2, ::2], mosaic[1::2, 1::2] = planes[3], planes[2]
-    return cv2.cvtColor(mosaic, cv2.COLOR_BayerRGGB2RGB).astype(np.float32)
+    return cv2.cvtColor(unpack(planes), cv2.COLOR_BayerRGGB2RGB).astype(np.float32)
 
 
 def colour_matrix(pair: Pair) -> NDArray[np.float32]:
@@ -169,9 +213,9 @@ def colour_matrix(pair: Pair) -> NDArray[np.float32]:
         [normalised[0], (normalised[1] + normalised[3]) / 2, normalised[2]], -1
     ).reshape(-1, 3)
     target = pair.target()
-    scale = np.float32(np.iinfo(target.dtype).max)
-    light = linear_of(target.astype(np.float32) / scale)
-    light = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
+    light = np.empty((target.shape[0] // 2, target.shape[1] // 2, 3), np.float32)
+    for top in range(0, len(light), _BAND // 2):
+        light[top : top + _BAND // 2] = _halved(target[2 * top : 2 * top + _BAND])
     truth = light.reshape(-1, 3)
     usable = (sensor.max(1) < _SATURATED) & (truth.max(1) < _SATURATED) & (truth.min(1) > 0)
     if np.count_nonzero(usable) < _LEAST_PIXELS:
@@ -180,3 +224,10 @@ def colour_matrix(pair: Pair) -> NDArray[np.float32]:
         sensor[usable].astype(np.float64), truth[usable].astype(np.float64), rcond=None
     )[0]
     return np.asarray(solved, np.float32)
+
+
+def _halved(target: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    """Means of linear light over 2x2 pixels of a target (H, W, 3), H and W even."""
+    light = linear_of(target.astype(np.float32) / np.float32(np.iinfo(target.dtype).max))
+    means = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
+    return np.asarray(means, np.float32)

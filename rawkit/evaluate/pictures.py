@@ -93,6 +93,7 @@ def save_pictures(
     OutputError
         If a picture cannot be written.
     """
+    plan = plan.within_memory()
     folder = evaluation.folder / FOLDER
     pairs = {pair.key: pair for pair in plan.pairs}
     chosen = ranked(evaluation.rows(), count)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rawkit.errors import MissingError
 from rawkit.evaluate.bootstrap import RESAMPLES
 from rawkit.evaluate.locate import default_name
+from rawkit.evaluate.memory import MAX_RAM
 from rawkit.evaluate.pairs import choose_pairs
 from rawkit.evaluate.run import EvaluationPlan, evaluation_id
 from rawkit.store import Store
@@ -36,6 +37,7 @@ def plan_evaluation(
     name: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    max_ram: int = MAX_RAM,
 ) -> EvaluationPlan:
     """Find out what an evaluation would look at; writes nothing.
 
@@ -58,7 +60,7 @@ def plan_evaluation(
         limit=limit,
     )
     plan = EvaluationPlan(
-        subject.method, protocol, pairs, subject.home, subject.title, resamples, seed
+        subject.method, protocol, pairs, subject.home, subject.title, resamples, seed, max_ram
     )
     folder = check_name(name or default_name(protocol, evaluation_id(plan.identity)), "evaluation")
     return replace(plan, folder=subject.home / folder)

@@ -13,6 +13,7 @@ from rawkit.errors import UsageError
 from rawkit.evaluate.bootstrap import RESAMPLES
 from rawkit.evaluate.journal import JOURNAL, Journal
 from rawkit.evaluate.measure import measure
+from rawkit.evaluate.memory import MAX_RAM, largest
 from rawkit.evaluate.pairs import pairs_digest
 from rawkit.evaluate.summary import summarise
 from rawkit.evaluate.tables import (
@@ -56,6 +57,8 @@ class EvaluationPlan:
     """Draws of the bootstrap."""
     seed: int = 0
     """Seed of the bootstrap."""
+    max_ram: int = MAX_RAM
+    """Bytes that the process may take; decides the size of a network's tiles."""
 
     def __post_init__(self) -> None:
         """Check the bootstrap."""
@@ -64,6 +67,16 @@ class EvaluationPlan:
                 f"{self.resamples} draws of the bootstrap with seed {self.seed}",
                 expected="at least one draw, and a seed of at least 0",
             )
+
+    def within_memory(self) -> EvaluationPlan:
+        """Return the plan with a method that stays within `max_ram` on all of its pictures.
+
+        Raises
+        ------
+        UsageError
+            If the largest picture cannot be compared within it.
+        """
+        return replace(self, method=self.method.within(self.max_ram, *largest(self.pairs)))
 
     @property
     def identity(self) -> Identity:
@@ -116,7 +129,7 @@ def run_evaluation(plan: EvaluationPlan, progress: Progress = SILENT) -> Evaluat
     Raises
     ------
     UsageError
-        If the folder holds another evaluation.
+        If the folder holds another evaluation, or a picture is too large for `max_ram`.
     StoreLockedError
         If another process evaluates into the folder.
     StoreDamagedError
@@ -131,12 +144,13 @@ def run_evaluation(plan: EvaluationPlan, progress: Progress = SILENT) -> Evaluat
         if stored is not None:
             (plan.folder / JOURNAL).unlink(missing_ok=True)
             return EvaluationReport(_with_draws(stored, plan), 0)
+        method = plan.within_memory().method
         with Journal(plan.folder / JOURNAL, name) as journal:
             left = [pair for pair in plan.pairs if pair.key not in journal.rows]
             with progress.stage("Evaluating", len(plan.pairs), "pictures") as advance:
                 advance(len(plan.pairs) - len(left), "")
                 for pair in left:
-                    row = measure(pair, plan.method, plan.protocol, name)
+                    row = measure(pair, method, plan.protocol, name)
                     journal.add(row)
                     advance(1, f"{row.psnr:.2f} dB  {pair.dark.name}")
             rows = [journal.rows[pair.key] for pair in plan.pairs]

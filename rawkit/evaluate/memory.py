@@ -1,0 +1,61 @@
+"""What memory an evaluation takes, said and checked before it starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rawkit.errors import UsageError
+from rawkit.models import plan_inference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rawkit.evaluate.pairs import Pair
+
+MAX_RAM: Final = 2 * 10**9
+"""Bytes that an evaluation may take unless told otherwise."""
+
+# Measured as peak resident memory at 12 and 50 MP, rounded up.
+_PROCESS: Final = 330 * 10**6
+"""Bytes of interpreter, libraries, network, and of what is worked on band by band."""
+_MEASURING_PIXEL: Final = 48
+"""Bytes a pixel of a picture that is compared: it, its truth, the half-size ones of MS-SSIM, and
+the planes of both frames."""
+_RESTORED_PIXEL: Final = 3 * 4 + 2
+"""Bytes a pixel held while a network runs: the picture so far, and the packed planes."""
+
+
+def largest(pairs: Iterable[Pair]) -> tuple[int, int]:
+    """Height and width in pixels of the largest picture."""
+    sizes = ((2 * one.group.packed.height, 2 * one.group.packed.width) for one in pairs)
+    return max(sizes, key=lambda size: size[0] * size[1])
+
+
+def check_memory(max_ram: int, height: int, width: int) -> None:
+    """Refuse pictures that cannot be compared within so many bytes.
+
+    Raises
+    ------
+    UsageError
+        If that is so; the message names what would do.
+    """
+    needed = _PROCESS + _MEASURING_PIXEL * height * width
+    if needed > max_ram:
+        raise UsageError(
+            f"comparing {width}x{height} pixels takes {needed / 1e9:.2f} GB",
+            expected=f"what fits into the {max_ram / 1e9:.2f} GB allowed",
+            fix=f"Allow it --max-ram {-(-needed // 10**7) / 100:.2f}GB, or leave these pictures "
+            "out with --camera or --store.",
+        )
+
+
+def tile_within(network: str, max_ram: int, height: int, width: int) -> int:
+    """Return the side of the largest tiles with which a network stays within so many bytes.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    """
+    others = {"picture": _RESTORED_PIXEL * height * width}
+    return plan_inference(network, height, width, max_ram, others=others).tile
