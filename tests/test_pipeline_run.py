@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from rawkit.errors import PipelineError, StoreFormatError, StoreLockedError
+from rawkit.errors import PipelineError, StoreFormatError, StoreLockedError, UsageError
 from rawkit.evaluate.journal import JOURNAL
 from rawkit.pipeline import Study, load_pipeline, run_study
 from rawkit.pipeline.state import STATE
@@ -34,6 +34,7 @@ name = "tiny"
 steps = 2
 fractions = [0.5, 1.0]
 resamples = 50
+max_ram = 2000000000
 [steps.ingest]
 do = "ingest"
 collection = "sid"
@@ -56,6 +57,7 @@ ms_ssim = 0.0
 validate_every = 100
 [steps.evaluate]
 do = "evaluate"
+max_ram = "{max_ram}"
 for_each = { fraction = "{fractions}" }
 name = "{study}-{fraction}"
 run = "{study}-{fraction}"
@@ -90,6 +92,14 @@ def to_do(workspace: Workspace, *sets: str) -> dict[str, str]:
     return {one.label: one.reason for one in study_of(workspace, *sets).statuses() if not one.done}
 
 
+def test_a_step_with_too_little_memory_says_what_to_allow_it(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="max_ram of the step"):
+        run_study(study_of(workspace, "max_ram=1000000", "fractions=1.0"))
+    assert run_study(study_of(workspace, "fractions=1.0")).ran == [
+        "evaluate(fraction=1)", "tables",
+    ]  # fmt: skip
+
+
 def test_a_study_runs_once_and_again_only_what_changed(workspace: Workspace) -> None:
     study = study_of(workspace)
     said: list[str] = []
@@ -101,6 +111,9 @@ def test_a_study_runs_once_and_again_only_what_changed(workspace: Workspace) -> 
     again = run_study(study_of(workspace))
     assert again.ran == []
     assert again.kept == report.ran
+
+    # Memory changes no figure.
+    assert to_do(workspace, "max_ram=1000000000") == {}
 
     # Other draws of the bootstrap: evaluations and tables, and no training.
     changed = to_do(workspace, "resamples=60")

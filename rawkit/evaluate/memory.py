@@ -44,8 +44,8 @@ def check_memory(max_ram: int, height: int, width: int) -> None:
         raise UsageError(
             f"comparing {width}x{height} pixels takes {needed / 1e9:.2f} GB",
             expected=f"what fits into the {max_ram / 1e9:.2f} GB allowed",
-            fix=f"Allow it --max-ram {-(-needed // 10**7) / 100:.2f}GB, or leave these pictures "
-            "out with --camera or --store.",
+            fix=f"Allow it --max-ram {-(-needed // 10**7) / 100:.2f}GB (in a pipeline: max_ram "
+            "of the step, in bytes), or leave these pictures out with --camera or --store.",
         )
 
 

@@ -17,6 +17,7 @@ from rawkit.evaluate import (
     save_pictures,
 )
 from rawkit.evaluate.locate import Subject, subject
+from rawkit.evaluate.memory import MAX_RAM
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.data_steps import FilteredStep, checked_name
@@ -144,6 +145,8 @@ class TrainStep(Step):
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
+    FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
+
     name: str
     """Name of the evaluation in the pipeline, and in its tables."""
     run: str = ""
@@ -172,6 +175,8 @@ class EvaluateStep(FilteredStep):
     """Seed of the bootstrap."""
     pictures: int = Field(default=0, ge=0)
     """So many best, median and worst pictures to save."""
+    max_ram: int = Field(default=MAX_RAM, gt=0)
+    """Bytes that the process may take."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> EvaluateStep:
@@ -235,6 +240,7 @@ class EvaluateStep(FilteredStep):
             limit=self.limit or None,
             resamples=self.resamples,
             seed=self.seed,
+            max_ram=self.max_ram,
         )
         evaluation = run_evaluation(plan, context.progress).evaluation
         if self.pictures:
