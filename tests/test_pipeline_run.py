@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from rawkit.errors import PipelineError, StoreFormatError, StoreLockedError, UsageError
+from rawkit.errors import PipelineError, StoreFormatError, StoreLockedError
 from rawkit.evaluate.journal import JOURNAL
 from rawkit.pipeline import Study, load_pipeline, run_study
 from rawkit.pipeline.state import STATE
@@ -93,7 +93,7 @@ def to_do(workspace: Workspace, *sets: str) -> dict[str, str]:
 
 
 def test_a_step_with_too_little_memory_says_what_to_allow_it(workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match="max_ram of the step"):
+    with pytest.raises(PipelineError, match="max_ram of the step"):
         run_study(study_of(workspace, "max_ram=1000000", "fractions=1.0"))
     assert run_study(study_of(workspace, "fractions=1.0")).ran == [
         "evaluate(fraction=1)", "tables",
