@@ -27,6 +27,7 @@ from rawkit.models import (
     restore_mosaic,
 )
 from rawkit.models.lamba2021_fused import FusedLamba2021
+from tests.bench.published import as_published
 
 SHARED = Path(os.environ.get("RAWKIT_SHARED", Path(__file__).parents[2] / "shared"))
 PUBLISHED = SHARED / "weights" / "lamba2021" / "weights"
@@ -129,6 +130,13 @@ class Reference:
         x = self.shuffle(self.leaky(x), 4)
         x = self.convolve("output2", torch.cat([self.convolve("local2", x2), x], 1))
         return self.shuffle(x, 2).clamp(min=0, max=1)
+
+
+def test_the_form_that_benchmarks_compare_with_is_the_same_network() -> None:
+    net = random_network()
+    mosaic = random_mosaic(2, 1, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(as_published(net)(mosaic), net(mosaic), atol=1e-6, rtol=0)
 
 
 def test_the_network_does_what_its_description_says() -> None:

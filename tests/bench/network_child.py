@@ -26,6 +26,7 @@ from rawkit.models import (
     restore_bands,
 )
 from rawkit.sensor import Mosaic
+from tests.bench.published import as_published
 
 
 def peak_bytes() -> int:
@@ -63,7 +64,7 @@ def main() -> None:
 
     if way == "plain":
         torch.manual_seed(0)
-        net = build(network).eval()
+        net = as_published(build(network).eval())
 
         def run() -> None:
             nonlocal checksum

@@ -27,6 +27,7 @@ from rawkit.restore.manifest import read_manifest
 from rawkit.restore.picture import quantise
 from rawkit.sensor import RawImage, decode, normalise
 from rawkit.synth import DngMeta, write_dng
+from tests.bench.published import as_published
 from tests.bench.test_bench_amplifier import HEIGHT, WIDTH, published_estimate
 from tests.fixtures_cli import REPOSITORY
 
@@ -111,7 +112,7 @@ def ways_of(weights: Path) -> dict[str, Restorer]:
 def test_a_raw_file_to_png_against_the_plain_way(weights: Path, tmp_path: Path) -> None:
     """12 MP, m = 1, the same PNG encoder. The mark: 4 times less CPU time."""
     path = write_dark(tmp_path / "a.dng")
-    net = load_network(weights)[0]
+    net = as_published(load_network(weights)[0])
     ways = ways_of(weights)
     for name, restorer in ways.items():  # compiled, and warm
         restore_files([path], Output(tmp_path / name), restorer)
