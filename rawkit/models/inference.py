@@ -197,9 +197,15 @@ def _features(net: Staged, source: Source) -> Tensor:
         cell = shape.render_multiple
         return torch.empty((1, 0, height // cell, width // cell), device=device, dtype=dtype)
     cell = shape.multiple
-    strips = []
+    # One tensor for all: strips kept apart would pin the memory that others have left.
+    squeezed: Tensor | None = None
     for strip in spans(height, tile=STRIP_ROWS, halo=shape.squeeze_halo, multiple=cell):
         window = source.window(Window(strip.start, 0, strip.stop, width)).to(device, dtype)
         rows = slice((strip.first - strip.start) // cell, (strip.last - strip.start) // cell)
-        strips.append(net.squeeze(window)[:, :, rows])
-    return net.look_far(torch.cat(strips, dim=2))
+        part = net.squeeze(window)[:, :, rows]
+        if squeezed is None:
+            squeezed = part.new_empty((*part.shape[:2], height // cell, width // cell))
+        squeezed[:, :, strip.first // cell : strip.last // cell] = part
+    if squeezed is None:
+        raise UsageError(f"a mosaic of {width}x{height} pixels", expected="at least one cell")
+    return net.look_far(squeezed)
