@@ -40,9 +40,11 @@ class Shape:
     chunk: tuple[int, int]
     """Rows and columns of a chunk of packed pixels."""
     codec: Codec = "lz4"
-    """Codec of both arrays."""
+    """Codec of the packed planes."""
     bits: int = 16
     """Bits of the target."""
+    target_codec: Codec = "lz4"
+    """Codec of the target."""
 
 
 def write_array(group: Path, layout: ArrayLayout, frame: NDArray[np.generic]) -> ShardFile:
@@ -69,7 +71,7 @@ def make_sources(folder: Path, shapes: Sequence[Shape], *, seed: int = 0) -> lis
         target = ArrayLayout(
             "target", 1, 3, 2 * shape.height, 2 * shape.width,
             (2 * shape.chunk[0], 2 * shape.chunk[1]),
-            "uint8" if shape.bits == 8 else "uint16", shape.codec,
+            "uint8" if shape.bits == 8 else "uint16", shape.target_codec,
         )  # fmt: skip
         files = [
             write_array(

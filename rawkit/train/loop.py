@@ -16,6 +16,7 @@ from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream
 from rawkit.stream.dataset import tensors_of
+from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -179,6 +180,7 @@ class Trainer:
         meter = Meter(self._stream)
         interrupted = False
         with (
+            kept_memory(),
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
