@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rawkit.errors import UsageError, WeightsError
-from rawkit.evaluate.memory import check_memory, tile_within
+from rawkit.evaluate.memory import tile_within
 from rawkit.models import (
     AmplifiedMosaic,
     Staged,
@@ -65,6 +65,8 @@ class Method(Protocol):
     def within(self, max_ram: int, height: int, width: int) -> Method:
         """Return the method as it stays within so many bytes on pictures of up to that size.
 
+        What it takes to compare pictures is not its own: see `rawkit.evaluate.memory`.
+
         Raises
         ------
         UsageError
@@ -100,7 +102,6 @@ class NetworkMethod:
         UsageError
             If not even the smallest tiles do.
         """
-        check_memory(max_ram, height, width)
         return replace(self, tile=tile_within(self.name, max_ram, height, width))
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - a method may look at the pair
@@ -173,15 +174,8 @@ class PlainMethod:
         """SHA-256 of the method's name and version, hexadecimal."""
         return sha256(repr((PLAIN, 1, self.amplification)).encode()).hexdigest()
 
-    def within(self, max_ram: int, height: int, width: int) -> PlainMethod:
-        """Return the method itself, which works in bands.
-
-        Raises
-        ------
-        UsageError
-            If not even so it stays within so many bytes.
-        """
-        check_memory(max_ram, height, width)
+    def within(self, max_ram: int, height: int, width: int) -> PlainMethod:  # noqa: ARG002 - as every method
+        """Return the method itself: in bands, it takes less than comparing pictures does."""
         return self
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from rawkit.errors import UsageError
 from rawkit.evaluate.bootstrap import RESAMPLES
 from rawkit.evaluate.journal import JOURNAL, Journal
 from rawkit.evaluate.measure import measure
-from rawkit.evaluate.memory import MAX_RAM, largest
+from rawkit.evaluate.memory import MAX_RAM, check_memory, largest
 from rawkit.evaluate.pairs import pairs_digest
 from rawkit.evaluate.summary import summarise
 from rawkit.evaluate.tables import (
@@ -76,7 +76,9 @@ class EvaluationPlan:
         UsageError
             If the largest picture cannot be compared within it.
         """
-        return replace(self, method=self.method.within(self.max_ram, *largest(self.pairs)))
+        height, width = largest(self.pairs)
+        check_memory(self.max_ram, height, width)
+        return replace(self, method=self.method.within(self.max_ram, height, width))
 
     @property
     def identity(self) -> Identity:

@@ -115,7 +115,7 @@ def _approach(entry: Entry) -> None:
         return
     with suppress(RawFileError):
         for one in video.parts:
-            one.ranges.read(one.offset + video.number * one.frame_bytes - 1, 1)
+            one.ranges.read(one.begin_of(video.number) - 1, 1)
 
 
 def _stored_share(location: Location, role: Role) -> float | None:

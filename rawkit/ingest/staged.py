@@ -54,8 +54,7 @@ class VideoStage:
         try:
             # The array as the video has it: byte order and all.
             pieces = [
-                one.ranges.read(one.offset + video.number * one.frame_bytes, one.frame_bytes)
-                for one in video.parts
+                one.ranges.read(one.begin_of(video.number), one.frame_bytes) for one in video.parts
             ]
         except UnreadableError:
             return entry, None

@@ -174,14 +174,12 @@ def _station(
         raise UsageError(
             "a network that was made in this process", expected="weights in a file, for workers"
         )
-    compute = restorer.compute
-    if workers is None:
-        limit = decoder_memory(resources.max_ram)
-        return Station(output, compute, resources.frame_seconds, decoder_bytes=limit)
+    compute, share = restorer.compute, workers or 1
     if compute.max_ram is not None:
-        compute = replace(compute, max_ram=compute.max_ram // workers)
-    limit = decoder_memory(resources.max_ram // workers)
-    return Station(output, compute, resources.frame_seconds, threads_for(workers), limit)
+        compute = replace(compute, max_ram=compute.max_ram // share)
+    threads = None if workers is None else threads_for(workers)
+    limit = decoder_memory(resources.max_ram // share)
+    return Station(output, compute, resources.frame_seconds, threads, limit)
 
 
 def _wanted(

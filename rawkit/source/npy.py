@@ -45,6 +45,10 @@ class NpyVideo:
         """Bytes of one frame."""
         return math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
 
+    def begin_of(self, number: int) -> int:
+        """Byte at which a frame begins, from 0."""
+        return self.offset + number * self.frame_bytes
+
     def frame(self, number: int) -> NDArray[Any]:
         """Read one frame, from 0: (height, width, channels), native byte order.
 
@@ -55,7 +59,7 @@ class NpyVideo:
         UnreadableError, MissingError
             If the file cannot be read, or its server does not answer.
         """
-        data = self.ranges.read(self.offset + number * self.frame_bytes, self.frame_bytes)
+        data = self.ranges.read(self.begin_of(number), self.frame_bytes)
         if len(data) != self.frame_bytes:
             raise TruncatedError(
                 f"frame {number} has {len(data)} of {self.frame_bytes} bytes",

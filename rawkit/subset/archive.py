@@ -143,22 +143,28 @@ def read_member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     OutputError
         If it is not there, of another size, or damaged.
     """
-    try:
+    with _reading(archive, name):
         data = archive.read(name)
-    except (KeyError, OSError, zipfile.BadZipFile) as error:
-        raise _not_read_back(archive, f"{name} cannot be read ({error})") from error
-    if len(data) != size:
-        raise _not_read_back(archive, f"{name} has {len(data)} bytes", f"{size}")
+    _check_size(archive, name, len(data), size)
     return data
 
 
 def check_member(archive: zipfile.ZipFile, name: str, size: int) -> None:
     """Read a member of a known size piece by piece; raises as `read_member` does."""
+    with _reading(archive, name), archive.open(name) as member:
+        found = sum(map(len, iter(lambda: member.read(_PIECE), b"")))
+    _check_size(archive, name, found, size)
+
+
+@contextmanager
+def _reading(archive: zipfile.ZipFile, name: str) -> Iterator[None]:
     try:
-        with archive.open(name) as member:
-            found = sum(map(len, iter(lambda: member.read(_PIECE), b"")))
+        yield
     except (KeyError, OSError, zipfile.BadZipFile) as error:
         raise _not_read_back(archive, f"{name} cannot be read ({error})") from error
+
+
+def _check_size(archive: zipfile.ZipFile, name: str, found: int, size: int) -> None:
     if found != size:
         raise _not_read_back(archive, f"{name} has {found} bytes", f"{size}")
 
