@@ -1,4 +1,4 @@
-"""Shards with chunks of any size, settings of tiny trainings, copies of workspaces."""
+"""Shards with chunks of any size, tiny trainings, copies of workspaces."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.models import build
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.store.layout import data_array_metadata, encode_json, group_metadata
 from rawkit.stream import Batch, PairSource
 from rawkit.stream.reader import ShardFile
-from rawkit.train import TrainSettings
+from rawkit.train import LAST, TrainSettings, TrainState, save_checkpoint
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -123,3 +124,9 @@ def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
 def tiny(steps: int = 4, **changes: object) -> TrainSettings:
     """Return settings of a training of so many steps."""
     return replace(TINY, steps=steps, **changes)  # type: ignore[arg-type] # any field
+
+
+def add_run(workspace: Workspace, name: str, **changes: object) -> None:
+    """Add a run whose last checkpoint has random weights."""
+    state = TrainState(tiny(**changes), build("lamba2021").state_dict(), {}, 1, 1, 0.0)  # type: ignore[arg-type] # any field
+    save_checkpoint(workspace.run(name) / LAST, state)

@@ -17,12 +17,10 @@ from rawkit.evaluate.memory import check_memory, tile_within
 from rawkit.evaluate.methods import colour_matrix, demosaiced
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.protocol import protocol
-from rawkit.models import build
 from rawkit.restore import encoded_of
-from rawkit.train import LAST, TrainState, save_checkpoint
 from rawkit.train.runs import weights_of_run
 from tests.fixtures_cli import run_in
-from tests.fixtures_stream import copy_workspace, tiny
+from tests.fixtures_stream import add_run, copy_workspace
 
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
@@ -37,8 +35,7 @@ FULL_FRAME = (5792, 8688)
 def work(sid_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Copy the small workspace and add a run with random weights; do not change it."""
     workspace = copy_workspace(sid_workspace, tmp_path_factory.mktemp("memory") / "work")
-    state = TrainState(tiny(), build("lamba2021").state_dict(), {}, 1, 1, 0.0)
-    save_checkpoint(workspace.run("one") / LAST, state)
+    add_run(workspace, "one")
     return workspace
 
 

@@ -44,14 +44,14 @@ from rawkit.evaluate.light import light_of, matching_factor
 from rawkit.evaluate.methods import demosaiced
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.tables import MEANS_CSV, PICTURES, PICTURES_CSV, SUMMARY
-from rawkit.models import build, load_network
+from rawkit.models import load_network
 from rawkit.store import Store
 from rawkit.store.files import lock
-from rawkit.train import LAST, TrainState, compare, save_checkpoint
+from rawkit.train import TrainState, compare, save_checkpoint
 from rawkit.train.runs import weights_of_run
 from tests.factories import files_of, local
 from tests.fixtures_cli import REPOSITORY, run_in
-from tests.fixtures_stream import copy_workspace, tiny
+from tests.fixtures_stream import add_run, copy_workspace, tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,9 +68,7 @@ ALL = protocol("all", splits=("train", "val", "test"))
 def work(sid_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Copy the small workspace and add a run with random weights; do not change it."""
     workspace = copy_workspace(sid_workspace, tmp_path_factory.mktemp("evaluate") / "work")
-    settings = tiny(amplification="auto", amplification_value=4.0)
-    state = TrainState(settings, build("lamba2021").state_dict(), {}, 1, 1, 0.0)
-    save_checkpoint(workspace.run("one") / LAST, state)
+    add_run(workspace, "one", amplification="auto", amplification_value=4.0)
     return workspace
 
 

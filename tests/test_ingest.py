@@ -27,6 +27,7 @@ from rawkit.sensor import RawFile, RenderParameters, pack
 from rawkit.store import FrameRow, Store
 from rawkit.store.files import lock
 from tests.factories import files_of, local, write_noise_dng
+from tests.fixtures_killed import killed_after_its_last_commit
 
 FOLDER, SMID, SID, MID = (load_definition(name) for name in ("folder", "smid", "sid", "mid"))
 EVERYTHING = Selection()
@@ -317,17 +318,8 @@ def test_a_killed_run_loses_only_what_was_not_committed_and_is_completed(
     assert {path.name for path in tmp_path.iterdir()} == {"whole.zarr", "mid.zarr"}
 
 
-KILLED_AT_THE_END = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from rawkit.store.writer import StoreWriter
+INGEST_MID = """
 from tests.test_ingest import MID, ingest
-finish = StoreWriter.finish
-def finish_and_die(writer):
-    finish(writer)
-    os.kill(os.getpid(), signal.SIGKILL)
-StoreWriter.finish = finish_and_die
 ingest(MID, Path(sys.argv[2]), Path(sys.argv[3]))
 """
 
@@ -335,9 +327,8 @@ ingest(MID, Path(sys.argv[2]), Path(sys.argv[3]))
 def test_a_run_killed_after_its_last_commit_leaves_nothing_behind_once_it_is_repeated(
     mid_folder: Path, tmp_path: Path
 ) -> None:
-    store, root = tmp_path / "mid.zarr", str(Path(__file__).parents[1])
-    run = [sys.executable, "-c", KILLED_AT_THE_END, root, str(mid_folder), str(store)]
-    assert subprocess.run(run, check=False).returncode == -signal.SIGKILL
+    store = tmp_path / "mid.zarr"
+    assert killed_after_its_last_commit(INGEST_MID, mid_folder, store) == -signal.SIGKILL
     before = files_of(store)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"mid.zarr", "mid.zarr.lock", "mid.zarr.part"}

@@ -51,6 +51,7 @@ from rawkit.subset import load_subset, make_subset, open_stores
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.workspace import Workspace
 from tests.factories import add_frame, files_of, frame_row
+from tests.fixtures_killed import killed_after_its_last_commit
 from tests.fixtures_stream import assert_same_batch
 from tests.fixtures_web import Web, serve
 from tests.small_stores import fill_varied
@@ -192,18 +193,9 @@ def test_a_killed_run_is_completed_to_the_same_bytes(
     assert list((tmp_path / "cache").rglob("*.part")) == []
 
 
-KILLED_AT_THE_END = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+INGEST_SID = """
 from rawkit.locations import Url
-from rawkit.store.writer import StoreWriter
 from tests.test_store_objects import ingest
-finish = StoreWriter.finish
-def finish_and_die(writer):
-    finish(writer)
-    os.kill(os.getpid(), signal.SIGKILL)
-StoreWriter.finish = finish_and_die
 ingest(Path(sys.argv[2]), Url(sys.argv[3]))
 """
 
@@ -211,9 +203,8 @@ ingest(Path(sys.argv[2]), Url(sys.argv[3]))
 def test_a_run_killed_after_its_last_commit_leaves_no_lock_once_it_is_repeated(
     sid_folder: Path, whole: Path, bucket: Url, tmp_path: Path
 ) -> None:
-    store, root = bucket / "sid.zarr", str(Path(__file__).parents[1])
-    run = [sys.executable, "-c", KILLED_AT_THE_END, root, str(sid_folder), str(store)]
-    assert subprocess.run(run, check=False).returncode == -signal.SIGKILL
+    store = bucket / "sid.zarr"
+    assert killed_after_its_last_commit(INGEST_SID, sid_folder, store) == -signal.SIGKILL
     assert open_place(bucket).exists("sid.zarr.lock")
     assert ingest(sid_folder, store).plan.already == 12
     assert files_of(store) == files_of(whole)
