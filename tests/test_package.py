@@ -68,14 +68,19 @@ def test_the_wheel_holds_catalogs_pipelines_types_and_licence(built: tuple[Path,
         assert expected
         assert {f"rawkit/{folder}/{name}" for name in expected} <= names
     assert "rawkit/py.typed" in names
+    assert "rawkit/_native.abi3.so" in names
+    assert built[1].name.startswith("rawkit-0.1.0-cp311-abi3-")
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "catalogs/", "docs/")) for name in names)
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[0]) as sdist:
-        tops = {name.split("/")[1] for name in sdist.getnames() if "/" in name}
-    assert {"rawkit", "catalogs", "pipelines", "tests", "docs", "README.md", "LICENSE"} <= tops
+        names = sdist.getnames()
+    tops = {name.split("/")[1] for name in names if "/" in name}
+    assert not any(name.endswith(".so") for name in names)
+    assert {"rawkit", "native", "hatch_build.py", "catalogs", "pipelines", "tests"} <= tops
+    assert {"docs", "README.md", "LICENSE"} <= tops
     assert not tops & {".venv", "demo", ".git"}
 
 

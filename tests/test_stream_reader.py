@@ -40,7 +40,8 @@ def layout_of(codec: Codec) -> ArrayLayout:
 def read(shard: ShardFile, window: Window) -> NDArray[np.generic]:
     """Read a window, chunk by chunk, through memory that holds something else before."""
     layout, scratch = shard.layout, Scratch()
-    scratch.chunk(layout, 0)[...] = 201
+    scratch.decoded(layout)[...] = 201
+    scratch.encoded(2 * layout.chunk_bytes)[...] = 201
     with opened(shard) as reader:
         wanted = np.ones((window.rows, window.columns), np.bool_)
         reader.announce(window.top, window.left, wanted)

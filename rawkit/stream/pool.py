@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rawkit.errors import RawkitError
-from rawkit.stream.augment import Piece, place
+from rawkit.stream.augment import Cut, place
 from rawkit.stream.buffers import Buffers
 from rawkit.stream.plan import longest_span, window_chunks
 from rawkit.stream.reader import Scratch, opened
@@ -138,27 +138,21 @@ def _cut(
     outs: Sequence[NDArray[Any]],
     scratch: Scratch,
 ) -> None:
-    """Read the chunks of a window that its crops touch, band by band, and cut the crops from them.
+    """Read the chunks of a window that its crops touch, one by one, and cut the crops from them.
 
-    `scale` is 1 for packed planes and 2 for the target. A band is a row of chunks, or a column for
-    crops that are transposed: either way it gives whole rows of the crops, which are written from
-    end to end. Parts of rows would take twice the time.
+    `scale` is 1 for packed planes and 2 for the target.
     """
     window, (height, width) = job.window, shard.layout.chunk
-    corners = [(scale * use.sample.top, scale * use.sample.left) for use in job.uses]
     needed = _touched(job, scale, extent, (height, width))
     shard.fetch(window.top, window.left, needed)
-    strip = scratch.flat(shard.layout.dtype, max(height, width) * outs[0].shape[-1])
-    upright = job.uses[0].sample.upright
-    for number in range(window.rows if upright else window.columns):
-        chunks = []
-        for other in np.flatnonzero(needed[number] if upright else needed[:, number]).tolist():
-            row, column = (number, other) if upright else (other, number)
-            pixels = shard.chunk(window.top + row, window.left + column, scratch, other)
-            chunks.append((pixels, row * height, column * width))
-        for (top, left), use, out in zip(corners, job.uses, outs, strict=True):
-            band = [Piece(pixels, top - first, left - begin) for pixels, first, begin in chunks]
-            place(shard.layout.name, band, use.sample.augmentation, out, strip)
+    corners = [(scale * use.sample.top, scale * use.sample.left) for use in job.uses]
+    for row, column in np.argwhere(needed).tolist():
+        pixels = shard.chunk(window.top + row, window.left + column, scratch)
+        cuts = [
+            Cut(out, top - row * height, left - column * width, use.sample.augmentation)
+            for (top, left), use, out in zip(corners, job.uses, outs, strict=True)
+        ]
+        place(shard.layout.name, pixels, cuts)
 
 
 def _touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> NDArray[np.bool_]:

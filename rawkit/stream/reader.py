@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -48,24 +48,24 @@ class ShardFile:
 
 
 class Scratch:
-    """Memory of a thread, small enough for a core's cache: chunks, and rows of a crop's plane."""
+    """Memory of a thread for one chunk, small enough for a core's cache."""
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[object, ...], NDArray[np.generic]] = {}
-        self._flat: dict[str, NDArray[Any]] = {}
+        self._encoded = np.empty(0, np.uint8)
+        self._decoded: dict[tuple[object, ...], NDArray[np.generic]] = {}
 
-    def chunk(self, layout: ArrayLayout, slot: int) -> NDArray[np.generic]:
-        """Memory for a decoded chunk, shape (planes, chunk height, chunk width); any slot."""
-        key = (layout.planes, layout.chunk, layout.dtype, slot)
-        if key not in self._arrays:
-            self._arrays[key] = np.empty((layout.planes, *layout.chunk), layout.dtype)
-        return self._arrays[key]
+    def encoded(self, count: int) -> NDArray[np.uint8]:
+        """Memory for so many bytes."""
+        if len(self._encoded) < count:
+            self._encoded = np.empty(count, np.uint8)
+        return self._encoded[:count]
 
-    def flat(self, dtype: str, count: int) -> NDArray[Any]:
-        """Memory for so many values."""
-        if dtype not in self._flat or len(self._flat[dtype]) < count:
-            self._flat[dtype] = np.empty(count, dtype)
-        return self._flat[dtype]
+    def decoded(self, layout: ArrayLayout) -> NDArray[np.generic]:
+        """Memory for a decoded chunk, shape (planes, chunk height, chunk width)."""
+        key = (layout.planes, layout.chunk, layout.dtype)
+        if key not in self._decoded:
+            self._decoded[key] = np.empty((layout.planes, *layout.chunk), layout.dtype)
+        return self._decoded[key]
 
 
 class _Bytes(Protocol):
@@ -140,30 +140,25 @@ class OpenShard:
         """Get chunks that are read next, as in `announce`."""
         self._source.fetch(self._pieces(top, left, wanted), self._tail)
 
-    def chunk(self, row: int, column: int, scratch: Scratch, slot: int = 0) -> NDArray[np.generic]:
-        """Read a chunk, shape (planes, chunk height, chunk width); valid until that slot's next.
+    def chunk(self, row: int, column: int, scratch: Scratch) -> NDArray[np.generic]:
+        """Read a chunk, shape (planes, chunk height, chunk width); valid until the next.
 
         `row` and `column` count chunks from 0. Where the last chunks reach beyond the frame they
         hold zeros.
         """
         layout, path = self.layout, self._path
         offset, length = self._index[row, column].tolist()
-        out = scratch.chunk(layout, slot)
-        if length < _CRC_BYTES or (layout.codec == "none" and length != out.nbytes + _CRC_BYTES):
+        plain = layout.codec == "none"
+        if length < _CRC_BYTES or (plain and length != layout.chunk_bytes + _CRC_BYTES):
             raise _damaged(f"a chunk of {length} bytes", path)
-        # What is not compressed goes where it belongs at once.
-        count = length - _CRC_BYTES
-        if layout.codec == "none":
-            body = out.reshape(-1).view(np.uint8)
-        else:
-            body = scratch.flat("uint8", count)[:count]
-        crc = bytearray(_CRC_BYTES)
-        for part, begin in ((body.data, offset), (memoryview(crc), offset + count)):
-            if self._source.read(begin, part) != len(part):
-                raise _damaged("a shard that is cut off", path)
-        check_sum(body, crc, path)
-        if layout.codec != "none":
-            decompress(body, out, path)
+        data = scratch.encoded(length)
+        if self._source.read(offset, data.data) != length:
+            raise _damaged("a shard that is cut off", path)
+        body = data[:-_CRC_BYTES]
+        check_sum(body, data[-_CRC_BYTES:].data, path)
+        if plain:
+            return body.view(layout.dtype).reshape(layout.planes, *layout.chunk)
+        decompress(body, out := scratch.decoded(layout), path)
         return out
 
 

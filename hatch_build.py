@@ -1,0 +1,67 @@
+"""Builds `rawkit._native` from the C files in `native`, where there is a compiler.
+
+Without one rawkit is installed all the same: each loop of that module has its plain way in Python,
+slower and with the same results.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError
+
+STABLE_ABI = 0x030B0000
+"""Buffers belong to the stable ABI from Python 3.11 on."""
+
+
+class NativeModule(BuildHookInterface[Any]):
+    """Adds the module to a wheel; to an editable install by putting it into the checkout."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the module before the wheel is put together."""
+        if self.target_name != "wheel":
+            return
+        root = Path(self.root)
+        if version == "editable":
+            for old in root.glob("rawkit/_native.*"):
+                if old.suffix != ".pyi":
+                    old.unlink()
+        try:
+            built = _build(root)
+        except (BaseError, OSError) as error:
+            self.app.display_warning(f"rawkit is installed without its native module: {error}")
+            return
+        if version == "editable":
+            shutil.copyfile(built, root / "rawkit" / built.name)
+        else:
+            build_data["force_include"][str(built)] = f"rawkit/{built.name}"
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"cp311-abi3-{platform}"
+
+
+def _build(root: Path) -> Path:
+    """Compile the C files; returns the module."""
+    folder = Path(tempfile.mkdtemp(prefix="rawkit-native-"))
+    flags = [] if os.name == "nt" else ["-O3", "-std=c11", "-fvisibility=hidden"]
+    extension = Extension(
+        "rawkit._native",
+        sources=sorted(str(path) for path in (root / "native").glob("*.c")),
+        depends=[str(root / "native" / "native.h")],
+        extra_compile_args=flags,
+        define_macros=[("Py_LIMITED_API", hex(STABLE_ABI))],
+        py_limited_api=True,
+    )
+    command = build_ext(Distribution({"name": "rawkit", "ext_modules": [extension]}))
+    command.build_lib, command.build_temp = str(folder / "lib"), str(folder / "temp")
+    command.ensure_finalized()
+    command.run()
+    return Path(command.get_ext_fullpath(extension.name))

@@ -1,0 +1,20 @@
+/* rawkit._native: what Python sees of it. */
+#include "native.h"
+
+static PyMethodDef methods[] = {
+    {"place", place, METH_VARARGS, place_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "rawkit._native",
+    .m_doc = "Loops over pixels at the speed of memory.",
+    .m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit__native(void);
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModuleDef_Init(&definition);
+}
