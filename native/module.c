@@ -2,6 +2,8 @@
 #include "native.h"
 
 static PyMethodDef methods[] = {
+    {"pack_counted", pack_counted, METH_VARARGS, pack_counted_doc},
+    {"split_channels", split_channels, METH_VARARGS, split_channels_doc},
     {"place", place, METH_VARARGS, place_doc},
     {NULL, NULL, 0, NULL},
 };

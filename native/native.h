@@ -23,6 +23,14 @@
 #define RAWKIT_SSE2 1
 #endif
 
+/* Has a plain loop compiled for the processors of the last years too; which one runs is decided when
+ * the module is loaded. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define FAST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define FAST
+#endif
+
 /* Copy bytes to where nobody reads them soon, past the caches; `stream_end` makes them seen by
  * other cores. A store through the cache reads each line before it overwrites it. */
 void stream_row(uint8_t *to, const uint8_t *from, size_t count);
@@ -41,5 +49,11 @@ void transpose_panel(uint8_t *to, const uint8_t *from, size_t rows, size_t colum
 
 extern const char place_doc[];
 PyObject *place(PyObject *module, PyObject *arguments);
+
+extern const char pack_counted_doc[];
+PyObject *pack_counted(PyObject *module, PyObject *arguments);
+
+extern const char split_channels_doc[];
+PyObject *split_channels(PyObject *module, PyObject *arguments);
 
 #endif

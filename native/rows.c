@@ -46,33 +46,24 @@ void stream_end(void)
 #endif
 }
 
-#ifdef RAWKIT_SSE2
-/* Reverse the 16 bytes of a register, pixel by pixel. */
-static inline __m128i reversed(__m128i pixels, size_t size)
+FAST static void reverse_8(uint8_t *restrict to, const uint8_t *restrict from, size_t count)
 {
-    pixels = _mm_shuffle_epi32(pixels, _MM_SHUFFLE(0, 1, 2, 3));
-    pixels = _mm_shufflelo_epi16(pixels, _MM_SHUFFLE(2, 3, 0, 1));
-    pixels = _mm_shufflehi_epi16(pixels, _MM_SHUFFLE(2, 3, 0, 1));
-    if (size == 1)
-        pixels = _mm_or_si128(_mm_srli_epi16(pixels, 8), _mm_slli_epi16(pixels, 8));
-    return pixels;
+    for (size_t x = 0; x < count; x++)
+        to[x] = from[count - 1 - x];
 }
-#endif
+
+FAST static void reverse_16(uint16_t *restrict to, const uint16_t *restrict from, size_t count)
+{
+    for (size_t x = 0; x < count; x++)
+        to[x] = from[count - 1 - x];
+}
 
 void reverse_row(uint8_t *to, const uint8_t *from, size_t count, size_t size)
 {
-    const uint8_t *end = from + count * size;
-#ifdef RAWKIT_SSE2
-    for (; (size_t)(end - from) >= UNIT; to += UNIT) {
-        end -= UNIT;
-        __m128i pixels = load(end);
-        _mm_storeu_si128((__m128i *)to, reversed(pixels, size));
-    }
-#endif
-    for (; end > from; to += size) {
-        end -= size;
-        memcpy(to, end, size);
-    }
+    if (size == 1)
+        reverse_8(to, from, count);
+    else
+        reverse_16((uint16_t *)to, (const uint16_t *)from, count);
 }
 
 #ifdef RAWKIT_SSE2

@@ -1,7 +1,12 @@
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+def pack_counted(
+    mosaic: NDArray[np.uint16], planes: NDArray[np.uint16], counts: NDArray[np.int64], /
+) -> None: ...
+def split_channels(picture: NDArray[Any], planes: NDArray[Any], /) -> None: ...
 def place(
     chunk: NDArray[Any], crops: list[tuple[NDArray[Any], int, int, int, bytes]], /
 ) -> None: ...

@@ -108,6 +108,14 @@ def test_a_file_that_takes_too_much_memory_is_left_out_and_tried_again(
     assert ingest(source, store).added == 1
 
 
+def test_workers_leave_the_environment_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    write_noise_dng(tmp_path / "photos" / "a.dng")
+    before = dict(os.environ)
+    assert ingest(tmp_path / "photos", tmp_path / "folder.zarr", Resources(1)).added == 1
+    assert dict(os.environ) == before
+
+
 @pytest.mark.parametrize("allowed", [60, 120, 180])
 def test_memory_that_ends_while_a_target_is_rendered_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int

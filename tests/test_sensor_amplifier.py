@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from rawkit import native
 from rawkit.sensor import (
     XTRANS,
     Exposure,
@@ -19,6 +20,7 @@ from rawkit.sensor import (
     amplifier,
     decode,
     pack,
+    pack_and_count,
     plane_histograms,
 )
 from rawkit.sensor.amplifier import bin_edges, bin_weights, normalise
@@ -182,6 +184,17 @@ def test_counting_packed_planes_counts_every_pixel_of_the_visible_area(
         np.add.at(expected[plane], pixels[y::2, x::2].ravel(), 1)
     np.testing.assert_array_equal(plane_histograms(image), expected)
     np.testing.assert_array_equal(plane_histograms(image, pack(pixels, phase)), expected)
+    wide = np.zeros((pixels.shape[0] + 1, pixels.shape[1] + 3), np.uint16)
+    wide[1:, 2:-1] = pixels
+    spread = np.zeros((pixels.shape[0], 2 * pixels.shape[1]), np.uint16)
+    spread[:, ::2] = pixels
+    for built in {native.BUILT, False}:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(native, "BUILT", built)
+            for view in (pixels, wide[1:, 2:-1], spread[:, ::2]):
+                planes, counts = pack_and_count(image_of(view, pattern=pattern))
+                np.testing.assert_array_equal(planes, pack(pixels, phase))
+                np.testing.assert_array_equal(counts, expected)
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
@@ -195,6 +208,9 @@ def test_counting_packed_planes_of_xtrans_counts_what_the_crop_drops(
     image = image_of(pixels, pattern=pattern, black_level=(512.0,) * 9)
     packed = pack(pixels, image.mosaic.phase, XTRANS)
     np.testing.assert_array_equal(plane_histograms(image, packed), plane_histograms(image))
+    planes, counts = pack_and_count(image)
+    np.testing.assert_array_equal(planes, packed)
+    np.testing.assert_array_equal(counts, plane_histograms(image))
     assert plane_histograms(image, packed).sum() == pixels.size
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, compresses, encode_shard, index_bytes, parse_index
 from rawkit.store.layout import data_array_metadata
@@ -45,6 +46,23 @@ def test_decoding_an_encoded_shard_gives_the_frame_back(
     decoded = decode_shard(encode_shard(frame, layout), layout, HERE)
     assert decoded.dtype == frame.dtype
     np.testing.assert_array_equal(decoded, frame)
+
+
+@given(encodable())
+def test_channels_that_lie_side_by_side_give_the_same_shard(
+    case: tuple[ArrayLayout, NDArray[np.generic]],
+) -> None:
+    layout, frame = case
+    if frame.itemsize == 2:
+        frame = (frame.astype(np.uint16) * 257).astype(frame.dtype)  # both bytes of a value
+    picture = np.ascontiguousarray(frame.transpose(1, 2, 0)).transpose(2, 0, 1)
+    wide = np.zeros((layout.height + 2, layout.width + 1, layout.planes), frame.dtype)
+    wide[1:-1, 1:] = frame.transpose(1, 2, 0)
+    for built in {native.BUILT, False}:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(native, "BUILT", built)
+            for view in (picture, wide[1:-1, 1:].transpose(2, 0, 1)):
+                assert encode_shard(view, layout) == encode_shard(frame, layout)
 
 
 @settings(max_examples=30)

@@ -102,6 +102,7 @@ def _cluster_here(workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
     with (
+        _same_environment(),
         dask.config.set(_SETTINGS),
         LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few annotations
             n_workers=workers,
@@ -114,6 +115,21 @@ def _cluster_here(workers: int) -> Iterator[Any]:
         Client(cluster) as client,  # type: ignore[no-untyped-call]  # likewise
     ):
         yield client
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """Undo what dask does to the environment, where it puts what its workers are to see.
+
+    Without this a training that follows in the same process would get OMP_NUM_THREADS=1.
+    """
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextmanager

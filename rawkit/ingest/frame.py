@@ -14,9 +14,8 @@ from rawkit.sensor import (
     amplification_base,
     check_levels,
     open_raw,
-    pack,
+    pack_and_count,
     phase_crop,
-    plane_histograms,
 )
 from rawkit.store import (
     ArrayLayout,
@@ -138,8 +137,8 @@ def _stage(job: FrameJob, image: RawImage, crop: PhaseCrop, picture: Picture) ->
 def _stage_packed(
     job: FrameJob, image: RawImage, crop: PhaseCrop
 ) -> tuple[FrameRow, StagedShard, int]:  # fmt: skip
-    planes = pack(image.pixels, image.mosaic.phase, image.mosaic.cell)
-    row = _row(job, image, crop, planes)
+    planes, histograms = pack_and_count(image)
+    row = _row(job, image, crop, planes, histograms)
     count, height, width = planes.shape
     staged, written = _encode(job, row.group, planes, packed_layout(height, width, "lz4", count))
     return row, staged, written
@@ -176,9 +175,9 @@ def _row(
     image: RawImage,
     crop: PhaseCrop,
     planes: NDArray[np.uint16],
+    histograms: NDArray[np.int64],
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    histograms = plane_histograms(image, planes)
     frame, check = entry.frame, check_levels(image, histograms)
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(

@@ -1,6 +1,12 @@
 """One raw file: its exposure and mosaic, its pixels, packed planes, target and amplification."""
 
-from rawkit.sensor.amplifier import Amplification, amplification_base, normalise, plane_histograms
+from rawkit.sensor.amplifier import (
+    Amplification,
+    amplification_base,
+    normalise,
+    pack_and_count,
+    plane_histograms,
+)
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw
@@ -47,6 +53,7 @@ __all__ = [
     "normalise",
     "open_raw",
     "pack",
+    "pack_and_count",
     "phase_crop",
     "plane_histograms",
     "read_exif",

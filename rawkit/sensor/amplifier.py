@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
+from rawkit import native
 from rawkit.errors import UsageError
-from rawkit.sensor.pack import phase_crop
+from rawkit.sensor.cells import BAYER
+from rawkit.sensor.pack import pack, phase_crop
 from rawkit.sensor.types import MAX_RATIO
 
 if TYPE_CHECKING:
@@ -71,6 +73,26 @@ def amplification_base(image: RawImage, histograms: NDArray[np.int64] | None = N
     return base_of_histograms(histograms, image.mosaic.black_level, image.mosaic.white_level)
 
 
+def pack_and_count(image: RawImage) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Return packed planes as `pack` makes them and their `plane_histograms`.
+
+    Both in one pass over the pixels where the native module is there and the mosaic is Bayer.
+    """
+    mosaic, pixels = image.mosaic, image.pixels
+    height, width = pixels.shape
+    crop = phase_crop(height, width, mosaic.phase, mosaic.cell)
+    inner = pixels[crop.slices]
+    lies_in_rows = inner.dtype == np.uint16 and inner.strides[1] == inner.itemsize
+    if not (native.BUILT and mosaic.cell == BAYER and lies_in_rows):
+        planes = pack(pixels, mosaic.phase, mosaic.cell)
+        return planes, plane_histograms(image, planes)
+    histograms = np.zeros((BAYER.planes, _LEVELS), np.int64)
+    planes = np.empty((BAYER.planes, crop.height // 2, crop.width // 2), np.uint16)
+    native.functions.pack_counted(inner, planes, histograms)
+    _count_border(image, histograms)
+    return planes, histograms
+
+
 def plane_histograms(
     image: RawImage, packed: NDArray[np.uint16] | None = None
 ) -> NDArray[np.int64]:  # fmt: skip
@@ -85,12 +107,7 @@ def plane_histograms(
         return histograms
     for plane, counts in zip(packed, histograms, strict=True):
         _count_plane(plane, counts)
-    height, width = pixels.shape
-    rows, columns = phase_crop(height, width, mosaic.phase, mosaic.cell).slices
-    _count_block(mosaic, pixels[: rows.start], (0, 0), histograms)
-    _count_block(mosaic, pixels[rows.stop :], (rows.stop, 0), histograms)
-    _count_block(mosaic, pixels[rows, : columns.start], (rows.start, 0), histograms)
-    _count_block(mosaic, pixels[rows, columns.stop :], (rows.start, columns.stop), histograms)
+    _count_border(image, histograms)
     return histograms
 
 
@@ -138,6 +155,17 @@ def _count_block(
             together = gathered[: pixels.size].reshape(pixels.shape)
             np.copyto(together, pixels)
             _count(together, histograms[plane, :levels])
+
+
+def _count_border(image: RawImage, histograms: NDArray[np.int64]) -> None:
+    """Add the pixels around the whole cells."""
+    mosaic, pixels = image.mosaic, image.pixels
+    height, width = pixels.shape
+    rows, columns = phase_crop(height, width, mosaic.phase, mosaic.cell).slices
+    _count_block(mosaic, pixels[: rows.start], (0, 0), histograms)
+    _count_block(mosaic, pixels[rows.stop :], (rows.stop, 0), histograms)
+    _count_block(mosaic, pixels[rows, : columns.start], (rows.start, 0), histograms)
+    _count_block(mosaic, pixels[rows, columns.stop :], (rows.start, columns.stop), histograms)
 
 
 def _count_plane(plane: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numcodecs.blosc import Blosc
 from numpy.typing import NDArray
 
+from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store.direct import create_direct
 
@@ -31,6 +32,7 @@ CRC_BYTES = 4
 _BLOSC_BYTES = 16
 """What blosc adds at most."""
 _ENTRY_BYTES = 16
+_CHANNELS = 3
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 _FIX = "`rawkit verify --repair` makes it anew from the raw file."
 _SAMPLE = 5
@@ -107,7 +109,16 @@ def _take_chunk(
     piece = frame[:, top : top + height, left : left + width]
     if piece.shape != out.shape:
         out[...] = 0
-    out[:, : piece.shape[1], : piece.shape[2]] = piece
+    if native.BUILT and _is_picture(piece):
+        native.functions.split_channels(piece.transpose(1, 2, 0), out)
+    else:
+        out[:, : piece.shape[1], : piece.shape[2]] = piece
+
+
+def _is_picture(piece: NDArray[np.generic]) -> bool:
+    """Tell whether planes are the channels of a picture that lie side by side."""
+    size, channels = piece.itemsize, piece.shape[0]
+    return channels == _CHANNELS and (piece.strides[0], piece.strides[2]) == (size, channels * size)
 
 
 def compresses(frame: NDArray[np.generic], layout: ArrayLayout) -> bool:

@@ -1,4 +1,4 @@
-"""The native module against the plain way that stands in for it."""
+"""The native module against the plain ways that stand in for it, and what it refuses."""
 
 from __future__ import annotations
 
@@ -120,3 +120,41 @@ def test_moves_beyond_the_planes_are_refused() -> None:
     for moves in (bytes(6), bytes([3, 0, 0] * 3)):
         with pytest.raises(ValueError, match="moves"):
             native.functions.place(GOOD, [(out, 0, 0, 0, moves)])
+
+
+@needs_it
+@pytest.mark.parametrize(
+    ("mosaic", "planes", "counts"),
+    [
+        (np.zeros((4, 6), np.uint16), np.zeros((4, 2, 2), np.uint16), (4, 65536)),
+        (np.zeros((4, 6), np.uint8), np.zeros((4, 2, 3), np.uint16), (4, 65536)),
+        (np.zeros((4, 6), np.uint16), np.zeros((3, 2, 3), np.uint16), (4, 65536)),
+        (np.zeros((4, 12), np.uint16)[:, ::2], np.zeros((4, 2, 3), np.uint16), (4, 65536)),
+        (np.zeros((4, 6), np.uint16), np.zeros((4, 2, 3), np.uint16), (4, 16384)),
+        (np.zeros((4, 6, 1), np.uint16), np.zeros((4, 2, 3), np.uint16), (4, 65536)),
+    ],
+)
+def test_a_mosaic_that_does_not_fit_its_planes_is_refused(
+    mosaic: NDArray[np.uint16], planes: NDArray[np.uint16], counts: tuple[int, int]
+) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        native.functions.pack_counted(mosaic, planes, np.zeros(counts, np.int64))
+
+
+@needs_it
+@pytest.mark.parametrize(
+    ("picture", "planes"),
+    [
+        (np.zeros((4, 6, 3), np.uint8), np.zeros((3, 4, 5), np.uint8)),
+        (np.zeros((4, 6, 3), np.uint8), np.zeros((3, 3, 6), np.uint8)),
+        (np.zeros((4, 6, 3), np.uint8), np.zeros((3, 4, 6), np.uint16)),
+        (np.zeros((4, 6, 4), np.uint8)[..., :3], np.zeros((3, 4, 6), np.uint8)),
+        (np.zeros((4, 6, 4), np.uint8), np.zeros((4, 4, 6), np.uint8)),
+        (np.zeros((4, 6), np.uint8), np.zeros((3, 4, 6), np.uint8)),
+    ],
+)
+def test_a_picture_that_does_not_fit_its_planes_is_refused(
+    picture: NDArray[np.uint8], planes: NDArray[np.uint8]
+) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        native.functions.split_channels(picture, planes)
