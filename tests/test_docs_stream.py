@@ -11,6 +11,7 @@ import pytest
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.stream import open_stream
+from rawkit.stream.dataset import TensorBatch
 from tests.fixtures_stream import copy_workspace
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def test_the_page_runs(
 ) -> None:
     monkeypatch.chdir(copy_workspace(sid_workspace, tmp_path / "w").root)
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 9
     names: dict[str, object] = {}
     for block in blocks:
         small = block.replace("crop=512", "crop=64")  # the frames of these tests are small
@@ -37,6 +38,17 @@ def test_the_page_runs(
     assert planes.min() >= 0
     assert 0 <= target.min() <= target.max() <= 1
     assert (tmp_path / "w" / "chunks").is_dir()
+    batch = names["batch"]
+    assert isinstance(batch, TensorBatch)
+    assert (batch.mosaic.shape, batch.planes.shape) == ((4, 1, 64, 64), (4, 4, 32, 32))
+    assert names["position"] == batch.position == 8
+    # Lightning itself is no dependency: its block uses only names that the ones above have made.
+    (lightning,) = re.findall(
+        r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    code = compile(lightning.replace("import lightning\n", ""), str(PAGE), "exec")
+    assert {"open_stream", "TorchStream", "l1_loss", "DataLoader", "build"} <= set(names)
+    assert "Restoring" in code.co_names
 
 
 def test_a_workspace_without_subsets_is_told_how_to_make_one(tmp_path: Path) -> None:

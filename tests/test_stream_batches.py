@@ -54,10 +54,11 @@ def reference(sources: list[PairSource]) -> list[Batch]:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("in_bursts", [False, True])
 def test_batches_are_the_same_for_any_number_of_threads(
-    sources: list[PairSource], reference: list[Batch], threads: int
+    sources: list[PairSource], reference: list[Batch], threads: int, *, in_bursts: bool
 ) -> None:
-    stream = BatchStream(sources, SETTINGS, batch_size=BATCH, threads=threads)
+    stream = BatchStream(sources, SETTINGS, batch_size=BATCH, threads=threads, in_bursts=in_bursts)
     for one, other in zip(reference, stream.batches(), strict=False):
         assert_same_batch(one, other)
 
@@ -68,8 +69,8 @@ def test_a_stream_goes_on_from_any_position_as_if_it_had_never_stopped(
     sources: list[PairSource], reference: list[Batch], data: st.DataObject
 ) -> None:
     start = data.draw(st.integers(0, len(reference) - 1))
-    threads = data.draw(st.integers(1, 3))
-    stream = BatchStream(sources, SETTINGS, batch_size=BATCH, threads=threads)
+    threads, in_bursts = data.draw(st.integers(1, 3)), data.draw(st.booleans())
+    stream = BatchStream(sources, SETTINGS, batch_size=BATCH, threads=threads, in_bursts=in_bursts)
     position = reference[start - 1].position if start else 0
     rest = islice(stream.batches(position), 4)
     for one, other in zip(reference[start:], rest, strict=False):

@@ -10,7 +10,7 @@ import threading
 import time
 import tracemalloc
 from collections import deque
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 
 from rawkit.errors import StoreDamagedError
 from rawkit.stream import BatchStream, PlanSettings, pool_bytes
-from rawkit.stream.pool import READ_AHEAD
+from rawkit.stream.pool import READ_AHEAD, BatchPool
 from tests.factories import local
 from tests.fixtures_stream import Shape, make_sources
 
@@ -60,8 +60,8 @@ def test_pool_bytes_counts_crops_and_chunks(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, [Shape(32, 48, (8, 8), bits=8)])
     crop = 8 * 8 * (4 * 2 + 3 * 4)
     samples = 8 * (1 * 3 - 1) + READ_AHEAD * 2
-    # Two chunks of a band and an encoded one of each kind, and rows of a plane of the crop.
-    scratch = 3 * (8 * 8 * 4 * 2 + 16 * 16 * 3) + 8 * 8 * 2 + 16 * 16 * 2
+    packed, target = 8 * 8 * 4 * 2, 16 * 16 * 3
+    scratch = packed + target + max(packed, target)  # the last one encoded
     assert pool_bytes(sources, SETTINGS) == samples * crop + 2 * scratch
 
 
@@ -95,8 +95,9 @@ def test_the_memory_of_batches_is_used_again_but_never_while_they_are_held(tmp_p
 
 @pytest.mark.parametrize("damage", ["packed missing", "target missing", "target cut", "byte"])
 @pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("in_bursts", [False, True])
 def test_a_damaged_shard_ends_the_stream_with_its_name(
-    tmp_path: Path, damage: str, threads: int
+    tmp_path: Path, damage: str, threads: int, *, in_bursts: bool
 ) -> None:
     sources = make_sources(tmp_path, SMALL * 4)
     shard = sources[3].packed if damage == "packed missing" else sources[3].target
@@ -108,7 +109,7 @@ def test_a_damaged_shard_ends_the_stream_with_its_name(
         broken.write_bytes(data[:-10])
     else:
         broken.write_bytes(data[:10] + bytes([data[10] ^ 1]) + data[11:])
-    stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads)
+    stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads, in_bursts=in_bursts)
     # Every window is read within an epoch or two; without an error this ends, and fails.
     two_epochs = islice(stream.batches(), 2 * stream.epoch_length // 4)
     with pytest.raises(StoreDamagedError) as caught:
@@ -147,8 +148,8 @@ def test_batches_before_a_damaged_shard_are_handed_out_whatever_the_threads(tmp_
     broken = next(source.packed.path for source in sources if source.name == last)
     assert needed > 0
     local(broken).unlink()
-    for threads in (1, 2, 4):
-        stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads)
+    for threads, in_bursts in product((1, 2, 4), (False, True)):
+        stream = BatchStream(sources, SETTINGS, batch_size=4, threads=threads, in_bursts=in_bursts)
         batches = stream.batches()
         for batch in islice(batches, needed):
             np.testing.assert_array_equal(batch.packed, whole[batch.position // 4 - 1].packed)
@@ -156,11 +157,35 @@ def test_batches_before_a_damaged_shard_are_handed_out_whatever_the_threads(tmp_
             next(batches)
 
 
-def test_an_interrupt_while_waiting_ends_the_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("threads", [1, 3])
+def test_in_bursts_nothing_is_read_while_no_batch_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    from rawkit.stream.pool import BatchPool
+    begun: list[float] = []
+    plain = BatchPool.fill
 
+    def noted(self: BatchPool, *job: Any) -> None:
+        begun.append(time.monotonic())
+        plain(self, *job)
+
+    monkeypatch.setattr(BatchPool, "fill", noted)
+    sources = make_sources(tmp_path, SMALL * 8)
+    stream = BatchStream(sources, SETTINGS, batch_size=2, threads=threads, in_bursts=True)
+    waits, bursts = 0, set()
+    for _ in islice(stream.batches(), 40):
+        windows, waited = len(begun), stream.waited
+        time.sleep(0.01)
+        assert len(begun) == windows
+        waits += waited not in bursts
+        bursts.add(waited)
+    # A burst reads for several batches: there are fewer of them than windows.
+    assert 1 < waits < len(begun) / 2
+
+
+@pytest.mark.parametrize("in_bursts", [False, True])
+def test_an_interrupt_while_waiting_ends_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_bursts: bool
+) -> None:
     sources = make_sources(tmp_path, SMALL)
     plain, begun = BatchPool.fill, threading.Event()
 
@@ -177,7 +202,7 @@ def test_an_interrupt_while_waiting_ends_the_threads(
         signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    batches = BatchStream(sources, SETTINGS, batch_size=4).batches()
+    batches = BatchStream(sources, SETTINGS, batch_size=4, in_bursts=in_bursts).batches()
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         next(batches)

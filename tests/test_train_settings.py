@@ -91,7 +91,7 @@ def test_settings_of_an_earlier_version_take_the_defaults_for_what_came_since() 
     earlier = {
         "subset": "f1", "steps": 4, "network": "lamba2021", "crop": 32, "batch_size": 2,
         "learning_rate": 1e-4, "schedule": "cosine", "l1_weight": 1.0, "ms_ssim_weight": 0.0,
-        "amplification": "ratio", "amplification_value": 1.0, "crops_per_window": 8,
+        "amplification": "ratio", "amplification_value": 1.0, "crops_per_window": 4,
         "live_windows": 8, "augment": True, "seed": 0,
     }  # fmt: skip
     assert settings_of(earlier, "here") == tiny(schedule="cosine", amplification="ratio")
@@ -113,9 +113,9 @@ def test_only_the_steps_are_changed_by_with_steps() -> None:
     assert with_steps(tiny(), 99) == replace(tiny(), steps=99)
 
 
-def test_default_steps_are_twenty_epochs_and_at_least_a_thousand(data: TrainData) -> None:
-    # 2 frames of 2x3 chunks are one window each, filled up to 8 windows of 8 crops.
-    assert default_steps(data, tiny(batch_size=1)) == 20 * 64
+def test_default_steps_are_forty_epochs_and_at_least_a_thousand(data: TrainData) -> None:
+    # 2 frames of 2x3 chunks are one window each, filled up to 8 windows of 4 crops.
+    assert default_steps(data, tiny(batch_size=1)) == 40 * 32
     assert default_steps(data, tiny(batch_size=2)) == 1000
 
 

@@ -67,7 +67,7 @@ _OPTIONS = (
     click.option("--recipe", help="A published training: lamba2021 or sid; options override it."),
     click.option("--network", help="lamba2021 or sid.  [default: lamba2021]"),
     click.option(
-        "--steps", type=_POSITIVE, help="Optimizer steps.  [default: those of 20 epochs]"
+        "--steps", type=_POSITIVE, help="Optimizer steps.  [default: those of 40 epochs]"
     ),
     click.option(
         "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"

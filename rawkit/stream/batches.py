@@ -108,6 +108,11 @@ class BatchStream:
         k of the one process's batch is sample k div ranks of rank k mod ranks.
     cache
         Where chunks of stores that lie elsewhere are kept on this machine.
+    in_bursts
+        Read only while a batch is waited for, and then as much as there is room for: for consumers
+        that keep all cores busy themselves, as a network on the CPU does. A thread that reads
+        beside it takes one core, and all the others wait for that one at the end of every layer.
+        Stores that lie elsewhere are read all the time.
 
     Raises
     ------
@@ -126,6 +131,7 @@ class BatchStream:
         rank: int = 0,
         ranks: int = 1,
         cache: ChunkCache | None = None,
+        in_bursts: bool = False,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -138,8 +144,12 @@ class BatchStream:
         check_crop(shapes, settings)
         self._share = Share(batch_size, rank, ranks)
         if any(isinstance(source.packed.path, RemoteFile) for source in sources):
-            threads = max(threads, REMOTE_THREADS)
-        self._pool = BatchPool(tuple(sources), settings, self._share, threads=threads, cache=cache)
+            # They wait for answers most of the time, and do so beside whatever else runs.
+            threads, in_bursts = max(threads, REMOTE_THREADS), False
+        self._pool = BatchPool(
+            tuple(sources), settings, self._share,
+            threads=threads, cache=cache, in_bursts=in_bursts,
+        )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks."""
 

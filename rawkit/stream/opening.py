@@ -33,6 +33,7 @@ def open_stream(
     ranks: int = 1,
     cache: str | PathLike[str] | None = None,
     cache_bytes: int = 20 * 10**9,
+    in_bursts: bool = False,
 ) -> BatchStream:
     """Open a stream of batches over the pairs of a subset.
 
@@ -50,7 +51,7 @@ def open_stream(
         Samples of a step over all ranks.
     crops_per_window, live_windows, augment, seed
         As in `PlanSettings`.
-    threads, rank, ranks
+    threads, rank, ranks, in_bursts
         As in `BatchStream`.
     cache
         Folder in which chunks of stores that lie elsewhere are kept; nowhere if None.
@@ -89,4 +90,5 @@ def open_stream(
         rank=rank,
         ranks=ranks,
         cache=None if cache is None else ChunkCache(Path(cache), cache_bytes),
+        in_bursts=in_bursts,
     )

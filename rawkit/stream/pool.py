@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from rawkit.errors import RawkitError
 from rawkit.stream.augment import Cut, place
 from rawkit.stream.buffers import Buffers
-from rawkit.stream.plan import longest_span, window_chunks
+from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch, opened
 from rawkit.stream.schedule import jobs, open_batches
 
@@ -63,10 +64,15 @@ class BatchPool:
         *,
         threads: int,
         cache: ChunkCache | None = None,
+        in_bursts: bool = False,
     ) -> None:
         self._sources, self._settings, self._share = sources, settings, share
         self._threads, self._cache = threads, cache
-        self._most = open_batches(settings, share, max(READ_AHEAD, threads))
+        self.in_bursts = in_bursts
+        """Whether threads rest while no batch is waited for."""
+        self.ahead = max(READ_AHEAD, threads)
+        """Windows that are read beyond those that the batch in turn may need."""
+        self._most = open_batches(settings, share, self.ahead)
         size, n = share.size, settings.crop
         self._packed = Buffers((size, 4, n, n), np.uint16)
         self._target = Buffers((size, 3, 2 * n, 2 * n), sources[0].target.layout.dtype)
@@ -174,8 +180,12 @@ class _Run:
         self._pool, self._todo = pool, todo
         self._changed = threading.Condition()
         self._batches: dict[int, Filled] = {}
-        self._upcoming: Job | None = None
+        self._upcoming: deque[Job] = deque()
         self._turn = 0
+        self._taken = 0
+        """Windows that threads have taken and not yet done."""
+        self._reading = not pool.in_bursts
+        """Whether threads may take windows."""
         self._failed: dict[int, BaseException] = {}
         self._stopped = False
         self._workers: list[threading.Thread] = []
@@ -192,7 +202,11 @@ class _Run:
         with self._changed:
             if not self._ready():
                 started = time.perf_counter()
+                self._reading = True
+                self._changed.notify_all()
                 self._changed.wait_for(self._ready)
+                if self._pool.in_bursts:
+                    self._changed.wait_for(self._resting)
                 self._pool.waited += time.perf_counter() - started
             batch = self._batches.get(self._turn)
             if batch is None or batch.missing:
@@ -217,7 +231,10 @@ class _Run:
         current: Job | None = None
         try:
             while True:
-                current = following or self._take(wait=True)
+                current = following or self._take(wait=False)
+                if current is None:
+                    self._end_burst()
+                    current = self._take(wait=True)
                 if current is None:
                     return
                 # One window is on its way from the disk while the one before is decoded.
@@ -239,15 +256,35 @@ class _Run:
         failed = self._failed and min(self._failed) <= self._turn
         return bool(failed) or (batch is not None and not batch.missing)
 
+    def _resting(self) -> bool:
+        return bool(self._failed) or not (self._reading or self._taken)
+
+    def _end_burst(self) -> None:
+        """Rest until a batch is waited for, while the disk reads what comes then."""
+        with self._changed:
+            if not (self._pool.in_bursts and self._reading) or self._has_room():
+                return
+            self._reading = False
+            self._changed.notify_all()
+            missing = self._pool.ahead - len(self._upcoming)
+            self._upcoming.extend(next(self._todo) for _ in range(missing))
+            announced = tuple(self._upcoming)
+        for job in announced:
+            self._announce(job)
+
+    def _has_room(self) -> bool:
+        """Tell whether the batches of the next window may be begun."""
+        if not self._upcoming:
+            self._upcoming.append(next(self._todo))
+        return self._upcoming[0].last < self._turn + self._pool.most
+
     def _take(self, *, wait: bool) -> Job | None:
         """Take the next window as soon as its batches have room; None when there is no more."""
         with self._changed:
             while not self._stopped and not self._failed:
-                if self._upcoming is None:
-                    self._upcoming = next(self._todo)
-                job = self._upcoming
-                if job.last < self._turn + self._pool.most:
-                    self._upcoming = None
+                if self._reading and self._has_room():
+                    job = self._upcoming.popleft()
+                    self._taken += 1
                     for use in job.uses:
                         if use.batch not in self._batches:
                             self._batches[use.batch] = self._pool.new()
@@ -260,6 +297,7 @@ class _Run:
     def _done(self, job: Job) -> None:
         source = self._pool.source(job.window)
         with self._changed:
+            self._taken -= 1
             for use in job.uses:
                 batch = self._batches[use.batch]
                 batch.crops[use.slot] = (source, job.window, use)
@@ -281,23 +319,16 @@ def pool_bytes(
 ) -> int:
     """Bytes of the crops that one rank's stream holds at most, besides a batch being filled.
 
-    They are those of the live windows and of the windows read ahead; and each thread has a chunk
-    of each kind, encoded and decoded.
+    They are those of the live windows and of the windows read ahead; and each thread has a decoded
+    chunk of each kind and an encoded one.
     """
     n = settings.crop
     layouts = {(source.packed.layout, source.target.layout) for source in sources}
     crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
     samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * settings.crops_per_window
-    return samples * crop + threads * sum(
-        _scratch_bytes(source, settings)
-        for source in {source.shape: source for source in sources}.values()
-    )
-
-
-def _scratch_bytes(source: PairSource, settings: PlanSettings) -> int:
-    """Bytes of a thread for one camera: a band of chunks, one encoded, a strip of a crop."""
-    across = max(window_chunks(source.shape, settings))
-    return sum(
-        (across + 1) * layout.chunk_bytes + max(layout.chunk) * scale * settings.crop * 2
-        for layout, scale in ((source.packed.layout, 1), (source.target.layout, 2))
-    )
+    chunks = {
+        (layout.planes, layout.chunk, layout.dtype): layout.chunk_bytes
+        for pair in layouts
+        for layout in pair
+    }.values()
+    return samples * crop + threads * (sum(chunks) + max(chunks))

@@ -66,7 +66,7 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
     return min(most, fitting)
 
 
-def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 20) -> int:
+def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
     """Return the steps of so many epochs, at least 1000."""
     stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
     return max(_LEAST_STEPS, math.ceil(epochs * stream.epoch_length / settings.batch_size))

@@ -125,6 +125,7 @@ class Trainer:
             threads=threads,
             rank=self._fabric.global_rank,
             ranks=ranks,
+            in_bursts=self._fabric.device.type == "cpu",
         )
         if settings.accumulate > settings.batch_size // ranks:
             raise UsageError(

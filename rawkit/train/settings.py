@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
 from rawkit.sensor import BAYER, Amplification
+from rawkit.stream.plan import CROPS_PER_WINDOW, LIVE_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +57,9 @@ class TrainSettings:
     """Kind of amplification: auto, ratio, exposure or number."""
     amplification_value: float = 1.0
     """m for auto, the factor for number."""
-    crops_per_window: int = 8
+    crops_per_window: int = CROPS_PER_WINDOW
     """Crops taken from each window that is read."""
-    live_windows: int = 32
+    live_windows: int = LIVE_WINDOWS
     """Windows that crops are drawn from at any time."""
     augment: bool = True
     """Whether crops are flipped and transposed."""

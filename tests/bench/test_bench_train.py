@@ -91,7 +91,7 @@ def test_the_stream_against_batches_in_memory(sources: list[PairSource], losses:
     # So many steps that what is read ahead in the other one's turn counts little.
     steps, rounds = (8, 5) if losses == "l1" else (3, 9)
     learner = Learner(settings, make_fabric("cpu"))
-    stream = BatchStream(sources, plan_settings(settings), batch_size=8, threads=2)
+    stream = BatchStream(sources, plan_settings(settings), batch_size=8, in_bursts=True)
     streamed = stream.batches()
     held = list(islice(streamed, 2))
     in_memory = cycle(held)
