@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: real camera files, and small look-alikes of each collection."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,14 @@ def smid_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("smid")
     make_collection("smid", folder, scenes=2, size=SMALL, shots=4)
     return folder
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Let torch compute in one thread, and then in as many as before: sums depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

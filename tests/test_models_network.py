@@ -37,9 +37,7 @@ needs_published = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def random_network(seed: int = 1) -> Lamba2021:

@@ -29,9 +29,7 @@ SHARED = Path(os.environ.get("RAWKIT_SHARED", Path(__file__).parents[2] / "share
 PUBLISHED = SHARED / "weights" / "lamba2021" / "weights"
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")
