@@ -54,6 +54,16 @@ def test_the_whole_way_over_a_bucket(
     rawkit("subset", "--name", "all")
     # The subset remembers the URL, so training needs no more than its name.
     assert run_in(tmp_path, "train", "--subset", "all", *TRAIN).code == 0
+    chunks = tmp_path / "chunks"
+    cached = run_in(tmp_path, "train", "--subset", "all", "--cache", chunks, *TRAIN)
+    assert cached.code == 0, cached.err
+    kept = {file: file.stat().st_mtime_ns for file in chunks.rglob("*") if file.is_file()}
+    assert kept
+    refused = run_in(
+        tmp_path, "train", "--subset", "all", "--cache", chunks, "--cache-size", "10kB", *TRAIN
+    )
+    assert refused.code == 2
+    assert "expected at least 1 MB" in error_line(refused)
     named = run_in(
         tmp_path, "subset", "--store", f"{bucket}/sid.zarr", "--fraction", "0.9",
         "--materialize", f"{bucket}/small",

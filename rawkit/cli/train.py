@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,8 +20,6 @@ from rawkit.cli._train_options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rawkit.train import TrainData, TrainReport, TrainSettings
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.memory import MemoryPlan
@@ -54,6 +53,12 @@ _NOT_OURS = {"split", "role", "limit"}
               show_default=True, help="Where; auto takes a GPU if there is one.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True,
               help="Threads that read.")  # fmt: skip
+@click.option(
+    "--cache", type=click.Path(file_okay=False),
+    help="Folder that keeps what is read of stores elsewhere.  [default: none]",
+)  # fmt: skip
+@click.option("--cache-size", type=SIZE, default="20GB", show_default=True,
+              help="What --cache may take.")  # fmt: skip
 @click.option(
     "--max-ram", type=SIZE, default="3GB", show_default=True,
     help="Memory that each process of the training may use.",
@@ -218,6 +223,7 @@ def _run(
     import logging
 
     from rawkit.progress import SILENT
+    from rawkit.stream import ChunkCache
     from rawkit.train import Trainer
     from rawkit.train.devices import make_fabric
 
@@ -230,6 +236,9 @@ def _run(
         fabric=make_fabric(options["device"], settings.precision),
         keep=options["keep"],
         board=options["tensorboard"],
+        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
+        if options["cache"]
+        else None,
     )
     if state is not None:
         trainer.resume(state)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rawkit.progress import Progress
+    from rawkit.stream import ChunkCache
     from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
@@ -94,6 +95,8 @@ class Trainer:
         Checkpoints kept beside the best one: the last, and those of the validations before it.
     board
         Whether metrics are written for TensorBoard too.
+    cache
+        Where chunks of stores that lie elsewhere are kept on this machine.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Trainer:
         fabric: Fabric | None = None,
         keep: int = KEEP,
         board: bool = False,
+        cache: ChunkCache | None = None,
     ) -> None:
         self.settings, self._data, self._folder = settings, data, folder
         self._fabric = fabric or make_fabric(precision=settings.precision)
@@ -126,6 +130,7 @@ class Trainer:
             rank=self._fabric.global_rank,
             ranks=ranks,
             in_bursts=self._fabric.device.type == "cpu",
+            cache=cache,
         )
         if settings.accumulate > settings.batch_size // ranks:
             raise UsageError(
