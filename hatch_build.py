@@ -16,7 +16,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError
 
 STABLE_ABI = 0x030B0000
 """Buffers belong to the stable ABI from Python 3.11 on."""
@@ -34,10 +34,13 @@ class NativeModule(BuildHookInterface[Any]):
             for old in root.glob("rawkit/_native.*"):
                 if old.suffix != ".pyi":
                     old.unlink()
+        self._folder = tempfile.mkdtemp(prefix="rawkit-native-")
         try:
-            built = _build(root)
-        except (BaseError, OSError) as error:
-            self.app.display_warning(f"rawkit is installed without its native module: {error}")
+            built = _build(root, Path(self._folder))
+        except (BaseError, CCompilerError, OSError) as error:
+            self.app.display_warning(
+                f"rawkit is built without its native module, and will be slower: {error}"
+            )
             return
         if version == "editable":
             shutil.copyfile(built, root / "rawkit" / built.name)
@@ -47,10 +50,15 @@ class NativeModule(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["tag"] = f"cp311-abi3-{platform}"
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was compiled, now that the wheel has it."""
+        del version, build_data, artifact_path
+        if self.target_name == "wheel":
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-def _build(root: Path) -> Path:
-    """Compile the C files; returns the module."""
-    folder = Path(tempfile.mkdtemp(prefix="rawkit-native-"))
+
+def _build(root: Path, folder: Path) -> Path:
+    """Compile the C files into a folder; returns the module."""
     flags = [] if os.name == "nt" else ["-O3", "-std=c11", "-fvisibility=hidden"]
     extension = Extension(
         "rawkit._native",

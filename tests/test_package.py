@@ -84,6 +84,26 @@ def test_the_sdist_holds_what_the_wheel_is_built_from(built: tuple[Path, Path]) 
     assert not tops & {".venv", "demo", ".git"}
 
 
+def test_a_wheel_is_built_without_a_compiler_too(built: tuple[Path, Path], tmp_path: Path) -> None:
+    with tarfile.open(built[0]) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    # pip asks for metadata first, which must not fail either.
+    ended = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index",
+         "--disable-pip-version-check", "--verbose", "--wheel-dir", str(tmp_path), str(source)],
+        env={**os.environ, "CC": "false"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "built without its native module" in ended.stdout + ended.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name == "rawkit-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as content:
+        names = content.namelist()
+    assert "rawkit/native.py" in names
+    assert not any(name.endswith(".so") for name in names)
+
+
 def test_an_installed_wheel_ingests_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     where = run(
         installed.with_name("python"), "-c",
