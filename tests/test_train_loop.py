@@ -249,7 +249,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     sid_workspace: Workspace, tiny_data: TrainData, tmp_path: Path
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(sid_workspace.root), str(killed)])
+    # The number of threads decides the last bit of a sum.
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(sid_workspace.root), str(killed)], env=environment
+    )
     try:
         deadline = time.monotonic() + 240
         while not (killed / METRICS).exists():
