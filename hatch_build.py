@@ -18,9 +18,6 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-STABLE_ABI = 0x030B0000
-"""Buffers belong to the stable ABI from Python 3.11 on."""
-
 
 class NativeModule(BuildHookInterface[Any]):
     """Adds the module to a wheel; to an editable install by putting it into the checkout."""
@@ -63,9 +60,8 @@ def _build(root: Path, folder: Path) -> Path:
     extension = Extension(
         "rawkit._native",
         sources=sorted(str(path) for path in (root / "native").glob("*.c")),
-        depends=[str(root / "native" / "native.h")],
+        depends=sorted(str(path) for path in (root / "native").glob("*.h")),
         extra_compile_args=flags,
-        define_macros=[("Py_LIMITED_API", hex(STABLE_ABI))],
         py_limited_api=True,
     )
     command = build_ext(Distribution({"name": "rawkit", "ext_modules": [extension]}))

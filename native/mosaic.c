@@ -116,25 +116,19 @@ done:
     Py_RETURN_NONE;
 }
 
-FAST static void split_row_8(uint8_t *restrict red, uint8_t *restrict green,
-                             uint8_t *restrict blue, const uint8_t *restrict from, size_t count)
-{
-    for (size_t x = 0; x < count; x++) {
-        red[x] = from[CHANNELS * x];
-        green[x] = from[CHANNELS * x + 1];
-        blue[x] = from[CHANNELS * x + 2];
+#define SPLIT(NAME, TYPE)                                                                          \
+    FAST static void NAME(TYPE *restrict red, TYPE *restrict green, TYPE *restrict blue,           \
+                          const TYPE *restrict from, size_t count)                                 \
+    {                                                                                              \
+        for (size_t x = 0; x < count; x++) {                                                       \
+            red[x] = from[CHANNELS * x];                                                           \
+            green[x] = from[CHANNELS * x + 1];                                                     \
+            blue[x] = from[CHANNELS * x + 2];                                                      \
+        }                                                                                          \
     }
-}
 
-FAST static void split_row_16(uint16_t *restrict red, uint16_t *restrict green,
-                              uint16_t *restrict blue, const uint16_t *restrict from, size_t count)
-{
-    for (size_t x = 0; x < count; x++) {
-        red[x] = from[CHANNELS * x];
-        green[x] = from[CHANNELS * x + 1];
-        blue[x] = from[CHANNELS * x + 2];
-    }
-}
+SPLIT(split_row_8, uint8_t)
+SPLIT(split_row_16, uint16_t)
 
 static void split_picture(const Py_buffer *picture, const Py_buffer *planes)
 {

@@ -8,9 +8,8 @@
 #ifndef RAWKIT_NATIVE_H
 #define RAWKIT_NATIVE_H
 
-#ifndef Py_LIMITED_API
+/* Buffers belong to the stable ABI from Python 3.11 on. */
 #define Py_LIMITED_API 0x030B0000
-#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

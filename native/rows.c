@@ -1,23 +1,16 @@
 /* Rows of pixels: copied past the caches, reversed, and made of columns. */
-#include "native.h"
+#include "blocks.h"
 
 #ifdef RAWKIT_SSE2
-enum { UNIT = sizeof(__m128i) };
-
 /* Ones in the middle: read from 32 - n it masks the first n bytes, from n the last n. */
 static const uint8_t ONES[3 * UNIT] = {
     [UNIT] = 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 };
 
-static inline __m128i load(const uint8_t *from)
-{
-    return _mm_loadu_si128((const __m128i *)from);
-}
-
 /* Store the bytes of a unit that a mask has set, past the caches. */
 static inline void stream_masked(uint8_t *to, const uint8_t *from, const uint8_t *mask)
 {
-    _mm_maskmoveu_si128(load(from), load(mask), (char *)to);
+    _mm_maskmoveu_si128(load_unit(from), load_unit(mask), (char *)to);
 }
 #endif
 
@@ -32,7 +25,7 @@ void stream_row(uint8_t *to, const uint8_t *from, size_t count)
         if (tail)
             stream_masked(end - UNIT, from + count - UNIT, ONES + tail);
         for (to += head, from += head; to + UNIT <= end; to += UNIT, from += UNIT)
-            _mm_stream_si128((__m128i *)to, load(from));
+            _mm_stream_si128((__m128i *)to, load_unit(from));
         return;
     }
 #endif
@@ -46,17 +39,15 @@ void stream_end(void)
 #endif
 }
 
-FAST static void reverse_8(uint8_t *restrict to, const uint8_t *restrict from, size_t count)
-{
-    for (size_t x = 0; x < count; x++)
-        to[x] = from[count - 1 - x];
-}
+#define REVERSE(NAME, TYPE)                                                                        \
+    FAST static void NAME(TYPE *restrict to, const TYPE *restrict from, size_t count)              \
+    {                                                                                              \
+        for (size_t x = 0; x < count; x++)                                                         \
+            to[x] = from[count - 1 - x];                                                           \
+    }
 
-FAST static void reverse_16(uint16_t *restrict to, const uint16_t *restrict from, size_t count)
-{
-    for (size_t x = 0; x < count; x++)
-        to[x] = from[count - 1 - x];
-}
+REVERSE(reverse_8, uint8_t)
+REVERSE(reverse_16, uint16_t)
 
 void reverse_row(uint8_t *to, const uint8_t *from, size_t count, size_t size)
 {
@@ -65,42 +56,6 @@ void reverse_row(uint8_t *to, const uint8_t *from, size_t count, size_t size)
     else
         reverse_16((uint16_t *)to, (const uint16_t *)from, count);
 }
-
-#ifdef RAWKIT_SSE2
-/* A block of 16 x 16 pixels of one byte; each round interleaves rows n / 2 apart. */
-static void transpose_16x16(uint8_t *to, size_t to_pitch, const uint8_t *from, size_t pitch)
-{
-    __m128i a[16], b[16];
-    for (size_t row = 0; row < 16; row++)
-        a[row] = load(from + row * pitch);
-    for (int round = 0; round < 4; round++) {
-        for (size_t row = 0; row < 8; row++) {
-            b[2 * row] = _mm_unpacklo_epi8(a[row], a[row + 8]);
-            b[2 * row + 1] = _mm_unpackhi_epi8(a[row], a[row + 8]);
-        }
-        memcpy(a, b, sizeof a);
-    }
-    for (size_t row = 0; row < 16; row++)
-        _mm_storeu_si128((__m128i *)(to + row * to_pitch), a[row]);
-}
-
-/* A block of 8 x 8 pixels of two bytes. */
-static void transpose_8x8(uint8_t *to, size_t to_pitch, const uint8_t *from, size_t pitch)
-{
-    __m128i a[8], b[8];
-    for (size_t row = 0; row < 8; row++)
-        a[row] = load(from + row * pitch);
-    for (int round = 0; round < 3; round++) {
-        for (size_t row = 0; row < 4; row++) {
-            b[2 * row] = _mm_unpacklo_epi16(a[row], a[row + 4]);
-            b[2 * row + 1] = _mm_unpackhi_epi16(a[row], a[row + 4]);
-        }
-        memcpy(a, b, sizeof a);
-    }
-    for (size_t row = 0; row < 8; row++)
-        _mm_storeu_si128((__m128i *)(to + row * to_pitch), a[row]);
-}
-#endif
 
 size_t panel_columns(size_t size)
 {

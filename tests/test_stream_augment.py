@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from rawkit.sensor import pack, unpack
-from rawkit.stream.augment import augment_levels, augment_packed, augment_target
+from rawkit.stream.augment import Cut, augment_levels, place
 from rawkit.stream.plan import flips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rawkit.stream.augment import Kind
 
 ALL = range(8)
 N = 5
@@ -30,6 +32,13 @@ def by_hand(mosaic: NDArray[np.uint16], augmentation: int) -> NDArray[np.uint16]
     return mosaic.swapaxes(-1, -2) if transpose else mosaic
 
 
+def augment(
+    kind: Kind, pixels: NDArray[np.uint16], augmentation: int, out: NDArray[np.uint16]
+) -> None:
+    """Cut a crop that one chunk holds whole."""
+    place(kind, np.ascontiguousarray(pixels), [Cut(out, 0, 0, augmentation)])
+
+
 def distinct_mosaic() -> NDArray[np.uint16]:
     """Return a mosaic in which no value appears twice."""
     side = 2 * N + 2
@@ -41,7 +50,7 @@ def distinct_mosaic() -> NDArray[np.uint16]:
 def test_packed_planes_move_as_their_mosaic_does(augmentation: int) -> None:
     mosaic = distinct_mosaic()
     out = np.zeros((4, N, N), np.uint16)
-    augment_packed(pack(mosaic), augmentation, out)
+    augment("packed", pack(mosaic), augmentation, out)
     np.testing.assert_array_equal(unpack(out), by_hand(mosaic, augmentation))
 
 
@@ -49,7 +58,7 @@ def test_packed_planes_move_as_their_mosaic_does(augmentation: int) -> None:
 def test_a_target_moves_as_its_picture_does(augmentation: int) -> None:
     target = np.stack([distinct_mosaic() + 1000 * plane for plane in range(3)]).astype(np.uint16)
     out = np.zeros((3, 2 * N, 2 * N), np.uint16)
-    augment_target(target, augmentation, out)
+    augment("target", target, augmentation, out)
     np.testing.assert_array_equal(out, by_hand(target, augmentation))
 
 
@@ -57,8 +66,8 @@ def test_a_target_moves_as_its_picture_does(augmentation: int) -> None:
 def test_a_target_stays_on_its_mosaic(augmentation: int) -> None:
     mosaic = distinct_mosaic()
     planes, target = np.zeros((4, N, N), np.uint16), np.zeros((3, 2 * N, 2 * N), np.uint16)
-    augment_packed(pack(mosaic), augmentation, planes)
-    augment_target(np.stack([mosaic] * 3), augmentation, target)
+    augment("packed", pack(mosaic), augmentation, planes)
+    augment("target", np.stack([mosaic] * 3), augmentation, target)
     for plane in target:
         np.testing.assert_array_equal(plane, unpack(planes))
 
@@ -68,7 +77,7 @@ def test_a_filter_of_each_colour_stays_on_its_colour(augmentation: int) -> None:
     # Greens may change places, red and blue never do.
     colours = np.broadcast_to(np.array([0, 1, 2, 1], np.uint16)[:, None, None], (4, N + 1, N + 1))
     out = np.full((4, N, N), 9, np.uint16)
-    augment_packed(colours, augmentation, out)
+    augment("packed", colours, augmentation, out)
     np.testing.assert_array_equal(out, colours[:, :N, :N])
 
 
@@ -77,7 +86,7 @@ def test_levels_follow_their_planes(augmentation: int) -> None:
     levels = np.array([10, 20, 30, 40], np.uint16)
     planes = np.broadcast_to(levels[:, None, None], (4, N + 1, N + 1))
     out = np.zeros((4, N, N), np.uint16)
-    augment_packed(planes, augmentation, out)
+    augment("packed", planes, augmentation, out)
     np.testing.assert_array_equal(augment_levels(levels, augmentation), out[:, 0, 0])
 
 
@@ -86,7 +95,7 @@ def test_the_eight_augmentations_are_eight_different_pictures() -> None:
     found = set()
     for augmentation in ALL:
         out = np.zeros((4, N, N), np.uint16)
-        augment_packed(pack(mosaic), augmentation, out)
+        augment("packed", pack(mosaic), augmentation, out)
         found.add(out.tobytes())
     assert len(found) == 8
 

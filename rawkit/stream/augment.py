@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-
 from rawkit import native
 from rawkit.stream.plan import flips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Kind = Literal["packed", "target"]
@@ -126,21 +125,6 @@ def _upright(crop: NDArray[Any], augmentation: int) -> NDArray[Any]:
     crop = crop.T if transpose else crop
     crop = crop[::-1] if down else crop
     return crop[:, ::-1] if across else crop
-
-
-def augment_packed(planes: NDArray[np.uint16], augmentation: int, out: NDArray[np.uint16]) -> None:
-    """Write a crop of n into `out`, (4, n, n), from planes (4, n + 1, n + 1), augmented.
-
-    Without any bit set the last row and column are dropped.
-    """
-    place("packed", np.ascontiguousarray(planes), [Cut(out, 0, 0, augmentation)])
-
-
-def augment_target(
-    target: NDArray[np.generic], augmentation: int, out: NDArray[np.generic]
-) -> None:
-    """Write the crop of a target into `out`, (3, 2n, 2n), from (3, 2n + 2, 2n + 2)."""
-    place("target", np.ascontiguousarray(target), [Cut(out, 0, 0, augmentation)])
 
 
 def augment_levels(levels: NDArray[np.generic], augmentation: int) -> NDArray[np.generic]:

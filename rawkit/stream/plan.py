@@ -106,11 +106,6 @@ class Sample:
     augmentation: int
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order."""
 
-    @property
-    def upright(self) -> bool:
-        """Whether it is not transposed."""
-        return not self.augmentation & _TRANSPOSE
-
 
 class EpochPlan:
     """The windows and samples of one epoch."""
@@ -131,7 +126,8 @@ class EpochPlan:
             )
             self._order[lane::LANES] = _lane_order(len(self.windows), lane, settings, draws)
         self._places = _generator(settings.seed, epoch, 1 + LANES).random((len(self._order), 2))
-        # All crops of a window are transposed or none is: then bands of chunks are rows of crops.
+        # All crops of a window are transposed or none is. Nothing needs that any more, but a run
+        # that is resumed must go on with the samples it would have had.
         flipped = _generator(settings.seed, epoch, 2 + LANES).integers(0, 4, len(self._order))
         turned = _generator(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
         self._augmentations = flipped + _TRANSPOSE * turned[self._order]
