@@ -12,27 +12,32 @@ static inline __m128i load_unit(const uint8_t *from)
     return _mm_loadu_si128((const __m128i *)from);
 }
 
-/* A block of SIDE rows of SIDE pixels, a row being a unit; pitches are in bytes. Each round
- * interleaves rows that lie half a block apart, and SIDE is 2 to the power of ROUNDS. */
-#define TRANSPOSE(NAME, SIDE, ROUNDS, UNPACK_LOW, UNPACK_HIGH)                                     \
-    static inline void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, size_t pitch)       \
-    {                                                                                              \
-        __m128i a[SIDE], b[SIDE];                                                                  \
-        for (size_t row = 0; row < SIDE; row++)                                                    \
-            a[row] = load_unit(from + row * pitch);                                                \
-        for (int round = 0; round < ROUNDS; round++) {                                             \
-            for (size_t row = 0; row < SIDE / 2; row++) {                                          \
-                b[2 * row] = UNPACK_LOW(a[row], a[row + SIDE / 2]);                                \
-                b[2 * row + 1] = UNPACK_HIGH(a[row], a[row + SIDE / 2]);                           \
-            }                                                                                      \
-            memcpy(a, b, sizeof a);                                                                \
+/* Make columns of the rows of a block: each round interleaves rows that lie half a block apart, and
+ * SIDE is 2 to the power of ROUNDS. A vector of two units does so with two blocks. */
+#define INTERLEAVE(VECTOR, SIDE, ROUNDS, LOW, HIGH, rows)                                          \
+    for (int round = 0; round < ROUNDS; round++) {                                                 \
+        VECTOR next[SIDE];                                                                         \
+        for (size_t row = 0; row < SIDE / 2; row++) {                                              \
+            next[2 * row] = LOW(rows[row], rows[row + SIDE / 2]);                                  \
+            next[2 * row + 1] = HIGH(rows[row], rows[row + SIDE / 2]);                             \
         }                                                                                          \
-        for (size_t row = 0; row < SIDE; row++)                                                    \
-            _mm_storeu_si128((__m128i *)(to + row * to_pitch), a[row]);                            \
+        memcpy(rows, next, sizeof next);                                                           \
     }
+#endif
 
-TRANSPOSE(transpose_16x16, 16, 4, _mm_unpacklo_epi8, _mm_unpackhi_epi8)
-TRANSPOSE(transpose_8x8, 8, 3, _mm_unpacklo_epi16, _mm_unpackhi_epi16)
+/* A function that is called only where `has_avx2` says so. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define RAWKIT_AVX2 1
+#define AVX2 __attribute__((target("avx2")))
+
+static inline int has_avx2(void) { return __builtin_cpu_supports("avx2"); }
+
+/* Two units, one in each half of a vector. */
+AVX2 static inline __m256i load_two(const uint8_t *low, const uint8_t *high)
+{
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load_unit(low)), load_unit(high), 1);
+}
 #endif
 
 #endif

@@ -5,6 +5,9 @@ static PyMethodDef methods[] = {
     {"pack_counted", pack_counted, METH_VARARGS, pack_counted_doc},
     {"split_channels", split_channels, METH_VARARGS, split_channels_doc},
     {"place", place, METH_VARARGS, place_doc},
+#ifdef RAWKIT_CHUNKS
+    {"cut_chunks", cut_chunks, METH_VARARGS, cut_chunks_doc},
+#endif
     {NULL, NULL, 0, NULL},
 };
 
@@ -18,5 +21,8 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__native(void);
 PyMODINIT_FUNC PyInit__native(void)
 {
+#ifdef RAWKIT_CHUNKS
+    chunks_prepare();
+#endif
     return PyModuleDef_Init(&definition);
 }

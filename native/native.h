@@ -42,12 +42,71 @@ void reverse_row(uint8_t *to, const uint8_t *from, size_t count, size_t size);
 size_t panel_columns(size_t size);
 
 /* Make rows of the columns of an array: up to `panel_columns` columns of `rows` rows that lie
- * `pitch` bytes apart become rows of `to`, `rows` pixels each. */
-void transpose_panel(uint8_t *to, const uint8_t *from, size_t rows, size_t columns, size_t pitch,
-                     size_t size);
+ * `pitch` bytes apart, which may be negative, become rows of `to`, `rows` pixels each. */
+void transpose_panel(uint8_t *to, const uint8_t *from, size_t rows, size_t columns,
+                     ptrdiff_t pitch, size_t size);
+
+/* Pixels of a chunk, shape (planes, height, width), and where its first row and column lie. */
+typedef struct {
+    const uint8_t *pixels;
+    Py_ssize_t planes, height, width, size; /* `size` is the bytes of a pixel */
+    Py_ssize_t top, left;
+} Chunk;
+
+/* Refuse planes and pixels that crops cannot be cut from; 0, or -1 with an exception. */
+int check_chunk(const Chunk *chunk);
+
+/* A part of a line of the caches that waits for the rest of it. */
+enum { LINE = 64 };
+typedef struct {
+    uint8_t *begin, *end; /* where it goes; nothing waits if `end` is NULL */
+    uint8_t bytes[LINE];  /* each at its place in the line */
+} Seam;
+
+/* Write a row like `stream_row`, but of lines that are written in part only what nothing else of
+ * them follows through this seam. Up to LINE bytes before and behind `from` may be read. */
+void stream_seamed(Seam *seam, uint8_t *to, const uint8_t *from, size_t count);
+void flush_seam(Seam *seam);
+
+/* Crops that are cut from chunks. */
+typedef struct Crop Crop;
+typedef struct {
+    Crop *items;
+    Py_ssize_t count;
+    uint8_t *scratch; /* to turn what lies in a chunk */
+    Seam *seams;      /* for each row or column of a chunk, of each plane, of each crop; or NULL */
+} Crops;
+
+/* Seams that crops of chunks need. */
+size_t seam_count(const Chunk *chunk, const Crops *crops);
+
+/* Take crops from a list, to be cut from chunks of one shape; 0, or -1 with an exception. */
+int read_crops(PyObject *list, const Chunk *chunk, Crops *crops);
+void release_crops(Crops *crops);
+
+/* Write what of crops lies in a chunk. */
+void place_chunk(const Chunk *chunk, const Crops *crops);
+
+/* Files are read and chunks decoded where this is known to work. */
+#if defined(__x86_64__) && defined(__GNUC__) && defined(RAWKIT_SSE2) && !defined(_WIN32)
+#define RAWKIT_CHUNKS 1
+#endif
+
+void chunks_prepare(void);
+
+/* Get ready for sums; 0 where the processor cannot make them. */
+int crc32c_prepare(void);
+uint32_t crc32c(const uint8_t *data, size_t count);
+
+/* Decode a chunk of `count` bytes, as the store compresses packed planes, into exactly `bytes`
+ * bytes; 0 if it is another kind of chunk, or damaged. `work` has room for as much. */
+int decode_blosc(const uint8_t *data, size_t count, uint8_t *out, size_t bytes, uint8_t *work);
 
 extern const char place_doc[];
 PyObject *place(PyObject *module, PyObject *arguments);
+
+extern const char cut_chunks_doc[];
+PyObject *cut_chunks(PyObject *module, PyObject *arguments);
 
 extern const char pack_counted_doc[];
 PyObject *pack_counted(PyObject *module, PyObject *arguments);

@@ -62,24 +62,77 @@ size_t panel_columns(size_t size)
     return 16 / size;
 }
 
-void transpose_panel(uint8_t *to, const uint8_t *from, size_t rows, size_t columns, size_t pitch,
-                     size_t size)
+#ifdef RAWKIT_SSE2
+/* A block of SIDE rows, each a unit; pitches are in bytes. */
+#define TRANSPOSE(NAME, SIDE, ROUNDS, BITS)                                                        \
+    static void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch)           \
+    {                                                                                              \
+        __m128i rows[SIDE];                                                                        \
+        for (ptrdiff_t row = 0; row < SIDE; row++)                                                 \
+            rows[row] = load_unit(from + row * pitch);                                             \
+        INTERLEAVE(__m128i, SIDE, ROUNDS, _mm_unpacklo_##BITS, _mm_unpackhi_##BITS, rows)          \
+        for (size_t row = 0; row < SIDE; row++)                                                    \
+            _mm_storeu_si128((__m128i *)(to + row * to_pitch), rows[row]);                         \
+    }
+
+TRANSPOSE(transpose_16x16, 16, 4, epi8)
+TRANSPOSE(transpose_8x8, 8, 3, epi16)
+#endif
+
+#ifdef RAWKIT_AVX2
+/* Two blocks below each other. */
+#define TRANSPOSE_TWO(NAME, SIDE, ROUNDS, BITS)                                                    \
+    AVX2 static void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch)      \
+    {                                                                                              \
+        __m256i rows[SIDE];                                                                        \
+        for (ptrdiff_t row = 0; row < SIDE; row++)                                                 \
+            rows[row] = load_two(from + row * pitch, from + (row + SIDE) * pitch);                 \
+        INTERLEAVE(__m256i, SIDE, ROUNDS, _mm256_unpacklo_##BITS, _mm256_unpackhi_##BITS, rows)    \
+        for (size_t row = 0; row < SIDE; row++)                                                    \
+            _mm256_storeu_si256((__m256i *)(to + row * to_pitch), rows[row]);                      \
+    }
+
+TRANSPOSE_TWO(transpose_32x16, 16, 4, epi8)
+TRANSPOSE_TWO(transpose_16x8, 8, 3, epi16)
+#endif
+
+#ifdef RAWKIT_SSE2
+typedef void (*Transpose)(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch);
+
+/* Transpose all rows of a panel with blocks of `side` rows. */
+static void transpose_blocks(Transpose transpose, uint8_t *to, const uint8_t *from, size_t rows,
+                             ptrdiff_t pitch, size_t size, size_t side)
+{
+    for (size_t row = 0; row < rows; row += side) {
+        /* The last block begins where it ends with the last row: some rows are done twice. */
+        size_t begin = row + side <= rows ? row : rows - side;
+        transpose(to + begin * size, rows * size, from + (ptrdiff_t)begin * pitch, pitch);
+    }
+}
+#endif
+
+void transpose_panel(uint8_t *to, const uint8_t *from, size_t rows, size_t columns,
+                     ptrdiff_t pitch, size_t size)
 {
 #ifdef RAWKIT_SSE2
     size_t side = panel_columns(size);
+#endif
+#ifdef RAWKIT_AVX2
+    if (columns == side && rows >= 2 * side && has_avx2()) {
+        transpose_blocks(size == 1 ? transpose_32x16 : transpose_16x8, to, from, rows, pitch, size,
+                         2 * side);
+        return;
+    }
+#endif
+#ifdef RAWKIT_SSE2
     if (columns == side && rows >= side) {
-        for (size_t row = 0; row < rows; row += side) {
-            /* The last block begins where it ends with the last row: some rows are done twice. */
-            size_t begin = row + side <= rows ? row : rows - side;
-            if (size == 1)
-                transpose_16x16(to + begin, rows, from + begin * pitch, pitch);
-            else
-                transpose_8x8(to + 2 * begin, 2 * rows, from + begin * pitch, pitch);
-        }
+        transpose_blocks(size == 1 ? transpose_16x16 : transpose_8x8, to, from, rows, pitch, size,
+                         side);
         return;
     }
 #endif
     for (size_t column = 0; column < columns; column++)
         for (size_t row = 0; row < rows; row++)
-            memcpy(to + (column * rows + row) * size, from + row * pitch + column * size, size);
+            memcpy(to + (column * rows + row) * size,
+                   from + (ptrdiff_t)row * pitch + column * size, size);
 }

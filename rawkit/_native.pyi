@@ -10,3 +10,12 @@ def split_channels(picture: NDArray[Any], planes: NDArray[Any], /) -> None: ...
 def place(
     chunk: NDArray[Any], crops: list[tuple[NDArray[Any], int, int, int, bytes]], /
 ) -> None: ...
+def cut_chunks(
+    handle: int,
+    pieces: NDArray[np.int64],
+    shape: tuple[int, int, int, int],
+    compressed: bool,
+    crops: list[tuple[NDArray[Any], int, int, int, bytes]],
+    memory: bytearray,
+    /,
+) -> int: ...

@@ -10,7 +10,9 @@ try:
 except ImportError:
     functions = None  # type: ignore[assignment] # its absence; BUILT is asked first
 
-__all__ = ["BUILT", "functions"]
+__all__ = ["BUILT", "CUTS", "functions"]
 
 BUILT: bool = functions is not None
 """Whether its functions are there."""
+CUTS: bool = hasattr(functions, "cut_chunks")
+"""Whether it reads, decodes and cuts the chunks of a file by itself: on 64-bit Intel and AMD."""

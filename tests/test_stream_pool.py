@@ -62,7 +62,11 @@ def test_pool_bytes_counts_crops_and_chunks(tmp_path: Path) -> None:
     samples = 8 * (1 * 3 - 1) + READ_AHEAD * 2
     packed, target = 8 * 8 * 4 * 2, 16 * 16 * 3
     scratch = packed + target + max(packed, target)  # the last one encoded
-    assert pool_bytes(sources, SETTINGS) == samples * crop + 2 * scratch
+    native = max(
+        3 * (packed + 512) + 2 * 4 * 8 * 80,  # crops of a window, planes, rows of a chunk, a line
+        3 * (target + 512) + 2 * 3 * 16 * 80,
+    )
+    assert pool_bytes(sources, SETTINGS) == samples * crop + 2 * (scratch + native)
 
 
 def test_pool_bytes_takes_the_largest_target(tmp_path: Path) -> None:

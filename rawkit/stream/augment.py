@@ -30,13 +30,13 @@ _TRANSPOSED = (_R, _G2, _B, _G1)
 
 
 class Cut(NamedTuple):
-    """A crop, as a chunk sees it."""
+    """A crop, as the pixels that it is cut from see it: a chunk, or a window of chunks."""
 
     out: NDArray[Any]
     """The crop, shape (planes, side, side), of the chunk's data type."""
     top: int
-    """First row that the crop may keep, in pixels from the chunk's own first one; negative where
-    the crop begins in a chunk above."""
+    """First row that the crop may keep, in pixels from their first one; negative where the crop
+    begins in a chunk above."""
     left: int
     """First column likewise."""
     augmentation: int
@@ -99,8 +99,13 @@ def place(kind: Kind, pixels: NDArray[Any], cuts: Sequence[Cut]) -> None:
     if not native.BUILT:
         place_plainly(kind, pixels, cuts)
     else:
-        moves = _ENCODED[kind]
-        native.functions.place(pixels, [(*cut, moves[cut.augmentation]) for cut in cuts])
+        native.functions.place(pixels, with_moves(kind, cuts))
+
+
+def with_moves(kind: Kind, cuts: Sequence[Cut]) -> list[tuple[NDArray[Any], int, int, int, bytes]]:
+    """Say of crops what becomes of each plane, as the native module wants to know it."""
+    moves = _ENCODED[kind]
+    return [(*cut, moves[cut.augmentation]) for cut in cuts]
 
 
 def place_plainly(kind: Kind, pixels: NDArray[Any], cuts: Sequence[Cut]) -> None:

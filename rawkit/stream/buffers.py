@@ -11,6 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+_LINE = 64
+"""Bytes of a line of the caches: one that is written whole need not be read before, and crops of a
+multiple of 32 packed pixels then have only such, but where two chunks meet."""
+
 
 class Buffers:
     """Arrays of one shape; the memory of one that is gone becomes the next one.
@@ -35,13 +39,20 @@ class Buffers:
         with self._lock:
             memory = self._free.pop() if self._free else None
         if memory is None:
-            memory = np.empty(self.nbytes, np.uint8)
+            memory = _aligned(self.nbytes)
         return np.asarray(_Lease(memory, self._shape, self._dtype, self._free))
 
     def clear(self) -> None:
         """Give the memory that nobody holds back."""
         with self._lock:
             self._free.clear()
+
+
+def _aligned(count: int) -> NDArray[np.uint8]:
+    """Return so many bytes that begin with a line of the caches."""
+    memory = np.empty(count + _LINE, np.uint8)
+    begin = -memory.ctypes.data % _LINE
+    return memory[begin : begin + count]
 
 
 class _Lease:

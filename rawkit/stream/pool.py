@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rawkit.errors import RawkitError
-from rawkit.stream.augment import Cut, place
 from rawkit.stream.buffers import Buffers
+from rawkit.stream.cutting import cut_crops, native_bytes, touched
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch, opened
 from rawkit.stream.schedule import jobs, open_batches
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Window
-    from rawkit.stream.reader import OpenShard
     from rawkit.stream.schedule import Job, Share, Use
 
 READ_AHEAD = 4
@@ -121,10 +120,10 @@ class BatchPool:
         extent = self._settings.extent
         with opened(source.packed, self._cache) as shard:
             outs = [batches[use.batch].packed[use.slot] for use in job.uses]
-            _cut(shard, job, 1, extent, outs, scratch)
+            cut_crops(shard, job, 1, extent, outs, scratch)
         with opened(source.target, self._cache) as shard:
             outs = [batches[use.batch].target[use.slot] for use in job.uses]
-            _cut(shard, job, 2, extent, outs, scratch)
+            cut_crops(shard, job, 2, extent, outs, scratch)
 
     def announce(self, job: Job) -> None:
         """Have the system read the chunks of a window ahead that its crops touch."""
@@ -132,45 +131,8 @@ class BatchPool:
         for file, scale in ((source.packed, 1), (source.target, 2)):
             if isinstance(file.path, Path):
                 with opened(file) as shard:
-                    needed = _touched(job, scale, self._settings.extent, file.layout.chunk)
+                    needed = touched(job, scale, self._settings.extent, file.layout.chunk)
                     shard.announce(window.top, window.left, needed)
-
-
-def _cut(
-    shard: OpenShard,
-    job: Job,
-    scale: int,
-    extent: int,
-    outs: Sequence[NDArray[Any]],
-    scratch: Scratch,
-) -> None:
-    """Read the chunks of a window that its crops touch, one by one, and cut the crops from them.
-
-    `scale` is 1 for packed planes and 2 for the target.
-    """
-    window, (height, width) = job.window, shard.layout.chunk
-    needed = _touched(job, scale, extent, (height, width))
-    shard.fetch(window.top, window.left, needed)
-    corners = [(scale * use.sample.top, scale * use.sample.left) for use in job.uses]
-    for row, column in np.argwhere(needed).tolist():
-        pixels = shard.chunk(window.top + row, window.left + column, scratch)
-        cuts = [
-            Cut(out, top - row * height, left - column * width, use.sample.augmentation)
-            for (top, left), use, out in zip(corners, job.uses, outs, strict=True)
-        ]
-        place(shard.layout.name, pixels, cuts)
-
-
-def _touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> NDArray[np.bool_]:
-    """Tell which chunks of a window its crops touch, shape (rows, columns) of the window."""
-    touched = np.zeros((job.window.rows, job.window.columns), np.bool_)
-    for use in job.uses:
-        top, left = scale * use.sample.top, scale * use.sample.left
-        bottom, right = top + scale * extent - 1, left + scale * extent - 1
-        touched[
-            top // chunk[0] : bottom // chunk[0] + 1, left // chunk[1] : right // chunk[1] + 1
-        ] = True
-    return touched
 
 
 class _Run:
@@ -320,15 +282,15 @@ def pool_bytes(
     """Bytes of the crops that one rank's stream holds at most, besides a batch being filled.
 
     They are those of the live windows and of the windows read ahead; and each thread has a decoded
-    chunk of each kind and an encoded one.
+    chunk of each kind and an encoded one, and the memory of the native module.
     """
-    n = settings.crop
+    n, crops = settings.crop, settings.crops_per_window
     layouts = {(source.packed.layout, source.target.layout) for source in sources}
     crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
-    samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * settings.crops_per_window
+    samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * crops
+    kinds = {layout for pair in layouts for layout in pair}
     chunks = {
-        (layout.planes, layout.chunk, layout.dtype): layout.chunk_bytes
-        for pair in layouts
-        for layout in pair
+        (layout.planes, layout.chunk, layout.dtype): layout.chunk_bytes for layout in kinds
     }.values()
-    return samples * crop + threads * (sum(chunks) + max(chunks))
+    native = max(native_bytes(layout, crops) for layout in kinds)
+    return samples * crop + threads * (sum(chunks) + max(chunks) + native)

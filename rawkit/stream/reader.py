@@ -51,6 +51,8 @@ class Scratch:
     """Memory of a thread for one chunk, small enough for a core's cache."""
 
     def __init__(self) -> None:
+        self.native = bytearray()
+        """Memory of the native module, which makes it as large as it needs."""
         self._encoded = np.empty(0, np.uint8)
         self._decoded: dict[tuple[object, ...], NDArray[np.generic]] = {}
 
@@ -70,6 +72,10 @@ class Scratch:
 
 class _Bytes(Protocol):
     """The bytes of a shard; reading raises `OSError`."""
+
+    @property
+    def handle(self) -> int | None:
+        """The open file, if it is one."""
 
     def tail(self, count: int) -> bytes:
         """Read the last bytes."""
@@ -124,6 +130,15 @@ class OpenShard:
         index = parse_index(self._tail, layout, shard.path)
         self._index = index.reshape(*layout.grid, 2)
 
+    @property
+    def handle(self) -> int | None:
+        """The open file; None if the shard is none of this machine."""
+        return self._source.handle
+
+    def places(self, chunks: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Offsets and lengths in bytes, shape (n, 2), of chunks, (n, 2), row and column from 0."""
+        return self._index[chunks[:, 0], chunks[:, 1]].astype(np.int64)
+
     def _pieces(self, top: int, left: int, wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """Offsets and lengths of chunks, in the order in which they lie."""
         rows, columns = np.nonzero(wanted)
@@ -166,16 +181,16 @@ class _File:
     """A file of this machine."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        self.handle = handle
 
     def tail(self, count: int) -> bytes:
         """Read the last bytes."""
-        return os.pread(self._handle, count, max(0, os.fstat(self._handle).st_size - count))
+        return os.pread(self.handle, count, max(0, os.fstat(self.handle).st_size - count))
 
     def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
         """Have the system read ahead; piece by piece, since it takes no more at once."""
         for offset, length in pieces:
-            os.posix_fadvise(self._handle, offset, length, os.POSIX_FADV_WILLNEED)
+            os.posix_fadvise(self.handle, offset, length, os.POSIX_FADV_WILLNEED)
 
     def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
         """Do nothing: chunks are read into their place one by one."""
@@ -183,7 +198,7 @@ class _File:
     def read(self, offset: int, out: memoryview) -> int:
         """Read into memory."""
         done = 0
-        while done < len(out) and (count := os.preadv(self._handle, [out[done:]], offset + done)):
+        while done < len(out) and (count := os.preadv(self.handle, [out[done:]], offset + done)):
             done += count
         return done
 
@@ -196,6 +211,8 @@ class _Object:
     """Which."""
     cache: ChunkCache | None
     """Where chunks are kept on this machine, if asked for."""
+    handle: None = field(default=None, init=False)
+    """It is no file."""
     _got: dict[int, memoryview] = field(default_factory=dict)
     """Chunks by their offset."""
 
