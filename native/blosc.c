@@ -10,8 +10,9 @@
 #ifdef RAWKIT_CHUNKS
 
 enum { HEADER = 16, VERSION = 2, LZ4_VERSION = 1, VALUE = 2 };
-/* Flags: bitshuffled; not split into the bytes of a value; LZ4 in the highest three bits. */
-enum { BITSHUFFLED = 4, WHOLE = 16, LZ4 = 1 << 5 };
+/* Flags: as it was, since it would grow; bitshuffled; not split into the bytes of a value; LZ4 in the
+ * highest three bits. */
+enum { PLAIN = 2, BITSHUFFLED = 4, WHOLE = 16, LZ4 = 1 << 5 };
 /* Blocks of fewer values are not split. */
 enum { LEAST_SPLIT = 128 };
 /* Bytes of the shortest match, and those at the end that are never of one. */
@@ -245,11 +246,19 @@ static int decode_parts(Input input, uint8_t *out, size_t bytes, size_t parts)
 int decode_blosc(const uint8_t *data, size_t count, uint8_t *out, size_t bytes, uint8_t *work)
 {
     if (count < HEADER || data[0] != VERSION || data[1] != LZ4_VERSION || data[3] != VALUE ||
-        (data[2] & ~WHOLE) != (BITSHUFFLED | LZ4))
+        (data[2] & ~(WHOLE | PLAIN)) != (BITSHUFFLED | LZ4) || little_32(data + 4) != bytes ||
+        little_32(data + 12) != count)
         return 0;
     size_t block = little_32(data + 8);
-    if (little_32(data + 4) != bytes || little_32(data + 12) != count || !block || block > bytes ||
-        block % (8 * VALUE) || bytes % (8 * VALUE))
+    if (!block || block > bytes)
+        return 0;
+    if (data[2] & PLAIN) {
+        if (count != HEADER + bytes)
+            return 0;
+        memcpy(out, data + HEADER, bytes);
+        return 1;
+    }
+    if (block % (8 * VALUE) || bytes % (8 * VALUE))
         return 0;
     size_t blocks = (bytes + block - 1) / block;
     if ((count - HEADER) / 4 < blocks)

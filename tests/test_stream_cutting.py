@@ -160,7 +160,7 @@ def test_crops_are_those_of_the_plain_way(
 
 @needs_it
 def test_the_native_module_does_all_chunks_of_an_ordinary_store(path: Path) -> None:
-    for codec, kind in (("lz4", "dark"), ("none", "noise")):
+    for codec, kind in (("lz4", "dark"), ("lz4", "one chunk of noise"), ("none", "noise")):
         layout = layout_of("packed", (238, 266), (2, 2), codec)  # type: ignore[arg-type] # one of two
         path.write_bytes(encode_shard(frame_of(layout, kind, 1), layout))
         assert done_of(path, layout, 0) == 4

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rawkit.stream.reader import OpenShard, Scratch
     from rawkit.stream.schedule import Job
 
+_DECODED_ITEMSIZE = 2
+"""Bytes of the values whose chunks the native module decodes: targets of 8 bits rarely are."""
 _SEAM_BYTES = 80
 """A line of 64 bytes, and where it goes."""
 _MARGIN = 512
@@ -82,15 +84,17 @@ def _natively(
     shard: OpenShard, job: Job, chunks: NDArray[np.intp], cuts: Sequence[Cut], scratch: Scratch
 ) -> int:
     """Cut crops from chunks, (row, column) in the window; returns how many could be done."""
-    if not (native.BUILT and native.CUTS) or shard.handle is None:
-        return 0
     layout = shard.layout
+    compressed = layout.codec != "none"
+    known = not compressed or layout.itemsize == _DECODED_ITEMSIZE
+    if not (native.BUILT and native.CUTS and known) or shard.handle is None:
+        return 0
     places = shard.places(chunks + np.array([job.window.top, job.window.left]))
     return native.functions.cut_chunks(
         shard.handle,
         np.hstack([places, chunks * layout.chunk]),
         (layout.planes, *layout.chunk, layout.itemsize),
-        layout.codec != "none",
+        compressed,
         with_moves(layout.name, cuts),
         scratch.native,
     )
