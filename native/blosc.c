@@ -15,8 +15,9 @@ enum { HEADER = 16, VERSION = 2, LZ4_VERSION = 1, VALUE = 2 };
 enum { PLAIN = 2, BITSHUFFLED = 4, WHOLE = 16, LZ4 = 1 << 5 };
 /* Blocks of fewer values are not split. */
 enum { LEAST_SPLIT = 128 };
-/* Bytes of the shortest match, and those at the end that are never of one. */
-enum { LEAST_MATCH = 4, LAST_LITERALS = 5 };
+/* Bytes of the shortest match, and those at the end that are never of one. A match begins no later
+ * than LAST_MATCH bytes before the end; it and what follows take LEAST_AFTER bytes of input. */
+enum { LEAST_MATCH = 4, LAST_LITERALS = 5, LAST_MATCH = 12, LEAST_AFTER = 2 + 1 + LAST_LITERALS };
 /* Bytes that are copied at once where as many may be read and written. */
 enum { STEP = 32 };
 /* Bytes of each row of bits that are turned into values at a time: a line of the cache. */
@@ -105,7 +106,7 @@ static int decode_lz4(Input input, uint8_t *out, size_t room)
         out += count;
         if (!left_of(&input))
             return out == end;
-        if (left_of(&input) < 2)
+        if (left_of(&input) < LEAST_AFTER || end - out < LAST_MATCH)
             return 0;
         size_t offset = input.at[0] | (size_t)input.at[1] << 8;
         input.at += 2;
