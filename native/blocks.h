@@ -1,4 +1,4 @@
-/* Square blocks of pixels, transposed in the registers of a core. */
+/* Vectors of a core, and what makes columns of rows in them. */
 #ifndef RAWKIT_BLOCKS_H
 #define RAWKIT_BLOCKS_H
 
@@ -32,12 +32,6 @@ static inline __m128i load_unit(const uint8_t *from)
 #define AVX2 __attribute__((target("avx2")))
 
 static inline int has_avx2(void) { return __builtin_cpu_supports("avx2"); }
-
-/* Two units, one in each half of a vector. */
-AVX2 static inline __m256i load_two(const uint8_t *low, const uint8_t *high)
-{
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(load_unit(low)), load_unit(high), 1);
-}
 #endif
 
 #endif

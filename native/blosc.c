@@ -123,13 +123,14 @@ static int decode_lz4(Input input, uint8_t *out, size_t room)
     return 0;
 }
 
-/* Swap the bits that lie `apart` places from each other between two rows. */
-#define SWAP(LOW, HIGH, APART, MASK)                                                               \
-    do {                                                                                           \
-        uint64_t swapped = ((LOW >> APART) ^ HIGH) & MASK;                                         \
-        HIGH ^= swapped;                                                                           \
-        LOW ^= swapped << APART;                                                                   \
-    } while (0)
+/* Swap bits between a row and the one that lies `APART` behind it: those of MASK in the latter with
+ * those that lie as many places higher in the former. */
+#define SWAP(BITS, ROW, APART, MASK)                                                               \
+    {                                                                                              \
+        uint64_t swapped = ((BITS[ROW] >> APART) ^ BITS[ROW + APART]) & MASK;                      \
+        BITS[ROW + APART] ^= swapped;                                                              \
+        BITS[ROW] ^= swapped << APART;                                                             \
+    }
 
 /* Of 8 rows of bits, `pitch` bytes apart, make bytes: bit k of byte i of row r becomes bit r of
  * to[k][i]. */
@@ -140,28 +141,14 @@ FAST static void gather_bits(uint64_t to[8][TILE / 8], const uint8_t *rows, size
     for (size_t row = 0; row < 8; row++)
         memcpy(from[row], rows + row * pitch, TILE);
     for (size_t x = 0; x < TILE / 8; x++) {
-        uint64_t a = from[0][x], b = from[1][x], c = from[2][x], d = from[3][x];
-        uint64_t e = from[4][x], f = from[5][x], g = from[6][x], h = from[7][x];
-        SWAP(a, e, 4, m4);
-        SWAP(b, f, 4, m4);
-        SWAP(c, g, 4, m4);
-        SWAP(d, h, 4, m4);
-        SWAP(a, c, 2, m2);
-        SWAP(b, d, 2, m2);
-        SWAP(e, g, 2, m2);
-        SWAP(f, h, 2, m2);
-        SWAP(a, b, 1, m1);
-        SWAP(c, d, 1, m1);
-        SWAP(e, f, 1, m1);
-        SWAP(g, h, 1, m1);
-        to[0][x] = a;
-        to[1][x] = b;
-        to[2][x] = c;
-        to[3][x] = d;
-        to[4][x] = e;
-        to[5][x] = f;
-        to[6][x] = g;
-        to[7][x] = h;
+        uint64_t bits[8];
+        for (size_t row = 0; row < 8; row++)
+            bits[row] = from[row][x];
+        SWAP(bits, 0, 4, m4) SWAP(bits, 1, 4, m4) SWAP(bits, 2, 4, m4) SWAP(bits, 3, 4, m4)
+        SWAP(bits, 0, 2, m2) SWAP(bits, 1, 2, m2) SWAP(bits, 4, 2, m2) SWAP(bits, 5, 2, m2)
+        SWAP(bits, 0, 1, m1) SWAP(bits, 2, 1, m1) SWAP(bits, 4, 1, m1) SWAP(bits, 6, 1, m1)
+        for (size_t row = 0; row < 8; row++)
+            to[row][x] = bits[row];
     }
 }
 

@@ -84,7 +84,7 @@ size_t seam_count(const Chunk *chunk, const Crops *crops);
 int read_crops(PyObject *list, const Chunk *chunk, Crops *crops);
 void release_crops(Crops *crops);
 
-/* Write what of crops lies in a chunk. */
+/* Write what of crops lies in a chunk; `stream_end` is for whoever has no more to write. */
 void place_chunk(const Chunk *chunk, const Crops *crops);
 
 /* Files are read and chunks decoded where this is known to work. */

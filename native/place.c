@@ -141,7 +141,6 @@ void place_chunk(const Chunk *chunk, const Crops *crops)
             place_plane(chunk, &crops->items[number], plane, crops->scratch + MARGIN, seams);
             seams = seams ? seams + longer_side(chunk) : NULL;
         }
-    stream_end();
 }
 
 int check_chunk(const Chunk *chunk)
@@ -257,6 +256,7 @@ PyObject *place(PyObject *module, PyObject *arguments)
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
         place_chunk(&chunk, &crops);
+        stream_end();
         Py_END_ALLOW_THREADS
         release_crops(&crops);
     }

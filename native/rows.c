@@ -62,38 +62,41 @@ size_t panel_columns(size_t size)
     return 16 / size;
 }
 
-#ifdef RAWKIT_SSE2
-/* A block of SIDE rows, each a unit; pitches are in bytes. */
-#define TRANSPOSE(NAME, SIDE, ROUNDS, BITS)                                                        \
-    static void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch)           \
+/* A block of SIDE rows of SIDE pixels, a row being a unit; or two of them below each other, for a
+ * vector of two units. Pitches are in bytes. */
+#define TRANSPOSE(TARGET, NAME, VECTOR, UNPACK, LOAD, STORE, SIDE, ROUNDS, BITS)                   \
+    TARGET static void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch)    \
     {                                                                                              \
-        __m128i rows[SIDE];                                                                        \
+        VECTOR rows[SIDE];                                                                         \
         for (ptrdiff_t row = 0; row < SIDE; row++)                                                 \
-            rows[row] = load_unit(from + row * pitch);                                             \
-        INTERLEAVE(__m128i, SIDE, ROUNDS, _mm_unpacklo_##BITS, _mm_unpackhi_##BITS, rows)          \
+            rows[row] = LOAD(from + row * pitch, SIDE * pitch);                                    \
+        INTERLEAVE(VECTOR, SIDE, ROUNDS, UNPACK##lo_##BITS, UNPACK##hi_##BITS, rows)               \
         for (size_t row = 0; row < SIDE; row++)                                                    \
-            _mm_storeu_si128((__m128i *)(to + row * to_pitch), rows[row]);                         \
+            STORE((VECTOR *)(to + row * to_pitch), rows[row]);                                     \
     }
 
-TRANSPOSE(transpose_16x16, 16, 4, epi8)
-TRANSPOSE(transpose_8x8, 8, 3, epi16)
+#ifdef RAWKIT_SSE2
+#define SSE2 /* which every x86-64 has */
+
+static inline __m128i load_one(const uint8_t *from, ptrdiff_t below)
+{
+    (void)below;
+    return load_unit(from);
+}
+
+TRANSPOSE(SSE2, transpose_16x16, __m128i, _mm_unpack, load_one, _mm_storeu_si128, 16, 4, epi8)
+TRANSPOSE(SSE2, transpose_8x8, __m128i, _mm_unpack, load_one, _mm_storeu_si128, 8, 3, epi16)
 #endif
 
 #ifdef RAWKIT_AVX2
-/* Two blocks below each other. */
-#define TRANSPOSE_TWO(NAME, SIDE, ROUNDS, BITS)                                                    \
-    AVX2 static void NAME(uint8_t *to, size_t to_pitch, const uint8_t *from, ptrdiff_t pitch)      \
-    {                                                                                              \
-        __m256i rows[SIDE];                                                                        \
-        for (ptrdiff_t row = 0; row < SIDE; row++)                                                 \
-            rows[row] = load_two(from + row * pitch, from + (row + SIDE) * pitch);                 \
-        INTERLEAVE(__m256i, SIDE, ROUNDS, _mm256_unpacklo_##BITS, _mm256_unpackhi_##BITS, rows)    \
-        for (size_t row = 0; row < SIDE; row++)                                                    \
-            _mm256_storeu_si256((__m256i *)(to + row * to_pitch), rows[row]);                      \
-    }
+AVX2 static inline __m256i load_two(const uint8_t *from, ptrdiff_t below)
+{
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load_unit(from)),
+                                   load_unit(from + below), 1);
+}
 
-TRANSPOSE_TWO(transpose_32x16, 16, 4, epi8)
-TRANSPOSE_TWO(transpose_16x8, 8, 3, epi16)
+TRANSPOSE(AVX2, transpose_32x16, __m256i, _mm256_unpack, load_two, _mm256_storeu_si256, 16, 4, epi8)
+TRANSPOSE(AVX2, transpose_16x8, __m256i, _mm256_unpack, load_two, _mm256_storeu_si256, 8, 3, epi16)
 #endif
 
 #ifdef RAWKIT_SSE2

@@ -141,8 +141,8 @@ class OpenShard:
 
     def _pieces(self, top: int, left: int, wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """Offsets and lengths of chunks, in the order in which they lie."""
-        rows, columns = np.nonzero(wanted)
-        return sorted(map(tuple, self._index[top + rows, left + columns].tolist()))
+        places = self.places(np.argwhere(wanted) + np.array([top, left]))
+        return sorted(map(tuple, places.tolist()))
 
     def announce(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
         """Have chunks read ahead: those of a window at row `top`, column `left` that are wanted.
