@@ -34,4 +34,16 @@ static inline __m128i load_unit(const uint8_t *from)
 static inline int has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 #endif
 
+/* The same for `has_avx512`: what processors have since Ice Lake and Zen 4. */
+#if defined(RAWKIT_AVX2) && (defined(__clang__) || __GNUC__ >= 8)
+#define RAWKIT_AVX512 1
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,gfni,vpclmulqdq,sse4.2")))
+
+static inline int has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("gfni") && __builtin_cpu_supports("vpclmulqdq");
+}
+#endif
+
 #endif

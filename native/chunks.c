@@ -1,6 +1,6 @@
 /* Crops of a window: the chunks that they touch read from a shard, checked, decoded and cut, one by
  * one, while each is in the core's cache. */
-#include "native.h"
+#include "blosc.h"
 
 #ifdef RAWKIT_CHUNKS
 #include <errno.h>
@@ -28,7 +28,11 @@ typedef struct {
 
 static int can_sum;
 
-void chunks_prepare(void) { can_sum = crc32c_prepare(); }
+void chunks_prepare(void)
+{
+    can_sum = crc32c_prepare();
+    lz4_prepare();
+}
 
 static int read_fully(int handle, uint8_t *to, size_t count, off_t offset)
 {
