@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from rawkit.errors import StoreUnreachableError, UsageError
 
 S3_SCHEMES = ("s3", "s3a")
+WEB_SCHEMES = ("http", "https")
 TIMEOUT = 30.0
 """Seconds of silence after which a request counts as failed."""
 _CONNECT_SECONDS = 10.0
@@ -44,6 +45,11 @@ class Url:
     def scheme(self) -> str:
         """Such as ``s3``."""
         return self._parts[0].lower()
+
+    @property
+    def on_web(self) -> bool:
+        """Whether it lies on a web server: such can be read, but neither listed nor written."""
+        return self.scheme in WEB_SCHEMES
 
     @property
     def name(self) -> str:
@@ -193,9 +199,16 @@ def folders_in(url: Url) -> list[Url]:
 
     Raises
     ------
+    UsageError
+        If it is on a web server, which does not say what it has.
     StoreUnreachableError
         If its server does not answer, or refuses.
     """
+    if url.on_web:
+        raise UsageError(
+            "a web server, which does not list what it has",
+            expected=f"the URL of a store, such as {url / 'mid'}.zarr", where=url,
+        )  # fmt: skip
     fs, root = shared_file_system(url)
     for pause in (*_PAUSES, None):
         try:

@@ -59,6 +59,8 @@ class Workspace:
         ------
         StoreUnreachableError
             If they lie elsewhere and their server does not answer, or refuses.
+        UsageError
+            If they lie on a web server, which does not say what it has.
         """
         folder = self.stores_folder
         if isinstance(folder, Url):
@@ -104,6 +106,8 @@ class Workspace:
         """
         if is_url(name) and isinstance(named := location_of(name), Url):
             return named
+        if isinstance(self.stores_folder, Url) and self.stores_folder.on_web:
+            return self.store(name)
         stores = self.stores()
         for path in (self.store(name), self.locate(name)):
             if path in stores if isinstance(path, Url) else path.is_dir():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE = 1 << 16
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_RANGE = re.compile(r"bytes=(\d*)-(\d+)")
 
 
 @dataclass
@@ -80,6 +80,7 @@ def serve(web: Web) -> Iterator[Web]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body would wait until its head is acknowledged
 
         def setup(self) -> None:
             super().setup()
@@ -149,7 +150,10 @@ def _send(handler: BaseHTTPRequestHandler, web: Web, path: str, data: bytes) -> 
     etag = web.etags.get(path, "")
     current = handler.headers.get("If-Range", etag) == etag
     if web.ranges and wanted and current:
-        start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(data))
+        if wanted[1]:
+            start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(data))
+        else:
+            start = max(0, len(data) - int(wanted[2]))
         if start >= len(data):
             handler.send_response(416)
             handler.send_header("Content-Range", f"bytes */{len(data)}")

@@ -142,7 +142,7 @@ def test_an_object_that_is_missing_is_a_damaged_store(
     _, there = both
     file = there[1].target.path
     assert isinstance(file, RemoteFile)
-    file.place.delete(file.key)
+    open_place(file.place.location).delete(file.key)
     stream = BatchStream(there, SETTINGS, batch_size=BATCH)
     with pytest.raises(StoreDamagedError) as caught:
         for _ in islice(stream.batches(), 2 * stream.epoch_length // BATCH):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
 from rawkit.errors import UnreadableError, UsageError
-from rawkit.store.place import open_place
+from rawkit.store.place import open_place, open_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -97,7 +97,7 @@ def read_quarantine(store: Location) -> dict[str, BadFile]:
     """Read the list of a store, by name; empty where there is none. Lines of no use are dropped."""
     try:
         path = quarantine_path(store)
-        lines = open_place(path.parent).read(path.name).decode("utf-8").splitlines()
+        lines = open_readable(path.parent).read(path.name).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     found = {}

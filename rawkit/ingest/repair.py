@@ -12,7 +12,7 @@ from rawkit.catalog.table import scan_with_table
 from rawkit.ingest.frame import prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
-from rawkit.store import Store
+from rawkit.store import Store, open_place
 from rawkit.store.files import lock, lock_of, output_errors
 from rawkit.store.staging import staging_of
 from rawkit.store.verify import Damage, array_of, mend_metadata
@@ -95,7 +95,7 @@ def repair_store(
                         version=store.about.version,
                     )  # fmt: skip
                     prepared = prepare_frame(job)
-                    reason = _replace(store.place, one, prepared)
+                    reason = _replace(open_place(location), one, prepared)
                 if reason:
                     still.append(replace(one, reason=f"{one.reason}; {reason}"))
                 advance(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socket import gaierror
 from typing import TYPE_CHECKING
@@ -14,14 +15,62 @@ from rawkit.source.ranges import words
 from rawkit.source.transfer import TransferError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rawkit.source.connections import Answer
     from rawkit.source.transfer import Transfer
 
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "rawkit"}
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 """Status codes of web servers that may be gone with the next try."""
-_WHOLE, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
-_MISSING = (404, 410)
+WHOLE, PARTIAL, NOT_SATISFIABLE = 200, 206, 416
+MISSING = (404, 410)
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)", re.IGNORECASE)
+
+
+@contextmanager
+def answered(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[Answer]:
+    """Make a GET request; the answer is of any status but those that may be gone with the next try.
+
+    Raises
+    ------
+    TransferError
+        If the server cannot be reached, breaks off, also while the answer is read, or has one of
+        those.
+    """
+    try:
+        with CONNECTIONS.get(url, {**_HEADERS, **headers}, timeout) as answer:
+            if answer.status in _PASSING:
+                asked = answer.headers.get("Retry-After", "")
+                raise TransferError(
+                    f"answers {status_of(answer)}", float(asked) if asked.isdigit() else None
+                )
+            yield answer
+    except (ConnectionRefusedError, gaierror) as error:
+        raise TransferError(f"cannot be reached ({words(error)})") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise TransferError(f"broke off ({words(error)})") from error
+
+
+def status_of(answer: Answer) -> str:
+    """Return the status of an answer in words, such as ``HTTP 404 Not Found``."""
+    return f"HTTP {answer.status} {answer.reason}".strip()
+
+
+def range_of(answer: Answer) -> tuple[int, int, int] | None:
+    """First and last byte of an answer and size of the whole file; None if it does not say so.
+
+    Where there are no such bytes they are 0 and -1.
+    """
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+    if found is None:
+        return None
+    return int(found[1] or 0), int(found[2] or -1), int(found[3])
+
+
+def short_of(got: int, expected: int) -> TransferError:
+    """Return the error for an answer that ends too early."""
+    return TransferError(f"broke off after {got} of {expected} bytes")
 
 
 @dataclass(slots=True)
@@ -84,44 +133,35 @@ class HttpRanges:
 
     def _get(self, offset: int, count: int) -> tuple[bytes, int]:
         """Make one request; return the bytes and the size of the whole file."""
-        headers = {
-            "Range": f"bytes={offset}-{offset + count - 1}",
-            "Accept-Encoding": "identity",
-            "User-Agent": "rawkit",
-        }
+        headers = {"Range": f"bytes={offset}-{offset + count - 1}"}
         if self.version.condition:
             headers["If-Range"] = self.version.condition
-        try:
-            with CONNECTIONS.get(self.url, headers, self.transfer.timeout) as answer:
-                if answer.status not in (_WHOLE, _PARTIAL):
-                    return b"", self._refusal(answer)
-                first, last, size = self._range_of(answer)
-                if first != offset:
-                    raise TransferError(f"bytes from {first} instead of {offset}")
-                data = answer.read(min(count, last - first + 1))
-        except (ConnectionRefusedError, gaierror) as error:
-            raise TransferError(f"cannot be reached ({words(error)})") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise TransferError(f"broke off ({words(error)})") from error
+        with answered(self.url, headers, self.transfer.timeout) as answer:
+            if answer.status not in (WHOLE, PARTIAL):
+                return b"", self._refusal(answer)
+            first, last, size = self._range_of(answer)
+            if first != offset:
+                raise TransferError(f"bytes from {first} instead of {offset}")
+            data = answer.read(min(count, last - first + 1))
         expected = min(count, size - offset)
         if len(data) != expected:
-            raise TransferError(f"broke off after {len(data)} of {expected} bytes")
+            raise short_of(len(data), expected)
         return data, size
 
     def _range_of(self, answer: Answer) -> tuple[int, int, int]:
         """First and last byte of an answer, and size of the whole file."""
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-        if answer.status == _WHOLE and self.version.size is not None:
+        found = range_of(answer)
+        if answer.status == WHOLE and self.version.size is not None:
             raise self._changed()
-        if answer.status != _PARTIAL or found is None or found[1] is None:
+        if answer.status != PARTIAL or found is None or found[1] < 0:
             raise UsageError(
                 "the web server does not support range requests",
                 expected="one that does, so that only the files wanted travel",
                 where=self.url,
                 fix="Download the archive and name it: --source FILE.",
             )
-        self._check_version(answer, int(found[3]))
-        return int(found[1]), int(found[2]), int(found[3])
+        self._check_version(answer, found[2])
+        return found
 
     def _check_version(self, answer: Answer, size: int) -> None:
         """Remember the version of the first answer, and compare all others with it."""
@@ -143,17 +183,13 @@ class HttpRanges:
 
     def _refusal(self, answer: Answer) -> int:
         """Raise what an answer other than success means; return the size of an empty file."""
-        said = f"HTTP {answer.status} {answer.reason}".strip()
-        if answer.status in _PASSING:
-            asked = answer.headers.get("Retry-After", "")
-            raise TransferError(f"answers {said}", float(asked) if asked.isdigit() else None)
-        if answer.status == _NOT_SATISFIABLE:
-            found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-            if found is not None and int(found[3]) == 0:
+        if answer.status == NOT_SATISFIABLE:
+            found = range_of(answer)
+            if found is not None and found[2] == 0:
                 return 0
             if self.version.size is not None:
                 raise self._changed()
         fix = (
-            "Check the address." if answer.status in _MISSING else "Is a login needed? Download it."
+            "Check the address." if answer.status in MISSING else "Is a login needed? Download it."
         )
-        raise MissingError(f"the web server answers {said}", where=self.url, fix=fix)
+        raise MissingError(f"the web server answers {status_of(answer)}", where=self.url, fix=fix)

@@ -2,10 +2,10 @@
 
 from rawkit.store.files import output_errors, write_atomically
 from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
-from rawkit.store.objects import RemoteFile
 from rawkit.store.pixel_hash import pixel_hash
-from rawkit.store.place import Place, StoreFile, is_store, open_place
+from rawkit.store.place import Place, ReadablePlace, StoreFile, is_store, open_place, open_readable
 from rawkit.store.read import Group, Store
+from rawkit.store.remote import RemoteFile
 from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
     check_sum,
@@ -30,6 +30,7 @@ __all__ = [
     "FrameRow",
     "Group",
     "Place",
+    "ReadablePlace",
     "RemoteFile",
     "StagedFrame",
     "StagedShard",
@@ -46,6 +47,7 @@ __all__ = [
     "index_bytes",
     "is_store",
     "open_place",
+    "open_readable",
     "open_writer",
     "output_errors",
     "packed_layout",

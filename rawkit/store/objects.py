@@ -7,24 +7,22 @@ Listings are never cached, since other processes write too.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rawkit.errors import MissingError, RawkitError, StoreUnreachableError, UsageError
 from rawkit.files import output_errors
-from rawkit.locations import S3_SCHEMES, TIMEOUT, Url, refusal, shared_file_system
-from rawkit.source.transfer import Transfer, TransferError
+from rawkit.locations import S3_SCHEMES, Url, refusal, shared_file_system
+from rawkit.source.transfer import TransferError
+from rawkit.store.remote import PATIENCE, TRANSFERS, RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from rawkit.source.transfer import Transfer
+
 _T = TypeVar("_T")
-PATIENCE = Transfer(tries=4, timeout=TIMEOUT, pause=0.5)
-"""How patient a place is with its server, unless told otherwise."""
-TRANSFERS = 4
-"""Uploads under way at once."""
 PART_BYTES = 8 << 20
 """Files of twice this and more are uploaded in such parts, so that none is held in memory whole."""
 _PARTS_AT_ONCE = 2
@@ -45,10 +43,10 @@ class ObjectPlace:
     """
 
     def __init__(self, location: Url, transfer: Transfer | None = None) -> None:
-        if location.scheme in ("http", "https"):
+        if location.on_web:
             raise UsageError(
-                "a store on a web server", expected="a folder, or a URL such as s3://bucket/store",
-                where=location,
+                "a web server, which can only be read",
+                expected="a folder, or a URL such as s3://bucket/store", where=location,
             )  # fmt: skip
         self.location = location
         self.transfer = PATIENCE if transfer is None else transfer
@@ -275,45 +273,3 @@ def _piece(found: bytes | Exception, count: int) -> bytes:
     if str(answer.get("Error", {}).get("Code")) in _BEYOND_END:
         return b""
     raise found
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """One object of a place; picklable, safe in threads.
-
-    Reading raises `FileNotFoundError` where it is missing, and `StoreUnreachableError` where its
-    server does not answer after several tries, or refuses.
-    """
-
-    place: ObjectPlace
-    """Where it lies."""
-    key: str
-    """Its path there."""
-
-    @property
-    def where(self) -> str:
-        """Its URL."""
-        return str(self)
-
-    def size(self) -> int:
-        """Bytes of the object, in one request."""
-        return self.place.size(self.key)
-
-    def read_bytes(self) -> bytes:
-        """Read the whole object."""
-        return self.place.read(self.key)
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Read bytes [offset, offset + count), fewer only at its end, in one request."""
-        return self.read_ranges([(offset, count)])[0]
-
-    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Read pieces (offset, count), each in a request of its own, all of them at once."""
-        return self.place.read_ranges(self.key, ranges)
-
-    def read_tail(self, count: int) -> bytes:
-        """Read its last bytes, all where it has fewer, in one request."""
-        return self.place.read_tail(self.key, count)
-
-    def __str__(self) -> str:
-        return str(self.place.location / self.key)

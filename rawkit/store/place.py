@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from rawkit.files import output_errors, write_atomically, write_together
 from rawkit.locations import Location, Url, location_of
 from rawkit.store.layout import COORDINATES, METADATA
-from rawkit.store.objects import ObjectPlace, RemoteFile
+from rawkit.store.objects import ObjectPlace
+from rawkit.store.remote import RemoteFile
+from rawkit.store.web import WebPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +25,8 @@ StoreFile = Path | RemoteFile
 """One file of a store: a path here, or an object elsewhere. Both have ``read_bytes``."""
 
 
-class Place(Protocol):
-    """A folder of files that are read at will, and replaced whole or not at all.
+class ReadablePlace(Protocol):
+    """A folder of files that are read at will.
 
     Reading raises `FileNotFoundError` where a file is missing, `OSError` where this machine cannot
     read it, and `StoreUnreachableError` where a server does not answer or refuses.
@@ -49,6 +51,10 @@ class Place(Protocol):
 
     def size(self, key: str) -> int:
         """Bytes of a file."""
+
+
+class Place(ReadablePlace, Protocol):
+    """The same where files are also listed, and replaced whole or not at all."""
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all files, by key."""
@@ -149,11 +155,26 @@ def open_place(location: Location | str) -> Place:
     Raises
     ------
     UsageError
-        If fsspec does not know such URLs, or a package is missing.
+        If it is on a web server, fsspec does not know such URLs, or a package is missing.
     """
     if isinstance(location, str):
         location = location_of(location)
     return ObjectPlace(location) if isinstance(location, Url) else LocalPlace(location)
+
+
+def open_readable(location: Location | str) -> ReadablePlace:
+    """Do the same for whoever only reads: a web server will do.
+
+    Raises
+    ------
+    UsageError
+        If fsspec does not know such URLs, or a package is missing.
+    """
+    if isinstance(location, str):
+        location = location_of(location)
+    if isinstance(location, Url) and location.on_web:
+        return WebPlace(location)
+    return open_place(location)
 
 
 def is_store(location: Location) -> bool:
@@ -164,4 +185,4 @@ def is_store(location: Location) -> bool:
     StoreUnreachableError
         If its server does not answer, or refuses.
     """
-    return open_place(location).exists(METADATA)
+    return open_readable(location).exists(METADATA)

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, StoreDamagedError, StoreFormatError
-from rawkit.store.coordinates import coordinates, stored_rows
+from rawkit.locations import Url
+from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
@@ -18,22 +19,22 @@ from rawkit.store.layout import (
     ArrayName,
     layout_of_metadata,
 )
-from rawkit.store.manifest import about_of
-from rawkit.store.objects import ObjectPlace
-from rawkit.store.place import open_place
+from rawkit.store.manifest import about_of, derived_files
+from rawkit.store.place import open_place, open_readable
 from rawkit.store.rows import read_rows
 from rawkit.store.shard import decode_shard
+from rawkit.store.web import WebPlace
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.locations import Location
-    from rawkit.store.place import Place, StoreFile
+    from rawkit.store.place import ReadablePlace, StoreFile
     from rawkit.store.rows import FrameRow
 
 
-def read_root(place: Place) -> dict[str, Any]:
+def read_root(place: ReadablePlace) -> dict[str, Any]:
     """Attributes of a store's root.
 
     Raises
@@ -67,7 +68,7 @@ def read_root(place: Place) -> dict[str, Any]:
     return attributes
 
 
-def read_layout(place: Place, group: str, name: ArrayName) -> ArrayLayout:
+def read_layout(place: ReadablePlace, group: str, name: ArrayName) -> ArrayLayout:
     """Layout of ``packed`` or ``target`` of a group.
 
     Raises
@@ -95,7 +96,7 @@ def _read_json(path: StoreFile) -> dict[str, Any]:
 class Group:
     """One camera and geometry of a store."""
 
-    place: Place
+    place: ReadablePlace
     """Where the store lies."""
     name: str
     """Such as ``ilce-7sm2/1424x2128``."""
@@ -169,7 +170,7 @@ class Store:
     """A store, opened for reading."""
 
     def __init__(self, location: Location | str) -> None:
-        self.place = open_place(location)
+        self.place = open_readable(location)
         """Where it lies."""
         self.path = self.place.location
         """Path or URL."""
@@ -200,11 +201,27 @@ class Store:
         return Group(self.place, name, tuple(stored_rows(self.rows, name)), tuple(duplicates))
 
     @cached_property
-    def _listed(self) -> dict[str, int]:
-        return self.place.sizes()
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of all files, by key."""
+        if isinstance(self.place, WebPlace):
+            return self.place.sizes_of(self._keys())
+        return open_place(self.path).sizes()
+
+    def _keys(self) -> set[str]:
+        """Paths of all files that the table of frames tells of."""
+        layouts = self.about.layouts
+        arrays: tuple[ArrayName, ...] = ("packed", "target")
+        shards = {
+            f"{row.group}/{layouts[row.group, name].key(index)}"
+            for row in self.rows
+            for name, index in zip(arrays, (row.index, row.target_index), strict=True)
+            if index != NO_TARGET
+        }
+        derived = {key for key, _ in derived_files(self.about, self.rows)}
+        return {METADATA, FRAMES_TABLE} | derived | shards
 
     def size(self, key: str) -> int:
-        """Bytes of a file of the store; elsewhere all files are listed once.
+        """Bytes of a file of the store; elsewhere those of all files are asked for once.
 
         Raises
         ------
@@ -212,12 +229,12 @@ class Store:
             If it is missing.
         """
         try:
-            if isinstance(self.place, ObjectPlace) and key in self._listed:
-                return self._listed[key]
+            if isinstance(self.path, Url) and key in self._sizes:
+                return self._sizes[key]
             return self.place.size(key)
         except OSError as error:
             raise unreadable_shard(self.place.file(key), error) from error
 
     def stored_bytes(self) -> int:
         """Bytes of all files of the store."""
-        return sum(self.place.sizes().values())
+        return sum(self._sizes.values())

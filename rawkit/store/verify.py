@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.store.layout import ArrayLayout, ArrayName
-    from rawkit.store.place import Place, StoreFile
+    from rawkit.store.place import ReadablePlace, StoreFile
     from rawkit.store.read import Group
     from rawkit.store.rows import FrameRow
 
@@ -46,7 +46,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    place: Place
+    place: ReadablePlace
     key: str
     layout: ArrayLayout
     row: FrameRow
@@ -97,7 +97,7 @@ def _derived(store: Store) -> Iterator[tuple[str, bytes]]:
     yield root_file(store.about)
 
 
-def _metadata_damage(place: Place, key: str, data: bytes) -> list[Damage]:
+def _metadata_damage(place: ReadablePlace, key: str, data: bytes) -> list[Damage]:
     try:
         found = place.read(key)
     except OSError as error:

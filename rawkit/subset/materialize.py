@@ -300,15 +300,16 @@ def _read(shard: ShardCopy) -> bytes:
 
 def _send_zip(plan: MaterializePlan, destination: Url, staging: Path, progress: Progress) -> int:
     """Make the zip here, upload it, and read it back."""
-    file = RemoteFile(ObjectPlace(destination.parent), destination.name)
-    if file.place.exists(file.key):
+    place = ObjectPlace(destination.parent)
+    file = place.file(destination.name)
+    if place.exists(file.key):
         _check_there(file, _members(plan), progress)
         return 0
     folder = staging_of(destination, staging)
     made = folder / destination.name
     shards = _write_zip(plan, made, progress)
     with progress.stage(f"Sending {destination.name}", 1, "files") as advance:
-        file.place.take(made, file.key)
+        place.take(made, file.key)
         advance(1)
     _check_there(file, _members(plan), progress)
     shutil.rmtree(folder, ignore_errors=True)
