@@ -120,6 +120,14 @@ class Workspace:
         )
 
 
+def no_store(folder: Location) -> MissingError:
+    """Return the error for a folder without any store."""
+    return MissingError(
+        "no store", expected="at least one", where=folder,
+        fix="`rawkit ingest COLLECTION` makes one; --workspace names another workspace.",
+    )  # fmt: skip
+
+
 def check_name(name: str, what: str) -> str:
     """Return a name that stays in its folder.
 

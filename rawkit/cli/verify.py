@@ -40,16 +40,12 @@ def verify(
     \b
     rawkit verify mid --repair
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.errors import MissingError, RawkitError
+    from rawkit.errors import RawkitError
+    from rawkit.workspace import no_store
 
     paths = [workspace.find_store(one) for one in stores] or workspace.stores()
     if not paths:
-        raise MissingError(
-            "no store",
-            expected="at least one",
-            where=workspace.stores_folder,
-            fix="`rawkit ingest COLLECTION` makes one; --workspace names another workspace.",
-        )
+        raise no_store(workspace.stores_folder)
     results: list[dict[str, Any]] = []
     for path in paths:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rawkit.errors import MissingError
 from rawkit.evaluate.bootstrap import RESAMPLES
 from rawkit.evaluate.locate import default_name
 from rawkit.evaluate.memory import MAX_RAM
@@ -13,7 +12,7 @@ from rawkit.evaluate.pairs import choose_pairs
 from rawkit.evaluate.run import EvaluationPlan, evaluation_id
 from rawkit.store import Store
 from rawkit.subset import load_subset, open_stores
-from rawkit.workspace import check_name
+from rawkit.workspace import check_name, no_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,10 +75,7 @@ def _stores(
         return [Store(workspace.find_store(name)) for name in names]
     found = workspace.stores()
     if not found:
-        raise MissingError(
-            "no store", expected="at least one", where=workspace.root / "stores",
-            fix="`rawkit ingest COLLECTION` makes one.",
-        )  # fmt: skip
+        raise no_store(workspace.stores_folder)
     opened_all = [Store(path) for path in found]
     fitting = [
         store for store in opened_all

@@ -9,13 +9,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import Selection, thin_scenes
-from rawkit.errors import MissingError, SelectionError, UsageError
+from rawkit.errors import SelectionError, UsageError
 from rawkit.locations import Url
 from rawkit.store import Store
 from rawkit.subset.choose import choose_frames
 from rawkit.subset.files import load_subset, save_subset, selection_values
 from rawkit.subset.types import Limits, Subset
-from rawkit.workspace import listed
+from rawkit.workspace import listed, no_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +52,7 @@ def make_subset(
         If nothing passes the selection, or no training pair is left.
     """
     if not stores:
-        raise MissingError(
-            "no store", expected="at least one", where=workspace.stores_folder,
-            fix="`rawkit ingest COLLECTION` makes one.",
-        )  # fmt: skip
+        raise no_store(workspace.stores_folder)
     thin_scenes((), fraction, seed)
     limits, selection = limits or Limits(), selection or Selection()
     _check(limits)
