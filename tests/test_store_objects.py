@@ -46,7 +46,7 @@ from rawkit.store.holder import Holder
 from rawkit.store.objects import PART_BYTES, ObjectPlace
 from rawkit.store.verify import verify_store
 from rawkit.stream import BatchStream, PlanSettings, pair_sources
-from rawkit.stream.reader import Scratch, ShardFile, opened
+from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from rawkit.subset import load_subset, make_subset, open_stores
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.workspace import Workspace
@@ -424,7 +424,7 @@ def test_damage_that_a_stream_meets_names_its_object(bucket: Url) -> None:
     file = ShardFile(place.file("x"), layout)
 
     def read() -> NDArray[np.generic]:
-        with opened(file) as reader:
+        with open_shard(file) as reader:
             reader.fetch(0, 0, np.ones((1, 1), np.bool_))
             return reader.chunk(0, 0, Scratch())
 

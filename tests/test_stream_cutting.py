@@ -17,7 +17,7 @@ from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.stream.cutting import cut_crops, native_bytes
 from rawkit.stream.plan import Sample, Window
-from rawkit.stream.reader import Scratch, ShardFile, opened
+from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from rawkit.stream.schedule import Job, Use
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def cut(
     """Cut crops of `side` from a shard; returns all their memory, and the native module's."""
     memory, outs = crops_of(layout, side, len(job.uses), offset)
     scratch = Scratch()
-    with pytest.MonkeyPatch.context() as patch, opened(ShardFile(path, layout)) as shard:
+    with pytest.MonkeyPatch.context() as patch, open_shard(ShardFile(path, layout)) as shard:
         patch.setattr(native, "BUILT", natively and native.BUILT)
         cut_crops(shard, job, 1, side + 1, outs, scratch)
     return memory, len(scratch.native)
@@ -170,7 +170,7 @@ def done_of(path: Path, layout: ArrayLayout, first: int) -> int:
     """Have the native module read all chunks from `first` on; returns how many it does."""
     side = 8
     out = np.zeros((layout.planes, side, side), layout.dtype)
-    with opened(ShardFile(path, layout)) as shard:
+    with open_shard(ShardFile(path, layout)) as shard:
         assert shard.handle is not None
         places = shard.places(np.argwhere(np.ones(layout.grid)))
         return native.functions.cut_chunks(
@@ -189,7 +189,7 @@ def test_the_native_module_stops_at_a_chunk_that_is_damaged(path: Path, codec: C
     layout = layout_of("packed", (30, 40), (2, 2), codec)
     data = bytearray(encode_shard(frame_of(layout, "dark", 2), layout))
     path.write_bytes(data)
-    with opened(ShardFile(path, layout)) as shard:
+    with open_shard(ShardFile(path, layout)) as shard:
         offset, length = shard.places(np.array([[1, 0]]))[0].tolist()
     data[offset + length // 2] ^= 4
     path.write_bytes(data)
@@ -206,7 +206,7 @@ def test_a_shard_that_ends_while_it_is_read_is_named(path: Path) -> None:
     path.write_bytes(encode_shard(frame_of(layout, "dark", 2), layout))
     job = job_of(layout, [(10, 12, 0)])
     _, outs = crops_of(layout, 24, 1, 0)
-    with opened(ShardFile(path, layout)) as shard:
+    with open_shard(ShardFile(path, layout)) as shard:
         os.truncate(path, 3 * layout.chunk_bytes)
         with pytest.raises(StoreDamagedError, match="cut off"):
             cut_crops(shard, job, 1, 25, outs, Scratch())

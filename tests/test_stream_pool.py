@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +21,8 @@ import pytest
 
 from rawkit.errors import StoreDamagedError
 from rawkit.stream import BatchStream, PlanSettings, pool_bytes
-from rawkit.stream.pool import READ_AHEAD, BatchPool
+from rawkit.stream.pool import READ_AHEAD
+from rawkit.stream.window import WindowReader
 from tests.factories import local
 from tests.fixtures_stream import Shape, make_sources
 
@@ -166,13 +169,13 @@ def test_in_bursts_nothing_is_read_while_no_batch_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     begun: list[float] = []
-    plain = BatchPool.fill
+    plain = WindowReader.cut
 
-    def noted(self: BatchPool, *job: Any) -> None:
+    def noted(self: WindowReader, *rest: Any) -> None:
         begun.append(time.monotonic())
-        plain(self, *job)
+        plain(self, *rest)
 
-    monkeypatch.setattr(BatchPool, "fill", noted)
+    monkeypatch.setattr(WindowReader, "cut", noted)
     sources = make_sources(tmp_path, SMALL * 8)
     stream = BatchStream(sources, SETTINGS, batch_size=2, threads=threads, in_bursts=True)
     waits, bursts = 0, set()
@@ -191,14 +194,14 @@ def test_an_interrupt_while_waiting_ends_the_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_bursts: bool
 ) -> None:
     sources = make_sources(tmp_path, SMALL)
-    plain, begun = BatchPool.fill, threading.Event()
+    plain, begun = WindowReader.cut, threading.Event()
 
-    def slow(self: BatchPool, *job: Any) -> None:
+    def slow(self: WindowReader, *rest: Any) -> None:
         begun.set()
         time.sleep(0.3)
-        plain(self, *job)
+        plain(self, *rest)
 
-    monkeypatch.setattr(BatchPool, "fill", slow)
+    monkeypatch.setattr(WindowReader, "cut", slow)
 
     def interrupt() -> None:
         begun.wait()
@@ -225,6 +228,57 @@ def test_any_error_in_a_thread_reaches_the_consumer(
     monkeypatch.setattr(module.BatchPool, "new", failing)
     with pytest.raises(MemoryError, match="no room"):
         next(BatchStream(make_sources(tmp_path, SMALL), SETTINGS, batch_size=4).batches())
+
+
+@pytest.mark.parametrize("in_bursts", [False, True])
+def test_shards_are_opened_once_a_window_and_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_bursts: bool
+) -> None:
+    handles = Path("/proc/self/fd")
+    if not handles.is_dir():
+        pytest.skip("nothing tells which files are open")
+    sources = make_sources(tmp_path, SMALL * 3)
+    shards = {str(file.path) for one in sources for file in (one.packed, one.target)}
+    opened: list[str] = []
+    plain = os.open
+
+    def noting(path: Any, *rest: Any, **options: Any) -> int:
+        opened.append(str(path))
+        return plain(path, *rest, **options)
+
+    monkeypatch.setattr(os, "open", noting)
+    stream = BatchStream(sources, SETTINGS, batch_size=2, threads=3, in_bursts=in_bursts)
+    windows = set()
+    batches = stream.batches()
+    for batch in islice(batches, 20):
+        windows |= {(origin.epoch, origin.window) for origin in batch.origins}
+    batches.close()  # type: ignore[attr-defined] # a generator
+    assert threads_alive() == []
+    assert not shards & {str(one.readlink()) for one in handles.iterdir() if one.is_symlink()}
+    count = sum(path in shards for path in opened)
+    assert count >= 2 * len(windows)
+    if not in_bursts:
+        # Those of windows that later batches begin with, too.
+        assert count <= 2 * (len(windows) + READ_AHEAD + SETTINGS.live_windows)
+
+
+def test_a_shard_that_cannot_be_read_is_named_not_the_other_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = make_sources(tmp_path, SMALL[:1])
+    broken = str(sources[0].packed.path)
+    monkeypatch.setattr("rawkit.native.CUTS", False)
+    plain = os.preadv
+
+    def failing(handle: int, *rest: Any) -> int:
+        if str(Path(f"/proc/self/fd/{handle}").readlink()) == broken:
+            raise OSError(errno.EIO, "Input/output error")
+        return plain(handle, *rest)
+
+    monkeypatch.setattr(os, "preadv", failing)
+    with pytest.raises(StoreDamagedError, match="Input/output error") as caught:
+        next(BatchStream(sources, SETTINGS, batch_size=4).batches())
+    assert caught.value.where == broken
 
 
 def test_a_process_with_a_stream_that_was_never_closed_ends_in_order(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:
     from rawkit.stream import Batch, PairSource
-    from rawkit.stream.schedule import Job
+
 
 RANKS = (1, 2, 4, 8)
 SETTINGS = PlanSettings(crop=7, crops_per_window=3, live_windows=16, window_chunks=2, seed=3)
@@ -93,16 +93,16 @@ def test_another_number_of_ranks_goes_on_where_the_first_one_stopped(
 def test_no_window_is_read_by_two_ranks(
     shared_sources: list[PairSource], monkeypatch: pytest.MonkeyPatch, ranks: int
 ) -> None:
-    from rawkit.stream.pool import BatchPool
+    from rawkit.stream.window import WindowReader
 
     read: list[list[tuple[int, int]]] = []
-    plain = BatchPool.fill
+    plain = WindowReader.cut
 
-    def noting(self: BatchPool, job: Job, *rest: Any) -> None:
-        read[-1] += [(use.epoch, use.sample.window) for use in job.uses[:1]]
-        plain(self, job, *rest)
+    def noting(self: WindowReader, *rest: Any) -> None:
+        read[-1] += [(use.epoch, use.sample.window) for use in self.job.uses[:1]]
+        plain(self, *rest)
 
-    monkeypatch.setattr(BatchPool, "fill", noting)
+    monkeypatch.setattr(WindowReader, "cut", noting)
     for stream in streams(shared_sources, ranks, LANES):
         read.append([])
         epoch = islice(stream.batches(), stream.epoch_length // LANES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.stream.plan import Window
-from rawkit.stream.reader import Scratch, ShardFile, opened
+from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from tests.factories import local
 from tests.strategies import encodable
 
@@ -42,7 +42,7 @@ def read(shard: ShardFile, window: Window) -> NDArray[np.generic]:
     layout, scratch = shard.layout, Scratch()
     scratch.decoded(layout)[...] = 201
     scratch.encoded(2 * layout.chunk_bytes)[...] = 201
-    with opened(shard) as reader:
+    with open_shard(shard) as reader:
         wanted = np.ones((window.rows, window.columns), np.bool_)
         reader.announce(window.top, window.left, wanted)
         reader.fetch(window.top, window.left, wanted)

@@ -10,19 +10,18 @@ import atexit
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rawkit.errors import RawkitError
 from rawkit.stream.buffers import Buffers
-from rawkit.stream.cutting import cut_crops, native_bytes, touched
+from rawkit.stream.cutting import native_bytes
 from rawkit.stream.plan import longest_span
-from rawkit.stream.reader import Scratch, opened
+from rawkit.stream.reader import Scratch
 from rawkit.stream.schedule import jobs, open_batches
+from rawkit.stream.window import WindowReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,29 +109,10 @@ class BatchPool:
         """Return a batch that waits for all its crops."""
         return Filled(self._packed.take(), self._target.take(), self._share.size)
 
-    def source(self, window: Window) -> PairSource:
-        """Return the frame of a window."""
-        return self._sources[window.frame]
-
-    def fill(self, job: Job, batches: dict[int, Filled], scratch: Scratch) -> None:
-        """Read a window and cut its crops into their batches."""
-        source = self.source(job.window)
-        extent = self._settings.extent
-        with opened(source.packed, self._cache) as shard:
-            outs = [batches[use.batch].packed[use.slot] for use in job.uses]
-            cut_crops(shard, job, 1, extent, outs, scratch)
-        with opened(source.target, self._cache) as shard:
-            outs = [batches[use.batch].target[use.slot] for use in job.uses]
-            cut_crops(shard, job, 2, extent, outs, scratch)
-
-    def announce(self, job: Job) -> None:
-        """Have the system read the chunks of a window ahead that its crops touch."""
-        source, window = self.source(job.window), job.window
-        for file, scale in ((source.packed, 1), (source.target, 2)):
-            if isinstance(file.path, Path):
-                with opened(file) as shard:
-                    needed = touched(job, scale, self._settings.extent, file.layout.chunk)
-                    shard.announce(window.top, window.left, needed)
+    def reader(self, job: Job) -> WindowReader:
+        """Return what reads a window; nothing is opened yet."""
+        source = self._sources[job.window.frame]
+        return WindowReader(source, job, self._settings.extent, self._cache)
 
 
 class _Run:
@@ -189,11 +169,11 @@ class _Run:
     def work(self) -> None:
         """Do what a thread does until it is stopped."""
         scratch = Scratch()
-        following: Job | None = None
-        current: Job | None = None
+        following: WindowReader | None = None
+        current: WindowReader | None = None
         try:
             while True:
-                current = following or self._take(wait=False)
+                current, following = following or self._take(wait=False), None
                 if current is None:
                     self._end_burst()
                     current = self._take(wait=True)
@@ -202,16 +182,21 @@ class _Run:
                 # One window is on its way from the disk while the one before is decoded.
                 following = self._take(wait=False)
                 if following is not None:
-                    self._announce(following)
-                self._pool.fill(current, self._batches, scratch)
+                    following.announce()
+                with closing(current):
+                    self._fill(current, scratch)
                 self._done(current)
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
             self._fail(current, error)
+        finally:
+            if following is not None:
+                following.close()
 
-    def _announce(self, job: Job) -> None:
-        # What is wrong with a shard is said when its turn has come.
-        with suppress(RawkitError):
-            self._pool.announce(job)
+    def _fill(self, window: WindowReader, scratch: Scratch) -> None:
+        """Cut the crops of a window into their batches."""
+        places = [(self._batches[use.batch], use.slot) for use in window.job.uses]
+        packed = [batch.packed[slot] for batch, slot in places]
+        window.cut((packed, [batch.target[slot] for batch, slot in places]), scratch)
 
     def _ready(self) -> bool:
         batch = self._batches.get(self._turn)
@@ -232,7 +217,8 @@ class _Run:
             self._upcoming.extend(next(self._todo) for _ in range(missing))
             announced = tuple(self._upcoming)
         for job in announced:
-            self._announce(job)
+            with closing(self._pool.reader(job)) as window:
+                window.announce()
 
     def _has_room(self) -> bool:
         """Tell whether the batches of the next window may be begun."""
@@ -240,7 +226,7 @@ class _Run:
             self._upcoming.append(next(self._todo))
         return self._upcoming[0].last < self._turn + self._pool.most
 
-    def _take(self, *, wait: bool) -> Job | None:
+    def _take(self, *, wait: bool) -> WindowReader | None:
         """Take the next window as soon as its batches have room; None when there is no more."""
         with self._changed:
             while not self._stopped and not self._failed:
@@ -250,25 +236,25 @@ class _Run:
                     for use in job.uses:
                         if use.batch not in self._batches:
                             self._batches[use.batch] = self._pool.new()
-                    return job
+                    return self._pool.reader(job)
                 if not wait:
                     return None
                 self._changed.wait()
             return None
 
-    def _done(self, job: Job) -> None:
-        source = self._pool.source(job.window)
+    def _done(self, window: WindowReader) -> None:
+        job = window.job
         with self._changed:
             self._taken -= 1
             for use in job.uses:
                 batch = self._batches[use.batch]
-                batch.crops[use.slot] = (source, job.window, use)
+                batch.crops[use.slot] = (window.source, job.window, use)
                 batch.missing -= 1
             self._changed.notify_all()
 
-    def _fail(self, job: Job | None, error: BaseException) -> None:
+    def _fail(self, window: WindowReader | None, error: BaseException) -> None:
         with self._changed:
-            self._failed[self._turn if job is None else job.first] = error
+            self._failed[self._turn if window is None else window.job.first] = error
             self._changed.notify_all()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -89,9 +89,11 @@ class _Bytes(Protocol):
     def read(self, offset: int, out: memoryview) -> int:
         """Read into memory; returns how many bytes there are."""
 
+    def close(self) -> None:
+        """Let go of it."""
 
-@contextmanager
-def opened(shard: ShardFile, cache: ChunkCache | None = None) -> Iterator[OpenShard]:
+
+def open_shard(shard: ShardFile, cache: ChunkCache | None = None) -> OpenShard:
     """Open a shard and check its index.
 
     Raises
@@ -101,34 +103,52 @@ def opened(shard: ShardFile, cache: ChunkCache | None = None) -> Iterator[OpenSh
     StoreUnreachableError
         If the server of a store elsewhere does not answer after several tries.
     """
+    if isinstance(shard.path, RemoteFile):
+        return OpenShard(shard, _Object(shard.path, cache))
+    with _named(shard.path):
+        source = _File(os.open(shard.path, os.O_RDONLY))
     try:
-        if isinstance(shard.path, RemoteFile):
-            yield OpenShard(shard, _Object(shard.path, cache))
-            return
-        handle = os.open(shard.path, os.O_RDONLY)
-        try:
-            yield OpenShard(shard, _File(handle))
-        finally:
-            os.close(handle)
+        return OpenShard(shard, source)
+    except BaseException:
+        source.close()
+        raise
+
+
+@contextmanager
+def _named(path: StoreFile) -> Iterator[None]:
+    """Name the shard that cannot be read."""
+    try:
+        yield
     except OSError as error:
         raise StoreDamagedError(
             f"a shard that cannot be read ({error.strerror or error})",
             expected="a shard of the store",
-            where=shard.path,
+            where=path,
             fix=_FIX,
         ) from error
 
 
 class OpenShard:
-    """A shard with its index."""
+    """A shard with its index; used as a context it is closed at the end."""
 
     def __init__(self, shard: ShardFile, source: _Bytes) -> None:
         self._path, self._source = shard.path, source
         self.layout = layout = shard.layout
         """Geometry and codec."""
-        self._tail = source.tail(index_bytes(layout))
+        with _named(shard.path):
+            self._tail = source.tail(index_bytes(layout))
         index = parse_index(self._tail, layout, shard.path)
         self._index = index.reshape(*layout.grid, 2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()
 
     @property
     def handle(self) -> int | None:
@@ -149,11 +169,14 @@ class OpenShard:
 
         `wanted` has the shape of the window in chunks; rows and columns count from 0.
         """
-        self._source.announce(self._pieces(top, left, wanted))
+        with _named(self._path):
+            self._source.announce(self._pieces(top, left, wanted))
 
     def fetch(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
-        """Get chunks that are read next, as in `announce`."""
-        self._source.fetch(self._pieces(top, left, wanted), self._tail)
+        """Get chunks that are read next, as in `announce`; those of a file are read one by one."""
+        if self.handle is None:
+            with _named(self._path):
+                self._source.fetch(self._pieces(top, left, wanted), self._tail)
 
     def chunk(self, row: int, column: int, scratch: Scratch) -> NDArray[np.generic]:
         """Read a chunk, shape (planes, chunk height, chunk width); valid until the next.
@@ -167,7 +190,9 @@ class OpenShard:
         if length < _CRC_BYTES or (plain and length != layout.chunk_bytes + _CRC_BYTES):
             raise _damaged(f"a chunk of {length} bytes", path)
         data = scratch.encoded(length)
-        if self._source.read(offset, data.data) != length:
+        with _named(self._path):
+            count = self._source.read(offset, data.data)
+        if count != length:
             raise _damaged("a shard that is cut off", path)
         body = data[:-_CRC_BYTES]
         check_sum(body, data[-_CRC_BYTES:].data, path)
@@ -194,6 +219,10 @@ class _File:
 
     def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
         """Do nothing: chunks are read into their place one by one."""
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.handle)
 
     def read(self, offset: int, out: memoryview) -> int:
         """Read into memory."""
@@ -222,6 +251,9 @@ class _Object:
 
     def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
         """Do nothing: more threads wait for answers at the same time."""
+
+    def close(self) -> None:
+        """Do nothing: connections are kept by the place."""
 
     def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
         """Ask for all chunks at once, neighbours in one request."""

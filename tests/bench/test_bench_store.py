@@ -10,7 +10,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from rawkit.store import encode_shard, packed_layout
-from rawkit.stream.reader import Scratch, ShardFile, opened
+from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from tests.bench.timing import interleaved, report
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_our_writer_and_reader_against_zarr_python(tmp_path: Path) -> None:
     top, left = height, 2 * width
 
     def read_ours() -> None:
-        with opened(shard) as reader:
+        with open_shard(shard) as reader:
             for row in range(4):
                 for column in range(4):
                     chunk = reader.chunk(1 + row, 2 + column, scratch)
