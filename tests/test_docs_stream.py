@@ -11,7 +11,7 @@ import pytest
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.stream import open_stream
-from rawkit.stream.dataset import TensorBatch
+from rawkit.stream.tensors import TensorBatch
 from tests.fixtures_stream import copy_workspace
 
 if TYPE_CHECKING:

@@ -131,7 +131,7 @@ def test_threads_end_with_a_stream_that_is_left_early(tmp_path: Path) -> None:
     batches = BatchStream(sources, SETTINGS, batch_size=4).batches()
     next(batches)
     assert threads_alive()
-    batches.close()  # type: ignore[attr-defined] # a generator
+    batches.close()
     assert not threads_alive()
 
 
@@ -252,7 +252,7 @@ def test_shards_are_opened_once_a_window_and_closed(
     batches = stream.batches()
     for batch in islice(batches, 20):
         windows |= {(origin.epoch, origin.window) for origin in batch.origins}
-    batches.close()  # type: ignore[attr-defined] # a generator
+    batches.close()
     assert threads_alive() == []
     assert not shards & {str(one.readlink()) for one in handles.iterdir() if one.is_symlink()}
     count = sum(path in shards for path in opened)

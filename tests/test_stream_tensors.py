@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from rawkit.errors import UsageError
 from rawkit.sensor import Amplification, unpack
 from rawkit.stream import Batch, BatchStream, PlanSettings
-from rawkit.stream.dataset import TorchStream, mosaic_of, normalise_planes, tensors_of
+from rawkit.stream.dataset import TorchStream
+from rawkit.stream.tensors import mosaic_of, normalise_planes, tensors_of
 from tests.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -158,7 +158,7 @@ class BatchStream:
         """Seconds spent waiting for data so far."""
         return self._pool.waited
 
-    def batches(self, position: int = 0) -> Iterator[Batch]:
+    def batches(self, position: int = 0) -> Generator[Batch, None, None]:
         """Yield batches from sample number `position` on, for ever; epochs follow each other.
 
         With several ranks each yields its share of the batch that a single one would yield. The

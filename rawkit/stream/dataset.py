@@ -1,54 +1,21 @@
-"""The stream for torch: batches of tensors, and the arithmetic on them.
-
-Integers travel; subtracting the black level, scaling and amplifying happen in torch, on the device
-where there is one.
-"""
+"""The stream as a torch dataset."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch.nn.functional import pixel_shuffle
 from torch.utils.data import IterableDataset
+
+from rawkit.stream.feed import Feed
+from rawkit.stream.tensors import TensorBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
+    import torch
 
     from rawkit.sensor import Amplification
-    from rawkit.stream.batches import Batch, BatchStream
-
-MOSAIC_ORDER = (0, 1, 3, 2)
-"""Planes R, G1, B, G2 in the reading order of a cell: R, G1, G2, B."""
-
-
-@dataclass(frozen=True, slots=True)
-class TensorBatch:
-    """What a network is trained on, packed or as a mosaic."""
-
-    planes: Tensor
-    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), float32, 0 being black and 1 white before
-    they were amplified."""
-    target: Tensor
-    """Target, shape (B, 3, 2n, 2n), float32, 0 to 1, BT.709 curve on sRGB primaries."""
-    amplification: Tensor
-    """What each crop was multiplied by, shape (B,), float32."""
-    iso: Tensor
-    """ISO speed, shape (B,), float32, on the CPU; NaN where unknown."""
-    exposure_ratio: Tensor
-    """Long over short time, shape (B,), float32, on the CPU; NaN where unknown."""
-    names: tuple[str, ...]
-    """Collection and name of each crop's frame."""
-    position: int
-    """Number of samples handed out up to and with this batch."""
-
-    @property
-    def mosaic(self) -> Tensor:
-        """The planes laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
-        return mosaic_of(self.planes)
+    from rawkit.stream.batches import BatchStream
 
 
 class TorchStream(IterableDataset[TensorBatch]):
@@ -66,57 +33,8 @@ class TorchStream(IterableDataset[TensorBatch]):
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__()
-        self._stream, self._amplification = stream, amplification
-        self._position, self._device = position, device
+        self._feed, self._position = Feed(stream, amplification, device), position
 
     def __iter__(self) -> Iterator[TensorBatch]:
         """Yield batches from the position on, for ever."""
-        for batch in self._stream.batches(self._position):
-            yield tensors_of(batch, self._amplification, self._device)
-
-
-def tensors_of(
-    batch: Batch, amplification: Amplification, device: torch.device | str = "cpu"
-) -> TensorBatch:
-    """Move a batch to a device, normalise, amplify and scale it there.
-
-    Raises
-    ------
-    UsageError
-        If it is to be amplified by a ratio that is not known of every frame.
-    """
-    factors = torch.from_numpy(
-        amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
-    ).to(device)
-    planes = normalise_planes(
-        torch.from_numpy(batch.packed).to(device),
-        torch.from_numpy(batch.black_level).to(device),
-        torch.from_numpy(batch.white_level).to(device),
-        factors,
-    )
-    full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = torch.from_numpy(batch.target).to(device).to(torch.float32).div_(full_scale)
-    return TensorBatch(
-        planes=planes,
-        target=target,
-        amplification=factors,
-        iso=torch.from_numpy(batch.iso),
-        exposure_ratio=torch.from_numpy(batch.exposure_ratio),
-        names=batch.names,
-        position=batch.position,
-    )
-
-
-def normalise_planes(packed: Tensor, black: Tensor, white: Tensor, factor: Tensor) -> Tensor:
-    """max(value - black, 0) / (white - black) times the factor, shape (B, 4, h, w), float32.
-
-    `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,).
-    """
-    black = black[:, :, None, None]
-    scale = factor[:, None, None, None] / (white[:, None, None, None] - black)
-    return (packed.to(torch.float32) - black).clamp_(min=0).mul_(scale)
-
-
-def mosaic_of(planes: Tensor) -> Tensor:
-    """Lay packed planes (B, 4, h, w) into mosaics (B, 1, 2h, 2w) with red at (0, 0)."""
-    return pixel_shuffle(planes[:, MOSAIC_ORDER], 2)
+        yield from self._feed.batches(self._position)

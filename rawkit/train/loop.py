@@ -15,7 +15,7 @@ from rawkit.files import write_atomically
 from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream
-from rawkit.stream.dataset import tensors_of
+from rawkit.stream.feed import Feed
 from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
@@ -132,6 +132,7 @@ class Trainer:
             in_bursts=self._fabric.device.type == "cpu",
             cache=cache,
         )
+        self._feed = Feed(self._stream, settings.amplifier(), self._fabric.device)
         if settings.accumulate > settings.batch_size // ranks:
             raise UsageError(
                 f"{settings.batch_size // ranks} crops of each process in {settings.accumulate} "
@@ -183,7 +184,7 @@ class Trainer:
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings, record = self.settings, self._open_record()
-        meter = Meter(self._stream)
+        meter = Meter(self._feed)
         interrupted = False
         with (
             kept_memory(),
@@ -220,10 +221,8 @@ class Trainer:
         started = time.monotonic()
         if self.step >= self.settings.steps:
             return
-        amplifier, device = self.settings.amplifier(), self._fabric.device
-        for batch in self._stream.batches(self._position):
-            tensors = tensors_of(batch, amplifier, device)
-            loss = self._mean(self._learner.gradients(tensors, self.step))
+        for batch in self._feed.batches(self._position):
+            loss = self._mean(self._learner.gradients(batch, self.step))
             if not math.isfinite(loss):
                 raise self._diverged(f"the loss is {loss} at step {self.step + 1}")
             if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:

@@ -11,7 +11,7 @@ import torch
 from rawkit.errors import StoreDamagedError
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
 from rawkit.store.shard import decode_shard
-from rawkit.stream.dataset import mosaic_of, normalise_planes
+from rawkit.stream.tensors import mosaic_of, normalise_planes
 from rawkit.train.metrics import psnr, structural_similarity
 
 if TYPE_CHECKING:
