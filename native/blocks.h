@@ -37,7 +37,7 @@ static inline int has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 /* The same for `has_avx512`: what processors have since Ice Lake and Zen 4. */
 #if defined(RAWKIT_AVX2) && (defined(__clang__) || __GNUC__ >= 8)
 #define RAWKIT_AVX512 1
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,gfni,vpclmulqdq,sse4.2")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,gfni,vpclmulqdq")))
 
 static inline int has_avx512(void)
 {
