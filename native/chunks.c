@@ -3,8 +3,6 @@
 #include "blosc.h"
 
 #ifdef RAWKIT_CHUNKS
-#include <errno.h>
-#include <unistd.h>
 
 enum { CRC = 4 };
 /* Encoded chunks are no longer than twice their pixels and this. */
@@ -32,21 +30,6 @@ void chunks_prepare(void)
 {
     can_sum = crc32c_prepare();
     lz4_prepare();
-}
-
-static int read_fully(int handle, uint8_t *to, size_t count, off_t offset)
-{
-    while (count) {
-        ssize_t got = pread(handle, to, count, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return 0;
-        to += got;
-        offset += got;
-        count -= (size_t)got;
-    }
-    return 1;
 }
 
 /* Bring a chunk's pixels into memory; 0 if that takes more than is done here. */
@@ -108,7 +91,7 @@ static int take_memory(Window *window, PyObject *memory)
 static Py_ssize_t cut_pieces(Window *window, const Py_buffer *table, PyObject *memory)
 {
     const Piece *pieces = table->buf;
-    Py_ssize_t done, count = table->shape[0];
+    Py_ssize_t done, count = table->len / (Py_ssize_t)sizeof(Piece);
     const int64_t most = (int64_t)(2 * window->bytes + MOST_ADDED);
     for (Py_ssize_t number = 0; number < count; number++)
         if (pieces[number].length > window->longest && pieces[number].length <= most)
@@ -124,9 +107,9 @@ static Py_ssize_t cut_pieces(Window *window, const Py_buffer *table, PyObject *m
 const char cut_chunks_doc[] =
     "cut_chunks(handle, pieces, shape, compressed, crops, memory)\n--\n\n"
     "Read chunks of a shard one after another, and write what of crops lies in each into them.\n\n"
-    "`handle` is an open file; `pieces` int64 (n, 4): offset and length in bytes, and the first "
-    "row and column that the crops' own count from; `shape` planes, rows, columns and bytes of a "
-    "pixel. `crops` are those of `place`. `memory`, a bytearray, grows to what is needed, and "
+    "`handle` is an open file; `pieces` int64, of each in turn offset and length in bytes, and the "
+    "first row and column that the crops' own count from; `shape` planes, rows, columns and bytes of "
+    "a pixel. `crops` are those of `place`. `memory`, a bytearray, grows to what is needed, and "
     "nobody else may use it meanwhile. Returns how many pieces were done: the next is damaged, or "
     "of a kind that is not read here.";
 
@@ -144,7 +127,7 @@ PyObject *cut_chunks(PyObject *module, PyObject *arguments)
         return NULL;
     window.bytes = (size_t)(chunk->planes * chunk->height * chunk->width * chunk->size);
     Py_ssize_t done = -1;
-    if (table.ndim != 2 || table.shape[1] != 4 || table.itemsize != sizeof(int64_t) ||
+    if (table.itemsize != sizeof(int64_t) || table.len % (Py_ssize_t)sizeof(Piece) ||
         !PyByteArray_Check(memory))
         PyErr_SetString(PyExc_ValueError, "pieces of four numbers, int64, and a bytearray");
     else if (!read_crops(list, chunk, &window.crops)) {

@@ -6,6 +6,8 @@ static PyMethodDef methods[] = {
     {"split_channels", split_channels, METH_VARARGS, split_channels_doc},
     {"place", place, METH_VARARGS, place_doc},
 #ifdef RAWKIT_CHUNKS
+    {"open_tail", open_tail, METH_VARARGS, open_tail_doc},
+    {"announce", announce, METH_VARARGS, announce_doc},
     {"cut_chunks", cut_chunks, METH_VARARGS, cut_chunks_doc},
 #endif
     {NULL, NULL, 0, NULL},

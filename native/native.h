@@ -105,6 +105,15 @@ int decode_blosc(const uint8_t *data, size_t count, uint8_t *out, size_t bytes, 
 extern const char place_doc[];
 PyObject *place(PyObject *module, PyObject *arguments);
 
+/* Read so many bytes of an open file; 0, and errno if the system says why, where they end before. */
+int read_fully(int handle, uint8_t *to, size_t count, int64_t offset);
+
+extern const char open_tail_doc[];
+PyObject *open_tail(PyObject *module, PyObject *arguments);
+
+extern const char announce_doc[];
+PyObject *announce(PyObject *module, PyObject *arguments);
+
 extern const char cut_chunks_doc[];
 PyObject *cut_chunks(PyObject *module, PyObject *arguments);
 

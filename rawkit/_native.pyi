@@ -1,3 +1,5 @@
+from array import array
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ def split_channels(picture: NDArray[Any], planes: NDArray[Any], /) -> None: ...
 def place(
     chunk: NDArray[Any], crops: list[tuple[NDArray[Any], int, int, int, bytes]], /
 ) -> None: ...
+def open_tail(path: Path, count: int, /) -> tuple[int, bytes]: ...
+def announce(handle: int, places: array[int], /) -> None: ...
 def cut_chunks(
     handle: int,
-    pieces: NDArray[np.int64],
+    pieces: array[int] | NDArray[np.int64],
     shape: tuple[int, int, int, int],
     compressed: bool,
     crops: list[tuple[NDArray[Any], int, int, int, bytes]],

@@ -425,7 +425,7 @@ def test_damage_that_a_stream_meets_names_its_object(bucket: Url) -> None:
 
     def read() -> NDArray[np.generic]:
         with open_shard(file) as reader:
-            reader.fetch(0, 0, np.ones((1, 1), np.bool_))
+            reader.fetch([(0, 0)])
             return reader.chunk(0, 0, Scratch())
 
     place.write("x", shard)

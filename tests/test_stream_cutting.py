@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
-from rawkit.stream.cutting import cut_crops, native_bytes
+from rawkit.stream.cutting import WindowPart, native_bytes
 from rawkit.stream.plan import Sample, Window
 from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from rawkit.stream.schedule import Job, Use
@@ -104,7 +104,7 @@ def cut(
     scratch = Scratch()
     with pytest.MonkeyPatch.context() as patch, open_shard(ShardFile(path, layout)) as shard:
         patch.setattr(native, "BUILT", natively and native.BUILT)
-        cut_crops(shard, job, 1, side + 1, outs, scratch)
+        WindowPart(shard, job, 1, side + 1).cut(outs, scratch)
     return memory, len(scratch.native)
 
 
@@ -172,7 +172,7 @@ def done_of(path: Path, layout: ArrayLayout, first: int) -> int:
     out = np.zeros((layout.planes, side, side), layout.dtype)
     with open_shard(ShardFile(path, layout)) as shard:
         assert shard.handle is not None
-        places = shard.places(np.argwhere(np.ones(layout.grid)))
+        places = np.array(shard.places(np.ndindex(layout.grid)))
         return native.functions.cut_chunks(
             shard.handle,
             np.hstack([places, np.zeros_like(places)])[first:],
@@ -190,7 +190,7 @@ def test_the_native_module_stops_at_a_chunk_that_is_damaged(path: Path, codec: C
     data = bytearray(encode_shard(frame_of(layout, "dark", 2), layout))
     path.write_bytes(data)
     with open_shard(ShardFile(path, layout)) as shard:
-        offset, length = shard.places(np.array([[1, 0]]))[0].tolist()
+        offset, length = shard.places([(1, 0)])[0]
     data[offset + length // 2] ^= 4
     path.write_bytes(data)
     assert done_of(path, layout, 0) == 2
@@ -209,7 +209,7 @@ def test_a_shard_that_ends_while_it_is_read_is_named(path: Path) -> None:
     with open_shard(ShardFile(path, layout)) as shard:
         os.truncate(path, 3 * layout.chunk_bytes)
         with pytest.raises(StoreDamagedError, match="cut off"):
-            cut_crops(shard, job, 1, 25, outs, Scratch())
+            WindowPart(shard, job, 1, 25).cut(outs, Scratch())
 
 
 @needs_it
@@ -247,7 +247,7 @@ def test_changed_bytes_with_a_right_checksum_are_taken_as_the_library_takes_them
     [
         (np.zeros((1, 4), np.int32), (4, 8, 8, 2), bytearray()),
         (np.zeros((1, 3), np.int64), (4, 8, 8, 2), bytearray()),
-        (np.zeros(4, np.int64), (4, 8, 8, 2), bytearray()),
+        (np.zeros(5, np.int64), (4, 8, 8, 2), bytearray()),
         (np.zeros((1, 4), np.int64), (17, 8, 8, 2), bytearray()),
         (np.zeros((1, 4), np.int64), (0, 8, 8, 2), bytearray()),
         (np.zeros((1, 4), np.int64), (4, -1, 8, 2), bytearray()),

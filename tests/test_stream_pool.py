@@ -22,6 +22,7 @@ import pytest
 from rawkit.errors import StoreDamagedError
 from rawkit.stream import BatchStream, PlanSettings, pool_bytes
 from rawkit.stream.pool import READ_AHEAD
+from rawkit.stream.reader import OpenShard, ShardFile, open_shard
 from rawkit.stream.window import WindowReader
 from tests.factories import local
 from tests.fixtures_stream import Shape, make_sources
@@ -240,13 +241,12 @@ def test_shards_are_opened_once_a_window_and_closed(
     sources = make_sources(tmp_path, SMALL * 3)
     shards = {str(file.path) for one in sources for file in (one.packed, one.target)}
     opened: list[str] = []
-    plain = os.open
 
-    def noting(path: Any, *rest: Any, **options: Any) -> int:
-        opened.append(str(path))
-        return plain(path, *rest, **options)
+    def noting(shard: ShardFile, *rest: Any) -> OpenShard:
+        opened.append(str(shard.path))
+        return open_shard(shard, *rest)
 
-    monkeypatch.setattr(os, "open", noting)
+    monkeypatch.setattr("rawkit.stream.window.open_shard", noting)
     stream = BatchStream(sources, SETTINGS, batch_size=2, threads=3, in_bursts=in_bursts)
     windows = set()
     batches = stream.batches()

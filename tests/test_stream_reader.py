@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,10 @@ def read(shard: ShardFile, window: Window) -> NDArray[np.generic]:
     scratch.decoded(layout)[...] = 201
     scratch.encoded(2 * layout.chunk_bytes)[...] = 201
     with open_shard(shard) as reader:
-        wanted = np.ones((window.rows, window.columns), np.bool_)
-        reader.announce(window.top, window.left, wanted)
-        reader.fetch(window.top, window.left, wanted)
+        rows = range(window.top, window.top + window.rows)
+        wanted = list(product(rows, range(window.left, window.left + window.columns)))
+        reader.announce(wanted)
+        reader.fetch(wanted)
         return np.concatenate(
             [
                 np.concatenate(

@@ -113,6 +113,8 @@ class BatchStream:
         that keep all cores busy themselves, as a network on the CPU does. A thread that reads
         beside it takes one core, and all the others wait for that one at the end of every layer.
         Stores that lie elsewhere are read all the time.
+    pinned
+        Keep batches in pinned memory, from which a GPU fetches them by itself.
 
     Raises
     ------
@@ -132,6 +134,7 @@ class BatchStream:
         ranks: int = 1,
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
+        pinned: bool = False,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -148,7 +151,7 @@ class BatchStream:
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
             tuple(sources), settings, self._share,
-            threads=threads, cache=cache, in_bursts=in_bursts,
+            threads=threads, cache=cache, in_bursts=in_bursts, pinned=pinned,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks."""

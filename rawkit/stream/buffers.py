@@ -19,13 +19,16 @@ multiple of 32 packed pixels then have only such, but where two chunks meet."""
 class Buffers:
     """Arrays of one shape; the memory of one that is gone becomes the next one.
 
+    It may be `pinned`, for a GPU.
+
     An array, its views and tensors made from it without a copy may be kept for as long as one
     likes: they keep their memory. Fresh memory costs a page fault every few kilobytes, a third of
     the time that it takes to fill it.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, *, pinned: bool = False) -> None:
         self._shape, self._dtype = shape, np.dtype(dtype)
+        self._new = _pinned if pinned else _aligned
         self._free: list[NDArray[np.uint8]] = []
         self._lock = threading.Lock()
 
@@ -39,7 +42,7 @@ class Buffers:
         with self._lock:
             memory = self._free.pop() if self._free else None
         if memory is None:
-            memory = _aligned(self.nbytes)
+            memory = self._new(self.nbytes)
         return np.asarray(_Lease(memory, self._shape, self._dtype, self._free))
 
     def clear(self) -> None:
@@ -53,6 +56,14 @@ def _aligned(count: int) -> NDArray[np.uint8]:
     memory = np.empty(count + _LINE, np.uint8)
     begin = -memory.ctypes.data % _LINE
     return memory[begin : begin + count]
+
+
+def _pinned(count: int) -> NDArray[np.uint8]:
+    """Return so many bytes that stay where they are, so that a GPU can fetch them by itself."""
+    import torch  # noqa: PLC0415 - seconds that only those with a GPU have to wait for
+
+    memory: NDArray[np.uint8] = torch.empty(count, dtype=torch.uint8, pin_memory=True).numpy()
+    return memory
 
 
 class _Lease:

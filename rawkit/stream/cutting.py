@@ -8,9 +8,10 @@ module could not be built and what does not lie in a file.
 
 from __future__ import annotations
 
+from array import array
+from itertools import product
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rawkit import native
 from rawkit.stream.augment import Cut, place, with_moves
@@ -33,15 +34,8 @@ _MARGIN = 512
 """Bytes around each, and those that compression may add."""
 
 
-def cut_crops(
-    shard: OpenShard,
-    job: Job,
-    scale: int,
-    extent: int,
-    outs: Sequence[NDArray[Any]],
-    scratch: Scratch,
-) -> None:
-    """Read the chunks of a window that its crops touch, one by one, and cut the crops from them.
+class WindowPart:
+    """What crops of a window need of one shard: chunks, and where they lie in it.
 
     Parameters
     ----------
@@ -53,63 +47,75 @@ def cut_crops(
         1 for packed planes and 2 for the target.
     extent
         Packed pixels a side that a crop needs.
-    outs
-        The crops, shape (planes, side, side), one for each use of the job.
-    scratch
-        Memory for a chunk.
-
-    Raises
-    ------
-    StoreDamagedError
-        If a chunk cannot be read or fails its checksum; crops are then incomplete.
     """
-    needed = touched(job, scale, extent, shard.layout.chunk)
-    shard.fetch(job.window.top, job.window.left, needed)
-    cuts = [
-        Cut(out, scale * use.sample.top, scale * use.sample.left, use.sample.augmentation)
-        for use, out in zip(job.uses, outs, strict=True)
-    ]
-    # Chunks follow each other along the rows of the crops: the native module then puts the lines
-    # of the caches that two of them share together before it writes them.
-    transposed = any(flips(use.sample.augmentation)[2] for use in job.uses)
-    chunks = np.argwhere(needed.T)[:, ::-1] if transposed else np.argwhere(needed)
-    while len(chunks):
-        done = _natively(shard, job, chunks, cuts, scratch)
-        if done < len(chunks):
-            _step_by_step(shard, job, chunks[done].tolist(), cuts, scratch)
-        chunks = chunks[done + 1 :]
 
+    def __init__(self, shard: OpenShard, job: Job, scale: int, extent: int) -> None:
+        self.shard, self._job, self._scale = shard, job, scale
+        self._chunks = touched(job, scale, extent, shard.layout.chunk)
+        top, left = job.window.top, job.window.left
+        self._of_frame = [(top + row, left + column) for row, column in self._chunks]
 
-def _natively(
-    shard: OpenShard, job: Job, chunks: NDArray[np.intp], cuts: Sequence[Cut], scratch: Scratch
-) -> int:
-    """Cut crops from chunks, (row, column) in the window; returns how many could be done."""
-    layout = shard.layout
-    compressed = layout.codec != "none"
-    known = not compressed or layout.itemsize == _DECODED_ITEMSIZE
-    if not (native.BUILT and native.CUTS and known) or shard.handle is None:
-        return 0
-    places = shard.places(chunks + np.array([job.window.top, job.window.left]))
-    return native.functions.cut_chunks(
-        shard.handle,
-        np.hstack([places, chunks * layout.chunk]),
-        (layout.planes, *layout.chunk, layout.itemsize),
-        compressed,
-        with_moves(layout.name, cuts),
-        scratch.native,
-    )
+    def announce(self) -> None:
+        """Have the system read the chunks ahead, where they are on this machine."""
+        self.shard.announce(self._of_frame)
 
+    def cut(self, outs: Sequence[NDArray[Any]], scratch: Scratch) -> None:
+        """Read the chunks one by one, and cut the crops from them.
 
-def _step_by_step(
-    shard: OpenShard, job: Job, chunk: list[int], cuts: Sequence[Cut], scratch: Scratch
-) -> None:
-    (row, column), (height, width) = chunk, shard.layout.chunk
-    pixels = shard.chunk(job.window.top + row, job.window.left + column, scratch)
-    place(
-        shard.layout.name,
-        pixels,
-        [cut._replace(top=cut.top - row * height, left=cut.left - column * width) for cut in cuts],
-    )
+        Parameters
+        ----------
+        outs
+            The crops, shape (planes, side, side), one for each use of the job.
+        scratch
+            Memory for a chunk.
+
+        Raises
+        ------
+        StoreDamagedError
+            If a chunk cannot be read or fails its checksum; crops are then incomplete.
+        """
+        scale, done = self._scale, 0
+        self.shard.fetch(self._of_frame)
+        cuts = [
+            Cut(out, scale * use.sample.top, scale * use.sample.left, use.sample.augmentation)
+            for use, out in zip(self._job.uses, outs, strict=True)
+        ]
+        while done < len(self._chunks):
+            done += self._natively(done, cuts, scratch)
+            if done < len(self._chunks):
+                self._step_by_step(done, cuts, scratch)
+                done += 1
+
+    def _natively(self, first: int, cuts: Sequence[Cut], scratch: Scratch) -> int:
+        """Cut crops from the chunks from `first` on; returns how many could be done."""
+        layout = self.shard.layout
+        compressed = layout.codec != "none"
+        known = not compressed or layout.itemsize == _DECODED_ITEMSIZE
+        if not (native.BUILT and native.CUTS and known) or self.shard.handle is None:
+            return 0
+        height, width = layout.chunk
+        pieces = array("q")
+        begins = ((row * height, column * width) for row, column in self._chunks[first:])
+        for lies, begin in zip(self.shard.places(self._of_frame[first:]), begins, strict=True):
+            pieces.extend((*lies, *begin))
+        return native.functions.cut_chunks(
+            self.shard.handle,
+            pieces,
+            (layout.planes, height, width, layout.itemsize),
+            compressed,
+            with_moves(layout.name, cuts),
+            scratch.native,
+        )
+
+    def _step_by_step(self, number: int, cuts: Sequence[Cut], scratch: Scratch) -> None:
+        (row, column), (height, width) = self._chunks[number], self.shard.layout.chunk
+        pixels = self.shard.chunk(*self._of_frame[number], scratch)
+        place(
+            self.shard.layout.name,
+            pixels,
+            [cut._replace(top=cut.top - row * height, left=cut.left - column * width)
+             for cut in cuts],
+        )  # fmt: skip
 
 
 def native_bytes(layout: ArrayLayout, crops: int) -> int:
@@ -122,13 +128,18 @@ def native_bytes(layout: ArrayLayout, crops: int) -> int:
     return 3 * (layout.chunk_bytes + _MARGIN) + seams
 
 
-def touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> NDArray[np.bool_]:
-    """Tell which chunks of a window its crops touch, shape (rows, columns) of the window."""
-    found = np.zeros((job.window.rows, job.window.columns), np.bool_)
+def touched(job: Job, scale: int, extent: int, chunk: tuple[int, int]) -> list[tuple[int, int]]:
+    """List the chunks of a window that its crops touch, (row, column) in the window.
+
+    They follow each other along the rows of the crops: the native module then puts the lines of the
+    caches that two of them share together before it writes them.
+    """
+    (height, width), side = chunk, scale * extent
+    found: set[tuple[int, int]] = set()
     for use in job.uses:
         top, left = scale * use.sample.top, scale * use.sample.left
-        bottom, right = top + scale * extent - 1, left + scale * extent - 1
-        found[
-            top // chunk[0] : bottom // chunk[0] + 1, left // chunk[1] : right // chunk[1] + 1
-        ] = True
-    return found
+        rows = range(top // height, (top + side - 1) // height + 1)
+        found.update(product(rows, range(left // width, (left + side - 1) // width + 1)))
+    if any(flips(use.sample.augmentation)[2] for use in job.uses):
+        return sorted(found, key=itemgetter(1, 0))
+    return sorted(found)

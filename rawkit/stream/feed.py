@@ -1,29 +1,28 @@
-"""Batches as tensors on their device; a GPU gets the next ones while it works.
+"""Batches as tensors on their device; a GPU gets the next one while it works.
 
-A network on the CPU keeps all cores busy, so a batch becomes tensors when its turn has come. For a
-GPU a thread sees to that ahead: it copies the integers into memory from which the GPU fetches them
-by itself, and has the arithmetic done on a CUDA stream of its own.
+The GPU fetches a batch by itself, if it lies in pinned memory, and does the arithmetic on a CUDA
+stream of its own. No thread is needed for that: what a thread does in Python, the one that
+launches kernels must wait for.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
-from rawkit.stream.ahead import Ahead
 from rawkit.stream.tensors import tensors_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Iterator
 
     from rawkit.sensor import Amplification
     from rawkit.stream.batches import Batch, BatchStream
     from rawkit.stream.tensors import TensorBatch
 
-AHEAD = 2
-"""Batches that wait on a GPU; one more is on its way."""
+_T = TypeVar("_T")
+_S = TypeVar("_S")
 
 
 class Feed:
@@ -32,7 +31,7 @@ class Feed:
     Parameters
     ----------
     stream
-        The batches of integers.
+        The batches of integers; `pinned` where the device is a GPU, or it waits for every copy.
     amplification
         What they are multiplied by.
     device
@@ -47,49 +46,62 @@ class Feed:
     ) -> None:
         self._stream, self._amplification = stream, amplification
         self._device = torch.device(device)
-        if self._device == torch.device("cuda"):
-            # The thread would take the first one: which is the current one is a thread's own.
-            self._device = torch.device("cuda", torch.cuda.current_device())
-        self._waited = 0.0
 
     @property
     def waited(self) -> float:
         """Seconds that whoever takes the batches has spent waiting for them so far."""
-        return self._waited if self._device.type == "cuda" else self._stream.waited
+        return self._stream.waited
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:
         """Yield batches from sample number `position` on, for ever.
 
         Raises as `BatchStream.batches` and `tensors_of` do, at the batch that cannot be had.
         """
-        batches = self._stream.batches(position)
-        if self._device.type == "cuda":
-            yield from self._from_ahead(batches)
-        else:
-            with closing(batches):
+        with closing(self._stream.batches(position)) as batches:
+            if self._device.type == "cuda":
+                yield from self._on_gpu(batches)
+            else:
                 for batch in batches:
                     yield tensors_of(batch, self._amplification, self._device)
 
-    def _from_ahead(self, batches: Generator[Batch, None, None]) -> Iterator[TensorBatch]:
-        """Hand out what a thread has sent to the GPU."""
-        before = self._waited
-        with closing(Ahead(self._sent(batches), AHEAD)) as sent:
-            for tensors, there in sent:
-                self._waited = before + sent.waited
-                current = torch.cuda.current_stream(self._device)
-                current.wait_event(there)
-                for tensor in (tensors.planes, tensors.target, tensors.amplification):
-                    # Their memory is of the other stream: it may not have it back before.
-                    tensor.record_stream(current)
-                yield tensors
-
-    def _sent(
-        self, batches: Generator[Batch, None, None]
-    ) -> Generator[tuple[TensorBatch, torch.cuda.Event], None, None]:
-        """Send batches to the GPU; the event says when the tensors are there."""
+    def _on_gpu(self, batches: Iterator[Batch]) -> Iterator[TensorBatch]:
         own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # has no types
-        with closing(batches):
-            for batch in batches:
-                with torch.cuda.stream(own):
-                    tensors = tensors_of(batch, self._amplification, self._device)
-                yield tensors, own.record_event()
+
+        def send(batch: Batch) -> tuple[Batch, TensorBatch, torch.cuda.Event]:
+            with torch.cuda.stream(own):
+                tensors = tensors_of(batch, self._amplification, self._device, wait=False)
+            return batch, tensors, own.record_event()
+
+        for _batch, tensors, there in one_ahead(batches, send):
+            current = torch.cuda.current_stream(self._device)
+            current.wait_event(there)
+            for tensor in (tensors.planes, tensors.target, tensors.amplification):
+                # Their memory is of the other CUDA stream, which may not have it back before.
+                tensor.record_stream(current)
+            try:
+                yield tensors
+            finally:
+                there.synchronize()  # the GPU has fetched the batch: its memory may be used again
+
+
+def one_ahead(items: Iterator[_T], send: Callable[[_T], _S]) -> Iterator[_S]:
+    """Send every item on before the one in front of it is handed out.
+
+    What `items` or `send` raise is raised in the place of the item that cannot be had.
+    """
+    try:
+        following = send(next(items))
+    except StopIteration:
+        return
+    while True:
+        waiting, error = following, None
+        try:
+            following = send(next(items))
+        except StopIteration:
+            yield waiting
+            return
+        except Exception as caught:  # noqa: BLE001 - raised when its turn has come
+            error = caught
+        yield waiting
+        if error is not None:
+            raise error

@@ -34,6 +34,7 @@ def open_stream(
     cache: str | PathLike[str] | None = None,
     cache_bytes: int = 20 * 10**9,
     in_bursts: bool = False,
+    pinned: bool = False,
 ) -> BatchStream:
     """Open a stream of batches over the pairs of a subset.
 
@@ -51,7 +52,7 @@ def open_stream(
         Samples of a step over all ranks.
     crops_per_window, live_windows, augment, seed
         As in `PlanSettings`.
-    threads, rank, ranks, in_bursts
+    threads, rank, ranks, in_bursts, pinned
         As in `BatchStream`.
     cache
         Folder in which chunks of stores that lie elsewhere are kept; nowhere if None.
@@ -91,4 +92,5 @@ def open_stream(
         ranks=ranks,
         cache=None if cache is None else ChunkCache(Path(cache), cache_bytes),
         in_bursts=in_bursts,
+        pinned=pinned,
     )

@@ -63,6 +63,7 @@ class BatchPool:
         threads: int,
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
+        pinned: bool = False,
     ) -> None:
         self._sources, self._settings, self._share = sources, settings, share
         self._threads, self._cache = threads, cache
@@ -72,8 +73,9 @@ class BatchPool:
         """Windows that are read beyond those that the batch in turn may need."""
         self._most = open_batches(settings, share, self.ahead)
         size, n = share.size, settings.crop
-        self._packed = Buffers((size, 4, n, n), np.uint16)
-        self._target = Buffers((size, 3, 2 * n, 2 * n), sources[0].target.layout.dtype)
+        self._packed = Buffers((size, 4, n, n), np.uint16, pinned=pinned)
+        kind = sources[0].target.layout.dtype
+        self._target = Buffers((size, 3, 2 * n, 2 * n), kind, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
 
@@ -120,7 +122,10 @@ class _Run:
 
     def __init__(self, pool: BatchPool, todo: Iterator[Job]) -> None:
         self._pool, self._todo = pool, todo
-        self._changed = threading.Condition()
+        # Whoever is woken takes the interpreter's lock from whoever computes: so only those whose
+        # turn it is.
+        self._lock = threading.Lock()
+        self._room, self._filled = threading.Condition(self._lock), threading.Condition(self._lock)
         self._batches: dict[int, Filled] = {}
         self._upcoming: deque[Job] = deque()
         self._turn = 0
@@ -141,28 +146,28 @@ class _Run:
 
     def next(self) -> Filled:
         """Wait for the batch whose turn it is."""
-        with self._changed:
+        with self._lock:
             if not self._ready():
                 started = time.perf_counter()
                 self._reading = True
-                self._changed.notify_all()
-                self._changed.wait_for(self._ready)
+                self._room.notify_all()
+                self._filled.wait_for(self._ready)
                 if self._pool.in_bursts:
-                    self._changed.wait_for(self._resting)
+                    self._filled.wait_for(self._resting)
                 self._pool.waited += time.perf_counter() - started
             batch = self._batches.get(self._turn)
             if batch is None or batch.missing:
                 raise self._failed[min(self._failed)]
             del self._batches[self._turn]
             self._turn += 1
-            self._changed.notify_all()
+            self._room.notify_all()
             return batch
 
     def stop(self) -> None:
         """End the threads after the window each is reading, and wait for them."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
-            self._changed.notify_all()
+            self._room.notify_all()
         for worker in self._workers:
             worker.join()
 
@@ -208,11 +213,11 @@ class _Run:
 
     def _end_burst(self) -> None:
         """Rest until a batch is waited for, while the disk reads what comes then."""
-        with self._changed:
+        with self._lock:
             if not (self._pool.in_bursts and self._reading) or self._has_room():
                 return
             self._reading = False
-            self._changed.notify_all()
+            self._filled.notify_all()
             missing = self._pool.ahead - len(self._upcoming)
             self._upcoming.extend(next(self._todo) for _ in range(missing))
             announced = tuple(self._upcoming)
@@ -228,7 +233,7 @@ class _Run:
 
     def _take(self, *, wait: bool) -> WindowReader | None:
         """Take the next window as soon as its batches have room; None when there is no more."""
-        with self._changed:
+        with self._lock:
             while not self._stopped and not self._failed:
                 if self._reading and self._has_room():
                     job = self._upcoming.popleft()
@@ -239,23 +244,24 @@ class _Run:
                     return self._pool.reader(job)
                 if not wait:
                     return None
-                self._changed.wait()
+                self._room.wait()
             return None
 
     def _done(self, window: WindowReader) -> None:
         job = window.job
-        with self._changed:
+        with self._lock:
             self._taken -= 1
             for use in job.uses:
                 batch = self._batches[use.batch]
                 batch.crops[use.slot] = (window.source, job.window, use)
                 batch.missing -= 1
-            self._changed.notify_all()
+            self._filled.notify_all()
 
     def _fail(self, window: WindowReader | None, error: BaseException) -> None:
-        with self._changed:
+        with self._lock:
             self._failed[self._turn if window is None else window.job.first] = error
-            self._changed.notify_all()
+            self._room.notify_all()
+            self._filled.notify_all()
 
 
 def pool_bytes(

@@ -7,12 +7,15 @@ object elsewhere all chunks that are needed are asked for at once, neighbours in
 from __future__ import annotations
 
 import os
+from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
+from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store import (
     ArrayLayout,
@@ -24,7 +27,8 @@ from rawkit.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -80,7 +84,7 @@ class _Bytes(Protocol):
     def tail(self, count: int) -> bytes:
         """Read the last bytes."""
 
-    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+    def announce(self, places: Sequence[Sequence[int]]) -> None:
         """Say what will be read some time later: offsets and lengths."""
 
     def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
@@ -106,11 +110,23 @@ def open_shard(shard: ShardFile, cache: ChunkCache | None = None) -> OpenShard:
     if isinstance(shard.path, RemoteFile):
         return OpenShard(shard, _Object(shard.path, cache))
     with _named(shard.path):
-        source = _File(os.open(shard.path, os.O_RDONLY))
+        source = _File(*_open_tail(shard.path, index_bytes(shard.layout)))
     try:
         return OpenShard(shard, source)
     except BaseException:
         source.close()
+        raise
+
+
+def _open_tail(path: Path, count: int) -> tuple[int, bytes]:
+    """Open a file; returns the handle and the last bytes."""
+    if native.BUILT and native.CUTS:
+        return native.functions.open_tail(path, count)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return handle, os.pread(handle, count, max(0, os.fstat(handle).st_size - count))
+    except BaseException:
+        os.close(handle)
         raise
 
 
@@ -138,7 +154,8 @@ class OpenShard:
         with _named(shard.path):
             self._tail = source.tail(index_bytes(layout))
         index = parse_index(self._tail, layout, shard.path)
-        self._index = index.reshape(*layout.grid, 2)
+        # What is out of reach for a signed number lies in no file.
+        self._index: list[tuple[int, int]] = [*map(tuple, index.astype(np.int64).tolist())]
 
     def __enter__(self) -> Self:
         return self
@@ -155,28 +172,21 @@ class OpenShard:
         """The open file; None if the shard is none of this machine."""
         return self._source.handle
 
-    def places(self, chunks: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Offsets and lengths in bytes, shape (n, 2), of chunks, (n, 2), row and column from 0."""
-        return self._index[chunks[:, 0], chunks[:, 1]].astype(np.int64)
+    def places(self, chunks: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
+        """Offset and length in bytes of chunks, each a row and a column, which count from 0."""
+        columns = self.layout.grid[1]
+        return [self._index[row * columns + column] for row, column in chunks]
 
-    def _pieces(self, top: int, left: int, wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
-        """Offsets and lengths of chunks, in the order in which they lie."""
-        places = self.places(np.argwhere(wanted) + np.array([top, left]))
-        return sorted(map(tuple, places.tolist()))
-
-    def announce(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
-        """Have chunks read ahead: those of a window at row `top`, column `left` that are wanted.
-
-        `wanted` has the shape of the window in chunks; rows and columns count from 0.
-        """
+    def announce(self, chunks: Iterable[tuple[int, int]]) -> None:
+        """Have chunks read ahead, each row and column, where they are on this machine."""
         with _named(self._path):
-            self._source.announce(self._pieces(top, left, wanted))
+            self._source.announce(self.places(chunks))
 
-    def fetch(self, top: int, left: int, wanted: NDArray[np.bool_]) -> None:
+    def fetch(self, chunks: Iterable[tuple[int, int]]) -> None:
         """Get chunks that are read next, as in `announce`; those of a file are read one by one."""
         if self.handle is None:
             with _named(self._path):
-                self._source.fetch(self._pieces(top, left, wanted), self._tail)
+                self._source.fetch(sorted(self.places(chunks)), self._tail)
 
     def chunk(self, row: int, column: int, scratch: Scratch) -> NDArray[np.generic]:
         """Read a chunk, shape (planes, chunk height, chunk width); valid until the next.
@@ -185,7 +195,7 @@ class OpenShard:
         hold zeros.
         """
         layout, path = self.layout, self._path
-        offset, length = self._index[row, column].tolist()
+        ((offset, length),) = self.places([(row, column)])
         plain = layout.codec == "none"
         if length < _CRC_BYTES or (plain and length != layout.chunk_bytes + _CRC_BYTES):
             raise _damaged(f"a chunk of {length} bytes", path)
@@ -205,16 +215,19 @@ class OpenShard:
 class _File:
     """A file of this machine."""
 
-    def __init__(self, handle: int) -> None:
-        self.handle = handle
+    def __init__(self, handle: int, tail: bytes) -> None:
+        self.handle, self._tail = handle, tail
 
     def tail(self, count: int) -> bytes:
-        """Read the last bytes."""
-        return os.pread(self.handle, count, max(0, os.fstat(self.handle).st_size - count))
+        """Return the last bytes, which were read when it was opened."""
+        return self._tail[-count:]
 
-    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+    def announce(self, places: Sequence[Sequence[int]]) -> None:
         """Have the system read ahead; piece by piece, since it takes no more at once."""
-        for offset, length in pieces:
+        if native.BUILT and native.CUTS:
+            native.functions.announce(self.handle, array("q", chain.from_iterable(places)))
+            return
+        for offset, length in places:
             os.posix_fadvise(self.handle, offset, length, os.POSIX_FADV_WILLNEED)
 
     def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
@@ -249,7 +262,7 @@ class _Object:
         """Read the last bytes."""
         return self.file.read_tail(count)
 
-    def announce(self, pieces: Sequence[tuple[int, int]]) -> None:
+    def announce(self, places: Sequence[Sequence[int]]) -> None:
         """Do nothing: more threads wait for answers at the same time."""
 
     def close(self) -> None:

@@ -51,28 +51,34 @@ class TensorBatch:
 
 
 def tensors_of(
-    batch: Batch, amplification: Amplification, device: torch.device | str = "cpu"
+    batch: Batch,
+    amplification: Amplification,
+    device: torch.device | str = "cpu",
+    *,
+    wait: bool = True,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
+
+    Without `wait` a GPU may still fetch the batch by itself when this returns, if its memory is
+    pinned: keep the batch until the current CUDA stream has come so far.
 
     Raises
     ------
     UsageError
         If it is to be amplified by a ratio that is not known of every frame.
     """
-    device = torch.device(device)
-    factors = _moved(
-        amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio),
-        device,
+
+    def moved(values: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(values).to(device, non_blocking=not wait)
+
+    factors = moved(
+        amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
     )
     planes = normalise_planes(
-        _moved(batch.packed, device),
-        _moved(batch.black_level, device),
-        _moved(batch.white_level, device),
-        factors,
+        moved(batch.packed), moved(batch.black_level), moved(batch.white_level), factors
     )
     full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = _moved(batch.target, device).to(torch.float32).div_(full_scale)
+    target = moved(batch.target).to(torch.float32).div_(full_scale)
     return TensorBatch(
         planes=planes,
         target=target,
@@ -82,14 +88,6 @@ def tensors_of(
         names=batch.names,
         position=batch.position,
     )
-
-
-def _moved(values: NDArray[np.generic], device: torch.device) -> Tensor:
-    """Move an array to a device; a GPU fetches it from pinned memory while this thread goes on."""
-    tensor = torch.from_numpy(values)
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
 
 
 def normalise_planes(packed: Tensor, black: Tensor, white: Tensor, factor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import RawkitError
-from rawkit.stream.cutting import cut_crops, touched
+from rawkit.stream.cutting import WindowPart
 from rawkit.stream.reader import open_shard
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.reader import OpenShard, Scratch
+    from rawkit.stream.reader import Scratch
     from rawkit.stream.schedule import Job
 
 
@@ -43,19 +43,17 @@ class WindowReader:
         self._extent, self._cache = extent, cache
         # By pixels for each packed one a side.
         self._files = {1: source.packed, 2: source.target}
-        self._shards: dict[int, OpenShard] = {}
+        self._parts: dict[int, WindowPart] = {}
 
     def announce(self) -> None:
         """Have the system read the chunks that crops touch ahead, where they are on this machine.
 
         What is wrong with a shard is said when its turn has come.
         """
-        window = self.job.window
         for scale, file in self._files.items():
             if isinstance(file.path, Path):
-                needed = touched(self.job, scale, self._extent, file.layout.chunk)
                 with suppress(RawkitError):
-                    self._shard(scale).announce(window.top, window.left, needed)
+                    self._part(scale).announce()
 
     def cut(self, outs: Sequence[Sequence[NDArray[Any]]], scratch: Scratch) -> None:
         """Cut the crops: of the packed planes and of the target, one for each use of the job.
@@ -68,14 +66,15 @@ class WindowReader:
             If the server of a store elsewhere does not answer after several tries.
         """
         for scale, crops in zip(self._files, outs, strict=True):
-            cut_crops(self._shard(scale), self.job, scale, self._extent, crops, scratch)
+            self._part(scale).cut(crops, scratch)
 
     def close(self) -> None:
         """Close the shards that are open."""
-        while self._shards:
-            self._shards.popitem()[1].close()
+        while self._parts:
+            self._parts.popitem()[1].shard.close()
 
-    def _shard(self, scale: int) -> OpenShard:
-        if scale not in self._shards:
-            self._shards[scale] = open_shard(self._files[scale], self._cache)
-        return self._shards[scale]
+    def _part(self, scale: int) -> WindowPart:
+        if scale not in self._parts:
+            shard = open_shard(self._files[scale], self._cache)
+            self._parts[scale] = WindowPart(shard, self.job, scale, self._extent)
+        return self._parts[scale]

@@ -130,6 +130,7 @@ class Trainer:
             rank=self._fabric.global_rank,
             ranks=ranks,
             in_bursts=self._fabric.device.type == "cpu",
+            pinned=self._fabric.device.type == "cuda",
             cache=cache,
         )
         self._feed = Feed(self._stream, settings.amplifier(), self._fabric.device)

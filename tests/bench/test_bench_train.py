@@ -135,7 +135,7 @@ def test_the_stream_against_batches_on_a_gpu(
     settings = TrainSettings(subset="x", steps=100, batch_size=8, precision=precision)
     fabric = make_fabric("cuda", precision)
     learner = Learner(settings, fabric)
-    stream = BatchStream(sources, plan_settings(settings), batch_size=8)
+    stream = BatchStream(sources, plan_settings(settings), batch_size=8, pinned=True)
     streamed = Feed(stream, settings.amplifier(), fabric.device).batches()
     there = cycle(list(islice(streamed, 4)))
 
