@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawkit.errors import StoreDamagedError
+from rawkit.errors import StoreDamagedError, UsageError
 from rawkit.sensor import Amplification
 from rawkit.stream import BatchStream, PlanSettings
 from rawkit.stream.feed import Feed, one_ahead
@@ -96,3 +96,9 @@ def test_a_damaged_shard_reaches_whoever_takes_the_batches(tmp_path: Path, devic
         for _ in Feed(stream, Amplification(), device).batches():
             pass
     assert caught.value.where == str(sources[1].target.path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU here")
+def test_memory_is_pinned_for_a_gpu_alone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without a GPU"):
+        BatchStream(make_sources(tmp_path, SHAPES), SETTINGS, batch_size=4, pinned=True)

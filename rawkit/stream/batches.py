@@ -10,6 +10,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.store import RemoteFile
 from rawkit.stream.augment import augment_levels
+from rawkit.stream.buffers import check_pinned
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import Share
@@ -120,7 +121,8 @@ class BatchStream:
     ------
     UsageError
         If a crop does not fit into every frame, targets differ in their data type, the lanes or
-        the batch cannot be shared by so many ranks, or a number is below 1.
+        the batch cannot be shared by so many ranks, a number is below 1, or there is no GPU to pin
+        memory for.
     """
 
     def __init__(
@@ -138,6 +140,8 @@ class BatchStream:
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
+        if pinned:
+            check_pinned()
         kinds = {source.target.layout.dtype for source in sources}
         if len(kinds) > 1:
             raise UsageError(

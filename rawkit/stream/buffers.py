@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rawkit.errors import UsageError
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -49,6 +51,23 @@ class Buffers:
         """Give the memory that nobody holds back."""
         with self._lock:
             self._free.clear()
+
+
+def check_pinned() -> None:
+    """Refuse to pin memory where no GPU could fetch it.
+
+    Raises
+    ------
+    UsageError
+        If torch finds no GPU.
+    """
+    import torch  # noqa: PLC0415 - seconds that only those with a GPU have to wait for
+
+    if not torch.cuda.is_available():
+        raise UsageError(
+            "pinned memory without a GPU", expected="a GPU that torch can use",
+            fix="Leave `pinned` out.",
+        )  # fmt: skip
 
 
 def _aligned(count: int) -> NDArray[np.uint8]:

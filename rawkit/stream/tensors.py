@@ -60,7 +60,8 @@ def tensors_of(
     """Move a batch to a device, normalise, amplify and scale it there.
 
     Without `wait` a GPU may still fetch the batch by itself when this returns, if its memory is
-    pinned: keep the batch until the current CUDA stream has come so far.
+    pinned: keep the batch until the current CUDA stream has come so far. What is not pinned has
+    been taken by then.
 
     Raises
     ------
