@@ -17,6 +17,7 @@ from queue import Queue
 from typing import TYPE_CHECKING
 
 from rawkit.errors import CrashedError, RawkitError
+from rawkit.interrupt import uninterrupted
 from rawkit.restore.child import Child
 from rawkit.restore.decoder import Decoder
 from rawkit.restore.pipeline import Outcome, restore_stream
@@ -90,7 +91,8 @@ def restore_in_processes(
             if outcome is None:
                 running -= 1
             else:
-                done(outcome)
+                with uninterrupted():
+                    done(outcome)
         except BaseException as error:
             if raised is not None:
                 raise
@@ -213,8 +215,9 @@ def restore_on_cluster(
             if not waiting:
                 return
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done(_result(future, waiting.pop(future)))
+            with uninterrupted():
+                for future in finished:
+                    done(_result(future, waiting.pop(future)))
     finally:
         for future in waiting:
             future.cancel()

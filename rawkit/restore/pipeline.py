@@ -15,11 +15,12 @@ import errno
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from queue import Empty, Full, Queue
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rawkit.errors import RawFileError, RawkitError, TooLargeError
+from rawkit.interrupt import uninterrupted
+from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.capture import Capture, capture_of_row
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
 from rawkit.restore.network import restore_bands, tile_for
@@ -49,9 +50,7 @@ if TYPE_CHECKING:
     from rawkit.restore.output import Output
     from rawkit.sensor import RawImage
 
-_BANDS_WAITING = 2
 _WRITERS = 2
-_POLL_SECONDS = 0.2
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 """What the next file would meet, too."""
 
@@ -122,48 +121,6 @@ class _Loaded:
     seconds: float
 
 
-class _Bands:
-    """A short queue of bands from the network to a writer, which either end can break off."""
-
-    def __init__(self) -> None:
-        self._queue: Queue[NDArray[np.unsignedinteger] | None] = Queue(_BANDS_WAITING)
-        self.left = False
-        """Whether the writer has gone."""
-        self._aborted = False
-
-    def put(self, band: NDArray[np.unsignedinteger] | None) -> bool:
-        """Hand a band over, None after the last; False if nobody takes it any more."""
-        while not self.left:
-            try:
-                self._queue.put(band, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return True
-        return False
-
-    def abort(self) -> None:
-        """Let the writer drop what it has."""
-        self._aborted = True
-
-    def __iter__(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        while True:
-            try:
-                band = self._queue.get(timeout=_POLL_SECONDS)
-            except Empty:
-                if self._aborted:
-                    raise _AbortedError from None
-                continue
-            if self._aborted:
-                raise _AbortedError
-            if band is None:
-                return
-            yield band
-
-
-class _AbortedError(Exception):
-    """The network will not finish this picture."""
-
-
 def restore_stream(
     items: Iterable[Item],
     output: Output,
@@ -180,29 +137,56 @@ def restore_stream(
     raises, or the user interrupts, the picture in work is dropped, those that are finished are
     still told of, and the error comes through.
     """
-    pending: deque[tuple[Item, list[Future[Restored]], RawkitError | None]] = deque()
+    pending: deque[_Work] = deque()
+
+    def tell() -> None:
+        work = pending[0]
+        outcome = _outcome(work)
+        # Half told of, a picture would be there that nobody has noted.
+        with uninterrupted():
+            pending.popleft()
+            if work.ended or outcome.restored:
+                done(outcome)
+
     with ThreadPoolExecutor(_WRITERS, "rawkit-write") as writers:
         try:
             for item, loaded in _loaded_ahead(items, output, decoder, last=last):
+                pending.append(work := _Work(item))
                 if isinstance(loaded, RawkitError):
-                    pending.append((item, [], loaded))
+                    work.error = loaded
                 else:
-                    pending.append((item, *_restore(item, loaded, output, restorer, writers)))
+                    work.error = _restore(work, loaded, output, restorer, writers)
+                work.ended = True
                 while len(pending) > 1:
-                    done(_outcome(*pending.popleft()))
+                    tell()
+            while pending:
+                tell()
         except BaseException:
             if decoder is not None:
                 decoder.abort()  # or a file that hangs would keep us
             raise
         finally:
-            while pending:
-                done(_outcome(*pending.popleft()))
+            while pending:  # an error or an interrupt came between
+                tell()
 
 
-def _outcome(item: Item, futures: list[Future[Restored]], error: RawkitError | None) -> Outcome:
-    restored = []
-    fatal = False
-    for future in futures:
+@dataclass(slots=True)
+class _Work:
+    """An item that was begun."""
+
+    item: Item
+    """What is restored."""
+    futures: list[Future[Restored]] = field(default_factory=list)
+    """Its pictures that are being written, or were."""
+    error: RawkitError | None = None
+    """Why it has not all of them."""
+    ended: bool = False
+    """Whether all was tried; False if the user has interrupted it."""
+
+
+def _outcome(work: _Work) -> Outcome:
+    item, error, restored, fatal = work.item, work.error, list[Restored](), False
+    for future in work.futures:
         try:
             restored.append(future.result())
         except RawkitError as failed:
@@ -211,8 +195,8 @@ def _outcome(item: Item, futures: list[Future[Restored]], error: RawkitError | N
             error = error or failed
         except MemoryError:
             error = error or TooLargeError("not enough memory to write it", where=item.where)
-        except _AbortedError:
-            continue  # `error` says why
+        except AbortedError:
+            continue  # `error` says why, or the user has interrupted it
     return Outcome(item, tuple(restored), error, fatal)
 
 
@@ -264,35 +248,40 @@ def _load_stored(frame: StoredFrame, output: Output) -> _Loaded:
 
 
 def _restore(
-    item: Item, loaded: _Loaded, output: Output, restorer: Restorer, writers: ThreadPoolExecutor
-) -> tuple[list[Future[Restored]], RawkitError | None]:
-    """Run the network for each picture of an item; the writers follow it band by band."""
-    futures: list[Future[Restored]] = []
+    work: _Work, loaded: _Loaded, output: Output, restorer: Restorer, writers: ThreadPoolExecutor
+) -> RawkitError | None:
+    """Run the network for each picture of an item; the writers follow it band by band.
+
+    Returns why it could not be restored as a whole.
+    """
+    item = work.item
     try:
         factors = output.brightness.factors(
             loaded.base, loaded.capture.exposure, loaded.gain_ratio, restorer.amplification,
             ratio_to_estimate=restorer.ratio_to_estimate,
         )  # fmt: skip
         for path, factor in zip(output.pictures(item.name), factors, strict=True):
-            bands = _Bands()
+            bands = Bands()
             clock = [0.0]
-            futures.append(
-                writers.submit(_write, item, loaded, path, factor, output, restorer, bands, clock)
-            )
             try:
+                work.futures.append(
+                    writers.submit(
+                        _write, item, loaded, path, factor, output, restorer, bands, clock
+                    )
+                )
                 _run_network(loaded.image, restorer, factor, output, bands, clock)
             except BaseException:
                 bands.abort()
                 raise
     except RawkitError as error:
-        return futures, _placed(error, item)
+        return _placed(error, item)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
-        return futures, TooLargeError(
+        return TooLargeError(
             "not enough memory to restore it", where=item.where, fix="Allow less with --max-ram."
         )
-    return futures, _plain_error(loaded, output, item)
+    return _plain_error(loaded, output, item)
 
 
 def _placed(error: RawkitError, item: Item) -> RawkitError:
@@ -317,7 +306,7 @@ def _run_network(
     restorer: Restorer,
     factor: float,
     output: Output,
-    bands: _Bands,
+    bands: Bands,
     clock: list[float],
 ) -> None:
     """Hand every band over; `clock` counts the seconds the network itself takes.
@@ -342,7 +331,7 @@ def _write(
     factor: float,
     output: Output,
     restorer: Restorer,
-    bands: _Bands,
+    bands: Bands,
     clock: list[float],
 ) -> Restored:
     bits, orientation = output.format.bits, loaded.capture.orientation

@@ -12,6 +12,7 @@ import torch
 
 from rawkit.errors import OutputError, TrainingError, UsageError
 from rawkit.files import write_atomically
+from rawkit.interrupt import deferred_interrupt
 from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream
@@ -30,7 +31,6 @@ from rawkit.train.checkpoint import (
 from rawkit.train.data import plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.identity import check_same
-from rawkit.train.interrupt import deferred_interrupt
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record

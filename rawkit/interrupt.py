@@ -1,4 +1,4 @@
-"""Ctrl-C between steps: a network whose step was left half done could not be resumed exactly."""
+"""Ctrl-C between steps: what was left half done could not be gone on with exactly."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what batch systems send before they take a machine away."""
@@ -39,3 +40,24 @@ def deferred_interrupt(*, insistent: bool = True) -> Iterator[Callable[[], bool]
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block has ended, and no longer.
+
+    Outside the main thread, where signals do not arrive, and where Ctrl-C means something else to
+    this process, nothing changes.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda *what: came.append(what))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(*came[0])
