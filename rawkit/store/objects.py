@@ -116,11 +116,7 @@ class ObjectPlace:
 
     def exists(self, key: str) -> bool:
         """Tell whether an object is there."""
-        try:
-            self.size(key)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.file(key).exists()
 
     def size(self, key: str) -> int:
         """Bytes of an object."""

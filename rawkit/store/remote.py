@@ -61,6 +61,14 @@ class RemoteFile:
         """Bytes of the object, in one request."""
         return self.place.size(self.key)
 
+    def exists(self) -> bool:
+        """Tell whether it is there, in one request."""
+        try:
+            self.size()
+        except FileNotFoundError:
+            return False
+        return True
+
     def read_bytes(self) -> bytes:
         """Read the whole object."""
         return self.place.read(self.key)

@@ -105,11 +105,7 @@ class WebPlace:
 
     def exists(self, key: str) -> bool:
         """Tell whether a file is there."""
-        try:
-            self.size(key)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.file(key).exists()
 
     def size(self, key: str) -> int:
         """Bytes of a file."""

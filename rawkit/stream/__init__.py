@@ -1,10 +1,11 @@
 """From stores to batches in bounded memory.
 
 `plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
-the batches; `reader` reads their chunks; `cutting` takes the crops of a window from them, placed as
-`augment` says; `pool` has threads do it ahead; `cache` keeps chunks of stores elsewhere; `batches`
-hands out batches of integers; `tensors` makes torch's of them, and `feed` has a GPU get them ahead;
-`dataset` is the same for torch's loaders. `open_stream` is the short way in.
+the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
+`window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
+chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
+them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. `open_stream`
+is the short way in.
 """
 
 from rawkit.stream.batches import Batch, BatchStream, Origin

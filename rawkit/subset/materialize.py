@@ -302,7 +302,7 @@ def _send_zip(plan: MaterializePlan, destination: Url, staging: Path, progress: 
     """Make the zip here, upload it, and read it back."""
     place = ObjectPlace(destination.parent)
     file = place.file(destination.name)
-    if place.exists(file.key):
+    if file.exists():
         _check_there(file, _members(plan), progress)
         return 0
     folder = staging_of(destination, staging)
