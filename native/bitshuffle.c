@@ -3,7 +3,6 @@
 
 #ifdef RAWKIT_CHUNKS
 
-enum { VALUE = 2 };
 /* Bytes of each row of bits that are turned into values at a time: a line of the cache. */
 enum { TILE = 64 };
 

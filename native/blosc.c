@@ -9,7 +9,7 @@
 
 #ifdef RAWKIT_CHUNKS
 
-enum { HEADER = 16, VERSION = 2, LZ4_VERSION = 1, VALUE = 2 };
+enum { HEADER = 16, VERSION = 2, LZ4_VERSION = 1 };
 /* Flags: as it was, since it would grow; bitshuffled; not split into the bytes of a value; LZ4 in the
  * highest three bits. */
 enum { PLAIN = 2, BITSHUFFLED = 4, WHOLE = 16, LZ4 = 1 << 5 };

@@ -6,6 +6,13 @@
 
 #ifdef RAWKIT_CHUNKS
 
+/* Bytes of the values whose chunks are decoded. */
+enum { VALUE = 2 };
+
+/* Decode a chunk of `count` bytes, as the store compresses packed planes, into exactly `bytes`
+ * bytes; 0 if it is another kind of chunk, or damaged. `work` has room for as much. */
+int decode_blosc(const uint8_t *data, size_t count, uint8_t *out, size_t bytes, uint8_t *work);
+
 /* What is left to read. */
 typedef struct {
     const uint8_t *at, *end;

@@ -33,7 +33,6 @@ static int open_and_read(const char *path, uint8_t *tail, size_t *count)
     while (handle < 0 && errno == EINTR);
     if (handle < 0)
         return -1;
-    errno = EIO;
     if (!fstat(handle, &found)) {
         size_t size = found.st_size < 0 ? 0 : (size_t)found.st_size;
         if (size < *count)

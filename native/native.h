@@ -98,10 +98,6 @@ void chunks_prepare(void);
 int crc32c_prepare(void);
 uint32_t crc32c(const uint8_t *data, size_t count);
 
-/* Decode a chunk of `count` bytes, as the store compresses packed planes, into exactly `bytes`
- * bytes; 0 if it is another kind of chunk, or damaged. `work` has room for as much. */
-int decode_blosc(const uint8_t *data, size_t count, uint8_t *out, size_t bytes, uint8_t *work);
-
 extern const char place_doc[];
 PyObject *place(PyObject *module, PyObject *arguments);
 

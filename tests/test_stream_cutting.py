@@ -104,6 +104,7 @@ def cut(
     scratch = Scratch()
     with pytest.MonkeyPatch.context() as patch, open_shard(ShardFile(path, layout)) as shard:
         patch.setattr(native, "BUILT", natively and native.BUILT)
+        patch.setattr(native, "CUTS", natively and native.CUTS)
         WindowPart(shard, job, 1, side + 1).cut(outs, scratch)
     return memory, len(scratch.native)
 

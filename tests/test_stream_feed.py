@@ -83,7 +83,7 @@ def test_a_feed_gives_the_batches_of_the_stream_on_its_device(tmp_path: Path, de
             torch.testing.assert_close(found.planes.cpu(), one.planes, rtol=1e-6, atol=0)
             torch.testing.assert_close(found.target.cpu(), one.target, rtol=1e-6, atol=0)
             assert (found.position, found.names) == (one.position, one.names)
-    assert feed.waited >= 0
+    assert stream.waited >= 0
     assert not [one for one in threading.enumerate() if one.name.startswith("rawkit-")]
 
 

@@ -26,6 +26,8 @@ from rawkit.store.shard import decode_shard
 from rawkit.store.web import WebPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -209,16 +211,19 @@ class Store:
 
     def _keys(self) -> set[str]:
         """Paths of all files that the table of frames tells of."""
+        derived = {key for key, _ in derived_files(self.about, self.rows)}
+        return {METADATA, FRAMES_TABLE} | derived | {key for key, _, _ in self.shards()}
+
+    def shards(self) -> Iterator[tuple[str, ArrayLayout, FrameRow]]:
+        """Yield every shard that the rows vouch for: path within the store, layout, and frame."""
         layouts = self.about.layouts
         arrays: tuple[ArrayName, ...] = ("packed", "target")
-        shards = {
-            f"{row.group}/{layouts[row.group, name].key(index)}"
-            for row in self.rows
-            for name, index in zip(arrays, (row.index, row.target_index), strict=True)
-            if index != NO_TARGET
-        }
-        derived = {key for key, _ in derived_files(self.about, self.rows)}
-        return {METADATA, FRAMES_TABLE} | derived | shards
+        for group in self.groups.values():
+            for row in group.rows:
+                for name, index in zip(arrays, (row.index, row.target_index), strict=True):
+                    if index != NO_TARGET:
+                        layout = layouts[group.name, name]
+                        yield f"{group.name}/{layout.key(index)}", layout, row
 
     def size(self, key: str) -> int:
         """Bytes of a file of the store; elsewhere those of all files are asked for once.

@@ -10,7 +10,6 @@ import numpy as np
 
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
-from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.layout import FRAMES_TABLE
 from rawkit.store.manifest import derived_files, root_file
 from rawkit.store.place import open_place
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from rawkit.progress import Progress
     from rawkit.store.layout import ArrayLayout, ArrayName
     from rawkit.store.place import ReadablePlace, StoreFile
-    from rawkit.store.read import Group
     from rawkit.store.rows import FrameRow
 
 
@@ -69,7 +67,7 @@ def verify_store(
     store = Store(location)
     threads = threads or max(2, store.place.transfers)
     damage = []
-    shards = [shard for group in store.groups.values() for shard in _shards(store, group)]
+    shards = [_Shard(store.place, *one) for one in store.shards()]
     with (
         progress.stage("Verifying", len(shards), "shards") as advance,
         ThreadPoolExecutor(threads) as pool,
@@ -107,17 +105,6 @@ def _metadata_damage(place: ReadablePlace, key: str, data: bytes) -> list[Damage
     if found != data:
         return [Damage(place.file(key), key, "is not what the table of frames says", None)]
     return []
-
-
-def _shards(store: Store, group: Group) -> Iterator[_Shard]:
-    """Yield every shard that the rows vouch for."""
-    place, layouts = store.place, store.about.layouts
-    for row in group.rows:
-        packed = layouts[group.name, "packed"]
-        yield _Shard(place, f"{group.name}/{packed.key(row.index)}", packed, row)
-        if row.target_index != NO_TARGET:
-            target = layouts[group.name, "target"]
-            yield _Shard(place, f"{group.name}/{target.key(row.target_index)}", target, row)
 
 
 def _shard_damage(shard: _Shard) -> list[Damage]:

@@ -91,7 +91,7 @@ class WindowPart:
         layout = self.shard.layout
         compressed = layout.codec != "none"
         known = not compressed or layout.itemsize == _DECODED_ITEMSIZE
-        if not (native.BUILT and native.CUTS and known) or self.shard.handle is None:
+        if not (native.CUTS and known) or self.shard.handle is None:
             return 0
         height, width = layout.chunk
         pieces = array("q")

@@ -47,11 +47,6 @@ class Feed:
         self._stream, self._amplification = stream, amplification
         self._device = torch.device(device)
 
-    @property
-    def waited(self) -> float:
-        """Seconds that whoever takes the batches has spent waiting for them so far."""
-        return self._stream.waited
-
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:
         """Yield batches from sample number `position` on, for ever.
 

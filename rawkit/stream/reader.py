@@ -11,7 +11,7 @@ from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -74,29 +74,6 @@ class Scratch:
         return self._decoded[key]
 
 
-class _Bytes(Protocol):
-    """The bytes of a shard; reading raises `OSError`."""
-
-    @property
-    def handle(self) -> int | None:
-        """The open file, if it is one."""
-
-    def tail(self, count: int) -> bytes:
-        """Read the last bytes."""
-
-    def announce(self, places: Sequence[Sequence[int]]) -> None:
-        """Say what will be read some time later: offsets and lengths."""
-
-    def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
-        """Say what will be read right now, from a shard with this index."""
-
-    def read(self, offset: int, out: memoryview) -> int:
-        """Read into memory; returns how many bytes there are."""
-
-    def close(self) -> None:
-        """Let go of it."""
-
-
 def open_shard(shard: ShardFile, cache: ChunkCache | None = None) -> OpenShard:
     """Open a shard and check its index.
 
@@ -107,12 +84,16 @@ def open_shard(shard: ShardFile, cache: ChunkCache | None = None) -> OpenShard:
     StoreUnreachableError
         If the server of a store elsewhere does not answer after several tries.
     """
-    if isinstance(shard.path, RemoteFile):
-        return OpenShard(shard, _Object(shard.path, cache))
+    source: _File | _Object
     with _named(shard.path):
-        source = _File(*_open_tail(shard.path, index_bytes(shard.layout)))
+        if isinstance(shard.path, RemoteFile):
+            source = _Object(shard.path, cache)
+            tail = shard.path.read_tail(index_bytes(shard.layout))
+        else:
+            handle, tail = _open_tail(shard.path, index_bytes(shard.layout))
+            source = _File(handle)
     try:
-        return OpenShard(shard, source)
+        return OpenShard(shard, source, tail)
     except BaseException:
         source.close()
         raise
@@ -120,7 +101,7 @@ def open_shard(shard: ShardFile, cache: ChunkCache | None = None) -> OpenShard:
 
 def _open_tail(path: Path, count: int) -> tuple[int, bytes]:
     """Open a file; returns the handle and the last bytes."""
-    if native.BUILT and native.CUTS:
+    if native.CUTS:
         return native.functions.open_tail(path, count)
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -147,13 +128,11 @@ def _named(path: StoreFile) -> Iterator[None]:
 class OpenShard:
     """A shard with its index; used as a context it is closed at the end."""
 
-    def __init__(self, shard: ShardFile, source: _Bytes) -> None:
-        self._path, self._source = shard.path, source
-        self.layout = layout = shard.layout
+    def __init__(self, shard: ShardFile, source: _File | _Object, tail: bytes) -> None:
+        self._path, self._source, self._tail = shard.path, source, tail
+        self.layout = shard.layout
         """Geometry and codec."""
-        with _named(shard.path):
-            self._tail = source.tail(index_bytes(layout))
-        index = parse_index(self._tail, layout, shard.path)
+        index = parse_index(tail, shard.layout, shard.path)
         # What is out of reach for a signed number lies in no file.
         self._index: list[tuple[int, int]] = [*map(tuple, index.astype(np.int64).tolist())]
 
@@ -179,12 +158,13 @@ class OpenShard:
 
     def announce(self, chunks: Iterable[tuple[int, int]]) -> None:
         """Have chunks read ahead, each row and column, where they are on this machine."""
-        with _named(self._path):
-            self._source.announce(self.places(chunks))
+        if isinstance(self._source, _File):
+            with _named(self._path):
+                self._source.announce(self.places(chunks))
 
     def fetch(self, chunks: Iterable[tuple[int, int]]) -> None:
         """Get chunks that are read next, as in `announce`; those of a file are read one by one."""
-        if self.handle is None:
+        if isinstance(self._source, _Object):
             with _named(self._path):
                 self._source.fetch(sorted(self.places(chunks)), self._tail)
 
@@ -215,23 +195,16 @@ class OpenShard:
 class _File:
     """A file of this machine."""
 
-    def __init__(self, handle: int, tail: bytes) -> None:
-        self.handle, self._tail = handle, tail
-
-    def tail(self, count: int) -> bytes:
-        """Return the last bytes, which were read when it was opened."""
-        return self._tail[-count:]
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
 
     def announce(self, places: Sequence[Sequence[int]]) -> None:
         """Have the system read ahead; piece by piece, since it takes no more at once."""
-        if native.BUILT and native.CUTS:
+        if native.CUTS:
             native.functions.announce(self.handle, array("q", chain.from_iterable(places)))
             return
         for offset, length in places:
             os.posix_fadvise(self.handle, offset, length, os.POSIX_FADV_WILLNEED)
-
-    def fetch(self, pieces: Sequence[tuple[int, int]], index: bytes) -> None:
-        """Do nothing: chunks are read into their place one by one."""
 
     def close(self) -> None:
         """Close it."""
@@ -257,13 +230,6 @@ class _Object:
     """It is no file."""
     _got: dict[int, memoryview] = field(default_factory=dict)
     """Chunks by their offset."""
-
-    def tail(self, count: int) -> bytes:
-        """Read the last bytes."""
-        return self.file.read_tail(count)
-
-    def announce(self, places: Sequence[Sequence[int]]) -> None:
-        """Do nothing: more threads wait for answers at the same time."""
 
     def close(self) -> None:
         """Do nothing: connections are kept by the place."""

@@ -185,7 +185,7 @@ class Trainer:
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings, record = self.settings, self._open_record()
-        meter = Meter(self._feed)
+        meter = Meter(self._stream)
         interrupted = False
         with (
             kept_memory(),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rawkit.progress import Advance
-    from rawkit.stream.feed import Feed
+    from rawkit.stream import BatchStream
 
 _SMOOTH = 0.95
 _NOTE_SECONDS = 0.5
@@ -20,8 +20,8 @@ _NOTE_SECONDS = 0.5
 class Meter:
     """Counts crops and seconds, and smooths the loss."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, stream: BatchStream) -> None:
+        self._stream = stream
         self._started = time.monotonic()
         self._noted = 0.0
         self._crops = 0
@@ -42,7 +42,7 @@ class Meter:
     @property
     def waiting(self) -> float:
         """Share of the time spent waiting for data, 0 to 1."""
-        return min(1.0, self._feed.waited / self.seconds)
+        return min(1.0, self._stream.waited / self.seconds)
 
     def update(self, loss: float, crops: int, advance: Advance) -> None:
         """Count a step, and tell of it now and then."""
