@@ -20,15 +20,15 @@ from rawkit.catalog.journal import Journal, read_journal
 from rawkit.catalog.scan import place_of, scan
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
-from rawkit.sensor.exif import Exif
-from rawkit.sensor.types import Exposure
+from rawkit.sensor import Exif, Exposure
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from rawkit.catalog.definition import Definition
-    from rawkit.catalog.scan import Catalog, Entry, FileKey
+    from rawkit.catalog.scan import FileKey
     from rawkit.catalog.select import Selection
+    from rawkit.catalog.types import Catalog, Entry
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceSpec
 

@@ -6,13 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
+from rawkit.sensor import Levels, image_of_packed, phase_crop
 from rawkit.source import Inflated, open_npy_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from rawkit.catalog.definition import Match
+    from rawkit.catalog.types import Entry
+    from rawkit.sensor import PhaseCrop, RawImage
     from rawkit.source import NpyVideo, Source, SourceFile
 
 _PACKED, _RGB = 4, 3
@@ -131,3 +138,27 @@ def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyV
     finally:
         if isinstance(ranges, Inflated):
             ranges.rest()  # there are hundreds of videos: none keeps what the next frame would need
+
+
+def read_video_frame(
+    entry: Entry, levels: Levels | None, *, with_truth: bool
+) -> tuple[RawImage, PhaseCrop, NDArray[np.generic] | None]:
+    """Read a frame of a video: its image, its crop, and its picture (3, H, W) on that area.
+
+    Raises
+    ------
+    RawFileError
+        If the file ends before it or cannot be read, or all its pixels have one value.
+    """
+    video, where = entry.video, entry.source
+    if video is None or video.dark is None:
+        raise CorruptError("no frame of a video", expected="one", where=where)
+    image = image_of_packed(
+        video.dark.frame(video.number), video.mosaic, levels or Levels(None, None), where=where
+    )
+    mosaic = image.mosaic
+    crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
+    if video.truth is None or not with_truth:
+        return image, crop, None
+    picture = video.truth.frame(video.number)[crop.slices]
+    return image, crop, np.ascontiguousarray(picture.transpose(2, 0, 1))

@@ -16,8 +16,8 @@ import numpy as np
 from rawkit.evaluate.light import factor_of, light_of
 from rawkit.evaluate.methods import PlainMethod
 from rawkit.files import write_atomically
+from rawkit.pictures import PictureFormat, orient, quantise, write_picture
 from rawkit.progress import SILENT
-from rawkit.restore import PictureFormat, orient, quantise, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from rawkit.evaluate.tables import Evaluation
     from rawkit.progress import Progress
 
-FOLDER, INDEX = "pictures", "pictures.json"
+PICTURE_FOLDER, PICTURE_INDEX = "pictures", "pictures.json"
 VERSION: Final = 1
-KINDS: Final = ("plain", "restored", "truth")
+PICTURE_KINDS: Final = ("plain", "restored", "truth")
 RANKS: Final = ("best", "median", "worst")
 FULL_WIDTH = 960
 """Columns of a picture in full, in pixels; smaller pictures stay as they are."""
@@ -94,7 +94,7 @@ def save_pictures(
         If a picture cannot be written.
     """
     plan = plan.within_memory()
-    folder = evaluation.folder / FOLDER
+    folder = evaluation.folder / PICTURE_FOLDER
     pairs = {pair.key: pair for pair in plan.pairs}
     chosen = ranked(evaluation.rows(), count)
     entries: list[dict[str, Any]] = []
@@ -107,10 +107,10 @@ def save_pictures(
         "format": "rawkit-pictures",
         "version": VERSION,
         "evaluation": evaluation.id,
-        "kinds": list(KINDS),
+        "kinds": list(PICTURE_KINDS),
         "pictures": entries,
     }
-    path = folder / INDEX
+    path = folder / PICTURE_INDEX
     write_atomically(path, (json.dumps(index, indent=2) + "\n").encode())
     return path
 

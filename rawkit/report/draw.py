@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from markupsafe import Markup
 
-from rawkit.evaluate.summary import ordered
+from rawkit.evaluate import ordered
 from rawkit.report import figures
 from rawkit.report.figures import HeatMap
 

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rawkit.catalog.select import is_named
+from rawkit.catalog import is_named, levels_of, read_video_frame
 from rawkit.errors import MissingError, RawFileError, UnreadableError
-from rawkit.ingest.jobs import levels_of
-from rawkit.ingest.video import read_video_frame
+from rawkit.pictures import encoded_of
 from rawkit.progress import SILENT
 from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.restore.profile import encoded_of
-from rawkit.sensor import open_raw, pack
-from rawkit.sensor.cells import BAYER, XTRANS
-from rawkit.store.coordinates import exposure_of
+from rawkit.sensor import BAYER, XTRANS, open_raw, pack
+from rawkit.store import exposure_of
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from rawkit.errors import MissingError
-from rawkit.evaluate import find_evaluation, find_evaluations, published_for
-from rawkit.evaluate.protocol import Protocol, changes_of
+from rawkit.evaluate import Protocol, changes_of, find_evaluation, find_evaluations, published_for
 from rawkit.report.runs import load_runs
 from rawkit.store import Store
 

@@ -13,20 +13,42 @@ from rawkit.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from rawkit.train.data import TrainData, default_crop, default_steps, with_steps
+from rawkit.train.data import (
+    TrainData,
+    default_crop,
+    default_steps,
+    plan_settings,
+    ratio_to_estimate,
+    with_steps,
+)
+from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
+from rawkit.train.memory import MemoryPlan, check_memory, fit_memory
 from rawkit.train.metrics import compare, psnr, structural_similarity
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
-from rawkit.train.settings import TrainSettings
+from rawkit.train.runs import (
+    choose_subset,
+    find_run,
+    new_run_name,
+    newest_weights,
+    open_data,
+    reopen_data,
+    select_frames,
+    weights_in,
+    weights_of_run,
+)
+from rawkit.train.settings import MS_SSIM_MIN_SIDE, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
 __all__ = [
     "BEST",
     "LAST",
+    "MS_SSIM_MIN_SIDE",
     "RECIPES",
     "WEIGHTS",
     "Loss",
+    "MemoryPlan",
     "Recipe",
     "Scores",
     "TrainData",
@@ -34,15 +56,33 @@ __all__ = [
     "TrainSettings",
     "TrainState",
     "Trainer",
+    "check_memory",
     "check_new_run",
+    "choose_subset",
     "compare",
     "default_crop",
     "default_steps",
+    "differences",
     "find_recipe",
+    "find_run",
+    "fit_memory",
+    "leave",
     "load_checkpoint",
+    "make_fabric",
+    "new_run_name",
+    "newest_weights",
+    "open_data",
+    "plan_settings",
     "psnr",
+    "rank_here",
+    "ranks_here",
+    "ratio_to_estimate",
+    "reopen_data",
     "save_checkpoint",
+    "select_frames",
     "structural_similarity",
     "validate",
+    "weights_in",
+    "weights_of_run",
     "with_steps",
 ]

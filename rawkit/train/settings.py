@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
 from rawkit.sensor import BAYER, Amplification
-from rawkit.stream.plan import CROPS_PER_WINDOW, LIVE_WINDOWS
+from rawkit.stream import CROPS_PER_WINDOW, LIVE_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ import torch
 
 from rawkit.errors import StoreDamagedError
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
-from rawkit.store.shard import decode_shard
-from rawkit.stream.tensors import mosaic_of, normalise_planes
+from rawkit.store import decode_shard
+from rawkit.stream import mosaic_of, normalise_planes
 from rawkit.train.metrics import psnr, structural_similarity
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rawkit.sensor import Amplification
-    from rawkit.stream import PairSource
-    from rawkit.stream.reader import ShardFile
+    from rawkit.stream import PairSource, ShardFile
 
 MAX_FRAMES = 8
 """Frames looked at during a training; spread evenly over the split."""
