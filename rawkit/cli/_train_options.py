@@ -155,7 +155,7 @@ def new_settings(
     from dataclasses import replace
 
     from rawkit.train import (
-        MS_SSIM_MIN_SIDE,
+        MS_SSIM_MIN_CROP,
         TrainSettings,
         default_crop,
         default_steps,
@@ -172,7 +172,7 @@ def new_settings(
         values["recipe"] = recipe.name
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
-    if values["crop"] < MS_SSIM_MIN_SIDE:
+    if values["crop"] < MS_SSIM_MIN_CROP:
         values.setdefault("ms_ssim_weight", 0.0)
     settings = TrainSettings(subset=subset, **{"steps": 1, **values})
     if "steps" not in values:

@@ -22,7 +22,7 @@ from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.stages import Staged, best_device, prepare
-from rawkit.models.tiles import Tile, Window, tile_shape, tiles
+from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -41,6 +41,7 @@ __all__ = [
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "Area",
     "Exported",
     "InferencePlan",
     "Lamba2021",
@@ -51,7 +52,6 @@ __all__ = [
     "SidXtransUnet",
     "Staged",
     "Tile",
-    "Window",
     "amplified",
     "best_device",
     "build",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from rawkit.metrics import compare
 from rawkit.progress import SILENT
 from rawkit.report.match import brightness_matched
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.train import compare
+from rawkit.report.sheet import SheetCell, contact_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def draw_heldout(title: str, frames: Sequence[Compared]) -> NDArray[np.uint8]:
     return contact_sheet(title, subtitle, headings, shown)
 
 
-def _cells(one: Compared) -> list[Cell]:
+def _cells(one: Compared) -> list[SheetCell]:
     figures = one.figures
     iso, ratio = (
         "unknown" if value is None else f"{value:.0f}" for value in (figures.iso, figures.ratio)
@@ -120,7 +120,7 @@ def _cells(one: Compared) -> list[Cell]:
         _text(figures.restored),
         f"{Path(figures.name).name}, ISO {iso}, ratio {ratio}",
     )
-    return [Cell(*pair) for pair in zip(one.pictures, captions, strict=True)]
+    return [SheetCell(*pair) for pair in zip(one.pictures, captions, strict=True)]
 
 
 def _eight_bits(target: NDArray[np.generic]) -> NDArray[np.uint8]:

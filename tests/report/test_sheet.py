@@ -10,7 +10,7 @@ import pytest
 from rawkit.errors import BlankError, UsageError
 from rawkit.pictures.curve import linear_of
 from rawkit.report.match import brightness_matched
-from rawkit.report.sheet import Cell, contact_sheet
+from rawkit.report.sheet import SheetCell, contact_sheet
 from rawkit.sensor import RenderParameters, open_raw
 from rawkit.synth import DngMeta, write_dng
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 HEADINGS = ("plain", "restored", "truth")
 
 
-def cell(value: int, shape: tuple[int, int] = (40, 120)) -> Cell:
+def cell(value: int, shape: tuple[int, int] = (40, 120)) -> SheetCell:
     """Return a picture of one colour that no ink has."""
-    return Cell(np.full((*shape, 3), (value, 0, 200), np.uint8), f"value {value}")
+    return SheetCell(np.full((*shape, 3), (value, 0, 200), np.uint8), f"value {value}")
 
 
 def has(sheet: NDArray[np.uint8], value: int, shape: tuple[int, int] = (40, 120)) -> bool:
@@ -50,7 +50,7 @@ def test_a_sheet_holds_every_picture_whole(rows: int) -> None:
 
 def test_captions_and_headings_are_drawn() -> None:
     def dark(title: str, caption: str, headings: tuple[str, ...]) -> int:
-        cells = [[Cell(np.full((40, 120, 3), 255, np.uint8), caption) for _ in headings]]
+        cells = [[SheetCell(np.full((40, 120, 3), 255, np.uint8), caption) for _ in headings]]
         return int((contact_sheet(title, "", headings, cells) < 128).all(axis=2).sum())
 
     plain = dark("", "", ("", ""))
