@@ -24,7 +24,7 @@ from rawkit.train.data import (
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
-from rawkit.train.memory import MemoryPlan, check_memory, fit_memory
+from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
 from rawkit.train.runs import (
     choose_subset,
@@ -47,7 +47,6 @@ __all__ = [
     "RECIPES",
     "WEIGHTS",
     "Loss",
-    "MemoryPlan",
     "Recipe",
     "Scores",
     "TrainData",
