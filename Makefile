@@ -6,7 +6,7 @@ WEIGHTS ?= ../shared/weights/lamba2021/weights
 RAW ?= ../shared/raw
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench figures format clean
+.PHONY: demo test check docs bench reference drawings figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -14,15 +14,26 @@ demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 test: $(READY)  ## all tests but the slow ones
 	$(BIN)/pytest -q -n 2
 
-check: $(READY)  ## style, types and layers
+check: $(READY)  ## style, types, layers, and links of the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
+
+docs: $(READY)  ## the site of the pages, in ./site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+reference: $(READY)  ## the pages that are made from the code: commands and errors
+	$(BIN)/python -m rawkit.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m rawkit.cli.reference errors > docs/reference/errors.md
+
+drawings: $(READY)  ## the drawings of the pages
+	$(BIN)/python docs/figures/drawings.py
 
 figures: $(READY)  ## the figures of the pages; needs the published weights and real raw files
 	$(BIN)/python docs/figures/levels.py $(WEIGHTS) $(RAW)

@@ -1,4 +1,4 @@
-"""What the pages have people type can be typed, and the reference of the commands is current."""
+"""What the pages have people type can be typed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from rawkit.cli import main
-from rawkit.cli.reference import reference
 from tests.docs.commands import NoSuchCommandError, check, mentions
-from tests.docs.pages import DOCS, PAGES, Block, blocks_in, name_of, prose_of
+from tests.docs.pages import PAGES, Block, blocks_in, name_of, prose_of
 from tests.support.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-REFERENCE = DOCS / "reference" / "cli.md"
 
 
 def typed(block: Block) -> list[str]:
@@ -80,22 +76,6 @@ def test_a_sentence_about_nothing_would_be_noticed(code: str) -> None:
 @pytest.mark.parametrize("block", blocks_in("toml"), ids=str)
 def test_settings_in_the_pages_are_toml(block: Block) -> None:
     assert tomllib.loads(block.text)
-
-
-def test_the_command_reference_is_current() -> None:
-    assert REFERENCE.read_text("utf-8") == reference(), (
-        "run: python -m rawkit.cli.reference > docs/reference/cli.md"
-    )
-
-
-def test_the_command_reference_has_every_command_and_option() -> None:
-    text = REFERENCE.read_text("utf-8")
-    for name, command in main.commands.items():
-        assert f"## rawkit {name}\n" in text
-        section = text.split(f"## rawkit {name}\n")[1].split("\n## ")[0]
-        for parameter in command.params:
-            for option in parameter.opts if isinstance(parameter, click.Option) else ():
-                assert option in section, (name, option)
 
 
 def test_the_readme_names_every_command_of_the_way() -> None:

@@ -31,9 +31,7 @@ WITH_CODE = sorted({block.page for block in blocks_in("python")})
 
 
 @pytest.fixture
-def run_page(
-    own_workspace: Workspace, archive_server: Web, full_bucket: ObjectServer
-) -> Runner:
+def run_page(own_workspace: Workspace, archive_server: Web, full_bucket: ObjectServer) -> Runner:
     """Run a page in a workspace of its own, and return the names that it leaves behind.
 
     The servers that pages name are on this machine.
@@ -112,11 +110,15 @@ def _globals_of(code: CodeType) -> set[str]:
     """Return the names that some code and the functions in it look for outside of themselves."""
     import dis
 
-    own = {
-        instruction.argval
-        for instruction in dis.get_instructions(code)
-        if instruction.opname in {"LOAD_NAME", "LOAD_GLOBAL"}
-    } - set(dir(builtins)) - {"__name__"}
+    own = (
+        {
+            instruction.argval
+            for instruction in dis.get_instructions(code)
+            if instruction.opname in {"LOAD_NAME", "LOAD_GLOBAL"}
+        }
+        - set(dir(builtins))
+        - {"__name__"}
+    )
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
             own |= _globals_of(constant)
