@@ -6,8 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +20,11 @@ from tests.docs.pages import DOCS, PAGES, name_of, prose_of
 from tests.support.paths import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from playwright.sync_api import Browser
+
+pytest_plugins = ("tests.support.fixtures_browser",)
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
@@ -35,6 +42,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = build(REPOSITORY, folder)
     assert built.returncode == 0, built.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Serve the site, and return where."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
 
 
 class Addresses(HTMLParser):
@@ -86,6 +109,23 @@ def test_no_style_fetches_anything_from_elsewhere(site: Path) -> None:
         text = style.read_text("utf-8")
         for address in re.findall(r"(?:url\(|@import\s*)[\"']?([^\"')]+)", text):
             assert not re.match(r"(https?:)?//", address), (style, address)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_asks_the_site_alone_and_nothing_is_cut_off(
+    browser: Browser, address: str, width: int
+) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    seen: list[str] = []
+    tab.on("request", lambda request: seen.append(request.url))
+    tab.on("pageerror", lambda error: seen.append(str(error)))
+    for page in ("", "explanation/architecture/", "explanation/stream/", "reference/errors/"):
+        tab.goto(address + page)
+        tab.wait_for_load_state("networkidle")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, page
+    assert len(seen) > 10
+    assert [url for url in seen if not url.startswith(address)] == []
+    tab.close()
 
 
 def test_a_broken_link_and_a_page_without_a_place_fail_the_build(tmp_path: Path) -> None:
