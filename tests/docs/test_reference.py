@@ -10,7 +10,8 @@ import tomllib
 import click
 import pytest
 
-from rawkit import errors
+import rawkit
+from rawkit import errors, notebook
 from rawkit.cli import main
 from rawkit.cli.reference import error_reference, reference
 from tests.docs.pages import DOCS
@@ -18,6 +19,7 @@ from tests.support.paths import REPOSITORY
 
 REFERENCE = DOCS / "reference" / "cli.md"
 ERRORS = DOCS / "reference" / "errors.md"
+PYTHON = DOCS / "reference" / "python.md"
 ARCHITECTURE = DOCS / "explanation" / "architecture.md"
 DRAWINGS = runpy.run_path(str(DOCS / "figures" / "drawings.py"))["DRAWINGS"]
 
@@ -101,3 +103,15 @@ def test_the_architecture_names_every_package_from_the_lowest_layer_up() -> None
 def test_drawings_are_current(name: str) -> None:
     drawn = (DOCS / "explanation" / name).read_text("utf-8")
     assert drawn == DRAWINGS[name]().svg(), "run: make drawings"
+
+
+def test_the_page_of_python_has_every_name_of_the_front_door_and_no_other() -> None:
+    text = PYTHON.read_text("utf-8")
+    names = sorted(set(rawkit.__all__) - {"__version__"})
+    assert sorted(re.findall(r"^::: rawkit\.api\.(\w+)$", text, re.MULTILINE)) == names
+    for name in names:
+        section = text.split(f"\n### {name}\n")[1].split("\n### ")[0]
+        assert f"rawkit.{name}(" in section or name == "open_store", name
+        assert section.rstrip().split("\n## ")[0].rstrip().endswith(f"::: rawkit.api.{name}")
+    for name in notebook.__all__:
+        assert f"::: rawkit.notebook.{name}\n" in text, name
