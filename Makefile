@@ -49,4 +49,4 @@ $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
