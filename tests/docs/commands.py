@@ -17,6 +17,7 @@ from tests.support.paths import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TUTORIALS = REPOSITORY / "docs" / "tutorials"
 _SIGNS = {"|", ">", "&&"}
 
 
@@ -133,9 +134,15 @@ def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - an assertion wit
         raise NoSuchCommandError(what)
 
 
+def _check_jupyter(words: list[str]) -> None:
+    for word in words:
+        _require(word == "lab" or (TUTORIALS / word).is_file(), word)
+
+
 PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "dask": _check_dask,
     "export": _check_variables,
+    "jupyter": _check_jupyter,
     "make": _check_make,
     "pip": _check_pip,
     "pytest": _check_files,
