@@ -177,7 +177,7 @@ def _row(
     histograms: NDArray[np.int64],
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    frame, check = entry.frame, check_levels(image, histograms)
+    frame, check, matrix = entry.frame, check_levels(image, histograms), image.colour_matrix
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
         group=group_name(frame.model, frame.make, *planes.shape[1:]),
@@ -220,4 +220,6 @@ def _row(
         raw_bytes=frame.size_bytes,
         pixel_hash=pixel_hash(planes, job.version),
         duplicate_of=None,
+        colour_matrix=None if matrix is None else matrix.values,
+        colour_matrix_source=None if matrix is None else matrix.source,
     )
