@@ -13,7 +13,6 @@ import torch
 from distributed import Client, LocalCluster
 
 from rawkit.errors import UsageError
-from rawkit.ingest import Resources
 from rawkit.models import build, prepare
 from rawkit.restore import (
     Item,
@@ -27,6 +26,7 @@ from rawkit.restore import (
 )
 from rawkit.restore.parallel import workers_that_fit
 from rawkit.sensor import Amplification
+from rawkit.workers import Resources
 from tests.support.factories import files_of, write_noise_dng
 
 if TYPE_CHECKING:
