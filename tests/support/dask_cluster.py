@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,9 +63,12 @@ class DaskCluster:
     def wait(self, count: int) -> None:
         """Wait until so many workers are there."""
         from distributed import Client
+        from distributed.versions import VersionMismatchWarning
 
-        with Client(self.address) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(count, timeout=SECONDS)
+        with warnings.catch_warnings():  # other versions are what is tested
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            with Client(self.address) as client:  # type: ignore[no-untyped-call]
+                client.wait_for_workers(count, timeout=SECONDS)
 
     def end(self) -> None:
         """End all."""

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 import rawkit
 from rawkit.catalog import Selection, load_definition
 from rawkit.errors import ClusterError
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.quarantine import quarantine_path
+from rawkit.models import build
+from rawkit.restore import Output, find_inputs, load_restorer, restore_items
 from rawkit.store import Store
 from rawkit.workers import Resources, connect_cluster
 from tests.support.dask_cluster import (
@@ -22,7 +25,7 @@ from tests.support.dask_cluster import (
     with_rawkit,
     without_rawkit,
 )
-from tests.support.factories import files_of, local
+from tests.support.factories import files_of, local, write_noise_dng
 
 if TYPE_CHECKING:
     from tests.support.dask_cluster import DaskCluster
@@ -159,3 +162,22 @@ def test_what_the_work_raises_is_not_the_clusters(tmp_path: Path) -> None:
             cluster.result(cluster.submit(fail, "odd"))
         path = cluster.result(cluster.submit(Path, Path("below") / "here"))
         assert path == Path.cwd() / "below" / "here"
+
+
+def test_a_worker_that_does_not_see_the_weights_ends_the_batch(tmp_path: Path) -> None:
+    """Not each file, with an error of its own."""
+    torch.manual_seed(0)
+    weights, out = tmp_path / "weights.pt", tmp_path / "out"
+    torch.save(build("lamba2021").state_dict(), weights)
+    for number in range(3):
+        write_noise_dng(tmp_path / f"{number}.dng", seed=number)
+    restorer = load_restorer(weights)
+    weights.rename(tmp_path / "elsewhere.pt")
+    with dask_cluster(tmp_path / "elsewhere", 1) as cluster:
+        report = restore_items(
+            find_inputs([tmp_path / "*.dng"]).items, Output(out), restorer,
+            resources=Resources(scheduler=cluster.address),
+        )  # fmt: skip
+    assert (report.restored, report.failed) == ([], [])
+    assert isinstance(report.stopped, ClusterError)
+    assert "does not see the weights" in report.stopped.found
