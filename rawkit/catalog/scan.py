@@ -53,10 +53,10 @@ FileKey = tuple[str, str, int, str]
 
 def file_key(file: SourceFile) -> FileKey | None:
     """Return what a file is known again by; None where its source cannot tell a change."""
-    return (place_of(file), file.path, file.size, file.stamp) if file.stamp else None
+    return (origin_of(file), file.path, file.size, file.stamp) if file.stamp else None
 
 
-def place_of(file: SourceFile) -> str:
+def origin_of(file: SourceFile) -> str:
     """Origin of a file, the same from wherever it is named."""
     return file.origin if file.remote else os.path.abspath(file.origin)  # noqa: PTH100 - without ..
 

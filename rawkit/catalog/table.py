@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rawkit.catalog.journal import Journal, read_journal
-from rawkit.catalog.scan import place_of, scan
+from rawkit.catalog.scan import origin_of, scan
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
 from rawkit.sensor import Exif, Exposure
@@ -205,7 +205,7 @@ def _row(entry: Entry) -> tuple[Any, ...] | None:
     said = exif or Exif()
     exposure = said.exposure
     row = (
-        place_of(file), file.path, file.size, file.stamp, exif is not None,
+        origin_of(file), file.path, file.size, file.stamp, exif is not None,
         said.make, said.model, exposure.seconds, exposure.iso, exposure.f_number, said.taken,
         said.orientation, entry.frame.name, entry.role, entry.scene, entry.view, entry.pair,
         entry.split,

@@ -5,13 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rawkit.source import Inflated
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog.definition import Definition, Role, Split
-    from rawkit.catalog.video import VideoFrame
     from rawkit.sensor import Exif, Frame
-    from rawkit.source import Source, SourceFile
+    from rawkit.source import NpyVideo, Source, SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """Where one frame of a video lies."""
+
+    number: int
+    """Position in the video, from 0."""
+    mosaic: str
+    """Colours of the 2x2 cell whose places the channels are, in reading order: ``GBRG``."""
+    dark: NpyVideo | None
+    """The video, (frames, height, width, 4) of uint16; None where it cannot be used."""
+    truth: NpyVideo | None
+    """A picture for each frame, (frames, 2 height, 2 width, 3) of uint8; None where there is
+    none."""
+    fault: tuple[str, str] | None = None
+    """Kind and reason why the video cannot be used."""
+
+    @property
+    def parts(self) -> tuple[NpyVideo, ...]:
+        """What there is of both: the dark video, then its pictures."""
+        return tuple(one for one in (self.dark, self.truth) if one is not None)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
+        return any(isinstance(one.ranges, Inflated) for one in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

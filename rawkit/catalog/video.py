@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.catalog.types import VideoFrame
 from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
 from rawkit.sensor import Levels, image_of_packed, phase_crop
 from rawkit.source import Inflated, open_npy_video
@@ -24,33 +25,6 @@ if TYPE_CHECKING:
 
 _PACKED, _RGB = 4, 3
 _MOVIES = (".mp4", ".mov", ".avi", ".mkv")
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFrame:
-    """Where one frame of a video lies."""
-
-    number: int
-    """Position in the video, from 0."""
-    mosaic: str
-    """Colours of the 2x2 cell whose places the channels are, in reading order: ``GBRG``."""
-    dark: NpyVideo | None
-    """The video, (frames, height, width, 4) of uint16; None where it cannot be used."""
-    truth: NpyVideo | None
-    """A picture for each frame, (frames, 2 height, 2 width, 3) of uint8; None where there is
-    none."""
-    fault: tuple[str, str] | None = None
-    """Kind and reason why the video cannot be used."""
-
-    @property
-    def parts(self) -> tuple[NpyVideo, ...]:
-        """What there is of both: the dark video, then its pictures."""
-        return tuple(one for one in (self.dark, self.truth) if one is not None)
-
-    @property
-    def sequential(self) -> bool:
-        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
-        return any(isinstance(one.ranges, Inflated) for one in self.parts)
 
 
 def frame_name(video: str, number: int) -> str:

@@ -92,9 +92,9 @@ def _frames(
         else:
             return shown_of_store(opened), opened.path.stem, opened.path
     definition = load_definition(name)
-    place = source or workspace.data(definition.name)
+    where = source or workspace.data(definition.name)
     table_path = workspace.catalog(definition.name)
-    catalog = scan_with_table(definition, place, table_path, BarProgress()).catalog
+    catalog = scan_with_table(definition, where, table_path, BarProgress()).catalog
     return shown_of_catalog(catalog), definition.name, catalog.root
 
 

@@ -99,6 +99,23 @@ def ssim(restored: NDArray[np.float32], truth: NDArray[np.float32], variant: Ssi
     )
 
 
+def compare(
+    restored: NDArray[np.unsignedinteger], truth: NDArray[np.unsignedinteger]
+) -> tuple[float, float]:
+    """PSNR in dB and SSIM (variant ``gaussian``) of two pictures (H, W, 3) of 8 or 16 bits each.
+
+    Raises
+    ------
+    UsageError
+        If a side is shorter than the window of 11 pixels.
+    """
+    first, second = (
+        picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+        for picture in (restored, truth)
+    )
+    return psnr(first, second), ssim(first, second, SSIM_VARIANTS["gaussian"])
+
+
 def ms_ssim(
     restored: NDArray[np.float32], truth: NDArray[np.float32], variant: SsimVariant
 ) -> float:

@@ -10,7 +10,8 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 """
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
-from rawkit.models.budget import BACKENDS, InferencePlan, plan_inference
+from rawkit.models.budget import InferencePlan, plan_inference
+from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
@@ -22,7 +23,7 @@ from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.stages import Staged, best_device, prepare
-from rawkit.models.tiles import Tile, Window, tile_shape, tiles
+from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -41,17 +42,20 @@ __all__ = [
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "Area",
     "Exported",
     "InferencePlan",
     "Lamba2021",
     "LoadedWeights",
+    "MemoryPlan",
     "Network",
+    "NetworkCosts",
     "Padding",
     "SidUnet",
     "SidXtransUnet",
     "Staged",
     "Tile",
-    "Window",
+    "TrainingCosts",
     "amplified",
     "best_device",
     "build",

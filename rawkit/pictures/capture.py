@@ -86,9 +86,9 @@ def exposure_tags(capture: Capture) -> list[Tag]:
 def directories(tags: list[Tag], capture: Capture, offset: int) -> bytes:
     """Encode `tags` and those of the capture as a directory at byte `offset`, EXIF after it."""
     tags = [*tags, *image_tags(capture)]
-    place = offset + directory_bytes([*tags, Tag.long(_EXIF_DIRECTORY, 0)])
-    main = encode_directory([*tags, Tag.long(_EXIF_DIRECTORY, place)], offset)
-    return main + encode_directory(exposure_tags(capture), place)
+    position = offset + directory_bytes([*tags, Tag.long(_EXIF_DIRECTORY, 0)])
+    main = encode_directory([*tags, Tag.long(_EXIF_DIRECTORY, position)], offset)
+    return main + encode_directory(exposure_tags(capture), position)
 
 
 def exif_block(capture: Capture) -> bytes:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from rawkit.metrics import compare
+from rawkit.pictures import converted
 from rawkit.progress import SILENT
-from rawkit.report.match import brightness_matched
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.train import compare
+from rawkit.report.sheet import SheetCell, contact_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,16 +80,15 @@ def measure_heldout(
             source = data / rows[frame.name].source
             index = int(group.coordinates["target_index"][frame.index])
             truth = _eight_bits(group.read("target", index))
-            gain = float(group.coordinates["gain_ratio"][frame.index])
-            plain = brightness_matched(source, truth, start=gain)
+            plain = converted(source, truth)
             picture = _read(restored / f"{source.stem}.png")
             figures = HeldOut(
                 frame.name, frame.iso, frame.ratio, compare(plain, truth), compare(picture, truth)
             )
-            place = frame.scene, frame.ratio
-            keep = place not in seen and len(seen) < shown
+            setting = frame.scene, frame.ratio
+            keep = setting not in seen and len(seen) < shown
             pictures = (plain, picture, truth) if keep else ()
-            seen.add(place)
+            seen.add(setting)
             found.append(Compared(figures, pictures))
             advance(1, frame.name)
     return found
@@ -110,7 +109,7 @@ def draw_heldout(title: str, frames: Sequence[Compared]) -> NDArray[np.uint8]:
     return contact_sheet(title, subtitle, headings, shown)
 
 
-def _cells(one: Compared) -> list[Cell]:
+def _cells(one: Compared) -> list[SheetCell]:
     figures = one.figures
     iso, ratio = (
         "unknown" if value is None else f"{value:.0f}" for value in (figures.iso, figures.ratio)
@@ -120,7 +119,7 @@ def _cells(one: Compared) -> list[Cell]:
         _text(figures.restored),
         f"{Path(figures.name).name}, ISO {iso}, ratio {ratio}",
     )
-    return [Cell(*pair) for pair in zip(one.pictures, captions, strict=True)]
+    return [SheetCell(*pair) for pair in zip(one.pictures, captions, strict=True)]
 
 
 def _eight_bits(target: NDArray[np.generic]) -> NDArray[np.uint8]:

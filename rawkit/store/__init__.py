@@ -29,6 +29,7 @@ from rawkit.store.places.uploads import in_parallel
 from rawkit.store.read import Group, Store, unreadable_shard
 from rawkit.store.rows import FrameRow, encode_rows, read_rows, table_of_rows
 from rawkit.store.shard import (
+    REPAIR,
     check_sum,
     compresses,
     decode_chunk,
@@ -53,6 +54,7 @@ __all__ = [
     "FORMAT",
     "FRAMES_TABLE",
     "NO_TARGET",
+    "REPAIR",
     "VERSION",
     "About",
     "ArrayLayout",

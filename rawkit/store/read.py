@@ -23,7 +23,7 @@ from rawkit.store.manifest import about_of, derived_files
 from rawkit.store.places.place import open_place, open_readable
 from rawkit.store.places.web import WebPlace
 from rawkit.store.rows import read_rows
-from rawkit.store.shard import decode_shard
+from rawkit.store.shard import REPAIR, decode_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +163,9 @@ class Group:
 def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
     """Return the error for a shard that is missing, or that this machine cannot read."""
     return StoreDamagedError(
-        f"a shard that cannot be read ({error.strerror or error})", where=file,
-        fix="`rawkit verify --repair` makes it anew from the raw file.",
+        f"a shard that cannot be read ({error.strerror or error})",
+        expected="a shard of the store", where=file,
+        fix=REPAIR,
     )  # fmt: skip
 
 

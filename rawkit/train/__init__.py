@@ -24,8 +24,15 @@ from rawkit.train.data import (
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
-from rawkit.train.memory import MemoryPlan, check_memory, fit_memory
-from rawkit.train.metrics import compare, psnr, structural_similarity
+from rawkit.train.memory import check_memory, fit_memory
+from rawkit.train.plan import (
+    FrameChoice,
+    TrainPlan,
+    other_data,
+    plan_training,
+    resume_training,
+    run_training,
+)
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
 from rawkit.train.runs import (
     choose_subset,
@@ -38,20 +45,21 @@ from rawkit.train.runs import (
     weights_in,
     weights_of_run,
 )
-from rawkit.train.settings import MS_SSIM_MIN_SIDE, TrainSettings, differences
+from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
 __all__ = [
     "BEST",
     "LAST",
-    "MS_SSIM_MIN_SIDE",
+    "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
+    "FrameChoice",
     "Loss",
-    "MemoryPlan",
     "Recipe",
     "Scores",
     "TrainData",
+    "TrainPlan",
     "TrainReport",
     "TrainSettings",
     "TrainState",
@@ -59,7 +67,6 @@ __all__ = [
     "check_memory",
     "check_new_run",
     "choose_subset",
-    "compare",
     "default_crop",
     "default_steps",
     "differences",
@@ -72,15 +79,17 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "other_data",
     "plan_settings",
-    "psnr",
+    "plan_training",
     "rank_here",
     "ranks_here",
     "ratio_to_estimate",
     "reopen_data",
+    "resume_training",
+    "run_training",
     "save_checkpoint",
     "select_frames",
-    "structural_similarity",
     "validate",
     "weights_in",
     "weights_of_run",

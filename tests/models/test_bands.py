@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rawkit.errors import MosaicError, UsageError
 from rawkit.models import (
     NETWORKS,
+    Area,
     Staged,
-    Window,
     amplified,
     build,
     prepare,
@@ -102,7 +102,7 @@ def test_a_window_is_that_part_of_the_padded_mosaic_bit_for_bit(
     assert (source.height, source.width) == whole.shape
     first, second = (sorted(cut * cell.side % (size + cell.side) for cut in pair) for pair, size in
                      zip((cuts[:2], cuts[2:]), whole.shape, strict=True))  # fmt: skip
-    window = Window(first[0], second[0], first[1], second[1])
+    window = Area(first[0], second[0], first[1], second[1])
     np.testing.assert_array_equal(source.window(window)[0, 0].numpy(), whole[window.slices()])
 
 
@@ -222,4 +222,4 @@ def test_what_a_network_cannot_read_is_refused() -> None:
         amplified(pixels[:5], mosaic_of(XTRANS, 5, 60, (0, 0)), 1.0, NETWORKS["sid-xtrans"])
     source = amplified(pixels, mosaic_of(BAYER, 60, 60, (0, 0)), 1.0, NETWORKS["lamba2021"])
     with pytest.raises(UsageError, match="borders at multiples of 2"):
-        source.window(Window(1, 0, 3, 2))
+        source.window(Area(1, 0, 3, 2))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
-from rawkit.models import Tile, Window, tile_shape, tiles
+from rawkit.models import Area, Tile, tile_shape, tiles
 
 cells = st.integers(1, 60)
 multiples = st.sampled_from([1, 2, 3, 8, 32])
@@ -54,7 +54,7 @@ def test_tiles_are_nearly_equal_instead_of_leaving_a_sliver() -> None:
 
 
 def test_a_tile_as_large_as_the_picture_is_the_picture() -> None:
-    whole = Window(0, 0, 64, 96)
+    whole = Area(0, 0, 64, 96)
     assert list(tiles(64, 96, tile=96, halo=40, multiple=8)) == [Tile(whole, whole)]
 
 

@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rawkit.errors import BlankError, UsageError
-from rawkit.pictures.curve import linear_of
-from rawkit.report.match import brightness_matched
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.sensor import RenderParameters, open_raw
-from rawkit.synth import DngMeta, write_dng
+from rawkit.errors import UsageError
+from rawkit.report.sheet import SheetCell, contact_sheet
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 HEADINGS = ("plain", "restored", "truth")
 
 
-def cell(value: int, shape: tuple[int, int] = (40, 120)) -> Cell:
+def cell(value: int, shape: tuple[int, int] = (40, 120)) -> SheetCell:
     """Return a picture of one colour that no ink has."""
-    return Cell(np.full((*shape, 3), (value, 0, 200), np.uint8), f"value {value}")
+    return SheetCell(np.full((*shape, 3), (value, 0, 200), np.uint8), f"value {value}")
 
 
 def has(sheet: NDArray[np.uint8], value: int, shape: tuple[int, int] = (40, 120)) -> bool:
@@ -50,7 +44,7 @@ def test_a_sheet_holds_every_picture_whole(rows: int) -> None:
 
 def test_captions_and_headings_are_drawn() -> None:
     def dark(title: str, caption: str, headings: tuple[str, ...]) -> int:
-        cells = [[Cell(np.full((40, 120, 3), 255, np.uint8), caption) for _ in headings]]
+        cells = [[SheetCell(np.full((40, 120, 3), 255, np.uint8), caption) for _ in headings]]
         return int((contact_sheet(title, "", headings, cells) < 128).all(axis=2).sum())
 
     plain = dark("", "", ("", ""))
@@ -66,29 +60,3 @@ def test_pictures_of_different_sizes_and_ragged_rows_are_refused() -> None:
         contact_sheet("", "", ("a", "b"), [[cell(1)]])
     with pytest.raises(UsageError, match="pictures of 0 sizes"):
         contact_sheet("", "", ("a", "b"), [])
-
-
-@pytest.mark.parametrize("start", [10.0, 100.0, 1000.0])
-@pytest.mark.parametrize("bits", [8, 16])
-def test_the_plain_conversion_is_as_bright_as_the_truth(
-    sid_folder: Path, start: float, bits: int
-) -> None:
-    short = min((sid_folder / "Sony" / "short").iterdir())
-    scene = short.name[:5]
-    (long,) = (sid_folder / "Sony" / "long").glob(f"{scene}_*")
-    with open_raw(long) as raw:
-        truth = raw.render(RenderParameters(bits=bits))
-    matched = brightness_matched(short, truth, start=start)
-    assert matched.dtype == np.uint8
-    assert matched.shape == truth.shape
-    light = float(linear_of(matched / 255).mean())
-    assert light == pytest.approx(float(linear_of(truth / (2**bits - 1)).mean()), rel=0.02)
-    # It shows the same scene: light and dark are where they are in the truth.
-    likeness = np.corrcoef(matched.mean(axis=2).ravel(), truth.mean(axis=2).ravel())[0, 1]
-    assert likeness > 0.5
-
-
-def test_a_blank_file_cannot_be_made_bright(tmp_path: Path) -> None:
-    write_dng(tmp_path / "a.dng", np.zeros((64, 96), np.uint16), DngMeta("Rawkit", "Blank"))
-    with pytest.raises(BlankError):
-        brightness_matched(tmp_path / "a.dng", np.full((64, 96, 3), 99, np.uint8), start=10)

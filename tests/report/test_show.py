@@ -63,7 +63,7 @@ def test_unknown_exposures_come_last(root: Path) -> None:
     unknown = replace(row, exposure_time=None, iso=None)
     assert nominal(exposure_of(unknown)) == (math.inf, math.inf)
     one = shown_of_store(Store(root / "stores" / "mid.zarr"))[0]
-    assert chart_of([replace(one, place=(math.inf, math.inf)), one]).isos[-1] == math.inf
+    assert chart_of([replace(one, setting=(math.inf, math.inf)), one]).isos[-1] == math.inf
     assert nominal(exposure_of(replace(row, exposure_time=1 / 30)))[0] == 0.033
 
 
@@ -104,7 +104,7 @@ def test_show_prints_the_chart_and_writes_the_sheet(root: Path, tmp_path: Path) 
 
 def test_a_scene_without_longs_has_no_column_for_them_and_room_for_its_title(root: Path) -> None:
     frames = shown_of_store(Store(root / "stores" / "mid.zarr"))
-    shorts = [one for one in frames if one.role == "short" and one.place[1] == 100]
+    shorts = [one for one in frames if one.role == "short" and one.setting[1] == 100]
     title = "a collection of quite a long name"
     sheet = scene_sheet(shorts, title=title).picture
     assert sheet.shape[1] > 2 * 24 + 200
@@ -146,7 +146,7 @@ def test_a_collection_that_is_not_ingested_is_shown_from_its_raw_files(
     assert sum(one["frames"] for one in found["frames"]) == 14
     with Image.open(found["sheet"]) as picture:
         sheet = np.asarray(picture)
-    assert (sheet == 235).any()  # a place that stays empty
+    assert (sheet == 235).any()  # a setting that stays empty
     assert not (tmp_path / "stores").exists()
     ended = run_in(tmp_path, "show", "mid", "--source", mid_folder, "-o", tmp_path / "b.png")
     assert ended.code == 0, ended.err

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from pytorch_msssim import ssim
 from torch import Tensor
 
-from rawkit.train import Loss, compare, psnr, structural_similarity
+from rawkit.train import Loss
 from tests.support.fixtures_stream import tiny
 
 Picture = NDArray[np.float64]
@@ -104,51 +101,3 @@ def test_the_loss_has_a_gradient_that_lowers_it() -> None:
     (gradient,) = torch.autograd.grad(loss, restored)
     lower = Loss(settings)(restored - 100 * gradient, target)
     assert lower.item() < loss.item()
-
-
-@pytest.mark.parametrize("noise", [0.01, 0.1, 0.5])
-def test_psnr_is_ten_decibels_for_each_tenth_of_the_squared_error(noise: float) -> None:
-    restored, target = pictures(40, noise=noise)
-    error = ((restored.double().numpy() - target.double().numpy()) ** 2).mean()
-    assert psnr(restored, target) == pytest.approx(-10 * math.log10(error), abs=1e-9)
-
-
-def test_psnr_of_a_known_error() -> None:
-    target = torch.full((1, 3, 8, 8), 0.5)
-    assert psnr(target + 0.1, target) == pytest.approx(20, abs=1e-5)
-    assert psnr(target, target) == math.inf
-
-
-@pytest.mark.parametrize(("size", "noise"), [(11, 0.2), (40, 0.05), (41, 0.5)])
-def test_ssim_is_that_of_the_paper(size: int, noise: float) -> None:
-    restored, target = pictures(size, noise=noise)
-    planes = zip(restored[0].double().numpy(), target[0].double().numpy(), strict=True)
-    expected = np.mean([terms(x, y)[0] for x, y in planes])
-    assert structural_similarity(restored, target) == pytest.approx(expected, abs=2e-5)
-
-
-def test_ssim_of_a_picture_with_itself_is_1() -> None:
-    _, target = pictures(30)
-    assert structural_similarity(target, target) == pytest.approx(1, abs=1e-6)
-
-
-@pytest.mark.parametrize("bits", [(8, 8), (16, 16), (8, 16)])
-def test_pictures_of_integers_are_compared_on_the_scale_of_0_to_1(bits: tuple[int, int]) -> None:
-    restored, target = pictures(48)
-    integers = []
-    for picture, depth in zip((restored, target), bits, strict=True):
-        kind = np.uint8 if depth == 8 else np.uint16
-        scaled = picture[0].permute(1, 2, 0).double().numpy() * (2**depth - 1)
-        integers.append((scaled + 0.5).astype(kind))
-    found = compare(integers[0], integers[1])
-    assert found[0] == pytest.approx(psnr(restored, target), abs=0.02)
-    assert found[1] == pytest.approx(structural_similarity(restored, target), abs=1e-3)
-
-
-def test_metrics_of_tall_pictures_are_those_of_the_whole_picture() -> None:
-    generator = torch.Generator().manual_seed(0)
-    restored, target = (torch.rand(1, 3, 600, 13, generator=generator) for _ in range(2))
-    whole = float(ssim(restored, target, data_range=1.0))
-    assert structural_similarity(restored, target) == pytest.approx(whole, abs=1e-6)
-    error = float(((restored.double() - target.double()) ** 2).mean())
-    assert psnr(restored, target) == pytest.approx(-10 * math.log10(error), abs=1e-9)

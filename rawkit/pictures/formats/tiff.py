@@ -38,19 +38,19 @@ def encode_tiff(
     rows = max(1, _STRIP_BYTES // shape.row_bytes)
     offsets: list[int] = []
     counts: list[int] = []
-    place = HEADER_BYTES
+    position = HEADER_BYTES
     file.write(encode_header(0))
     for strip in ahead(_deflate, _strips(shape.checked(bands), rows)):
-        if place + len(strip) > _MOST_BYTES:
+        if position + len(strip) > _MOST_BYTES:
             raise OutputError("a TIFF of over 4 GB", fix="Use --format png.")
-        offsets.append(place)
+        offsets.append(position)
         counts.append(len(strip))
         file.write(strip)
-        place += len(strip)
-    place += file.write(b"\0" * (place % 2))  # directories begin at even bytes
-    file.write(directories(_tags(shape, rows, offsets, counts), shape.capture, place))
+        position += len(strip)
+    position += file.write(b"\0" * (position % 2))  # directories begin at even bytes
+    file.write(directories(_tags(shape, rows, offsets, counts), shape.capture, position))
     file.seek(0)
-    file.write(encode_header(place))
+    file.write(encode_header(position))
 
 
 def _tags(shape: PictureShape, rows: int, offsets: list[int], counts: list[int]) -> list[Tag]:
