@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rawkit.restore import RestoreReport
 
-MOMENTS = 40
+MOMENTS = 24
 """Moments of a batch at which it is interrupted, one in each part of it."""
 
 
