@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import BarProgress, fields, print_json
+from rawkit.cli._print import fields, print_json
 from rawkit.cli._size import SIZE
 from rawkit.cli._train_options import (
     changes_of,
@@ -106,7 +107,7 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         board=options["tensorboard"],
         validate_every=options["validate_every"],
         max_seconds=options["minutes"] and 60 * options["minutes"],
-        progress=BarProgress() if leads else SILENT,
+        progress=TerminalProgress() if leads else SILENT,
     )
     if leads:
         result = _result(report)

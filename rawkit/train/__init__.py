@@ -5,6 +5,7 @@ all, validates and saves; `checkpoint` holds what is needed to go on; `runs` fin
 a workspace.
 """
 
+from rawkit.late import callable_as
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -47,6 +48,8 @@ from rawkit.train.runs import (
 )
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
+
+callable_as(__name__, "rawkit.api:train")
 
 __all__ = [
     "BEST",
