@@ -221,7 +221,8 @@ class Frames(Sequence[StoredPair]):
 
     def _repr_html_(self) -> str:
         def cells(kind: str, values: Sequence[object]) -> str:
-            inner = "".join(f"<{kind}>{html.escape(str(one))}</{kind}>" for one in values)
+            texts = (f"{one:.4g}" if isinstance(one, float) else str(one) for one in values)
+            inner = "".join(f"<{kind}>{html.escape(text)}</{kind}>" for text in texts)
             return f"<tr>{inner}</tr>"
 
         head = cells("th", ("frame", "scene", "split", "ISO", "seconds", "ratio"))
