@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, read_video_frame
@@ -33,7 +34,6 @@ from rawkit.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,6 +72,13 @@ class FrameJob:
     """Where the raw file has been put down, if its archive can only be streamed."""
     version: int = VERSION
     """Format version of the store, which says how pixels are hashed."""
+
+    @property
+    def origin(self) -> Path | None:
+        """Folder or archive on this machine that must be there to read the raw file."""
+        if self.unpacked is not None or self.file.remote:
+            return None
+        return Path(self.file.origin)
 
 
 @dataclass(frozen=True, slots=True)
