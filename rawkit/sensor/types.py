@@ -178,8 +178,8 @@ class WhiteBalance:
 class ColourMatrix:
     """From CIE XYZ to the camera's colours, as the DNG specification has it (ColorMatrix).
 
-    Rows are the camera's R, G and B, columns X, Y and Z; only ratios within a row count, as the white
-    balance scales the rows.
+    Rows are the camera's R, G and B, columns X, Y and Z; only ratios within a row count, as the
+    white balance scales the rows.
     """
 
     values: tuple[float, ...]
