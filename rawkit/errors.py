@@ -27,6 +27,7 @@ carries a stable ``kind`` for scripts. The second paragraph of a class says what
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
     ├── PipelineError            pipeline             its file is wrong, or a step of it failed
+    ├── ClusterError             cluster              a dask cluster is not fit for the work
     └── OutputError              output               a result cannot be written
 """
 
@@ -289,6 +290,16 @@ class PipelineError(RawkitError):
     """
 
     kind = "pipeline"
+
+
+class ClusterError(RawkitError):
+    """A dask cluster is not fit for the work: other versions, other paths, or it is gone.
+
+    No file is at fault. Give its machines what the message names, such as the same version of
+    rawkit, and run the same command again.
+    """
+
+    kind = "cluster"
 
 
 class OutputError(RawkitError):

@@ -17,6 +17,7 @@ from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.types import (
     MAX_RATIO,
+    ColourMatrix,
     Exposure,
     Frame,
     Levels,
@@ -34,6 +35,7 @@ __all__ = [
     "XTRANS",
     "Amplification",
     "Cell",
+    "ColourMatrix",
     "Exif",
     "Exposure",
     "Frame",
