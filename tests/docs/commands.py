@@ -96,8 +96,9 @@ def _check_pip(words: list[str]) -> None:
     _require(words[0] == "install", words[0])
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     for word in words[1:]:
-        if found := re.fullmatch(r"rawkit\[([\w,]+)\]", word):
-            for extra in found[1].split(","):
+        if found := re.fullmatch(r"([\w-]+)\[([\w,]+)\]", word):
+            _require(found[1] == project["name"], f"{found[1]}: to pip it is {project['name']}")
+            for extra in found[2].split(","):
                 _require(extra in project["optional-dependencies"], f"extra {extra}")
         elif "." in word:
             _require((REPOSITORY / word).exists(), word)
