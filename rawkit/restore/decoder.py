@@ -17,6 +17,7 @@ from rawkit.errors import CrashedError, HungError, RawFileError, TooLargeError, 
 from rawkit.pictures import Capture, capture_of_file
 from rawkit.restore.child import Child, limit_memory, send_array
 from rawkit.sensor import (
+    Headerless,
     LevelCheck,
     Levels,
     RawImage,
@@ -57,6 +58,8 @@ class DecodeJob:
     """Levels that override the file's."""
     plain: bool = False
     """Whether LibRaw's own conversion is wanted as well."""
+    headerless: Headerless | None = None
+    """What a file holds that does not say so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def decode_job(job: DecodeJob) -> Decoded:
     """Decode a raw file, estimate its amplification, read its EXIF; raises as `open_raw`."""
     started = time.monotonic()
     contents = job.contents
-    with open_raw(contents, name=job.where) as raw:
+    with open_raw(contents, name=job.where, headerless=job.headerless) as raw:
         image = raw.image(job.levels)
         histograms = plane_histograms(image)
         base = amplification_base(image, histograms)

@@ -224,7 +224,9 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | Rawk
         if isinstance(item.what, StoredFrame):
             return _load_stored(item.what, output)
         started = time.monotonic()
-        job = DecodeJob(item.what.contents(), item.where, output.levels, output.compare)
+        job = DecodeJob(
+            item.what.contents(), item.where, output.levels, output.compare, output.headerless
+        )
         found = decode_job(job) if decoder is None else decoder.decode(job)
     except RawkitError as error:
         return error

@@ -12,6 +12,7 @@ from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.exif import Exif, read_exif
+from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.types import (
@@ -37,6 +38,7 @@ __all__ = [
     "Exposure",
     "Frame",
     "GivenPictures",
+    "Headerless",
     "LevelCheck",
     "Levels",
     "Mosaic",

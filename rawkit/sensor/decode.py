@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from rawkit.errors import (
     BlankError,
     CorruptError,
+    HeaderlessError,
     MosaicError,
     NotRawError,
     RawFileError,
@@ -29,6 +30,7 @@ from rawkit.errors import (
 from rawkit.sensor.cells import XTRANS
 from rawkit.sensor.description import Description, describe_raw
 from rawkit.sensor.extents import declared_end
+from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.lossless import missing_pixels
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
@@ -59,9 +61,13 @@ _OUT_OF_MEMORY = (
 class RawFile:
     """An open raw file: decode its mosaic, render it. Made by `open_raw`; not thread-safe."""
 
-    def __init__(self, raw: Any, path: Path | str) -> None:
+    def __init__(
+        self, raw: Any, path: Path | str, described: Headerless | None = None
+    ) -> None:
         self._raw = raw
         self.path = path
+        self.described = described
+        """What it holds, where that had to be said; None for a file that says so itself."""
 
     def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
         """Decode the visible mosaic; `levels` override the file's.
@@ -160,12 +166,16 @@ class RawFile:
 
 @contextmanager
 def open_raw(
-    file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw file"
+    file: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    name: str = "raw file",
+    headerless: Headerless | None = None,
 ) -> Iterator[RawFile]:
     """Open a raw file and check what can be checked before it is unpacked.
 
     `file` is a path, or the contents in memory: bytes, or a seekable binary file; for these, `name`
-    is what messages call it.
+    is what messages call it. `headerless` describes what a file holds that does not say so itself;
+    it means nothing for others.
 
     Raises
     ------
@@ -173,6 +183,8 @@ def open_raw(
         If it cannot be opened or read.
     NotRawError
         If LibRaw does not know it.
+    HeaderlessError
+        If LibRaw would guess from its size what it holds, or it is not as `headerless` says.
     TruncatedError
         If it declares pixel data beyond its end, or more pixels than its bytes could hold.
     CorruptError
@@ -190,13 +202,47 @@ def open_raw(
         where, opened = name, file
         size = _check_whole(file, where)
         file.seek(0)
-    with _libraw_errors(where):
-        raw = rawpy.imread(opened)
+    raw, described = _identified(opened, where, size, headerless)
     with raw:
         with _libraw_errors(where):
             _check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where)
+        yield RawFile(raw, where, described)
+
+
+def _identified(
+    opened: str | BinaryIO, where: Path | str, size: int, headerless: Headerless | None
+) -> tuple[Any, Headerless | None]:
+    """Let LibRaw open a file; one without a header only as it is described.
+
+    Returns the description where it was needed.
+    """
+    try:
+        with _libraw_errors(where):
+            raw = rawpy.imread(opened)
+            guessed = size <= MAX_BYTES_AT_ONCE and guessed_from_size(raw, size)
+    except NotRawError:
+        if headerless is None:
+            raise
+    else:
+        if not guessed:
+            return raw, None
+        width, height = raw.sizes.raw_width, raw.sizes.raw_height
+        raw.close()
+        if headerless is None:
+            raise HeaderlessError(
+                f"no header; LibRaw takes it for {width}x{height} pixels from its size alone",
+                expected="a raw file that says what it holds",
+                where=where,
+                fix=f"Say it with --headerless {FORM}, such as {EXAMPLE}.",
+            )
+    with _libraw_errors(where):
+        if isinstance(opened, str):
+            contents = Path(opened).read_bytes()
+        else:
+            opened.seek(0)
+            contents = opened.read()
+        return rawpy.imread(io.BytesIO(headerless.as_dng(contents, where))), headerless
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:
