@@ -61,9 +61,7 @@ _OUT_OF_MEMORY = (
 class RawFile:
     """An open raw file: decode its mosaic, render it. Made by `open_raw`; not thread-safe."""
 
-    def __init__(
-        self, raw: Any, path: Path | str, described: Headerless | None = None
-    ) -> None:
+    def __init__(self, raw: Any, path: Path | str, described: Headerless | None = None) -> None:
         self._raw = raw
         self.path = path
         self.described = described
