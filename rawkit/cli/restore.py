@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rawkit.cli._filters import selection_of, selection_options
-from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._group import NAMES, NUMBERS
+from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._print import BarProgress, print_json, table
 from rawkit.cli._resources import resource_options
 

@@ -37,7 +37,7 @@ _DNG_VERSION = (1, 4, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Headerless:
-    """What a file holds that does not say so itself: rows of pixels from its first to its last byte.
+    """What a file without a header holds: rows of pixels, from its first byte to its last.
 
     Up to 8 bits a pixel is one byte, else two, the low one first.
     """

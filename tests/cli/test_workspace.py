@@ -39,8 +39,8 @@ def test_every_command_that_works_from_a_workspace_takes_both() -> None:
 
 @pytest.mark.parametrize(
     "before",
-    [["subset", "--list"], ["subset", "list"], ["subset", "show", "f1"], ["info", "sid"], ["verify"],
-     ["subset", "--name", "f1"]],
+    [["subset", "--list"], ["subset", "list"], ["subset", "show", "f1"], ["info", "sid"],
+     ["verify"], ["subset", "--name", "f1"]],
 )  # fmt: skip
 def test_after_the_command_is_as_good_as_before(root: Path, before: list[str]) -> None:
     first = run("--workspace", root, *before, "--json")
