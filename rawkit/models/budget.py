@@ -20,7 +20,7 @@ Backend = Literal["torch", "openvino"]
 BACKENDS: tuple[Backend, ...] = ("torch", "openvino")
 
 # Measured as peak resident memory on the CPU (torch 2.13, OpenVINO 2026.4), rounded up.
-_PROCESS: dict[Backend, int] = {"torch": 320 * 10**6, "openvino": 540 * 10**6}
+_PROCESS: dict[Backend, int] = {"torch": 355 * 10**6, "openvino": 540 * 10**6}
 """Interpreter, libraries, the network and what is compiled of it."""
 _WEIGHTS = {"lamba2021": 0, "sid": 60 * 10**6, "sid-xtrans": 60 * 10**6}
 """Parameters, as loaded and as prepared."""
@@ -69,6 +69,8 @@ def plan_inference(
     *,
     backend: Backend = "torch",
     others: Mapping[str, int] | None = None,
+    before: int = 0,
+    band_pixel: int = 0,
 ) -> InferencePlan:
     """Choose the largest tile, up to the one that is fastest, that fits a budget.
 
@@ -85,6 +87,11 @@ def plan_inference(
     others
         Bytes of what else the caller holds at that time, by purpose: pictures being written, files
         being decoded. The mosaic itself, as 16-bit integers, is counted here.
+    before
+        Bytes of what the caller held before the network runs and holds no more: a plan takes as
+        much as the greater of both.
+    band_pixel
+        Bytes that the caller holds for each pixel of a band, of bands that wait to be written.
 
     Raises
     ------
@@ -98,7 +105,9 @@ def plan_inference(
     geometry: Geometry = about.geometry
     plans = [
         InferencePlan(
-            tile, _parts(about, height, width, tile, backend) | dict(others or {}), budget
+            tile,
+            _parts(about, height, width, tile, backend, before, band_pixel) | dict(others or {}),
+            budget,
         )
         for tile in _candidates(geometry)
     ]
@@ -127,7 +136,13 @@ def _candidates(geometry: Geometry) -> list[int]:
 
 
 def _parts(
-    network: Network, height: int, width: int, tile: int, backend: Backend
+    network: Network,
+    height: int,
+    width: int,
+    tile: int,
+    backend: Backend,
+    before: int,
+    band_pixel: int,
 ) -> dict[str, int]:
     geometry = network.geometry
     padding = padding_for(height, width, (0, 0), network.multiple, network.cell)
@@ -142,12 +157,14 @@ def _parts(
     # The first and last band are longer than the others by a halo, and no longer than a tile.
     rendering = (
         rows * columns * _TILE_PIXEL[backend][network.name]
-        + _BANDS * rows * width * _BAND_PIXEL
+        + rows * width * (_BANDS * _BAND_PIXEL + band_pixel)
         + round(pixels * _FEATURE_PIXEL)
     )
     looking_far = round(pixels * _FAR_PIXEL[backend]) if geometry.features else 0
+    running = max(rendering, looking_far)
     return {
         "process": _PROCESS[backend] + _WEIGHTS[network.name],
         "mosaic": height * width * _MOSAIC_PIXEL,
-        "network": max(rendering, looking_far),
+        "network": running,
+        **({"more before it": before - running} if before > running else {}),
     }

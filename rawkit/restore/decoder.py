@@ -92,7 +92,9 @@ def decode_job(job: DecodeJob) -> Decoded:
         plain: NDArray[np.uint16] | RawFileError | None = None
         if job.plain:
             try:
-                rendered = raw.render(RenderParameters(bits=16), brightness=base, levels=job.levels)
+                rendered = raw.render(
+                    RenderParameters(bits=16), brightness=base, levels=job.levels, square=True
+                )
                 plain = rendered.astype(np.uint16, copy=False)
             except RawFileError as error:
                 plain = error

@@ -50,7 +50,6 @@ than this for each of its bytes is cut off or lies, and would cost gigabytes to 
 MAX_BYTES_AT_ONCE = 64 << 20
 """Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
 JPEG of 12 MP takes it 12 ms less than from a file."""
-_SQUARE_TOLERANCE = 0.005
 _OUT_OF_MEMORY = (
     MemoryError,
     rawpy.LibRawUnsufficientMemoryError,
@@ -110,30 +109,32 @@ class RawFile:
         *,
         brightness: float = 1.0,
         levels: Levels | None = None,
+        square: bool = False,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
         The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
         daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
-        `levels` override the file's for LibRaw too.
+        `levels` override the file's for LibRaw too. With `square`, a picture of pixels that are not
+        square is stretched until they are, see `Mosaic.square_size`.
 
         Raises
         ------
         MosaicError
-            As `image`, or if the pixels are not square, so that the picture would not lie on the
-            mosaic.
+            As `image`, or if the pixels are not square and shall not become so: then the picture
+            would not lie on the mosaic.
         CorruptError
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            sizes, balance = self._raw.sizes, self._description.white_balance
-        if abs(sizes.pixel_aspect - 1) > _SQUARE_TOLERANCE:
+            mosaic, balance = self._description.mosaic, self._description.white_balance
+        if not (square or mosaic.is_square):
             raise MosaicError(
-                f"pixels of aspect {sizes.pixel_aspect:.3f}",
+                f"pixels of aspect {mosaic.pixel_aspect:.3f}",
                 expected="square ones: the rendered picture would not lie on the mosaic",
                 where=self.path,
             )
-        with _libraw_errors(self.path), _reproducible(self._description.mosaic):
+        with _libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
                 use_camera_wb=balance.source == "camera",
                 no_auto_bright=True,
@@ -143,10 +144,10 @@ class RawFile:
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
-        if picture.shape[:2] != (sizes.height, sizes.width):
+        if picture.shape[:2] != mosaic.square_size:
             raise CorruptError(
                 f"a rendered picture of {picture.shape[0]}x{picture.shape[1]}",
-                expected=f"{sizes.height}x{sizes.width}, the size of the mosaic",
+                expected="x".join(map(str, mosaic.square_size)) + ", the size of the mosaic",
                 where=self.path,
             )
         return picture

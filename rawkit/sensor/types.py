@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_RATIO = 300.0
 """The largest amplification any published protocol uses (SID, CVPR 2018)."""
+_SQUARE_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,30 @@ class Mosaic:
     width: int
     """Columns of the visible area, in pixels."""
     pixel_aspect: float
-    """Height of a pixel over its width; 1.0 is square."""
+    """Width of a pixel over its height; 1.0 is square."""
 
     @property
     def pattern_text(self) -> str:
         """The first cell as letters: ``RGGB``, or six by six with ``/`` between rows."""
         rows = ["".join("RGBG"[colour] for colour in row) for row in self.pattern]
         return "".join(rows) if len(rows) == BAYER.side else "/".join(rows)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether its pixels are, to half a percent, as LibRaw judges it."""
+        return abs(self.pixel_aspect - 1) <= _SQUARE_TOLERANCE
+
+    @property
+    def square_size(self) -> tuple[int, int]:
+        """Rows and columns of a picture of the visible area whose pixels are square.
+
+        The shorter side grows, as in LibRaw.
+        """
+        if self.is_square:
+            return self.height, self.width
+        if self.pixel_aspect < 1:
+            return int(self.height / self.pixel_aspect + 0.5), self.width
+        return self.height, int(self.width * self.pixel_aspect + 0.5)
 
     @property
     def cell(self) -> Cell:
