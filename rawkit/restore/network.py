@@ -123,7 +123,8 @@ def restore_bands(
         If the network reads another kind of mosaic.
     """
     mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
-    tile, _ = tile_for(restorer, *image.pixels.shape, held)
+    height, width = image.pixels.shape
+    tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
     for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):

@@ -385,7 +385,7 @@ def _write(
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
-        memory_warning=tile_for(restorer, *loaded.image.pixels.shape, held)[1],
+        memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,

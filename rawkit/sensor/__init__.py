@@ -15,6 +15,7 @@ from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
+from rawkit.sensor.signature import is_raw
 from rawkit.sensor.types import (
     MAX_RATIO,
     Exposure,
@@ -54,6 +55,7 @@ __all__ = [
     "exposure_ratio",
     "gain_ratio",
     "image_of_packed",
+    "is_raw",
     "normalise",
     "open_raw",
     "overridden",
