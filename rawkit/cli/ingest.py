@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._headerless import headerless_of, headerless_option
-from rawkit.cli._print import BarProgress, duration, fields, print_json, size, table
+from rawkit.cli._print import duration, fields, print_json, size, table
 from rawkit.cli._resources import resource_options
 from rawkit.cli._source import source_option
 
@@ -80,7 +81,7 @@ def ingest(
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)
     selection = selection_of(filters, definition)
-    progress = BarProgress()
+    progress = TerminalProgress()
     plan = plan_ingest(
         definition,
         source or workspace.data(definition.name),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES, NUMBERS
 from rawkit.cli._headerless import headerless_of, headerless_option
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def restore(
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
     resources = Resources(workers, max_ram, frame_timeout, scheduler)
-    report = restore_items(found.items, output, restorer, BarProgress(), resources)
+    report = restore_items(found.items, output, restorer, TerminalProgress(), resources)
     _show_report(report, as_json=as_json)
     if report.failed or report.interrupted or report.stopped:
         raise SystemExit(1)
@@ -204,7 +205,7 @@ def _inputs(workspace: Workspace, files: tuple[str, ...], options: dict[str, Any
         )
     if not (others or stored):
         raise click.UsageError("nothing to restore: name files, folders or a store")
-    return find_inputs(others, stored, progress=BarProgress())
+    return find_inputs(others, stored, progress=TerminalProgress())
 
 
 _FILTERS = ("frames", "iso", "shutter", "ratio", "scene", "view", "camera", "split", "role",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import BarProgress, print_json, size, table
+from rawkit.cli._print import print_json, size, table
 from rawkit.cli._size import SIZE
 from rawkit.cli._source import source_option
 from rawkit.cli._subset_text import (
@@ -219,7 +220,7 @@ def _materialize(
     plan, path = plan_materialize(chosen, workspace), location_of(options["materialize"])
     told = {"path": str(path), "frames": plan.frames, "bytes": plan.size}
     if not options["dry_run"]:
-        told["written"] = materialize(plan, workspace, path, BarProgress())
+        told["written"] = materialize(plan, workspace, path, TerminalProgress())
     return told
 
 
@@ -234,7 +235,7 @@ def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> 
     }  # fmt: skip
     if options["dry_run"]:
         return told
-    done = copy_raw(chosen, workspace, path, source=source, progress=BarProgress())
+    done = copy_raw(chosen, workspace, path, source=source, progress=TerminalProgress())
     return {**told, "copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
 
 

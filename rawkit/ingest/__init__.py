@@ -6,6 +6,9 @@ from rawkit.ingest.jobs import Targets
 from rawkit.ingest.quarantine import MaxBad
 from rawkit.ingest.repair import catalog_of_damage, repair_store
 from rawkit.ingest.run import IngestPlan, IngestReport, plan_ingest, run_ingest
+from rawkit.late import callable_as
+
+callable_as(__name__, "rawkit.api:ingest")
 
 __all__ = [
     "Estimate",

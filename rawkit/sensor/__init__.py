@@ -8,6 +8,7 @@ from rawkit.sensor.amplifier import (
     pack_and_count,
     plane_histograms,
 )
+from rawkit.sensor.array import image_of_array
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -54,6 +55,7 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "image_of_array",
     "image_of_packed",
     "is_raw",
     "normalise",

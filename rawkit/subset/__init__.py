@@ -4,6 +4,7 @@ A subset is one Parquet file: one row for each frame, and how it was made in the
 It changes only when it is asked to, so that a study that names it stays what it was.
 """
 
+from rawkit.late import callable_as
 from rawkit.subset.choose import choose_frames, entries_of
 from rawkit.subset.compare import Difference, compare_subsets
 from rawkit.subset.files import (
@@ -19,6 +20,8 @@ from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.subset.raw import copy_raw, planned_raw, raw_files
 from rawkit.subset.shards import split_bytes
 from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset, SubsetFrame
+
+callable_as(__name__, "rawkit.api:subset")
 
 __all__ = [
     "AXES",

@@ -17,6 +17,7 @@ from tests.support.factories import write_noise_dng
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 BESIDE = ("a.jpg", "a.JPEG", "b.png", "c.xmp", "notes.txt", "readme.md", "d.heic", "list.csv")
 """What lies beside raw files: not a word is said of these."""
@@ -84,10 +85,13 @@ def test_many_files_of_one_ending_are_one_line(folder: Path) -> None:
 
 
 def test_only_the_first_bytes_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
-    monkeypatch.setattr(
-        "rawkit.catalog.content.is_raw", lambda file: looked.append(file.name) or is_raw(file)
-    )
+    looked = list[str]()
+
+    def seen(file: BinaryIO) -> bool:
+        looked.append(file.name)
+        return is_raw(file)
+
+    monkeypatch.setattr("rawkit.catalog.content.is_raw", seen)
     with (folder / "huge.vol").open("wb") as file:
         file.truncate(50 << 30)
     scan(load_definition("folder"), folder)
