@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Measured as resident memory, rounded up.
-_DECODER = 115 * 10**6
+_DECODER = 120 * 10**6
 """Bytes of the process that decodes, before its first file and after each."""
 _DECODED_PIXEL = 8
 """Bytes a pixel that decoding takes: the file, the mosaic, its copies and counts."""
-_RENDERED_PIXEL = 22
+_RENDERED_PIXEL = 28
 """The same where LibRaw renders, too."""
+_PLAIN_PIXEL = 9
+"""LibRaw's conversion at 16 bits, and the counts of its values."""
 _MOSAIC_PIXEL = 2
 _CHANNELS = 3
 _WAITING_BANDS = 4
@@ -61,7 +63,7 @@ def held_beside(
         "decoder": decoding if ahead else 0,
         "next file": loaded if ahead else 0,
         # Its light is matched, and it is turned, while the network may be at the next picture.
-        "plain conversion": pixels * 2 * _CHANNELS + 2 * picture if compare else 0,
+        "plain conversion": pixels * _PLAIN_PIXEL + 2 * picture if compare else 0,
         "turning": turned,
     }
     return Held(
