@@ -9,15 +9,13 @@ import rawpy
 
 from rawkit.errors import MosaicError
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
-from rawkit.sensor.types import Exposure, Mosaic, WhiteBalance
+from rawkit.sensor.types import MOSAICS, Exposure, Mosaic, WhiteBalance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from rawkit.sensor.cells import Pattern
-
-_EXPECTED = "a Bayer or X-Trans mosaic of red, green and blue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,8 @@ class _Colours:
 
     def __init__(self, pattern: Pattern) -> None:
         found = find_cell(pattern)
-        assert found is not None, pattern  # noqa: S101 - _pattern has made sure
+        if found is None:  # pragma: no cover - _pattern has made sure
+            raise MosaicError(f"a mosaic with the cell {pattern}", expected=MOSAICS)
         cell, (top, left) = found
         self.pattern = pattern
         self._of_plane = [
@@ -65,10 +64,10 @@ class _Colours:
 
 def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
-        raise MosaicError("no mosaic: every pixel has all colours", expected=_EXPECTED, where=path)
+        raise MosaicError("no mosaic: every pixel has all colours", expected=MOSAICS, where=path)
     letters = raw.color_desc.decode("ascii", "replace")
     if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
-        raise MosaicError(f"a four-colour mosaic ({letters})", expected=_EXPECTED, where=path)
+        raise MosaicError(f"a four-colour mosaic ({letters})", expected=MOSAICS, where=path)
     rows, columns = raw.raw_pattern.shape
     # raw_color counts from the whole mosaic; within wide margins it, and with it raw_pattern, is
     # garbage for X-Trans.
@@ -78,7 +77,7 @@ def _pattern(raw: Any, path: Path | str) -> Pattern:
     )
     if (rows, columns) not in ((BAYER.side,) * 2, (XTRANS.side,) * 2) or not find_cell(pattern):
         raise MosaicError(
-            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=_EXPECTED, where=path
+            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=MOSAICS, where=path
         )
     return pattern
 
