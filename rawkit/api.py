@@ -81,7 +81,8 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
         If the source, a filter or the store cannot be used; a file that cannot is in the report.
     """
     from rawkit.catalog import load_definition, remember_definition, selection_of
-    from rawkit.ingest import Resources, plan_ingest, run_ingest
+    from rawkit.ingest import plan_ingest, run_ingest
+    from rawkit.workers import Resources
 
     place, named = Workspace(Path(workspace)), fspath(collection)
     definition = load_definition(named)

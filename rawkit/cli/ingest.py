@@ -76,7 +76,8 @@ def ingest(
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import load_definition, remember_definition
-    from rawkit.ingest import MaxBad, Resources, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.workers import Resources
 
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)

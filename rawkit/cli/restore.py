@@ -114,7 +114,7 @@ def restore(
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.ingest import Resources
+    from rawkit.workers import Resources
 
     output = _output(options)
     found = _inputs(workspace, files, options)

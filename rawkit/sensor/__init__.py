@@ -19,6 +19,7 @@ from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.signature import is_raw
 from rawkit.sensor.types import (
     MAX_RATIO,
+    ColourMatrix,
     Exposure,
     Frame,
     Levels,
@@ -36,6 +37,7 @@ __all__ = [
     "XTRANS",
     "Amplification",
     "Cell",
+    "ColourMatrix",
     "Exif",
     "Exposure",
     "Frame",
