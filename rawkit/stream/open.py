@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.errors import MissingError, UsageError
+from rawkit.errors import MissingError
 from rawkit.stream.batches import BatchStream
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.pairs import pair_sources
@@ -117,12 +117,10 @@ def stream_of(
     UsageError
         If the crop is odd, does not fit into every frame, or a number makes no sense.
     """
-    if crop % 2:
-        raise UsageError(f"crops of {crop} mosaic pixels", expected="an even number")
     return BatchStream(
         pair_sources(subset, stores, split),
         PlanSettings(
-            crop=crop // 2,
+            crop=crop,
             crops_per_window=crops_per_window,
             live_windows=live_windows,
             augment=augment,

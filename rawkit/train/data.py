@@ -41,7 +41,7 @@ class TrainData:
 def plan_settings(settings: TrainSettings) -> PlanSettings:
     """Return the part of the settings that decides the samples."""
     return PlanSettings(
-        crop=settings.crop // 2,
+        crop=settings.crop,
         crops_per_window=settings.crops_per_window,
         live_windows=settings.live_windows,
         augment=settings.augment,
