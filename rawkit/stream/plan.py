@@ -168,6 +168,25 @@ def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     return -(-windows // LANES) * LANES * settings.crops_per_window
 
 
+def fitting_crop(frames: Sequence[FrameShape], *, augment: bool, most: int = 512) -> int:
+    """Return the side of crops in mosaic pixels: `most`, or what fits into the smallest frame.
+
+    Raises
+    ------
+    UsageError
+        If there are no frames, or one is smaller than the smallest crop of 32.
+    """
+    if not frames:
+        raise UsageError("no frames to take crops from", expected="at least one pair")
+    smallest = min(min(frame.height, frame.width) for frame in frames)
+    fitting = 2 * (smallest - int(augment)) // 32 * 32
+    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
+        raise UsageError(
+            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
+        )
+    return min(most, fitting)
+
+
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
     """Refuse crops that do not fit into every frame.
 
