@@ -1,5 +1,6 @@
 /* Rows of pixels: copied past the caches, reversed, and made of columns. */
 #include "blocks.h"
+#include "native.h"
 
 #ifdef RAWKIT_SSE2
 /* Ones in the middle: read from 32 - n it masks the first n bytes, from n the last n. */

@@ -1,5 +1,5 @@
 /* Bits of values of two bytes, put together again after the bitshuffle of Blosc. */
-#include "blosc.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 

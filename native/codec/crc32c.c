@@ -1,5 +1,5 @@
 /* CRC-32C (RFC 3720, appendix B.4), as zarr's codec of that name has it. */
-#include "blocks.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 #include <nmmintrin.h>

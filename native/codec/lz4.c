@@ -1,6 +1,6 @@
 /* Blocks of LZ4, as lz4_Block_format.md has them. What a block says is believed nowhere: every read
  * and write is checked against the end of its memory. */
-#include "blosc.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 
