@@ -120,13 +120,16 @@ decode_with(CopyMatch copy_match, Input input, uint8_t *out, size_t room)
         size_t offset = input.at[0] | (size_t)input.at[1] << 8;
         input.at += 2;
         count = token & 15;
-        if (!read_length(&input, &count) || !offset || offset > (size_t)(out - begin))
+        if (!read_length(&input, &count) || offset > (size_t)(out - begin))
             return 0;
         count += LEAST_MATCH;
         left = (size_t)(end - out);
         if (count + LAST_LITERALS > left)
             return 0;
-        copy_match(out, offset, count, left);
+        if (offset)
+            copy_match(out, offset, count, left);
+        else /* which the format has no meaning for, and LZ4's own decoder this one */
+            memset(out, 0, count);
         out += count;
     }
     return 0;
