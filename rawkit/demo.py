@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rawkit.errors import OutputError, UsageError
 from rawkit.pipeline import Study, find_pipeline, load_pipeline, run_study
 from rawkit.progress import SILENT
-from rawkit.report.heldout import HeldOut
+from rawkit.report import HeldOut
 from rawkit.synth import NOTE_NAME
 
 if TYPE_CHECKING:

@@ -20,8 +20,10 @@ import cv2
 import numpy as np
 
 from rawkit.errors import RawFileError
+from rawkit.pictures.curve import linear_of
+from rawkit.pictures.write import PictureFormat, write_picture
 from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.restore import PictureFormat, linear_of, load_restorer, restore_image, write_picture
+from rawkit.restore import load_restorer, restore_image
 from rawkit.sensor import Levels, RenderParameters, amplification_base, open_raw, read_exif
 from rawkit.synth import make_collection
 

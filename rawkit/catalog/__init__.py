@@ -1,11 +1,30 @@
 """A collection: its definition, what a source holds of it, splits, pairs and selection."""
 
-from rawkit.catalog.definition import Definition, Role, Split, known_collections, load_definition
-from rawkit.catalog.remembered import remember_definition, remembered_definition
-from rawkit.catalog.scan import RAW_SUFFIXES, Catalog, Entry, LeftOut, scan
-from rawkit.catalog.select import Selected, Selection, longs_by_pair, select, select_entries
-from rawkit.catalog.splits import scene_digest
-from rawkit.catalog.thin import thin_scenes
+from rawkit.catalog.definition import (
+    Definition,
+    Matcher,
+    Role,
+    Split,
+    known_collections,
+    load_definition,
+    remember_definition,
+    remembered_definition,
+)
+from rawkit.catalog.expression import compile_where
+from rawkit.catalog.levels import levels_of
+from rawkit.catalog.scan import RAW_SUFFIXES, scan
+from rawkit.catalog.select import (
+    Selected,
+    Selection,
+    is_named,
+    longs_by_pair,
+    select,
+    select_entries,
+)
+from rawkit.catalog.splits import scene_digest, thin_scenes
+from rawkit.catalog.table import scan_with_table
+from rawkit.catalog.types import Catalog, Entry, LeftOut
+from rawkit.catalog.video import read_video_frame
 
 __all__ = [
     "RAW_SUFFIXES",
@@ -13,16 +32,22 @@ __all__ = [
     "Definition",
     "Entry",
     "LeftOut",
+    "Matcher",
     "Role",
     "Selected",
     "Selection",
     "Split",
+    "compile_where",
+    "is_named",
     "known_collections",
+    "levels_of",
     "load_definition",
     "longs_by_pair",
+    "read_video_frame",
     "remember_definition",
     "remembered_definition",
     "scan",
+    "scan_with_table",
     "scene_digest",
     "select",
     "select_entries",

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from rawkit.catalog.faults import definition_error
 from rawkit.errors import DefinitionError, MissingError
-from rawkit.resources import shipped_folder
+from rawkit.files import write_atomically
+from rawkit.shipped import shipped_folder
 
 Role = Literal["short", "long"]
 Split = Literal["train", "val", "test"]
@@ -370,3 +371,27 @@ def load_definition(name: str) -> Definition:
         raise MissingError(f"cannot be read ({error.strerror})", where=path) from error
     except ValidationError as error:
         raise definition_error(error, path) from error
+
+
+def remember_definition(named: str, path: Path) -> None:
+    """Keep a copy of a TOML of one's own at `path`; a shipped collection needs none.
+
+    `named` is what `load_definition` was given.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    if named.endswith(".toml"):
+        write_atomically(path, Path(named).read_bytes())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remembered_definition(name: str, path: Path) -> Definition:
+    """Load the copy at `path`; where there is none, the shipped definition of that name.
+
+    Raises what `load_definition` raises.
+    """
+    return load_definition(str(path) if path.is_file() else name)

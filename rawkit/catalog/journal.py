@@ -16,8 +16,7 @@ from zlib import crc32
 
 from rawkit.catalog.scan import file_key
 from rawkit.files import output_errors
-from rawkit.sensor.exif import Exif
-from rawkit.sensor.types import Exposure
+from rawkit.sensor import Exif, Exposure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,25 +6,25 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from rawkit.catalog.definition import Matcher
-from rawkit.catalog.names import must_open
+from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
-from rawkit.catalog.video import VideoFrame, expand_video
+from rawkit.catalog.types import Catalog, Entry, LeftOut
+from rawkit.catalog.video import expand_video
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
-from rawkit.sensor.exif import Exif, read_exif
-from rawkit.sensor.types import Exposure, Frame
+from rawkit.sensor import Exif, Exposure, Frame, read_exif
 from rawkit.source import HEAD_BYTES, SourceFile, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Mapping
 
-    from rawkit.catalog.definition import Definition, Match, Role, Split
+    from rawkit.catalog.definition import Definition, Match
     from rawkit.catalog.select import Selection
     from rawkit.progress import Progress
     from rawkit.source import Listing, Source, SourceSpec
@@ -47,80 +47,16 @@ _FIRST_HEAD = HEAD_BYTES // 4
 """Bytes in which nearly all EXIF lies; only else the rest of `HEAD_BYTES` is spent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One frame of a catalog: what its name and its EXIF say."""
-
-    frame: Frame
-    """Identity and EXIF."""
-    source: str
-    """Path of the raw file within the source, with forward slashes."""
-    role: Role
-    """Short or long."""
-    scene: str
-    """What one split never divides."""
-    view: str
-    """Camera position of the scene; empty where there is one."""
-    pair: str
-    """What a short and its long share."""
-    split: Split
-    """Train, val or test."""
-    file: SourceFile | None = None
-    """The raw file as its source lists it: where it lies, and its stamp. None where an entry does
-    not come from a source."""
-    exif: Exif | None = None
-    """What EXIF alone says; None where the file was not opened because its name leaves it out."""
-    kind: str | None = None
-    """Kind of its scene, such as indoor; None where the collection has none."""
-    video: VideoFrame | None = None
-    """Where it lies in a video; None for a raw file of its own."""
-
-    @property
-    def brings_truth(self) -> bool:
-        """Whether it comes with its ground truth and needs no long."""
-        return self.video is not None and self.video.truth is not None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file that is not used, and why."""
-
-    name: str
-    """Path below the source, or the frame's name."""
-    kind: str
-    """Stable word for the kind of reason, such as an error's kind."""
-    reason: str
-    """One line for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """All frames of a collection that a source holds, in the order of their names."""
-
-    definition: Definition
-    """The collection."""
-    root: Path | str
-    """What was scanned, for people."""
-    entries: tuple[Entry, ...]
-    """Frames, sorted by name; names are unique."""
-    left_out: tuple[LeftOut, ...]
-    """Raw files that do not belong to the collection or cannot be read."""
-    source: Source | None = None
-    """Where the bytes of the entries come from."""
-    opened: int = 0
-    """Files that were opened to read their EXIF."""
-
-
 FileKey = tuple[str, str, int, str]
 """Origin, path, size and stamp: what a file is known again by."""
 
 
 def file_key(file: SourceFile) -> FileKey | None:
     """Return what a file is known again by; None where its source cannot tell a change."""
-    return (place_of(file), file.path, file.size, file.stamp) if file.stamp else None
+    return (origin_of(file), file.path, file.size, file.stamp) if file.stamp else None
 
 
-def place_of(file: SourceFile) -> str:
+def origin_of(file: SourceFile) -> str:
     """Origin of a file, the same from wherever it is named."""
     return file.origin if file.remote else os.path.abspath(file.origin)  # noqa: PTH100 - without ..
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from rawkit.catalog.where import compile_where
+from rawkit.catalog.expression import compile_where
 from rawkit.errors import SelectionError
-from rawkit.sensor.types import exposure_ratio
+from rawkit.sensor import exposure_ratio
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog.definition import Role, Split
-    from rawkit.catalog.scan import Catalog, Entry
+    from rawkit.catalog.types import Catalog, Entry
 
 NOMINAL = 0.05
 """Nominal times differ from recorded ones: 1/25 s is written as 0.04, 0.0397 or 0.039."""
@@ -56,7 +56,7 @@ class Selection:
     excluded: tuple[str, ...] = ()
     """Pairs to leave out, whole or with ``*`` and ``?``: those that a definition names as bad."""
     where: str = ""
-    """Expression over the fields of a frame, see `rawkit.catalog.where`."""
+    """Expression over the fields of a frame, see `rawkit.catalog.expression`."""
     limit: int | None = None
     """At most so many shorts, the first in the order of names."""
 

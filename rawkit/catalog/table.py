@@ -17,18 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rawkit.catalog.journal import Journal, read_journal
-from rawkit.catalog.scan import place_of, scan
+from rawkit.catalog.scan import origin_of, scan
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
-from rawkit.sensor.exif import Exif
-from rawkit.sensor.types import Exposure
+from rawkit.sensor import Exif, Exposure
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from rawkit.catalog.definition import Definition
-    from rawkit.catalog.scan import Catalog, Entry, FileKey
+    from rawkit.catalog.scan import FileKey
     from rawkit.catalog.select import Selection
+    from rawkit.catalog.types import Catalog, Entry
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceSpec
 
@@ -205,7 +205,7 @@ def _row(entry: Entry) -> tuple[Any, ...] | None:
     said = exif or Exif()
     exposure = said.exposure
     row = (
-        place_of(file), file.path, file.size, file.stamp, exif is not None,
+        origin_of(file), file.path, file.size, file.stamp, exif is not None,
         said.make, said.model, exposure.seconds, exposure.iso, exposure.f_number, said.taken,
         said.orientation, entry.frame.name, entry.role, entry.scene, entry.view, entry.pair,
         entry.split,

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rawkit.catalog.types import VideoFrame
 from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
+from rawkit.sensor import Levels, image_of_packed, phase_crop
 from rawkit.source import Inflated, open_npy_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from rawkit.catalog.definition import Match
+    from rawkit.catalog.types import Entry
+    from rawkit.sensor import PhaseCrop, RawImage
     from rawkit.source import NpyVideo, Source, SourceFile
 
 _PACKED, _RGB = 4, 3
 _MOVIES = (".mp4", ".mov", ".avi", ".mkv")
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFrame:
-    """Where one frame of a video lies."""
-
-    number: int
-    """Position in the video, from 0."""
-    mosaic: str
-    """Colours of the 2x2 cell whose places the channels are, in reading order: ``GBRG``."""
-    dark: NpyVideo | None
-    """The video, (frames, height, width, 4) of uint16; None where it cannot be used."""
-    truth: NpyVideo | None
-    """A picture for each frame, (frames, 2 height, 2 width, 3) of uint8; None where there is
-    none."""
-    fault: tuple[str, str] | None = None
-    """Kind and reason why the video cannot be used."""
-
-    @property
-    def parts(self) -> tuple[NpyVideo, ...]:
-        """What there is of both: the dark video, then its pictures."""
-        return tuple(one for one in (self.dark, self.truth) if one is not None)
-
-    @property
-    def sequential(self) -> bool:
-        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
-        return any(isinstance(one.ranges, Inflated) for one in self.parts)
 
 
 def frame_name(video: str, number: int) -> str:
@@ -131,3 +112,27 @@ def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyV
     finally:
         if isinstance(ranges, Inflated):
             ranges.rest()  # there are hundreds of videos: none keeps what the next frame would need
+
+
+def read_video_frame(
+    entry: Entry, levels: Levels | None, *, with_truth: bool
+) -> tuple[RawImage, PhaseCrop, NDArray[np.generic] | None]:
+    """Read a frame of a video: its image, its crop, and its picture (3, H, W) on that area.
+
+    Raises
+    ------
+    RawFileError
+        If the file ends before it or cannot be read, or all its pixels have one value.
+    """
+    video, where = entry.video, entry.source
+    if video is None or video.dark is None:
+        raise CorruptError("no frame of a video", expected="one", where=where)
+    image = image_of_packed(
+        video.dark.frame(video.number), video.mosaic, levels or Levels(None, None), where=where
+    )
+    mosaic = image.mosaic
+    crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
+    if video.truth is None or not with_truth:
+        return image, crop, None
+    picture = video.truth.frame(video.number)[crop.slices]
+    return image, crop, np.ascontiguousarray(picture.transpose(2, 0, 1))

@@ -88,8 +88,7 @@ def selection_of(filters: Mapping[str, Any], definition: Definition | None = Non
     UsageError
         If the expression of --where is none.
     """
-    from rawkit.catalog import Selection, known_collections, load_definition
-    from rawkit.catalog.where import compile_where
+    from rawkit.catalog import Selection, compile_where, known_collections, load_definition
 
     where = filters["where"] or ""
     if where:

@@ -154,10 +154,15 @@ def new_settings(
     """
     from dataclasses import replace
 
-    from rawkit.train import TrainSettings, default_crop, default_steps, find_recipe
-    from rawkit.train.data import ratio_to_estimate
-    from rawkit.train.memory import fit_memory
-    from rawkit.train.settings import MS_SSIM_MIN_SIDE
+    from rawkit.train import (
+        MS_SSIM_MIN_CROP,
+        TrainSettings,
+        default_crop,
+        default_steps,
+        find_recipe,
+        fit_memory,
+        ratio_to_estimate,
+    )
 
     recipe = find_recipe(options["recipe"]) if options["recipe"] else None
     values = dict(recipe.values) if recipe else {}
@@ -167,7 +172,7 @@ def new_settings(
         values["recipe"] = recipe.name
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
-    if values["crop"] < MS_SSIM_MIN_SIDE:
+    if values["crop"] < MS_SSIM_MIN_CROP:
         values.setdefault("ms_ssim_weight", 0.0)
     settings = TrainSettings(subset=subset, **{"steps": 1, **values})
     if "steps" not in values:
@@ -190,7 +195,7 @@ def resumed_settings(saved: TrainSettings, options: dict[str, Any]) -> TrainSett
     from dataclasses import replace
 
     from rawkit.errors import UsageError
-    from rawkit.train.settings import differences
+    from rawkit.train import differences
 
     given = {name: value if on_command_line(name) else None for name, value in options.items()}
     asked = _overrides(given, saved.amplification)

@@ -12,8 +12,7 @@ from rawkit.cli._print import BarProgress, fields, print_json, table
 from rawkit.cli._size import SIZE
 
 if TYPE_CHECKING:
-    from rawkit.evaluate import Evaluation, EvaluationPlan
-    from rawkit.evaluate.protocol import Protocol
+    from rawkit.evaluate import Evaluation, EvaluationPlan, Protocol
     from rawkit.workspace import Workspace
 
 _SHOWN = ("psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "amplification_error")
@@ -83,8 +82,7 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     rawkit evaluate --protocol sid-562
     rawkit evaluate --weights plain --split val
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.evaluate import pictures_done, run_evaluation, save_pictures
-    from rawkit.evaluate.protocol import changes_of
+    from rawkit.evaluate import changes_of, pictures_done, run_evaluation, save_pictures
 
     plan = _plan(workspace, options)
     done = pictures_done(plan)
@@ -113,8 +111,7 @@ evaluate.params = [one for one in evaluate.params if one.name not in _NOT_OURS]
 
 
 def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
-    from rawkit.evaluate import subject
-    from rawkit.evaluate.plan import plan_evaluation
+    from rawkit.evaluate import plan_evaluation, subject
 
     return plan_evaluation(
         workspace,
@@ -132,8 +129,7 @@ def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
 
 
 def _protocol(options: dict[str, Any]) -> Protocol:
-    from rawkit.evaluate import parse_amplification, protocol
-    from rawkit.evaluate.protocol import listed_splits
+    from rawkit.evaluate import listed_splits, parse_amplification, protocol
 
     changes: dict[str, Any] = {
         name: options[name]
@@ -150,7 +146,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:
-    from rawkit.evaluate.tables import summary_values
+    from rawkit.evaluate import summary_values
 
     if as_json:
         print_json({"folder": str(evaluation.folder), **summary_values(evaluation)})

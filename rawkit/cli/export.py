@@ -48,7 +48,7 @@ def export(
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.models import check_mosaic, export_network, load_network
     from rawkit.sensor import decode
-    from rawkit.train.runs import newest_weights
+    from rawkit.train import newest_weights
 
     net, loaded = load_network(weights or newest_weights(workspace))
     if loaded.licence:

@@ -26,9 +26,9 @@ def info(workspace: Workspace, what: str, as_json: bool) -> None:
     rawkit info photo.ARW
     rawkit info mid
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.report.describe import describe
+    from rawkit.report import describe_named
 
-    found = describe(what, workspace, BarProgress())
+    found = describe_named(what, workspace, BarProgress())
     if as_json:
         print_json(found)
         return

@@ -13,8 +13,7 @@ from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
     from rawkit.catalog import LeftOut
-    from rawkit.ingest import Estimate, IngestPlan, IngestReport
-    from rawkit.ingest.jobs import Targets
+    from rawkit.ingest import Estimate, IngestPlan, IngestReport, Targets
     from rawkit.workspace import Workspace
 
 _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "none": 0}

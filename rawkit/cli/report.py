@@ -44,10 +44,10 @@ def report(
     rawkit report
     rawkit report --run all-lamba2021-001 --figures figures
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.report.study import load_study, sheets_of
+    from rawkit.report import load_study, sheets_of
 
     try:
-        from rawkit.report.write import write_report
+        from rawkit.report import write_report
     except ImportError as error:
         raise UsageError(
             f"{error.name} is not installed",

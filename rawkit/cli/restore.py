@@ -140,14 +140,15 @@ def restore(
 
 
 def _newest_weights(workspace: Workspace) -> Path:
-    from rawkit.train.runs import newest_weights  # which takes memory that pictures need
+    from rawkit.train import newest_weights  # which takes memory that pictures need
 
     return newest_weights(workspace)
 
 
 def _output(options: dict[str, Any]) -> Output:
     """Return what is to be written."""
-    from rawkit.restore import Output, PictureFormat
+    from rawkit.pictures import PictureFormat
+    from rawkit.restore import Output
     from rawkit.sensor import Levels
 
     black, white = options["black"], options["white"]
@@ -228,7 +229,7 @@ def _stores(workspace: Workspace, files: tuple[str, ...]) -> tuple[list[Location
 def _stored(
     workspace: Workspace, stores: list[Location], options: dict[str, Any]
 ) -> list[StoredFrame]:
-    from rawkit.catalog.select import is_named
+    from rawkit.catalog import is_named
     from rawkit.errors import SelectionError
     from rawkit.restore import frames_of_stores, frames_of_subset
     from rawkit.store import Store

@@ -39,9 +39,8 @@ def scan(
     rawkit scan mid
     rawkit scan sid --source Sony.zip --split test --ratio 250-
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import load_definition, select
-    from rawkit.catalog.table import scan_with_table
-    from rawkit.report.describe import describe_entries
+    from rawkit.catalog import load_definition, scan_with_table, select
+    from rawkit.report import describe_entries
 
     definition = load_definition(collection)
     selection = selection_of(filters, definition)

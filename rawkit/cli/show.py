@@ -12,7 +12,7 @@ from rawkit.cli._print import BarProgress, print_json, table
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
-    from rawkit.report.show import Chart, Shown
+    from rawkit.report import Chart, Shown
     from rawkit.workspace import Workspace
 
 
@@ -50,8 +50,8 @@ def show(
     rawkit show mid --scene Indoor/pair1
     rawkit show sid --source Sony.zip --raw
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.report.show import chart_of, scene_sheet
-    from rawkit.restore import write_png
+    from rawkit.pictures import write_png
+    from rawkit.report import chart_of, scene_sheet
 
     frames, title, where = _frames(workspace, store, source, raw=raw)
     sheet = scene_sheet(frames, scene, BarProgress(), title=title, where=where)
@@ -77,10 +77,9 @@ def _frames(
     workspace: Workspace, name: str, source: tuple[str, ...], *, raw: bool
 ) -> tuple[list[Shown], str, object]:
     """Frames of a store, or of the raw files of a collection; what they belong to, and where."""
-    from rawkit.catalog import load_definition
-    from rawkit.catalog.table import scan_with_table
+    from rawkit.catalog import load_definition, scan_with_table
     from rawkit.errors import MissingError
-    from rawkit.report.show import shown_of_catalog, shown_of_store
+    from rawkit.report import shown_of_catalog, shown_of_store
     from rawkit.store import Store
 
     raw = raw or bool(source)
@@ -93,9 +92,9 @@ def _frames(
         else:
             return shown_of_store(opened), opened.path.stem, opened.path
     definition = load_definition(name)
-    place = source or workspace.data(definition.name)
+    raw = source or workspace.data(definition.name)
     table_path = workspace.catalog(definition.name)
-    catalog = scan_with_table(definition, place, table_path, BarProgress()).catalog
+    catalog = scan_with_table(definition, raw, table_path, BarProgress()).catalog
     return shown_of_catalog(catalog), definition.name, catalog.root
 
 

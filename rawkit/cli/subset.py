@@ -211,7 +211,7 @@ def _materialize(
     chosen: Subset, workspace: Workspace, options: dict[str, Any]
 ) -> dict[str, Any]:  # fmt: skip
     from rawkit.locations import location_of
-    from rawkit.subset.materialize import materialize, plan_materialize
+    from rawkit.subset import materialize, plan_materialize
 
     plan, path = plan_materialize(chosen, workspace), location_of(options["materialize"])
     told = {"path": str(path), "frames": plan.frames, "bytes": plan.size}
@@ -221,7 +221,7 @@ def _materialize(
 
 
 def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-    from rawkit.subset.raw import copy_raw, planned_raw, raw_files
+    from rawkit.subset import copy_raw, planned_raw, raw_files
 
     source, path = options["source"] or None, options["copy_raw"]
     files = planned_raw(raw_files(chosen, workspace), workspace, source)

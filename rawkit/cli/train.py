@@ -20,9 +20,7 @@ from rawkit.cli._train_options import (
 )
 
 if TYPE_CHECKING:
-    from rawkit.train import TrainData, TrainReport, TrainSettings
-    from rawkit.train.checkpoint import TrainState
-    from rawkit.train.memory import MemoryPlan
+    from rawkit.train import MemoryPlan, TrainData, TrainReport, TrainSettings, TrainState
     from rawkit.workspace import Workspace
 
 _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
@@ -83,10 +81,8 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     rawkit train --recipe sid --iso 100-400
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.stream.plan import check_crop
-    from rawkit.train.data import plan_settings
-    from rawkit.train.devices import leave, rank_here, ranks_here
-    from rawkit.train.memory import check_memory
+    from rawkit.stream import check_crop
+    from rawkit.train import check_memory, leave, plan_settings, rank_here, ranks_here
 
     ranks, leads = ranks_here(), rank_here() == 0
     folder, state, settings, data = _planned(workspace, options, ranks)
@@ -119,8 +115,14 @@ def _planned(
     workspace: Workspace, options: dict[str, Any], ranks: int
 ) -> tuple[Path, TrainState | None, TrainSettings, TrainData]:
     """Find the run to go on with, or settle a new one; nothing is written but a first subset."""
-    from rawkit.train import check_new_run
-    from rawkit.train.runs import choose_subset, find_run, new_run_name, open_data, reopen_data
+    from rawkit.train import (
+        check_new_run,
+        choose_subset,
+        find_run,
+        new_run_name,
+        open_data,
+        reopen_data,
+    )
 
     if options["resume"]:
         resumed = find_run(workspace, options["name"])
@@ -150,7 +152,7 @@ def _selecting(options: dict[str, Any]) -> list[str]:
 
 def _selected(workspace: Workspace, options: dict[str, Any]) -> Any:
     from rawkit.errors import UsageError
-    from rawkit.train.runs import select_frames
+    from rawkit.train import select_frames
 
     if options["subset"]:
         raise UsageError(
@@ -224,8 +226,7 @@ def _run(
 
     from rawkit.progress import SILENT
     from rawkit.stream import ChunkCache
-    from rawkit.train import Trainer
-    from rawkit.train.devices import make_fabric
+    from rawkit.train import Trainer, make_fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
     trainer = Trainer(

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rawkit.locations import Location
-    from rawkit.store import StoreFile
-    from rawkit.store.verify import Damage
+    from rawkit.store import Damage, StoreFile
     from rawkit.workspace import Workspace
 
 
@@ -74,7 +73,7 @@ def _verified(
     path: Location, workspace: Workspace, source: tuple[str, ...], *, repair: bool
 ) -> dict[str, Any]:
     """Check one store, and mend it if asked for."""
-    from rawkit.store.verify import verify_store
+    from rawkit.store import verify_store
 
     damage, checked = verify_store(path, progress=BarProgress())
     mended: Sequence[StoreFile] = ()
@@ -100,7 +99,7 @@ def _repair(
 ) -> tuple[Sequence[StoreFile], list[Damage]]:
     from rawkit.catalog import remembered_definition
     from rawkit.errors import MissingError
-    from rawkit.ingest.repair import catalog_of_damage, repair_store
+    from rawkit.ingest import catalog_of_damage, repair_store
     from rawkit.store import Store
 
     progress = BarProgress()

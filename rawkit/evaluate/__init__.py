@@ -6,18 +6,21 @@ has the means with their intervals; `published` the figures of papers.
 """
 
 from rawkit.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Mean
-from rawkit.evaluate.locate import (
-    Subject,
-    default_name,
-    find_evaluation,
-    find_evaluations,
-    subject,
-)
+from rawkit.evaluate.locate import Subject, default_name, find_evaluation, find_evaluations, subject
 from rawkit.evaluate.measure import COLUMNS, METRICS, PictureRow, measure
+from rawkit.evaluate.memory import MAX_RAM
 from rawkit.evaluate.methods import PLAIN, NetworkMethod, PlainMethod, load_method
 from rawkit.evaluate.pairs import Pair, choose_pairs
-from rawkit.evaluate.pictures import save_pictures
-from rawkit.evaluate.protocol import Protocol, parse_amplification, protocol, protocols
+from rawkit.evaluate.pictures import PICTURE_FOLDER, PICTURE_INDEX, PICTURE_KINDS, save_pictures
+from rawkit.evaluate.plan import plan_evaluation
+from rawkit.evaluate.protocol import (
+    Protocol,
+    changes_of,
+    listed_splits,
+    parse_amplification,
+    protocol,
+    protocols,
+)
 from rawkit.evaluate.published import PublishedFigure, published_figures, published_for
 from rawkit.evaluate.run import (
     EvaluationPlan,
@@ -26,16 +29,31 @@ from rawkit.evaluate.run import (
     pictures_done,
     run_evaluation,
 )
-from rawkit.evaluate.summary import AXES, GroupSummary, summarise
-from rawkit.evaluate.tables import Evaluation, load_evaluation, read_pictures
+from rawkit.evaluate.summary import AXES, GroupSummary, ordered, summarise
+from rawkit.evaluate.tables import (
+    PICTURES_TABLE,
+    SUMMARY_JSON,
+    Evaluation,
+    encode_csv,
+    load_evaluation,
+    means_rows,
+    read_pictures,
+    summary_values,
+)
 
 __all__ = [
     "AXES",
     "COLUMNS",
     "CONFIDENCE",
+    "MAX_RAM",
     "METRICS",
+    "PICTURES_TABLE",
+    "PICTURE_FOLDER",
+    "PICTURE_INDEX",
+    "PICTURE_KINDS",
     "PLAIN",
     "RESAMPLES",
+    "SUMMARY_JSON",
     "Evaluation",
     "EvaluationPlan",
     "EvaluationReport",
@@ -48,16 +66,22 @@ __all__ = [
     "Protocol",
     "PublishedFigure",
     "Subject",
+    "changes_of",
     "choose_pairs",
     "default_name",
+    "encode_csv",
     "evaluation_id",
     "find_evaluation",
     "find_evaluations",
+    "listed_splits",
     "load_evaluation",
     "load_method",
+    "means_rows",
     "measure",
+    "ordered",
     "parse_amplification",
     "pictures_done",
+    "plan_evaluation",
     "protocol",
     "protocols",
     "published_figures",
@@ -67,4 +91,5 @@ __all__ = [
     "save_pictures",
     "subject",
     "summarise",
+    "summary_values",
 ]

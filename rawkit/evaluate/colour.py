@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from rawkit.restore import linear_of
+from rawkit.pictures import linear_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

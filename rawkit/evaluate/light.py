@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.sensor.amplifier import base_of_histograms
+from rawkit.sensor import base_of_histograms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.evaluate.methods import PLAIN, PlainMethod, load_method
-from rawkit.evaluate.tables import SUMMARY, load_evaluation
-from rawkit.train.runs import newest_weights, weights_of_run
+from rawkit.evaluate.tables import SUMMARY_JSON, load_evaluation
+from rawkit.train import newest_weights, weights_of_run
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def find_evaluations(workspace: Workspace) -> list[Evaluation]:
     """
     folders = sorted(
         path.parent
-        for pattern in (f"runs/*/evaluations/*/{SUMMARY}", f"evaluations/*/*/{SUMMARY}")
+        for pattern in (f"runs/*/evaluations/*/{SUMMARY_JSON}", f"evaluations/*/*/{SUMMARY_JSON}")
         for path in workspace.root.glob(pattern)
     )
     return [load_evaluation(folder) for folder in folders]

@@ -11,7 +11,7 @@ from rawkit.errors import UsageError
 from rawkit.evaluate.colour import colour_error
 from rawkit.evaluate.light import factor_of, light_of, matching_factor
 from rawkit.evaluate.pairs import known
-from rawkit.evaluate.similarity import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, ssim
+from rawkit.metrics import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, ssim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

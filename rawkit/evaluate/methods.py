@@ -21,7 +21,7 @@ from rawkit.models import (
     prepare,
     restore_bands,
 )
-from rawkit.restore import encoded_of, linear_of
+from rawkit.pictures import encoded_of, linear_of
 from rawkit.sensor import Amplification, unpack
 
 if TYPE_CHECKING:

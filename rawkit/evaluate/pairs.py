@@ -11,11 +11,9 @@ import numpy as np
 
 from rawkit.catalog import Selection
 from rawkit.errors import SelectionError, StoreError
-from rawkit.sensor import BAYER
-from rawkit.sensor.types import exposure_ratio, gain_ratio
-from rawkit.store.coordinates import exposure_of, long_of_pair
-from rawkit.subset import Limits
-from rawkit.subset.choose import choose_frames
+from rawkit.sensor import BAYER, exposure_ratio, gain_ratio
+from rawkit.store import exposure_of, long_of_pair
+from rawkit.subset import Limits, choose_frames
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 from rawkit.evaluate.light import factor_of, light_of
 from rawkit.evaluate.methods import PlainMethod
 from rawkit.files import write_atomically
+from rawkit.pictures import PictureFormat, orient, quantise, write_picture
 from rawkit.progress import SILENT
-from rawkit.restore import PictureFormat, orient, quantise, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from rawkit.evaluate.tables import Evaluation
     from rawkit.progress import Progress
 
-FOLDER, INDEX = "pictures", "pictures.json"
+PICTURE_FOLDER, PICTURE_INDEX = "pictures", "pictures.json"
 VERSION: Final = 1
-KINDS: Final = ("plain", "restored", "truth")
+PICTURE_KINDS: Final = ("plain", "restored", "truth")
 RANKS: Final = ("best", "median", "worst")
 FULL_WIDTH = 960
 """Columns of a picture in full, in pixels; smaller pictures stay as they are."""
@@ -43,11 +43,11 @@ CROP_SIDE = 384
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A picture with its place among those of its evaluation."""
+    """A picture with its position among those of its evaluation."""
 
     rank: str
     """``best``, ``median`` or ``worst``, by PSNR."""
-    place: int
+    position: int
     """From 1, within its rank."""
     row: PictureRow
     """Its figures."""
@@ -57,7 +57,7 @@ def ranked(rows: Sequence[PictureRow], count: int) -> list[Ranked]:
     """Choose the `count` best, most median and worst pictures by PSNR, each at most once.
 
     Pictures of equal PSNR come in the order of collection and name. The best come first, then the
-    ones whose place is nearest the middle, then the worst.
+    ones whose position is nearest the middle, then the worst.
     """
     ordered = sorted(rows, key=lambda row: (-row.psnr, row.collection, row.name))
     middle = (len(ordered) - 1) / 2
@@ -75,9 +75,9 @@ def ranked(rows: Sequence[PictureRow], count: int) -> list[Ranked]:
                 taken.add(free)
                 chosen[rank].append(free)
     return [
-        Ranked(rank, place, ordered[index])
+        Ranked(rank, position, ordered[index])
         for rank in RANKS
-        for place, index in enumerate(chosen[rank], 1)
+        for position, index in enumerate(chosen[rank], 1)
     ]
 
 
@@ -94,7 +94,7 @@ def save_pictures(
         If a picture cannot be written.
     """
     plan = plan.within_memory()
-    folder = evaluation.folder / FOLDER
+    folder = evaluation.folder / PICTURE_FOLDER
     pairs = {pair.key: pair for pair in plan.pairs}
     chosen = ranked(evaluation.rows(), count)
     entries: list[dict[str, Any]] = []
@@ -107,10 +107,10 @@ def save_pictures(
         "format": "rawkit-pictures",
         "version": VERSION,
         "evaluation": evaluation.id,
-        "kinds": list(KINDS),
+        "kinds": list(PICTURE_KINDS),
         "pictures": entries,
     }
-    path = folder / INDEX
+    path = folder / PICTURE_INDEX
     write_atomically(path, (json.dumps(index, indent=2) + "\n").encode())
     return path
 
@@ -130,7 +130,7 @@ def _save(folder: Path, one: Ranked, pair: Pair, plan: EvaluationPlan) -> dict[s
     top, left = (height - side) // 2, (width - side) // 2
     files: dict[str, dict[str, str]] = {"full": {}, "crop": {}}
     for kind, picture in pictures.items():
-        name = f"{one.rank}-{one.place}-{kind}"
+        name = f"{one.rank}-{one.position}-{kind}"
         part = picture[top : top + side, left : left + side]
         for view, suffix, shown, form in (
             ("full", ".jpg", _small(picture), PictureFormat("jpeg")),
@@ -143,7 +143,7 @@ def _save(folder: Path, one: Ranked, pair: Pair, plan: EvaluationPlan) -> dict[s
     crop = {"top": top, "left": left, "height": side, "width": side}
     return {
         "rank": one.rank,
-        "place": one.place,
+        "place": one.position,
         "crop": crop,
         "orientation": pair.dark.orientation,
         "files": files,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rawkit.errors import UsageError
-from rawkit.evaluate.similarity import SSIM_VARIANTS
+from rawkit.metrics import SSIM_VARIANTS
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Protocol:
     """8: both pictures are rounded to 8 bits, half up, before they are compared; 0: floating point,
     the restored picture clipped to 0..1, the truth as it is stored."""
     ssim: str = "gaussian"
-    """Variant of SSIM and window of MS-SSIM, see `rawkit.evaluate.similarity.SSIM_VARIANTS`."""
+    """Variant of SSIM and window of MS-SSIM, see `rawkit.metrics.similarity.SSIM_VARIANTS`."""
     border: int = 0
     """Mosaic pixels cut off at each side before pictures are compared. Beyond that nothing is
     cropped: pictures are the visible area in whole cells, as the store holds it."""

@@ -17,7 +17,7 @@ from rawkit.evaluate.memory import MAX_RAM, check_memory, largest
 from rawkit.evaluate.pairs import pairs_digest
 from rawkit.evaluate.summary import summarise
 from rawkit.evaluate.tables import (
-    SUMMARY,
+    SUMMARY_JSON,
     VERSION,
     Evaluation,
     Identity,
@@ -25,7 +25,7 @@ from rawkit.evaluate.tables import (
     write_tables,
 )
 from rawkit.progress import SILENT
-from rawkit.store.files import lock
+from rawkit.store import lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def run_evaluation(plan: EvaluationPlan, progress: Progress = SILENT) -> Evaluat
 
 def _stored(plan: EvaluationPlan, name: str) -> Evaluation | None:
     """Return the evaluation that the folder holds already, which must be this one."""
-    if not (plan.folder / SUMMARY).is_file():
+    if not (plan.folder / SUMMARY_JSON).is_file():
         return None
     found = load_evaluation(plan.folder)
     if found.id != name:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "rawkit-evaluation"
 VERSION: Final = 1
-PICTURES, PICTURES_CSV = "pictures.parquet", "pictures.csv"
-MEANS_CSV, SUMMARY = "means.csv", "summary.json"
+PICTURES_TABLE, PICTURES_CSV = "pictures.parquet", "pictures.csv"
+MEANS_CSV, SUMMARY_JSON = "means.csv", "summary.json"
 _KEY = b"rawkit"
 _MEANS_HEADER = (
     "evaluation",
@@ -83,7 +83,7 @@ class Evaluation:
 
     def rows(self) -> list[PictureRow]:
         """Read its pictures."""
-        return read_pictures(self.folder / PICTURES)
+        return read_pictures(self.folder / PICTURES_TABLE)
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -152,12 +152,12 @@ def write_tables(evaluation: Evaluation, rows: Sequence[PictureRow]) -> None:
     about = summary_values(evaluation)
     folder = evaluation.folder
     identity = {key: about[key] for key in ("format", "version", "evaluation", "identity")}
-    write_atomically(folder / PICTURES, encode_pictures(rows, identity))
+    write_atomically(folder / PICTURES_TABLE, encode_pictures(rows, identity))
     csv_rows = [list(asdict(row).values()) for row in rows]
     write_atomically(folder / PICTURES_CSV, encode_csv(COLUMNS, csv_rows))
     write_atomically(folder / MEANS_CSV, encode_csv(_MEANS_HEADER, means_rows(evaluation)))
     text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(folder / SUMMARY, text.encode())
+    write_atomically(folder / SUMMARY_JSON, text.encode())
 
 
 def means_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
@@ -225,7 +225,7 @@ def load_evaluation(folder: Path) -> Evaluation:
     StoreFormatError
         If its summary is damaged or of another version.
     """
-    path = folder / SUMMARY
+    path = folder / SUMMARY_JSON
     if not path.is_file():
         raise MissingError(
             "no finished evaluation", where=folder, fix="`rawkit evaluate` makes one."

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from rawkit.errors import RawFileError, StoreDamagedError, StoreFormatError
 from rawkit.ingest.frame import Prepared, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of
-from rawkit.store import Store, is_store
-from rawkit.store.coordinates import NO_TARGET
+from rawkit.store import NO_TARGET, Store, is_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

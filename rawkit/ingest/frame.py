@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rawkit.catalog.scan import LeftOut
+from rawkit.catalog import LeftOut, read_video_frame
 from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
-from rawkit.ingest.video import read_video_frame
+from rawkit.files import output_errors
 from rawkit.sensor import (
     RenderParameters,
     amplification_base,
@@ -18,19 +18,18 @@ from rawkit.sensor import (
     phase_crop,
 )
 from rawkit.store import (
+    VERSION,
     ArrayLayout,
     FrameRow,
     StagedFrame,
     StagedShard,
     compresses,
     group_name,
-    output_errors,
     packed_layout,
     pixel_hash,
     target_layout,
     write_shard,
 )
-from rawkit.store.layout import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from rawkit.catalog import Entry
     from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage
     from rawkit.source import Source, SourceFile
-    from rawkit.store.layout import ArrayName, Codec
+    from rawkit.store import ArrayName, Codec
 
     Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
 

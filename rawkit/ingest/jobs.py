@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rawkit.catalog import levels_of
 from rawkit.errors import UsageError
 from rawkit.ingest.frame import FrameJob
-from rawkit.sensor import GivenPictures, Levels, RenderParameters
-from rawkit.store.layout import VERSION
+from rawkit.sensor import GivenPictures, RenderParameters
+from rawkit.store import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry
-    from rawkit.store.layout import ArrayName, Codec
+    from rawkit.store import ArrayName, Codec
 
 Rendering = RenderParameters | GivenPictures
 Targets = Literal[0, 8, 16]
@@ -80,11 +81,3 @@ def rendering_of_store(described: Mapping[str, Any]) -> Rendering | None:
     if described.get("given"):
         return GivenPictures(int(described["bits"]))
     return RenderParameters(int(described["bits"]), float(described["adjust_maximum_thr"]))
-
-
-def levels_of(definition: Definition, entry: Entry) -> tuple[Levels | None, str]:
-    """Return the levels that override those of a frame, and where its levels come from."""
-    for rule in definition.levels:
-        if rule.fits(entry.frame.model, entry.frame.exposure.iso):
-            return Levels(rule.black, rule.white), f"definition: {rule.reason}"
-    return None, "file"

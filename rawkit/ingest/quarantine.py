@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
 from rawkit.errors import UnreadableError, UsageError
-from rawkit.store.place import open_place, open_readable
+from rawkit.store import open_place, open_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

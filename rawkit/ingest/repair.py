@@ -7,15 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import LeftOut
-from rawkit.catalog.table import scan_with_table
+from rawkit.catalog import LeftOut, scan_with_table
+from rawkit.files import output_errors
 from rawkit.ingest.frame import prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
-from rawkit.store import Store, open_place
-from rawkit.store.files import lock, lock_of, output_errors
-from rawkit.store.staging import staging_of
-from rawkit.store.verify import Damage, array_of, mend_metadata
+from rawkit.store import (
+    Damage,
+    Store,
+    array_of,
+    lock,
+    lock_of,
+    mend_metadata,
+    open_place,
+    staging_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.source import Source, SourceSpec
-    from rawkit.store.place import Place, StoreFile
+    from rawkit.store import Place, StoreFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rawkit.catalog import LeftOut, scan, select
-from rawkit.catalog.table import scan_with_table
+from rawkit.catalog import LeftOut, scan, scan_with_table, select
 from rawkit.errors import RawkitError
 from rawkit.ingest.executor import Resources, open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of

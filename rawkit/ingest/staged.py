@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import UnreadableError
 from rawkit.files import output_errors
-from rawkit.source import Inflated, NpyVideo
-from rawkit.source.ranges import LocalRanges
+from rawkit.source import Inflated, LocalRanges, NpyVideo
 
 if TYPE_CHECKING:
     from pathlib import Path

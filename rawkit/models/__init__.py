@@ -16,13 +16,14 @@ from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field
-from rawkit.models.openvino import compile_openvino
+from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.stages import Staged, best_device, prepare
-from rawkit.models.tiles import Tile, Window, tile_shape, tiles
+from rawkit.models.tiles import Area, Tile, tile_shape, tiles
+from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
@@ -36,9 +37,11 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "NETWORKS",
+    "PRECISIONS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
+    "Area",
     "Exported",
     "InferencePlan",
     "Lamba2021",
@@ -49,7 +52,6 @@ __all__ = [
     "SidXtransUnet",
     "Staged",
     "Tile",
-    "Window",
     "amplified",
     "best_device",
     "build",
@@ -66,6 +68,7 @@ __all__ = [
     "padding_for",
     "plan_inference",
     "prepare",
+    "read_tensors",
     "receptive_field",
     "restore_bands",
     "restore_mosaic",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rawkit.models.padding import Padding
     from rawkit.models.registry import Network
-    from rawkit.models.tiles import Window
+    from rawkit.models.tiles import Area
     from rawkit.sensor import Cell, Mosaic
 
 
@@ -55,7 +55,7 @@ class AmplifiedMosaic:
         """Columns with padding."""
         return self.padding.padded_width
 
-    def window(self, window: Window) -> Tensor:
+    def window(self, window: Area) -> Tensor:
         """Return a window of the padded mosaic: max(value - black, 0) / (white - black) x factor.
 
         Parameters
@@ -92,7 +92,7 @@ class AmplifiedMosaic:
             block *= np.float32(self.factor)
         return torch.from_numpy(values.reshape(1, 1, height, width))
 
-    def _copied(self, window: Window) -> NDArray[np.uint16]:
+    def _copied(self, window: Area) -> NDArray[np.uint16]:
         """Sensor values of a window of the padded mosaic."""
         padding = self.padding
         top, left = window.top - padding.top, window.left - padding.left

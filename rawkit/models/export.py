@@ -23,7 +23,7 @@ from rawkit.files import output_errors, write_atomically
 from rawkit.models.amplified import amplified
 from rawkit.models.openvino import openvino_module, plain_copy
 from rawkit.models.registry import describe
-from rawkit.models.tiles import Window
+from rawkit.models.tiles import Area
 from rawkit.sensor import amplification_base
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
         light = generator.exponential(0.15, (about.multiple * 5, about.multiple * 7))
         return torch.from_numpy(light.astype(np.float32))[None, None]
     source = amplified(image.pixels, image.mosaic, amplification_base(image), about)
-    return source.window(Window(0, 0, min(side, source.height), min(side, source.width)))
+    return source.window(Area(0, 0, min(side, source.height), min(side, source.width)))
 
 
 def _metadata(loaded: LoadedWeights) -> dict[str, str]:

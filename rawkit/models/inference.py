@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from rawkit.errors import UsageError
 from rawkit.models.folding import is_folded
-from rawkit.models.stages import Staged, place_of, prepare
-from rawkit.models.tiles import Tile, Window, spans, tiles
+from rawkit.models.stages import Staged, device_of, prepare
+from rawkit.models.tiles import Area, Tile, spans, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ STRIP_ROWS = 480
 """Pixels: at most how many rows of a mosaic are squeezed at a time, besides halos."""
 
 
-class Source(Protocol):
+class MosaicSource(Protocol):
     """A padded, amplified mosaic that can be looked at window by window."""
 
     @property
@@ -42,7 +42,7 @@ class Source(Protocol):
         """Columns, in pixels."""
         ...
 
-    def window(self, window: Window) -> Tensor:
+    def window(self, window: Area) -> Tensor:
         """Return float32 (1, 1, rows, columns) of a window."""
         ...
 
@@ -153,7 +153,7 @@ class _Whole:
         self.mosaic = mosaic
         self.height, self.width = mosaic.shape[2:]
 
-    def window(self, window: Window) -> Tensor:
+    def window(self, window: Area) -> Tensor:
         return self.mosaic[..., *window.slices()]
 
 
@@ -168,12 +168,12 @@ def _check_whole(mosaic: Tensor, multiple: int) -> None:
 
 
 def _rendered(
-    net: Staged, source: Source, tile: int
-) -> Iterator[tuple[Window, Iterator[tuple[Tile, Tensor]]]]:
+    net: Staged, source: MosaicSource, tile: int
+) -> Iterator[tuple[Area, Iterator[tuple[Tile, Tensor]]]]:
     """Yield for each row of tiles the core of all its width, and its tiles as they are rendered."""
     shape, cell = net.geometry, net.geometry.render_multiple
     grid = tiles(source.height, source.width, tile=tile, halo=shape.render_halo, multiple=cell)
-    device, dtype = place_of(net)
+    device, dtype = device_of(net)
     with torch.inference_mode():
         features = _features(net, source)
 
@@ -186,12 +186,12 @@ def _rendered(
             yield part, rendered
 
     for (top, bottom), parts in groupby(grid, lambda part: (part.core.top, part.core.bottom)):
-        yield Window(top, 0, bottom, source.width), render(parts)
+        yield Area(top, 0, bottom, source.width), render(parts)
 
 
-def _features(net: Staged, source: Source) -> Tensor:
+def _features(net: Staged, source: MosaicSource) -> Tensor:
     """Run what sees far, squeezing strip by strip."""
-    device, dtype = place_of(net)
+    device, dtype = device_of(net)
     shape, height, width = net.geometry, source.height, source.width
     if not shape.features:
         cell = shape.render_multiple
@@ -200,7 +200,7 @@ def _features(net: Staged, source: Source) -> Tensor:
     # One tensor for all: strips kept apart would pin the memory that others have left.
     squeezed: Tensor | None = None
     for strip in spans(height, tile=STRIP_ROWS, halo=shape.squeeze_halo, multiple=cell):
-        window = source.window(Window(strip.start, 0, strip.stop, width)).to(device, dtype)
+        window = source.window(Area(strip.start, 0, strip.stop, width)).to(device, dtype)
         rows = slice((strip.first - strip.start) // cell, (strip.last - strip.start) // cell)
         part = net.squeeze(window)[:, :, rows]
         if squeezed is None:

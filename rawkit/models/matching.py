@@ -29,7 +29,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Match:
+class LayerMatch:
     """A network whose every parameter is there, in its shape, and nothing else."""
 
     network: str
@@ -42,7 +42,7 @@ class Match:
     """Whether weight norm is folded into the weights."""
 
 
-def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> Match | None:
+def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> LayerMatch | None:
     """Find the network that `state` fits; only `stated` is tried if it is given.
 
     Parameters
@@ -54,7 +54,7 @@ def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> Match | N
 
     Returns
     -------
-    Match or None
+    LayerMatch or None
         None if no network has just these names and shapes; `misfit` then says why.
     """
     shapes = {name: tuple(value.shape) for name, value in state.items()}
@@ -64,7 +64,7 @@ def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> Match | N
         for folded in (False, True):
             # Two names that became one leave fewer than there were.
             if renamed == expected_shapes(network, folded=folded) and len(renamed) == len(state):
-                return Match(
+                return LayerMatch(
                     network=network,
                     state_dict={ours[name]: value for name, value in state.items()},
                     published=any(ours[name] != name for name in state),

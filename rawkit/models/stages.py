@@ -83,7 +83,7 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def place_of(net: object) -> tuple[torch.device, torch.dtype]:
+def device_of(net: object) -> tuple[torch.device, torch.dtype]:
     """Return where and in what a network computes; the CPU and float32 if it has no parameters."""
     if isinstance(net, nn.Module):
         for parameter in net.parameters():

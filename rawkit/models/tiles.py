@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Window:
+class Area:
     """A rectangle of pixels, counted from 0, ends excluded."""
 
     top: int
@@ -49,15 +49,15 @@ class Window:
 class Tile:
     """One tile: what is kept of it, and what must be read to compute that."""
 
-    core: Window
+    core: Area
     """What is kept, in pixels of the picture."""
-    outer: Window
+    outer: Area
     """The core with its halo, in pixels of the picture, inside the picture."""
 
     @property
-    def inner(self) -> Window:
+    def inner(self) -> Area:
         """The core, in pixels of `outer`."""
-        return Window(
+        return Area(
             self.core.top - self.outer.top,
             self.core.left - self.outer.left,
             self.core.bottom - self.outer.top,
@@ -143,8 +143,8 @@ def _grid(rows: list[Span], columns: list[Span]) -> "Iterator[Tile]":
     for row in rows:
         for column in columns:
             yield Tile(
-                core=Window(row.first, column.first, row.last, column.last),
-                outer=Window(row.start, column.start, row.stop, column.stop),
+                core=Area(row.first, column.first, row.last, column.last),
+                outer=Area(row.start, column.start, row.stop, column.stop),
             )
 
 

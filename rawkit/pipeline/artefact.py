@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rawkit.errors import UsageError
-from rawkit.evaluate.tables import SUMMARY
-from rawkit.store.layout import FRAMES_TABLE
-from rawkit.subset import load_subset
-from rawkit.subset.files import encode_subset
-from rawkit.train.runs import weights_in
+from rawkit.evaluate import SUMMARY_JSON
+from rawkit.store import FRAMES_TABLE
+from rawkit.subset import encode_subset, load_subset
+from rawkit.train import weights_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,7 +89,7 @@ def identity_of(artefact: Artefact, path: Path) -> str | None:
         if not path.is_file():
             return None
         return sha256(encode_subset(replace(load_subset(path), created=""))).hexdigest()
-    inside = {"store": FRAMES_TABLE, "evaluation": SUMMARY}
+    inside = {"store": FRAMES_TABLE, "evaluation": SUMMARY_JSON}
     if artefact.kind == "run":
         return _file(weights_in(path))
     return _file(path / inside[artefact.kind] if artefact.kind in inside else path)

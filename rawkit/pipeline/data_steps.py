@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from rawkit.catalog import Selection, known_collections, load_definition
-from rawkit.catalog.table import scan_with_table
+from rawkit.catalog import Selection, known_collections, load_definition, scan_with_table
 from rawkit.errors import UsageError
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.pipeline.artefact import Artefact

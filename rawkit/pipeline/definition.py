@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rawkit.errors import MissingError, PipelineError, UsageError
 from rawkit.pipeline.steps import STEPS
 from rawkit.pipeline.template import fill, parse_as, text_of
-from rawkit.resources import shipped_folder
+from rawkit.shipped import shipped_folder
 from rawkit.workspace import check_name, listed
 
 if TYPE_CHECKING:

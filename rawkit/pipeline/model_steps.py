@@ -9,25 +9,33 @@ from pydantic import Field, model_validator
 
 from rawkit.errors import UsageError
 from rawkit.evaluate import (
+    MAX_RAM,
     PLAIN,
+    Subject,
     load_method,
     parse_amplification,
+    plan_evaluation,
     protocol,
     run_evaluation,
     save_pictures,
+    subject,
 )
-from rawkit.evaluate.locate import Subject, subject
-from rawkit.evaluate.memory import MAX_RAM
-from rawkit.evaluate.plan import plan_evaluation
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.data_steps import FilteredStep, checked_name
 from rawkit.pipeline.step import Context, Step
 from rawkit.restore import Output, load_restorer, restore_files
 from rawkit.store import Store
 from rawkit.subset import load_subset
-from rawkit.train import LAST, Trainer, TrainSettings, default_crop, load_checkpoint
-from rawkit.train.data import ratio_to_estimate
-from rawkit.train.runs import open_data, weights_in
+from rawkit.train import (
+    LAST,
+    Trainer,
+    TrainSettings,
+    default_crop,
+    load_checkpoint,
+    open_data,
+    ratio_to_estimate,
+    weights_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

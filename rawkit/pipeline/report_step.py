@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from rawkit.evaluate import load_evaluation
+from rawkit.pictures import write_png
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.step import Context, Step
-from rawkit.report.runs import load_run
-from rawkit.report.show import scene_sheet, shown_of_store
-from rawkit.report.study import study_of
-from rawkit.restore import write_png
+from rawkit.report import load_run, scene_sheet, shown_of_store, study_of
 from rawkit.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class ReportStep(Step):
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Write the page and the figures."""
         # matplotlib takes a second to import, and is an extra.
-        from rawkit.report.write import write_report  # noqa: PLC0415
+        from rawkit.report import write_report  # noqa: PLC0415
 
         workspace = context.workspace
         runs = [load_run(workspace, folder) for _, folder in context.of_kind("run")]

@@ -11,7 +11,7 @@ from rawkit.pipeline.plan import settings_of
 from rawkit.pipeline.state import STATE, Done, Made, save_state
 from rawkit.pipeline.step import Context
 from rawkit.progress import SILENT
-from rawkit.store.files import lock
+from rawkit.store import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from rawkit.evaluate import load_evaluation
-from rawkit.evaluate.tables import PICTURES, encode_csv, means_rows
+from rawkit.evaluate import PICTURES_TABLE, encode_csv, load_evaluation, means_rows
 from rawkit.files import write_atomically
+from rawkit.pictures import write_png
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.data_steps import checked_name
 from rawkit.pipeline.step import Context, Step
-from rawkit.report.heldout import draw_heldout, measure_heldout
-from rawkit.restore import write_png
+from rawkit.report import draw_heldout, measure_heldout
 from rawkit.store import Store
 from rawkit.subset import load_subset
 
@@ -61,7 +60,7 @@ class TablesStep(Step):
             found = load_evaluation(folder)
             protocol = found.identity.protocol["name"]
             means += [(label, found.title, protocol, *row) for row in means_rows(found)]
-            table = pq.read_table(folder / PICTURES).replace_schema_metadata(None)
+            table = pq.read_table(folder / PICTURES_TABLE).replace_schema_metadata(None)
             labels = pa.array([label] * len(table), pa.string())
             pictures.append(
                 table.add_column(0, pa.field("label", pa.string(), nullable=False), labels)

@@ -1,1 +1,70 @@
-"""What people read: descriptions and pictures of what there is."""
+"""What people read: descriptions and pictures of what there is.
+
+`describe` tells of a store or a collection in words, `show` draws a scene and a chart of its
+frames; `heldout` compares restored pictures with their truth; `study` gathers what a workspace
+holds of runs and evaluations, and `write` makes a page of it.
+
+Each part is imported when it is first used: descriptions do without torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rawkit.late import late
+
+if TYPE_CHECKING:
+    from rawkit.report.describe import describe_entries, describe_named
+    from rawkit.report.heldout import HeldOut, draw_heldout, measure_heldout
+    from rawkit.report.runs import load_run
+    from rawkit.report.show import (
+        Chart,
+        Shown,
+        chart_of,
+        scene_sheet,
+        shown_of_catalog,
+        shown_of_store,
+    )
+    from rawkit.report.study import load_study, sheets_of, study_of
+    from rawkit.report.write import write_report
+
+__getattr__ = late(
+    __name__,
+    {
+        "Chart": "show",
+        "HeldOut": "heldout",
+        "Shown": "show",
+        "chart_of": "show",
+        "describe_entries": "describe",
+        "describe_named": "describe",
+        "draw_heldout": "heldout",
+        "load_run": "runs",
+        "load_study": "study",
+        "measure_heldout": "heldout",
+        "scene_sheet": "show",
+        "sheets_of": "study",
+        "shown_of_catalog": "show",
+        "shown_of_store": "show",
+        "study_of": "study",
+        "write_report": "write",
+    },
+)
+
+__all__ = [
+    "Chart",
+    "HeldOut",
+    "Shown",
+    "chart_of",
+    "describe_entries",
+    "describe_named",
+    "draw_heldout",
+    "load_run",
+    "load_study",
+    "measure_heldout",
+    "scene_sheet",
+    "sheets_of",
+    "shown_of_catalog",
+    "shown_of_store",
+    "study_of",
+    "write_report",
+]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image
 
 from rawkit.errors import StoreFormatError
-from rawkit.evaluate.pictures import FOLDER, INDEX, KINDS
+from rawkit.evaluate import PICTURE_FOLDER, PICTURE_INDEX, PICTURE_KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +75,8 @@ def album_of(told: Told) -> Album:
     StoreFormatError
         If their index is damaged, belongs to another evaluation, or names a file that is not there.
     """
-    folder = told.evaluation.folder / FOLDER
-    path = folder / INDEX
+    folder = told.evaluation.folder / PICTURE_FOLDER
+    path = folder / PICTURE_INDEX
     if not path.is_file():
         return Album(told.title, ())
     try:
@@ -102,7 +102,7 @@ def _card(folder: Path, told: Told, entry: dict[str, Any]) -> Card:
     row = entry["row"]
     images = tuple(
         (kind, data_uri((folder / entry["files"]["full"][kind]).read_bytes(), "jpeg"))
-        for kind in KINDS
+        for kind in PICTURE_KINDS
     )
     facts = [
         ("scene", row["scene"]),

@@ -7,8 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rawkit.catalog import load_definition, longs_by_pair
-from rawkit.catalog.table import scan_with_table
+from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
-def describe(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
+def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
     """Describe a path (raw file, store), or a collection by its name, with its store if any.
 
     Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from markupsafe import Markup
 
-from rawkit.evaluate.summary import ordered
+from rawkit.evaluate import ordered
 from rawkit.report import figures
 from rawkit.report.figures import HeatMap
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rawkit.evaluate import PictureRow
-    from rawkit.report.study import Study, Told
+    from rawkit.report.study import Findings, Told
 
 CURVES, OVERVIEW, MAPS = "curves", "evaluations", "iso-by-shutter"
 """What the names of figures begin with."""
@@ -43,7 +43,7 @@ class Drawn:
         return Markup(figures.inline_svg(self.figure, self.caption))  # noqa: S704 - made here
 
 
-def draw(study: Study) -> list[Drawn]:
+def draw(study: Findings) -> list[Drawn]:
     """Draw all figures of a study; those without data are left out."""
     drawn = []
     with_points = [run for run in study.runs if run.points]
@@ -70,7 +70,7 @@ def draw(study: Study) -> list[Drawn]:
     return [*drawn, *_maps(study)]
 
 
-def _maps(study: Study) -> list[Drawn]:
+def _maps(study: Findings) -> list[Drawn]:
     """Draw a map of each evaluation that has one, all in the same colours."""
     maps = [(told, heat_map_of(told.evaluation.rows())) for told in study.evaluations]
     found = [(told, one) for told, one in maps if one is not None]

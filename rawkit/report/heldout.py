@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from rawkit.metrics import compare
 from rawkit.progress import SILENT
 from rawkit.report.match import brightness_matched
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.train import compare
+from rawkit.report.sheet import SheetCell, contact_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Compared:
     """A held-out frame, with its pictures where they were kept."""
 
     figures: HeldOut
@@ -58,7 +58,7 @@ def measure_heldout(
     progress: Progress = SILENT,
     *,
     shown: int = 4,
-) -> list[Shown]:
+) -> list[Compared]:
     """Compare restored pictures and plain conversions with the truth.
 
     Pictures are kept of the first frame of each scene and ratio, at most `shown` times. `data` is
@@ -73,7 +73,7 @@ def measure_heldout(
     """
     rows = {row.name: row for row in store.rows}
     seen: set[tuple[str, float | None]] = set()
-    found: list[Shown] = []
+    found: list[Compared] = []
     with progress.stage("Measuring", len(frames), "frames") as advance:
         for frame in frames:
             group = store.groups[frame.group]
@@ -90,12 +90,12 @@ def measure_heldout(
             keep = place not in seen and len(seen) < shown
             pictures = (plain, picture, truth) if keep else ()
             seen.add(place)
-            found.append(Shown(figures, pictures))
+            found.append(Compared(figures, pictures))
             advance(1, frame.name)
     return found
 
 
-def draw_heldout(title: str, frames: Sequence[Shown]) -> NDArray[np.uint8]:
+def draw_heldout(title: str, frames: Sequence[Compared]) -> NDArray[np.uint8]:
     """Draw the frames whose pictures were kept; returns RGB (height, width, 3)."""
     means = [
         tuple(np.mean([getattr(one.figures, which) for one in frames], axis=0))
@@ -110,7 +110,7 @@ def draw_heldout(title: str, frames: Sequence[Shown]) -> NDArray[np.uint8]:
     return contact_sheet(title, subtitle, headings, shown)
 
 
-def _cells(one: Shown) -> list[Cell]:
+def _cells(one: Compared) -> list[SheetCell]:
     figures = one.figures
     iso, ratio = (
         "unknown" if value is None else f"{value:.0f}" for value in (figures.iso, figures.ratio)
@@ -120,7 +120,7 @@ def _cells(one: Shown) -> list[Cell]:
         _text(figures.restored),
         f"{Path(figures.name).name}, ISO {iso}, ratio {ratio}",
     )
-    return [Cell(*pair) for pair in zip(one.pictures, captions, strict=True)]
+    return [SheetCell(*pair) for pair in zip(one.pictures, captions, strict=True)]
 
 
 def _eight_bits(target: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.restore.profile import linear_of
+from rawkit.pictures import linear_of
 from rawkit.sensor import RenderParameters, open_raw
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rawkit.report.album import Album, SheetPicture
     from rawkit.report.draw import Drawn
-    from rawkit.report.study import Study
+    from rawkit.report.study import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ COLOURS: Final = (
 
 
 def render(
-    study: Study, drawn: Sequence[Drawn], albums: Sequence[Album], sheets: Sequence[SheetPicture]
+    study: Findings, drawn: Sequence[Drawn], albums: Sequence[Album], sheets: Sequence[SheetPicture]
 ) -> str:
     """Fill the page."""
     curves, overview, maps = (
@@ -82,7 +82,7 @@ def render(
     )
 
 
-def _lead(study: Study) -> str:
+def _lead(study: Findings) -> str:
     parts = []
     if study.runs:
         parts.append(_count(len(study.runs), "training run"))

@@ -23,7 +23,7 @@ _BACKGROUND, _INK, _FAINT = (250, 250, 248), (28, 28, 30), (96, 96, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SheetCell:
     """One picture of a sheet."""
 
     picture: NDArray[np.uint8]
@@ -33,7 +33,7 @@ class Cell:
 
 
 def contact_sheet(
-    title: str, subtitle: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]
+    title: str, subtitle: str, headings: Sequence[str], rows: Sequence[Sequence[SheetCell]]
 ) -> NDArray[np.uint8]:
     """Lay out rows of cells under headings; returns RGB, shape (height, width, 3).
 

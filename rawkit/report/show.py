@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rawkit.catalog.select import is_named
+from rawkit.catalog import is_named, levels_of, read_video_frame
 from rawkit.errors import MissingError, RawFileError, UnreadableError
-from rawkit.ingest.jobs import levels_of
-from rawkit.ingest.video import read_video_frame
+from rawkit.pictures import encoded_of
 from rawkit.progress import SILENT
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.restore.profile import encoded_of
-from rawkit.sensor import open_raw, pack
-from rawkit.sensor.cells import BAYER, XTRANS
-from rawkit.store.coordinates import exposure_of
+from rawkit.report.sheet import SheetCell, contact_sheet
+from rawkit.sensor import BAYER, XTRANS, open_raw, pack
+from rawkit.store import exposure_of
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ _GREY = 0.18
 """Mean linear light of a picture without a long."""
 _BLANK = 235
 
-Place = tuple[float, float]
+Setting = tuple[float, float]
 """Seconds and ISO, nominal; infinite where unknown, so that it comes last."""
 
 
@@ -58,13 +55,13 @@ class Shown:
     """Camera position of the scene."""
     group: str
     """What pictures of one size have in common: camera, and geometry where it is known."""
-    place: Place
+    setting: Setting
     """Nominal exposure."""
     light: Callable[[], NDArray[np.float32]]
     """Makes its linear light, white balanced and small: (height, width, 3), 0 to 1."""
 
 
-def nominal(exposure: Exposure) -> Place:
+def nominal(exposure: Exposure) -> Setting:
     """Seconds to two digits and ISO, as a photographer would name them."""
     seconds = float(f"{exposure.seconds:.2g}") if exposure.seconds else math.inf
     return seconds, round(exposure.iso) if exposure.iso else math.inf
@@ -112,7 +109,7 @@ class Chart:
 
 def chart_of(frames: Iterable[Shown]) -> Chart:
     """Count frames by role, exposure and ISO."""
-    counts = Counter((one.role, *one.place) for one in frames)
+    counts = Counter((one.role, *one.setting) for one in frames)
     isos = tuple(sorted({iso for _, _, iso in counts}))
     lines = sorted({(role != "short", seconds, role) for role, seconds, _ in counts})
     return Chart(
@@ -147,7 +144,7 @@ def scene_sheet(
     `scene` is its name, its last part, or a pattern; the first that fits, or that there is. The
     pictures are made of the packed planes, each as bright as the long of its view. `title` is what
     the frames belong to, `where` they lie for messages. A raw file that cannot be decoded leaves
-    its place empty.
+    its setting empty.
 
     Raises
     ------
@@ -165,9 +162,9 @@ def scene_sheet(
         if one.scene == found:
             groups[one.group].append(one)
     name = max(sorted(groups), key=lambda one: len(groups[one]))
-    isos = sorted({one.place[1] for one in groups[name] if one.role == "short"})
+    isos = sorted({one.setting[1] for one in groups[name] if one.role == "short"})
     views = sorted({one.view for one in groups[name]})
-    lines: list[list[Cell | str]] = []
+    lines: list[list[SheetCell | str]] = []
     with progress.stage("Drawing", len(groups[name]), "frames") as advance:
         for view in views:
             here = [one for one in groups[name] if one.view == view]
@@ -186,39 +183,39 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _filled(lines: list[list[Cell | str]]) -> list[list[Cell]]:
+def _filled(lines: list[list[SheetCell | str]]) -> list[list[SheetCell]]:
     """Put a blank of the size of the pictures where there is only a caption."""
     shape = next(
-        (cell.picture.shape for line in lines for cell in line if isinstance(cell, Cell)), None
+        (cell.picture.shape for line in lines for cell in line if isinstance(cell, SheetCell)), None
     )
     blank = np.full(shape or (_WIDTH, _WIDTH, 3), _BLANK, np.uint8)
     return [
         [
-            cell if isinstance(cell, Cell) and cell.picture.shape == blank.shape
-            else Cell(blank, cell if isinstance(cell, str) else "another size")
+            cell if isinstance(cell, SheetCell) and cell.picture.shape == blank.shape
+            else SheetCell(blank, cell if isinstance(cell, str) else "another size")
             for cell in line
         ]
         for line in lines
     ]  # fmt: skip
 
 
-def _view(frames: list[Shown], isos: list[float], advance: Advance) -> list[list[Cell | str]]:
+def _view(frames: list[Shown], isos: list[float], advance: Advance) -> list[list[SheetCell | str]]:
     """Draw the frames of a view, a line for each exposure; a text is the caption of a blank."""
-    longs = sorted((one for one in frames if one.role == "long"), key=lambda one: -one.place[0])
+    longs = sorted((one for one in frames if one.role == "long"), key=lambda one: -one.setting[0])
     truth = _light_or_reason(longs[0]) if longs else ""
-    wanted, long_cell = _GREY, truth if isinstance(truth, str) else Cell(
-        _picture(truth, None), f"{_number(longs[0].place[0])} s"
+    wanted, long_cell = _GREY, truth if isinstance(truth, str) else SheetCell(
+        _picture(truth, None), f"{_number(longs[0].setting[0])} s"
     )  # fmt: skip
     if not isinstance(truth, str):
         wanted = max(float(truth.mean()), 1e-6)
-    at: dict[Place, list[Shown]] = defaultdict(list)
+    at: dict[Setting, list[Shown]] = defaultdict(list)
     for one in frames:
         if one.role == "short":
-            at[one.place].append(one)
+            at[one.setting].append(one)
     advance(len(longs))
-    lines: list[list[Cell | str]] = []
+    lines: list[list[SheetCell | str]] = []
     for number, seconds in enumerate(sorted({seconds for seconds, _ in at}) or [math.inf]):
-        line: list[Cell | str] = []
+        line: list[SheetCell | str] = []
         for iso in isos:
             here = at.get((seconds, iso), [])
             line.append(_cell(here, wanted) if here else "")
@@ -227,13 +224,13 @@ def _view(frames: list[Shown], isos: list[float], advance: Advance) -> list[list
     return lines
 
 
-def _cell(here: list[Shown], wanted: float) -> Cell | str:
+def _cell(here: list[Shown], wanted: float) -> SheetCell | str:
     """Draw the first of some frames of one exposure."""
     more = f", 1 of {len(here)}" if len(here) > 1 else ""
     light = _light_or_reason(here[0])
     if isinstance(light, str):
         return light
-    return Cell(_picture(light, wanted), f"{_number(here[0].place[0])} s{more}")
+    return SheetCell(_picture(light, wanted), f"{_number(here[0].setting[0])} s{more}")
 
 
 def _light_or_reason(one: Shown) -> NDArray[np.float32] | str:

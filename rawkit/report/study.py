@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from rawkit.errors import MissingError
-from rawkit.evaluate import find_evaluation, find_evaluations, published_for
-from rawkit.evaluate.protocol import Protocol, changes_of
+from rawkit.evaluate import Protocol, changes_of, find_evaluation, find_evaluations, published_for
 from rawkit.report.runs import load_runs
 from rawkit.store import Store
 
@@ -60,7 +59,7 @@ class StoreLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Findings:
     """What a report is made of."""
 
     title: str
@@ -83,7 +82,7 @@ def load_study(
     title: str | None = None,
     runs: Sequence[str] = (),
     evaluations: Sequence[str] = (),
-) -> Study:
+) -> Findings:
     """Gather the named runs and evaluations, or all there are, of a workspace.
 
     With runs named and no evaluations, those of these runs and those that belong to no run count.
@@ -109,7 +108,7 @@ def load_study(
 
 def study_of(
     workspace: Workspace, title: str, runs: Sequence[Run], evaluations: Sequence[Evaluation]
-) -> Study:
+) -> Findings:
     """Put runs and evaluations together with what the stores of the workspace say of their data."""
     told = _distinct([_told(one, runs) for one in evaluations])
     order = {run.name: number for number, run in enumerate(runs)}
@@ -126,7 +125,7 @@ def study_of(
     used = [store for store in stores if store.collection in collections]
     cameras = _cameras(used)
     published = (one for name in sorted(collections) for one in published_for(name))
-    return Study(
+    return Findings(
         title=title,
         runs=tuple(runs),
         evaluations=tuple(told),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rawkit.progress import Progress
     from rawkit.report.draw import Drawn
-    from rawkit.report.study import Study
+    from rawkit.report.study import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Written:
 
 
 def write_report(
-    study: Study,
+    study: Findings,
     page: Path,
     *,
     figure_folder: Path | None = None,

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.errors import OutputError, RawkitError, UsageError
-from rawkit.ingest import Resources
-from rawkit.ingest.executor import connect_cluster
+from rawkit.ingest import Resources, connect_cluster
 from rawkit.progress import SILENT
 from rawkit.restore.decoder import Decoder, decoder_memory
 from rawkit.restore.inputs import Item, LocalRaw, named

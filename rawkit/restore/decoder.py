@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rawkit.errors import CrashedError, HungError, RawFileError, TooLargeError, UnreadableError
-from rawkit.restore.capture import Capture, capture_of_file
+from rawkit.pictures import Capture, capture_of_file
 from rawkit.restore.child import Child, limit_memory, send_array
 from rawkit.sensor import (
     LevelCheck,

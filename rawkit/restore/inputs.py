@@ -18,17 +18,13 @@ from rawkit.catalog import RAW_SUFFIXES
 from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.progress import SILENT
 from rawkit.restore.stored import StoredFrame
-from rawkit.source import Transfer, open_source
-from rawkit.source.http import HttpRanges
-from rawkit.source.names import is_archive
-from rawkit.source.ranges import FsspecRanges
+from rawkit.source import FsspecRanges, HttpRanges, Transfer, is_archive, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rawkit.progress import Progress
-    from rawkit.source import Refused, Source, SourceFile
-    from rawkit.source.ranges import Ranges
+    from rawkit.source import Ranges, Refused, Source, SourceFile
 
 _WILD = frozenset("*?[")
 

@@ -10,9 +10,17 @@ import torch
 
 from rawkit import models
 from rawkit.errors import UsageError, WeightsError
-from rawkit.models import Staged, amplified, best_device, describe, load_network, prepare
-from rawkit.models.budget import plan_inference
-from rawkit.models.openvino import PRECISIONS, compile_openvino
+from rawkit.models import (
+    PRECISIONS,
+    Staged,
+    amplified,
+    best_device,
+    compile_openvino,
+    describe,
+    load_network,
+    plan_inference,
+    prepare,
+)
 from rawkit.restore.manifest import identity_of
 from rawkit.sensor import Amplification
 

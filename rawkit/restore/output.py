@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
+from rawkit.pictures import PictureFormat
 from rawkit.restore.amplify import Brightness
 from rawkit.restore.manifest import MANIFEST, read_manifest
-from rawkit.restore.picture import PictureFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

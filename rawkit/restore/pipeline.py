@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import RawFileError, RawkitError, TooLargeError
 from rawkit.interrupt import uninterrupted
-from rawkit.restore.bands import AbortedError, Bands
-from rawkit.restore.capture import Capture, capture_of_row
-from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
-from rawkit.restore.network import restore_bands, tile_for
-from rawkit.restore.picture import (
+from rawkit.pictures import (
+    Capture,
+    LightMeter,
+    as_bright,
+    capture_of_row,
+    linear_of,
     orient,
     quantise,
     upright_bands,
@@ -32,11 +33,11 @@ from rawkit.restore.picture import (
     write_bands,
     write_picture,
 )
-from rawkit.restore.plain import LightMeter, as_bright
-from rawkit.restore.profile import linear_of
+from rawkit.restore.bands import AbortedError, Bands
+from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.stored import StoredFrame
-from rawkit.sensor import amplification_base
-from rawkit.sensor.decode import overridden
+from rawkit.sensor import amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,8 +12,7 @@ from rawkit.catalog import Selection, select_entries
 from rawkit.errors import SelectionError
 from rawkit.sensor import BAYER, XTRANS, Exposure, Mosaic, RawImage, WhiteBalance, unpack
 from rawkit.store import Store
-from rawkit.subset.choose import entries_of
-from rawkit.subset.files import open_stores
+from rawkit.subset import entries_of, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

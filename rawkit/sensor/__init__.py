@@ -3,13 +3,14 @@
 from rawkit.sensor.amplifier import (
     Amplification,
     amplification_base,
+    base_of_histograms,
     normalise,
     pack_and_count,
     plane_histograms,
 )
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
-from rawkit.sensor.decode import RawFile, decode, open_raw
+from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
@@ -45,6 +46,7 @@ __all__ = [
     "RenderParameters",
     "WhiteBalance",
     "amplification_base",
+    "base_of_histograms",
     "check_levels",
     "decode",
     "exposure_ratio",
@@ -52,6 +54,7 @@ __all__ = [
     "image_of_packed",
     "normalise",
     "open_raw",
+    "overridden",
     "pack",
     "pack_and_count",
     "phase_crop",

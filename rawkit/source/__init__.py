@@ -4,26 +4,56 @@
 whole contents. Nothing is unpacked to disk, and only the bytes that are wanted travel.
 """
 
+from rawkit.source.connections import Answer
+from rawkit.source.http import (
+    HTTP_MISSING,
+    HTTP_NOT_SATISFIABLE,
+    HTTP_PARTIAL,
+    HTTP_WHOLE,
+    HttpRanges,
+    answered,
+    range_of,
+    short_of,
+    status_of,
+)
 from rawkit.source.inflate import Inflated
+from rawkit.source.names import is_archive
 from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
+from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges
 from rawkit.source.spill import Spill
-from rawkit.source.transfer import Transfer
+from rawkit.source.transfer import Transfer, TransferError
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 
 __all__ = [
     "HEAD_BYTES",
+    "HTTP_MISSING",
+    "HTTP_NOT_SATISFIABLE",
+    "HTTP_PARTIAL",
+    "HTTP_WHOLE",
+    "Answer",
+    "FsspecRanges",
+    "HttpRanges",
     "Inflated",
     "Listing",
+    "LocalRanges",
     "NpyVideo",
     "Prefetch",
+    "RangeFile",
+    "Ranges",
     "Refused",
     "Source",
     "SourceFile",
     "SourceSpec",
     "Spill",
     "Transfer",
+    "TransferError",
+    "answered",
+    "is_archive",
     "open_npy_video",
     "open_source",
+    "range_of",
+    "short_of",
+    "status_of",
 ]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "rawkit"}
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 """Status codes of web servers that may be gone with the next try."""
-WHOLE, PARTIAL, NOT_SATISFIABLE = 200, 206, 416
-MISSING = (404, 410)
+HTTP_WHOLE, HTTP_PARTIAL, HTTP_NOT_SATISFIABLE = 200, 206, 416
+HTTP_MISSING = (404, 410)
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)", re.IGNORECASE)
 
 
@@ -137,7 +137,7 @@ class HttpRanges:
         if self.version.condition:
             headers["If-Range"] = self.version.condition
         with answered(self.url, headers, self.transfer.timeout) as answer:
-            if answer.status not in (WHOLE, PARTIAL):
+            if answer.status not in (HTTP_WHOLE, HTTP_PARTIAL):
                 return b"", self._refusal(answer)
             first, last, size = self._range_of(answer)
             if first != offset:
@@ -151,9 +151,9 @@ class HttpRanges:
     def _range_of(self, answer: Answer) -> tuple[int, int, int]:
         """First and last byte of an answer, and size of the whole file."""
         found = range_of(answer)
-        if answer.status == WHOLE and self.version.size is not None:
+        if answer.status == HTTP_WHOLE and self.version.size is not None:
             raise self._changed()
-        if answer.status != PARTIAL or found is None or found[1] < 0:
+        if answer.status != HTTP_PARTIAL or found is None or found[1] < 0:
             raise UsageError(
                 "the web server does not support range requests",
                 expected="one that does, so that only the files wanted travel",
@@ -183,13 +183,15 @@ class HttpRanges:
 
     def _refusal(self, answer: Answer) -> int:
         """Raise what an answer other than success means; return the size of an empty file."""
-        if answer.status == NOT_SATISFIABLE:
+        if answer.status == HTTP_NOT_SATISFIABLE:
             found = range_of(answer)
             if found is not None and found[2] == 0:
                 return 0
             if self.version.size is not None:
                 raise self._changed()
         fix = (
-            "Check the address." if answer.status in MISSING else "Is a login needed? Download it."
+            "Check the address."
+            if answer.status in HTTP_MISSING
+            else "Is a login needed? Download it."
         )
         raise MissingError(f"the web server answers {status_of(answer)}", where=self.url, fix=fix)

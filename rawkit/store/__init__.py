@@ -1,22 +1,47 @@
 """The zarr store: layout, shards, the table of frames, one writer, many readers."""
 
-from rawkit.store.files import output_errors, write_atomically
-from rawkit.store.layout import ArrayLayout, group_name, packed_layout, target_layout
+from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
+from rawkit.store.layout import (
+    FORMAT,
+    FRAMES_TABLE,
+    VERSION,
+    ArrayLayout,
+    ArrayName,
+    Codec,
+    group_name,
+    packed_layout,
+    target_layout,
+)
+from rawkit.store.locks.lock import lock, lock_of
+from rawkit.store.manifest import About, derived_files, root_file, stored_count
 from rawkit.store.pixel_hash import pixel_hash
-from rawkit.store.place import Place, ReadablePlace, StoreFile, is_store, open_place, open_readable
-from rawkit.store.read import Group, Store
-from rawkit.store.remote import RemoteFile
-from rawkit.store.rows import FrameRow, table_of_rows
+from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.place import (
+    Place,
+    ReadablePlace,
+    StoreFile,
+    is_store,
+    open_place,
+    open_readable,
+)
+from rawkit.store.places.remote import RemoteFile
+from rawkit.store.places.uploads import in_parallel
+from rawkit.store.read import Group, Store, unreadable_shard
+from rawkit.store.rows import FrameRow, encode_rows, read_rows, table_of_rows
 from rawkit.store.shard import (
+    REPAIR,
     check_sum,
     compresses,
     decode_chunk,
+    decode_shard,
     decompress,
     encode_shard,
     index_bytes,
     parse_index,
     write_shard,
 )
+from rawkit.store.staging import staging_of
+from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
 from rawkit.store.writer import (
     StagedFrame,
     StagedShard,
@@ -26,9 +51,19 @@ from rawkit.store.writer import (
 )
 
 __all__ = [
+    "FORMAT",
+    "FRAMES_TABLE",
+    "NO_TARGET",
+    "REPAIR",
+    "VERSION",
+    "About",
     "ArrayLayout",
+    "ArrayName",
+    "Codec",
+    "Damage",
     "FrameRow",
     "Group",
+    "ObjectPlace",
     "Place",
     "ReadablePlace",
     "RemoteFile",
@@ -37,24 +72,39 @@ __all__ = [
     "Store",
     "StoreFile",
     "StoreWriter",
+    "array_of",
+    "check_shard",
     "check_sum",
     "clear_after_death",
     "compresses",
     "decode_chunk",
+    "decode_shard",
     "decompress",
+    "derived_files",
+    "encode_rows",
     "encode_shard",
+    "exposure_of",
     "group_name",
+    "in_parallel",
     "index_bytes",
     "is_store",
+    "lock",
+    "lock_of",
+    "long_of_pair",
+    "mend_metadata",
     "open_place",
     "open_readable",
     "open_writer",
-    "output_errors",
     "packed_layout",
     "parse_index",
     "pixel_hash",
+    "read_rows",
+    "root_file",
+    "staging_of",
+    "stored_count",
     "table_of_rows",
     "target_layout",
-    "write_atomically",
+    "unreadable_shard",
+    "verify_store",
     "write_shard",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.sensor.types import Exposure, exposure_ratio, gain_ratio
+from rawkit.sensor import Exposure, exposure_ratio, gain_ratio
 from rawkit.store.layout import COORDINATES
 
 if TYPE_CHECKING:

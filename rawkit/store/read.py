@@ -20,10 +20,10 @@ from rawkit.store.layout import (
     layout_of_metadata,
 )
 from rawkit.store.manifest import about_of, derived_files
-from rawkit.store.place import open_place, open_readable
+from rawkit.store.places.place import open_place, open_readable
+from rawkit.store.places.web import WebPlace
 from rawkit.store.rows import read_rows
-from rawkit.store.shard import decode_shard
-from rawkit.store.web import WebPlace
+from rawkit.store.shard import REPAIR, decode_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.locations import Location
-    from rawkit.store.place import ReadablePlace, StoreFile
+    from rawkit.store.places.place import ReadablePlace, StoreFile
     from rawkit.store.rows import FrameRow
 
 
@@ -163,8 +163,9 @@ class Group:
 def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
     """Return the error for a shard that is missing, or that this machine cannot read."""
     return StoreDamagedError(
-        f"a shard that cannot be read ({error.strerror or error})", where=file,
-        fix="`rawkit verify --repair` makes it anew from the raw file.",
+        f"a shard that cannot be read ({error.strerror or error})",
+        expected="a shard of the store", where=file,
+        fix=REPAIR,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from rawkit.store.pixel_hash import SHA256
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rawkit.store.place import StoreFile
+    from rawkit.store.places.place import StoreFile
 
 VERSION_KEY = "format_version"
 PlaneValues = tuple[float, ...]

@@ -34,7 +34,8 @@ _BLOSC_BYTES = 16
 _ENTRY_BYTES = 16
 _CHANNELS = 3
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
-_FIX = "`rawkit verify --repair` makes it anew from the raw file."
+REPAIR = "`rawkit verify --repair` makes it anew from the raw file."
+"""What to do about a damaged shard."""
 _SAMPLE = 5
 """Chunks that stand for a frame when a codec is chosen."""
 MIN_SAVING = {1: 0.5, 2: 0.2}
@@ -152,7 +153,7 @@ def parse_index(tail: bytes, layout: ArrayLayout, where: object) -> NDArray[np.u
             "the index of a shard fails its checksum",
             expected="the bytes that were written",
             where=where,
-            fix=_FIX,
+            fix=REPAIR,
         )
     return np.frombuffer(body, "<u8").reshape(-1, 2)
 
@@ -170,7 +171,10 @@ def decode_chunk(
     body = verify_chunk(data, where)
     if layout.codec == "none" and len(body) != layout.chunk_bytes:
         raise StoreDamagedError(
-            f"a chunk of {len(body)} bytes", expected=f"{layout.chunk_bytes}", where=where, fix=_FIX
+            f"a chunk of {len(body)} bytes",
+            expected=f"{layout.chunk_bytes}",
+            where=where,
+            fix=REPAIR,
         )
     if layout.codec == "lz4":
         decompress(body, out, where)
@@ -195,7 +199,7 @@ def decompress(
             f"a chunk that does not decode ({error})",
             expected="the bytes that were written",
             where=where,
-            fix=_FIX,
+            fix=REPAIR,
         ) from error
 
 
@@ -227,7 +231,7 @@ def check_sum(
             "a chunk fails its checksum",
             expected="the bytes that were written",
             where=where,
-            fix=_FIX,
+            fix=REPAIR,
         )
 
 

@@ -12,7 +12,7 @@ from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
 from rawkit.store.layout import FRAMES_TABLE
 from rawkit.store.manifest import derived_files, root_file
-from rawkit.store.place import open_place
+from rawkit.store.places.place import open_place
 from rawkit.store.read import Store
 from rawkit.store.rows import encode_rows, written_by_another_version
 from rawkit.store.shard import index_bytes, parse_index, verify_chunk
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.store.layout import ArrayLayout, ArrayName
-    from rawkit.store.place import ReadablePlace, StoreFile
+    from rawkit.store.places.place import ReadablePlace, StoreFile
     from rawkit.store.rows import FrameRow
 
 

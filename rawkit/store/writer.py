@@ -10,16 +10,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import StoreError, StoreLockedError
+from rawkit.files import output_errors
 from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import lock, lock_of, output_errors
 from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
+from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
-from rawkit.store.place import open_place
+from rawkit.store.places.place import open_place
+from rawkit.store.places.uploads import Uploads
 from rawkit.store.read import read_root
 from rawkit.store.rows import encode_rows, read_rows
 from rawkit.store.shard import decode_shard, encode_shard
 from rawkit.store.staging import staging_of
-from rawkit.store.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,22 +8,57 @@ them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loa
 is the short way in.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rawkit.late import late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
-from rawkit.stream.opening import open_stream
+from rawkit.stream.open import open_stream
 from rawkit.stream.pairs import PairSource, pair_sources
-from rawkit.stream.plan import EpochPlan, FrameShape, PlanSettings
+from rawkit.stream.plan import (
+    CROPS_PER_WINDOW,
+    LIVE_WINDOWS,
+    EpochPlan,
+    FrameShape,
+    PlanSettings,
+    check_crop,
+)
 from rawkit.stream.pool import pool_bytes
+from rawkit.stream.reader import ShardFile
+
+if TYPE_CHECKING:
+    from rawkit.stream.feed import Feed
+    from rawkit.stream.tensors import TensorBatch, mosaic_of, normalise_planes
+
+__getattr__ = late(
+    __name__,
+    {
+        "Feed": "feed",
+        "TensorBatch": "tensors",
+        "mosaic_of": "tensors",
+        "normalise_planes": "tensors",
+    },
+)
 
 __all__ = [
+    "CROPS_PER_WINDOW",
+    "LIVE_WINDOWS",
     "Batch",
     "BatchStream",
     "ChunkCache",
     "EpochPlan",
+    "Feed",
     "FrameShape",
     "Origin",
     "PairSource",
     "PlanSettings",
+    "ShardFile",
+    "TensorBatch",
+    "check_crop",
+    "mosaic_of",
+    "normalise_planes",
     "open_stream",
     "pair_sources",
     "pool_bytes",

@@ -13,7 +13,7 @@ from rawkit.stream.augment import augment_levels
 from rawkit.stream.buffers import check_pinned
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
-from rawkit.stream.schedule import Share
+from rawkit.stream.schedule import RankShare
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -149,7 +149,7 @@ class BatchStream:
             )
         shapes = [source.shape for source in sources]
         check_crop(shapes, settings)
-        self._share = Share(batch_size, rank, ranks)
+        self._share = RankShare(batch_size, rank, ranks)
         if any(isinstance(source.packed.path, RemoteFile) for source in sources):
             # They wait for answers most of the time, and do so beside whatever else runs.
             threads, in_bursts = max(threads, REMOTE_THREADS), False

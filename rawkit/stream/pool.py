@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Window
-    from rawkit.stream.schedule import Job, Share, Use
+    from rawkit.stream.schedule import Job, RankShare, Use
 
 READ_AHEAD = 4
 """Windows beyond those that the batch in turn may need; a thread more than that adds one."""
@@ -58,7 +58,7 @@ class BatchPool:
         self,
         sources: Sequence[PairSource],
         settings: PlanSettings,
-        share: Share,
+        share: RankShare,
         *,
         threads: int,
         cache: ChunkCache | None = None,

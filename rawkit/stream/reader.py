@@ -18,12 +18,14 @@ import numpy as np
 from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store import (
+    REPAIR,
     ArrayLayout,
     RemoteFile,
     check_sum,
     decompress,
     index_bytes,
     parse_index,
+    unreadable_shard,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from rawkit.stream.cache import ChunkCache
 
 _CRC_BYTES = 4
-_FIX = "`rawkit verify --repair` makes it anew from the raw file."
 _MOST_BYTES = 8 << 20
 """Neighbouring chunks of up to so many bytes are one request; more of them are several at once."""
 
@@ -117,12 +118,7 @@ def _named(path: StoreFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreDamagedError(
-            f"a shard that cannot be read ({error.strerror or error})",
-            expected="a shard of the store",
-            where=path,
-            fix=_FIX,
-        ) from error
+        raise unreadable_shard(path, error) from error
 
 
 class OpenShard:
@@ -281,4 +277,4 @@ def _runs(pieces: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
 
 
 def _damaged(found: str, path: StoreFile) -> StoreDamagedError:
-    return StoreDamagedError(found, expected="the bytes that were written", where=path, fix=_FIX)
+    return StoreDamagedError(found, expected="the bytes that were written", where=path, fix=REPAIR)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RankShare:
     """Which part of every batch a process hands out."""
 
     batch_size: int
@@ -89,7 +89,7 @@ class Job:
 
 
 def jobs(
-    frames: Sequence[FrameShape], settings: PlanSettings, share: Share, position: int
+    frames: Sequence[FrameShape], settings: PlanSettings, share: RankShare, position: int
 ) -> Iterator[Job]:
     """Yield a process's windows from sample `position` on, for ever, by their first use."""
     epoch, start = divmod(position, epoch_length(frames, settings))
@@ -125,7 +125,7 @@ def _by_window(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
         yield sorter[begins[index] : ends[index]].tolist()
 
 
-def open_batches(settings: PlanSettings, share: Share, ahead: int) -> int:
+def open_batches(settings: PlanSettings, share: RankShare, ahead: int) -> int:
     """Batches that may be under way: those a window may reach, and those of `ahead` more windows.
 
     With fewer the batch that is waited for could need a window that has no room yet.

@@ -4,9 +4,19 @@ A subset is one Parquet file: one row for each frame, and how it was made in the
 It changes only when it is asked to, so that a study that names it stays what it was.
 """
 
+from rawkit.subset.choose import choose_frames, entries_of
 from rawkit.subset.compare import Difference, compare_subsets
-from rawkit.subset.files import load_subset, newest_subset, open_stores, selection_values
+from rawkit.subset.files import (
+    encode_subset,
+    load_subset,
+    newest_subset,
+    open_stores,
+    selection_from,
+    selection_values,
+)
 from rawkit.subset.make import describe_limits, make_subset
+from rawkit.subset.materialize import materialize, plan_materialize
+from rawkit.subset.raw import copy_raw, planned_raw, raw_files
 from rawkit.subset.shards import split_bytes
 from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset, SubsetFrame
 
@@ -19,12 +29,21 @@ __all__ = [
     "Limits",
     "Subset",
     "SubsetFrame",
+    "choose_frames",
     "compare_subsets",
+    "copy_raw",
     "describe_limits",
+    "encode_subset",
+    "entries_of",
     "load_subset",
     "make_subset",
+    "materialize",
     "newest_subset",
     "open_stores",
+    "plan_materialize",
+    "planned_raw",
+    "raw_files",
+    "selection_from",
     "selection_values",
     "split_bytes",
 ]

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rawkit.errors import OutputError
-from rawkit.store import output_errors
+from rawkit.files import output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

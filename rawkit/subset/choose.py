@@ -18,9 +18,8 @@ from rawkit.catalog import (
     thin_scenes,
 )
 from rawkit.errors import SelectionError
-from rawkit.sensor import exposure_ratio
-from rawkit.sensor.types import Frame
-from rawkit.store.coordinates import NO_TARGET, exposure_of
+from rawkit.sensor import Frame, exposure_ratio
+from rawkit.store import NO_TARGET, exposure_of
 from rawkit.subset.shards import Needs
 from rawkit.subset.types import SubsetFrame
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from rawkit.catalog import Selection
 from rawkit.errors import MissingError, RawkitError, StoreError
-from rawkit.store import Store, write_atomically
+from rawkit.files import write_atomically
+from rawkit.store import Store
 from rawkit.subset.types import FORMAT, VERSION, Limits, Subset, SubsetFrame
 from rawkit.workspace import listed
 

@@ -22,20 +22,30 @@ from rawkit.errors import (
     StoreUnreachableError,
     UsageError,
 )
+from rawkit.files import output_errors
 from rawkit.locations import Url
 from rawkit.progress import SILENT
-from rawkit.source.ranges import RangeFile
-from rawkit.store import RemoteFile, open_place, output_errors
-from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import lock, lock_of
-from rawkit.store.layout import FRAMES_TABLE
-from rawkit.store.manifest import About, derived_files, root_file, stored_count
-from rawkit.store.objects import ObjectPlace
-from rawkit.store.read import unreadable_shard
-from rawkit.store.rows import encode_rows, read_rows
-from rawkit.store.staging import staging_of
-from rawkit.store.uploads import in_parallel
-from rawkit.store.verify import check_shard, verify_store
+from rawkit.source import RangeFile
+from rawkit.store import (
+    FRAMES_TABLE,
+    NO_TARGET,
+    About,
+    ObjectPlace,
+    RemoteFile,
+    check_shard,
+    derived_files,
+    encode_rows,
+    in_parallel,
+    lock,
+    lock_of,
+    open_place,
+    read_rows,
+    root_file,
+    staging_of,
+    stored_count,
+    unreadable_shard,
+    verify_store,
+)
 from rawkit.subset.archive import check_names, new_zip, read_member
 from rawkit.subset.files import encode_subset, open_stores
 from rawkit.subset.shards import Needs
@@ -46,8 +56,7 @@ if TYPE_CHECKING:
 
     from rawkit.locations import Location
     from rawkit.progress import Progress
-    from rawkit.store import ArrayLayout, FrameRow, Place, Store, StoreFile
-    from rawkit.store.layout import ArrayName
+    from rawkit.store import ArrayLayout, ArrayName, FrameRow, Place, Store, StoreFile
     from rawkit.subset.types import Subset
 
 ZIP_SUFFIX = ".zip"

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import remembered_definition
-from rawkit.catalog.definition import Matcher
+from rawkit.catalog import Matcher, remembered_definition
 from rawkit.errors import MissingError, OutputError, UnreadableError, UsageError
 from rawkit.files import replacing
 from rawkit.progress import SILENT
 from rawkit.source import open_source
-from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.files import lock
+from rawkit.store import NO_TARGET, lock
 from rawkit.subset.archive import check_member, check_names, new_zip
 from rawkit.subset.files import open_stores
 from rawkit.subset.materialize import ZIP_SUFFIX

@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rawkit.errors import StoreError
-from rawkit.store.coordinates import NO_TARGET, long_of_pair
+from rawkit.store import NO_TARGET, long_of_pair
 from rawkit.subset.types import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rawkit.store import FrameRow, Store
-    from rawkit.store.layout import ArrayName
+    from rawkit.store import ArrayName, FrameRow, Store
     from rawkit.subset.types import Subset, SubsetFrame
 
 

@@ -13,20 +13,41 @@ from rawkit.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from rawkit.train.data import TrainData, default_crop, default_steps, with_steps
+from rawkit.train.data import (
+    TrainData,
+    default_crop,
+    default_steps,
+    plan_settings,
+    ratio_to_estimate,
+    with_steps,
+)
+from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
-from rawkit.train.metrics import compare, psnr, structural_similarity
+from rawkit.train.memory import MemoryPlan, check_memory, fit_memory
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
-from rawkit.train.settings import TrainSettings
+from rawkit.train.runs import (
+    choose_subset,
+    find_run,
+    new_run_name,
+    newest_weights,
+    open_data,
+    reopen_data,
+    select_frames,
+    weights_in,
+    weights_of_run,
+)
+from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
 __all__ = [
     "BEST",
     "LAST",
+    "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
     "Loss",
+    "MemoryPlan",
     "Recipe",
     "Scores",
     "TrainData",
@@ -34,15 +55,30 @@ __all__ = [
     "TrainSettings",
     "TrainState",
     "Trainer",
+    "check_memory",
     "check_new_run",
-    "compare",
+    "choose_subset",
     "default_crop",
     "default_steps",
+    "differences",
     "find_recipe",
+    "find_run",
+    "fit_memory",
+    "leave",
     "load_checkpoint",
-    "psnr",
+    "make_fabric",
+    "new_run_name",
+    "newest_weights",
+    "open_data",
+    "plan_settings",
+    "rank_here",
+    "ranks_here",
+    "ratio_to_estimate",
+    "reopen_data",
     "save_checkpoint",
-    "structural_similarity",
+    "select_frames",
     "validate",
+    "weights_in",
+    "weights_of_run",
     "with_steps",
 ]

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import TrainingError
-from rawkit.store.layout import FORMAT, VERSION
+from rawkit.store import FORMAT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

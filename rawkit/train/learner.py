@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rawkit.models import build
-from rawkit.stream.tensors import mosaic_of
+from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
 from rawkit.train.losses import Loss
 from rawkit.train.schedule import rate_at
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from rawkit.stream.tensors import TensorBatch
+    from rawkit.stream import TensorBatch
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.settings import TrainSettings
 

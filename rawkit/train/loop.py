@@ -15,8 +15,7 @@ from rawkit.files import write_atomically
 from rawkit.interrupt import deferred_interrupt
 from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
-from rawkit.stream import BatchStream
-from rawkit.stream.feed import Feed
+from rawkit.stream import BatchStream, Feed
 from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, SelectionError, WeightsError
 from rawkit.stream import pair_sources
-from rawkit.subset import Limits, load_subset, make_subset, newest_subset, open_stores
-from rawkit.subset.files import selection_from, selection_values
+from rawkit.subset import (
+    Limits,
+    load_subset,
+    make_subset,
+    newest_subset,
+    open_stores,
+    selection_from,
+    selection_values,
+)
 from rawkit.train.checkpoint import BEST, LAST, load_checkpoint
 from rawkit.train.data import TrainData
 from rawkit.train.identity import identify

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
 from rawkit.sensor import BAYER, Amplification
-from rawkit.stream.plan import CROPS_PER_WINDOW, LIVE_WINDOWS
+from rawkit.stream import CROPS_PER_WINDOW, LIVE_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MS_SSIM_MIN_SIDE = 161
+MS_SSIM_MIN_CROP = 161
 """MS-SSIM halves the picture four times under a window of 11."""
 FEATURE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 """Layers of VGG whose features may be compared."""
@@ -147,10 +147,10 @@ class TrainSettings:
         ):
             text = ", ".join(f"{weight:g} for {name}" for name, weight in weights.items())
             raise UsageError(f"weights of {text}", expected="numbers of at least 0, one above")
-        if self.ms_ssim_weight and self.crop < MS_SSIM_MIN_SIDE:
+        if self.ms_ssim_weight and self.crop < MS_SSIM_MIN_CROP:
             raise UsageError(
                 f"MS-SSIM on crops of {self.crop} pixels",
-                expected=f"at least {MS_SSIM_MIN_SIDE}",
+                expected=f"at least {MS_SSIM_MIN_CROP}",
                 fix="Use larger crops, or --ms-ssim 0 for L1 alone.",
             )
         if not 0 < self.region_threshold < 1:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from rawkit.errors import StoreDamagedError
+from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
-from rawkit.store.shard import decode_shard
-from rawkit.stream.tensors import mosaic_of, normalise_planes
-from rawkit.train.metrics import psnr, structural_similarity
+from rawkit.store import decode_shard, unreadable_shard
+from rawkit.stream import mosaic_of, normalise_planes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rawkit.sensor import Amplification
-    from rawkit.stream import PairSource
-    from rawkit.stream.reader import ShardFile
+    from rawkit.stream import PairSource, ShardFile
 
 MAX_FRAMES = 8
 """Frames looked at during a training; spread evenly over the split."""
@@ -67,8 +65,10 @@ def score_frames(
     ready = prepare(net)
     scores = []
     for source in sources:
-        restored, target = restore_pair(ready, network, source, amplification)
-        scores.append((psnr(restored, target), structural_similarity(restored, target)))
+        restored, truth = (
+            _picture(one) for one in restore_pair(ready, network, source, amplification)
+        )
+        scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
     return scores
 
 
@@ -95,11 +95,14 @@ def restore_pair(
     return restored, truth.to(device)
 
 
+def _picture(tensor: Tensor) -> NDArray[np.float32]:
+    """Picture (H, W, 3) of a tensor (1, 3, H, W)."""
+    return np.ascontiguousarray(tensor[0].permute(1, 2, 0).cpu().numpy())
+
+
 def _read(shard: ShardFile) -> NDArray[np.uint16]:
     try:
         data = shard.path.read_bytes()
     except OSError as error:
-        raise StoreDamagedError(
-            f"a shard that cannot be read ({error.strerror or error})", where=shard.path
-        ) from error
+        raise unreadable_shard(shard.path, error) from error
     return decode_shard(data, shard.layout, shard.path)  # type: ignore[return-value] # unsigned

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from rawkit.errors import WeightsError
-from rawkit.models.unpickle import read_tensors
+from rawkit.models import read_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path

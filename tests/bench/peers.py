@@ -21,7 +21,7 @@ import torch
 import webdataset
 import zarr
 
-from tests.factories import local
+from tests.support.factories import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

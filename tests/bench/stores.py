@@ -14,7 +14,7 @@ from rawkit.cli import main
 from rawkit.store import StagedFrame, StagedShard, Store, open_writer
 from rawkit.stream.pairs import sources_of
 from rawkit.subset import SubsetFrame
-from tests.factories import local
+from tests.support.factories import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 from rawkit.catalog import Selection, load_definition, scan, select
 from rawkit.catalog.table import scan_with_table
 from rawkit.synth import DngMeta, encode_dng
-from tests.test_catalog_select import catalog, entry
+from tests.catalog.test_select import catalog, entry
 
 if TYPE_CHECKING:
     from pathlib import Path

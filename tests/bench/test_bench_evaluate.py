@@ -11,8 +11,8 @@ import pytest
 from rawkit.evaluate.memory import check_memory
 from rawkit.workspace import Workspace
 from tests.bench.stores import original
-from tests.fixtures_cli import REPOSITORY
-from tests.fixtures_stream import add_run
+from tests.support.fixtures_cli import REPOSITORY
+from tests.support.fixtures_stream import add_run
 
 if TYPE_CHECKING:
     from pathlib import Path

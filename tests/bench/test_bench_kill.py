@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rawkit.synth import make_collection
-from tests.factories import files_of
+from tests.support.factories import files_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KILLS = 30
 
 
-pytest_plugins = ("tests.fixtures_s3",)
+pytest_plugins = ("tests.support.fixtures_s3",)
 
 
 def command(

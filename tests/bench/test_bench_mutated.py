@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.mutants import decode_all
+from tests.support.mutants import decode_all
 
 MUTANTS = 5000
 REAL = Path(REPOSITORY).parent / "shared" / "raw"

@@ -15,21 +15,14 @@ import pytest
 import torch
 
 from rawkit.models import build, load_network, padding_for
-from rawkit.restore import (
-    Compute,
-    Output,
-    PictureFormat,
-    load_restorer,
-    restore_files,
-    write_picture,
-)
+from rawkit.pictures.write import PictureFormat, quantise, write_picture
+from rawkit.restore import Compute, Output, load_restorer, restore_files
 from rawkit.restore.manifest import read_manifest
-from rawkit.restore.picture import quantise
 from rawkit.sensor import RawImage, decode, normalise
 from rawkit.synth import DngMeta, write_dng
 from tests.bench.published import as_published
 from tests.bench.test_bench_amplifier import HEIGHT, WIDTH, published_estimate
-from tests.fixtures_cli import REPOSITORY
+from tests.support.fixtures_cli import REPOSITORY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -32,7 +32,7 @@ from tests.bench import peers
 from tests.bench.cgroup import memory_group
 from tests.bench.peers import BATCH, Case, N
 from tests.bench.stores import copied_store, drop_cache, original, pair_bytes, pairs_of
-from tests.factories import local
+from tests.support.factories import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

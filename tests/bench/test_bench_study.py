@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rawkit.evaluate import load_evaluation
-from tests.factories import files_of
-from tests.fixtures_cli import REPOSITORY
-from tests.test_evaluate_run import check_evaluation
+from tests.evaluate.test_run import check_evaluation
+from tests.support.factories import files_of
+from tests.support.fixtures_cli import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

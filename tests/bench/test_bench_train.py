@@ -24,7 +24,7 @@ from rawkit.train.allocator import kept_memory
 from rawkit.train.data import plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.learner import Learner
-from tests.fixtures_stream import Shape, make_sources
+from tests.support.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

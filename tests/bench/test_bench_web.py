@@ -13,7 +13,7 @@ import pytest
 from rawkit.catalog import Selection, load_definition
 from rawkit.ingest import plan_ingest, run, run_ingest
 from rawkit.synth import DngMeta, write_dng
-from tests.fixtures_web import Web, serve
+from tests.support.fixtures_web import Web, serve
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

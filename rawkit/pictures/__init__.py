@@ -1,0 +1,38 @@
+"""A picture and its file: its tone curve, what it says of its capture, how it is written.
+
+`curve` is BT.709 and its profile, `write` the file formats in `formats`, band by band; `plain` the
+one plain conversion that others are compared with, matched in brightness.
+"""
+
+from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
+from rawkit.pictures.curve import encoded_of, icc_profile, linear_of
+from rawkit.pictures.plain import LightMeter, as_bright
+from rawkit.pictures.write import (
+    PictureFormat,
+    orient,
+    quantise,
+    upright_bands,
+    upright_shape,
+    write_bands,
+    write_picture,
+    write_png,
+)
+
+__all__ = [
+    "Capture",
+    "LightMeter",
+    "PictureFormat",
+    "as_bright",
+    "capture_of_file",
+    "capture_of_row",
+    "encoded_of",
+    "icc_profile",
+    "linear_of",
+    "orient",
+    "quantise",
+    "upright_bands",
+    "upright_shape",
+    "write_bands",
+    "write_picture",
+    "write_png",
+]

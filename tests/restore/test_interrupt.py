@@ -1,0 +1,117 @@
+"""Ctrl-C in a batch of pictures: whatever it hits, what is on the disk is noted and told of."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from rawkit.interrupt import uninterrupted
+from rawkit.models import Lamba2021, prepare
+from rawkit.restore import Brightness, Output, Restorer, restore_files
+from rawkit.restore.manifest import Manifest, read_manifest
+from rawkit.sensor import Amplification
+from tests.support.factories import write_noise_dng
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rawkit.restore import RestoreReport
+
+
+@pytest.fixture(scope="module")
+def restorer() -> Restorer:
+    torch.manual_seed(3)
+    return Restorer(prepare(Lamba2021().eval()), "lamba2021", None, Amplification())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("dark")
+    found = [folder / f"{number}.dng" for number in range(6)]
+    for number, path in enumerate(found):
+        write_noise_dng(path, shape=(96, 128), seed=number)
+    return found
+
+
+def assert_all_is_noted(out: Path, report: RestoreReport) -> None:
+    written = sorted(str(path) for path in out.glob("*.png"))
+    assert sorted(str(one.picture) for one in report.restored) == written
+    assert sorted(read_manifest(out)) == written
+    assert report.failed == []
+    # A thread that the interrupt hit while it was started is not waited for, and drops its picture.
+    deadline = time.monotonic() + 5
+    while list(out.glob("*.part")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list(out.glob("*.part"))
+
+
+def test_an_interrupt_waits_until_a_picture_is_noted(
+    tmp_path: Path, files: list[Path], restorer: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, added = Manifest.add, []
+
+    def hit(self: Manifest, values: dict[str, Any]) -> None:
+        added.append(values)
+        if len(added) == 2:
+            signal.raise_signal(signal.SIGINT)
+        plain(self, values)
+
+    monkeypatch.setattr(Manifest, "add", hit)
+    report = restore_files(files, Output(tmp_path), restorer)
+    assert report.interrupted
+    assert 2 <= len(report.restored) < len(files)
+    assert_all_is_noted(tmp_path, report)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_interrupt_at_any_moment_leaves_nothing_that_is_not_noted(
+    tmp_path: Path, files: list[Path], restorer: Restorer, seed: int
+) -> None:
+    moment = np.random.default_rng(seed).uniform(0, 0.4)
+    timer = threading.Timer(moment, os.kill, (os.getpid(), signal.SIGINT))
+    report = None
+    try:
+        timer.start()
+        report = restore_files(
+            files, Output(tmp_path, brightness=Brightness("auto", (1, 5))), restorer
+        )
+        timer.join()
+    except KeyboardInterrupt:
+        pass  # before the first, or after the last
+    if report is not None:
+        assert_all_is_noted(tmp_path, report)
+        assert report.interrupted or len(report.restored) == 2 * len(files)
+
+
+def test_an_interrupt_is_held_back_and_then_comes() -> None:
+    done = []
+
+    def held() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("after")
+
+    with pytest.raises(KeyboardInterrupt):
+        held()
+    assert done == ["after"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_only_the_main_thread_holds_it_back() -> None:
+    found = []
+
+    def elsewhere() -> None:
+        with uninterrupted():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert found == [signal.default_int_handler]
