@@ -13,8 +13,9 @@
 #endif
 
 /* Has a plain loop compiled for the processors of the last years too; which one runs is decided when
- * the module is loaded. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+ * the module is loaded. Tests build without (-DFAST=). */
+#ifdef FAST
+#elif defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
 #define FAST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define FAST

@@ -1,6 +1,6 @@
-"""A pytest plugin that puts a native module built with sanitizers in the place of the installed one.
+"""A pytest plugin: a native module built with sanitizers takes the place of the installed one.
 
-``RAWKIT_SANITIZED`` names its file; `tests/native/sanitize.py` builds it and starts pytest so.
+``RAWKIT_SANITIZED`` names its file; `tests.native.sanitize` builds it and starts pytest so.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* Longest thing that is decoded: a few blocks, with tiles of all levels and a rest. */
-enum { MOST = 1 << 15 };
+enum { MOST = 1 << 14 };
 enum { HEADER = 16 };
 
 int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*run)(const uint8_t *data, size_t count));
