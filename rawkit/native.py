@@ -1,9 +1,9 @@
 """The module built from the C files in `native`, where there was a compiler.
 
 Each of its functions has a plain way in Python beside its caller, which does the same, bit for bit.
-The environment variable ``RAWKIT_NATIVE`` keeps it from using all that the processor has, which
-tests and the curious ask for: ``base`` (what every processor of its kind has), ``avx2``, ``avx512``,
-or ``off`` for the plain ways.
+The environment variable ``RAWKIT_NATIVE`` keeps it from using all that the processor has, for
+tests and for comparisons: ``base`` (what every processor of its kind has), ``avx2``, ``avx512``, or
+``off`` for the plain ways.
 """
 
 from __future__ import annotations

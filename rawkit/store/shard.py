@@ -195,9 +195,10 @@ def decompress(
     StoreDamagedError
         If they hold something else.
     """
-    # The library believes what the header says of both lengths: it would read on behind the bytes, or
+    # The library believes what the header says of both lengths: it would read beyond the bytes, or
     # leave what memory held before in the pixels.
-    told = _BLOSC_LENGTHS.unpack_from(body) if len(body) >= _BLOSC_LENGTHS.size else (0, 0)
+    header = bytes(body[: _BLOSC_LENGTHS.size])
+    told = _BLOSC_LENGTHS.unpack(header) if len(header) == _BLOSC_LENGTHS.size else (0, 0)
     if told != (out.nbytes, len(body)):
         raise StoreDamagedError(
             f"a chunk that tells of {told[0]} bytes in {told[1]}",

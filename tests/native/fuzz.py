@@ -83,9 +83,7 @@ def keep(folder: Path) -> None:
 def build() -> dict[str, str]:
     """Build the fuzzer; returns the environment that it needs."""
     clang = compiler("clang")
-    driver = library(
-        clang, "libclang_rt.fuzzer_no_main-x86_64.a", "libclang_rt.fuzzer_no_main.a"
-    )
+    driver = library(clang, "libclang_rt.fuzzer_no_main-x86_64.a", "libclang_rt.fuzzer_no_main.a")
     sanitizer = library(clang, "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so")
     sources = [HERE / "fuzz_one.c", NATIVE / "processor.c", *sorted(NATIVE.glob("codec/*.c"))]
     compile_shared(

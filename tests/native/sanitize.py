@@ -37,10 +37,11 @@ def main() -> None:
         probe = [sys.executable, "-c", _PROBE]
         found = subprocess.check_output(probe, cwd=REPOSITORY, env=environment, text=True).strip()
         if found != level:
-            print(f"sanitize: this processor has no {level}", file=sys.stderr)
+            sys.stderr.write(f"sanitize: this processor has no {level}\n")
             continue
-        print(f"sanitize: {level}", file=sys.stderr)
-        tests = [sys.executable, "-m", "pytest", "-q", "-p", "tests.native.sanitized", *TESTS]
+        sys.stderr.write(f"sanitize: {level}\n")
+        plugin = ["-p", "tests.native.sanitized"]
+        tests = [sys.executable, "-m", "pytest", "-q", "-n", "2", *plugin, *TESTS]
         if ended := subprocess.call(tests, cwd=REPOSITORY, env=environment):
             sys.exit(ended)
 

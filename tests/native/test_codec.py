@@ -1,4 +1,4 @@
-"""Chunks as anybody may have written them: the native codec decides and decodes as numcodecs does."""
+"""Chunks as anybody may have written them: the native codec does with them what numcodecs does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST = 1 << 14
 """Bytes of the longest chunk of the corpus, decoded."""
 
 
-def little(data: bytes) -> int:
+def little(data: bytes | bytearray) -> int:
     return int.from_bytes(data, "little")
 
 
