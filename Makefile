@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 WEIGHTS ?= ../shared/weights/lamba2021/weights
 RAW ?= ../shared/raw
+FUZZ_SECONDS ?= 600
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench figures format clean
+.PHONY: demo test check sanitize fuzz wheel bench figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -14,11 +15,22 @@ demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 test: $(READY)  ## all tests but the slow ones
 	$(BIN)/pytest -q -n 2
 
-check: $(READY)  ## style, types and layers
+check: $(READY)  ## style, types, layers and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry . --exclude '^(\.venv|rawkit|docs|build)/' --ignore DEP002,DEP004  # the tests' own
+
+sanitize: $(READY)  ## the native module's tests under ASan and UBSan, at all levels
+	$(BIN)/python -m tests.native.sanitize
+
+fuzz: $(READY)  ## the code that decodes what others wrote, for FUZZ_SECONDS; needs clang
+	$(BIN)/python -m tests.native.fuzz --seconds $(FUZZ_SECONDS)
+
+wheel: $(READY)  ## wheels for Intel and AMD and for ARM, in ./dist
+	$(BIN)/python native/wheels.py dist
 
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

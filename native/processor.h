@@ -12,15 +12,6 @@
 #define RAWKIT_SSE2 1
 #endif
 
-/* Has a plain loop compiled for the processors of the last years too; which one runs is decided when
- * the module is loaded. Tests build without (-DFAST=). */
-#ifdef FAST
-#elif defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define FAST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define FAST
-#endif
-
 /* How far functions go that are written once for each of these. */
 typedef enum {
     LEVEL_BASE,  /* what every processor has; SSE2 on Intel and AMD */
@@ -37,6 +28,9 @@ int processor_prepare(const char *highest);
 
 const char *level_name(Level level);
 
+/* Whether the processor makes CRC-32C sums; all of Intel's and AMD's since 2011 do. */
+int has_sums(void);
+
 /* A function that is called only where `has_avx2` says so. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -52,6 +46,34 @@ static inline int has_avx2(void) { return processor_level >= LEVEL_AVX2; }
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi,gfni,vpclmulqdq")))
 
 static inline int has_avx512(void) { return processor_level >= LEVEL_AVX512; }
+#endif
+
+/* A function whose code becomes part of whatever calls it, and uses the instructions of that. */
+#ifdef __GNUC__
+#define INLINED static inline __attribute__((always_inline))
+#else
+#define INLINED static inline
+#endif
+
+/* Make NAME of NAME_base, a plain loop that is INLINED: compiled for each level, it runs as the one
+ * for this processor. Compilers that do the same by themselves ask a library, which not every one
+ * has. */
+#ifdef RAWKIT_AVX512
+#define FOR_LEVELS(NAME, PARAMETERS, ARGUMENTS)                                                    \
+    AVX512 static void NAME##_avx512 PARAMETERS { NAME##_base ARGUMENTS; }                         \
+    AVX2 static void NAME##_avx2 PARAMETERS { NAME##_base ARGUMENTS; }                             \
+    static void NAME PARAMETERS                                                                    \
+    {                                                                                              \
+        if (has_avx512())                                                                          \
+            NAME##_avx512 ARGUMENTS;                                                               \
+        else if (has_avx2())                                                                       \
+            NAME##_avx2 ARGUMENTS;                                                                 \
+        else                                                                                       \
+            NAME##_base ARGUMENTS;                                                                 \
+    }
+#else
+#define FOR_LEVELS(NAME, PARAMETERS, ARGUMENTS)                                                    \
+    static void NAME PARAMETERS { NAME##_base ARGUMENTS; }
 #endif
 
 /* Files are read and chunks decoded where this is known to work. */

@@ -72,7 +72,7 @@ AVX512 static void fold_all(uint8_t folded[FOLDED], uint64_t crc, const uint8_t 
 
 int crc32c_prepare(void)
 {
-    if (!__builtin_cpu_supports("sse4.2"))
+    if (!has_sums())
         return 0;
 #ifdef RAWKIT_AVX512
     /* A product has a bit less than the vector that it fills, which multiplies by x once more. */

@@ -1,7 +1,6 @@
 """Runs the tests of the native module with one built under ASan and UBSan: `make sanitize`.
 
-Once for each level that the processor has; the lowest is built without the loops that GCC compiles
-for several processors, so that both the plain and the vector ways are seen.
+Once for each level that the processor has, so that both the plain and the vector ways are seen.
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ def main() -> None:
     """Build, and run the tests level by level; ends with an error where one fails."""
     gcc = compiler("gcc")
     sources = sorted(NATIVE.rglob("*.c"))
-    clones, plain = BUILD / "sanitize" / "clones.so", BUILD / "sanitize" / "plain.so"
-    compile_shared(gcc, clones, *SANITIZE, "-fvisibility=hidden", sources=sources)
-    compile_shared(gcc, plain, *SANITIZE, "-fvisibility=hidden", "-DFAST=", sources=sources)
+    built = BUILD / "sanitize" / "_native.so"
+    compile_shared(gcc, built, *SANITIZE, "-fvisibility=hidden", sources=sources)
     preloaded = [library(gcc, name) for name in ("libasan.so", "libubsan.so", "libstdc++.so.6")]
     for level in LEVELS:
         environment = {
@@ -31,7 +29,7 @@ def main() -> None:
             "LD_PRELOAD": " ".join(preloaded),
             # Python keeps memory until it ends.
             "ASAN_OPTIONS": "detect_leaks=0",
-            "RAWKIT_SANITIZED": str(plain if level == LEVELS[0] else clones),
+            "RAWKIT_SANITIZED": str(built),
             "RAWKIT_NATIVE": level,
         }
         probe = [sys.executable, "-c", _PROBE]
