@@ -146,20 +146,6 @@ def test_all_levels_decode_alike(tmp_path: Path) -> None:
     assert len(set(found.values())) == 1
 
 
-def test_a_level_that_does_not_exist_is_refused_and_off_is_off() -> None:
-    def ask(level: str) -> str:
-        ended = subprocess.run(
-            [sys.executable, "-c", "from rawkit import native; print(native.LEVEL, native.BUILT)"],
-            env={**os.environ, "RAWKIT_NATIVE": level},
-            cwd=REPOSITORY, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return ended.stdout + ended.stderr
-
-    assert ask("off") == "off False\n"
-    if native.BUILT:
-        assert "RAWKIT_NATIVE=sse9; expected base, avx2, avx512 or off" in ask("sse9")
-
-
 @pytest.mark.parametrize(("decoded", "encoded"), [(-16, 0), (16, 0), (0, -1), (0, 4096), (-64, 9)])
 def test_a_chunk_that_lies_about_its_lengths_is_refused(decoded: int, encoded: int) -> None:
     data = bytearray(next(fabricated())[1:])
