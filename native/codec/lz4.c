@@ -35,6 +35,17 @@ static int read_length(Input *input, size_t *length)
     return 1;
 }
 
+/* LZ4's own decoder has a short way for sequences of few literals that begin with so much left to read
+ * and to write; it then asks less of what follows them. The same is asked here, so that both take the
+ * same blocks. `left` is to be read from the sequence's offset on. */
+enum { SHORT_INPUT = 17, SHORT_OUTPUT = 32, SHORT_OFFSET = 8 };
+
+static int is_short(uint8_t token, size_t left, size_t room)
+{
+    size_t literals = token >> 4;
+    return literals < 15 && left + literals >= SHORT_INPUT && room + literals >= SHORT_OUTPUT;
+}
+
 /* Repeat what was written from `offset` bytes ago on. */
 static inline void repeat(uint8_t *to, size_t offset, size_t count)
 {
@@ -115,7 +126,9 @@ decode_with(CopyMatch copy_match, Input input, uint8_t *out, size_t room)
         out += count;
         if (!left_of(&input))
             return out == end;
-        if (left_of(&input) < LEAST_AFTER || end - out < LAST_MATCH)
+        left = (size_t)(end - out);
+        if ((left_of(&input) < LEAST_AFTER || left < LAST_MATCH) &&
+            !is_short(token, left_of(&input), left))
             return 0;
         size_t offset = input.at[0] | (size_t)input.at[1] << 8;
         input.at += 2;
@@ -123,8 +136,9 @@ decode_with(CopyMatch copy_match, Input input, uint8_t *out, size_t room)
         if (!read_length(&input, &count) || offset > (size_t)(out - begin))
             return 0;
         count += LEAST_MATCH;
-        left = (size_t)(end - out);
-        if (count + LAST_LITERALS > left)
+        if (count + LAST_LITERALS > left &&
+            (offset < SHORT_OFFSET || (token & 15) == 15 ||
+             !is_short(token, left_of(&input) + 2, left)))
             return 0;
         if (offset)
             copy_match(out, offset, count, left);

@@ -44,9 +44,12 @@ _LONGEST = 4096
 
 
 def fabricated() -> Iterator[bytes]:
-    """Make inputs from values like those of stores: dark, noise, flat, and with a period."""
+    """Make inputs from values like those of stores: dark, noise, flat, and with a period.
+
+    Tiles of the bitshuffle are of 512 values: some of the chunks end within one.
+    """
     generator = np.random.default_rng(7)
-    for count in (8, 32, 128, 512, 2048, 8192):
+    for count in (8, 32, 128, 512, 520, 1000, 1544, 2048, 7000):
         period = generator.integers(0, 65536, int(generator.integers(1, 60)))
         for values in (
             generator.poisson(9, count),
@@ -55,6 +58,17 @@ def fabricated() -> Iterator[bytes]:
             np.resize(period, count),
         ):
             yield from inputs_of(values.astype(np.uint16))
+    yield from ends()
+
+
+def ends() -> Iterator[bytes]:
+    """Make LZ4 blocks of one match, short or very long, and few bytes behind it: too few in some."""
+    for more in (b"\0", b"\x20", b"\xff" * 6 + b"\0"):
+        for behind in range(14):
+            size = 1 + 19 + sum(more) + behind
+            match = b"\x1f" + b"a" + b"\1\0" + more
+            block = match + bytes([behind << 4]) + b"b" * behind
+            yield bytes([BLOCK]) + (size - 1).to_bytes(2, "little") + block
 
 
 def inputs_of(values: NDArray[np.uint16]) -> Iterator[bytes]:
@@ -101,6 +115,7 @@ def run(options: list[str]) -> int:
     spec, fuzzer = find_spec("numcodecs.blosc"), ctypes.CDLL(str(BUILT))
     if spec is None or spec.origin is None or not fuzzer.fuzz_prepare(spec.origin.encode()):
         stop("numcodecs shows no blosc_decompress_ctx and LZ4_decompress_safe to compare with")
+    fuzzer.fuzz_sweep()
     # libFuzzer starts itself again, through a shell, where it merges.
     arguments = [part.encode() for part in (" ".join(_COMMAND), *options)]
     return int(fuzzer.fuzz(len(arguments), (ctypes.c_char_p * (len(arguments) + 1))(*arguments)))

@@ -18,6 +18,7 @@ enum { HEADER = 16 };
 int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*run)(const uint8_t *data, size_t count));
 int fuzz_prepare(const char *library);
 int fuzz_one(const uint8_t *data, size_t count);
+void fuzz_sweep(void);
 int fuzz(int argc, char **argv);
 
 static int (*blosc_decompress)(const void *from, void *to, size_t bytes, int threads);
@@ -186,6 +187,49 @@ int fuzz_prepare(const char *library)
         (int (*)(const char *, char *, int, int))dlsym(numcodecs, "LZ4_decompress_safe");
     highest = processor_level;
     return blosc_decompress && lz4_decompress ? 1 + (int)highest : 0;
+}
+
+/* Append a length as LZ4 has it: four bits of the token, and more bytes from 15 on. */
+static uint8_t *put_length(uint8_t *at, size_t length)
+{
+    if (length < 15)
+        return at;
+    for (length -= 15; length >= 255; length -= 255)
+        *at++ = 255;
+    *at++ = (uint8_t)length;
+    return at;
+}
+
+static uint8_t token(size_t literals, size_t match)
+{
+    return (uint8_t)((literals < 15 ? literals : 15) << 4 | (match < 15 ? match : 15));
+}
+
+/* All matches of lengths and distances around those where copying changes its way, with as many bytes
+ * behind them: what no fuzzer finds in a minute, since three numbers must be right at once. */
+void fuzz_sweep(void)
+{
+    static const uint8_t BEHIND[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  12, 13, 29, 30,
+                                     31, 32, 33, 34, 61, 62, 63, 64, 65, 66, 130};
+    enum { DISTANCES = 70, LENGTHS = 200 };
+    uint8_t block[1024];
+    for (size_t distance = 1; distance <= DISTANCES; distance++)
+        for (size_t length = 4; length <= LENGTHS; length++)
+            for (size_t each = 0; each < sizeof BEHIND; each++) {
+                uint8_t *at = block;
+                *at++ = token(distance, length - 4);
+                at = put_length(at, distance);
+                for (size_t x = 0; x < distance; x++)
+                    *at++ = (uint8_t)(x + 1);
+                *at++ = (uint8_t)distance;
+                *at++ = 0;
+                at = put_length(at, length - 4);
+                *at++ = token(BEHIND[each], 0);
+                at = put_length(at, BEHIND[each]);
+                memset(at, 0xAA, BEHIND[each]);
+                compare(our_lz4, their_lz4, block, (size_t)(at - block) + BEHIND[each],
+                        distance + length + BEHIND[each], 0);
+            }
 }
 
 int fuzz(int argc, char **argv) { return LLVMFuzzerRunDriver(&argc, &argv, fuzz_one); }
