@@ -1,9 +1,62 @@
 """rawkit: from raw low-light photographs to training batches and back to pictures.
 
-The folders are named after the way data goes:
-``sensor`` (one raw file), ``catalog`` (a collection), ``store`` (zarr), ``ingest`` (catalog to
-store), ``stream`` (store to batches), ``models``, ``train``, ``restore``, ``report``.
-Importing ``rawkit`` alone loads none of them.
+The front door, for notebooks and scripts, each name the same code as the command of that name::
+
+    rawkit.synth("sid")                                   a look-alike to try things on
+    rawkit.ingest("sid")                                  collection -> store
+    store = rawkit.open_store("sid")                      what is in it
+    dark = store.select(iso=[100, 200], split="train")    frames, by the command line's filters
+    for batch in rawkit.stream(dark, batch_size=8): ...   numpy, one epoch
+    loader = rawkit.torch_stream(dark, batch_size=8)      torch, resumable
+    rawkit.subset(0.4); rawkit.train(); rawkit.evaluate()
+    picture = rawkit.restore("photo.ARW", weights="best.safetensors")
+
+Behind it the folders are named after the way data goes: ``sensor`` (one raw file), ``catalog`` (a
+collection), ``store`` (zarr), ``ingest`` (catalog to store), ``stream`` (store to batches),
+``models``, ``train``, ``restore``, ``report``. Importing ``rawkit`` alone loads none of them.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rawkit.late import late
+
+if TYPE_CHECKING:
+    from rawkit.api import (
+        evaluate,
+        ingest,
+        open_store,
+        restore,
+        stream,
+        subset,
+        synth,
+        torch_stream,
+        train,
+    )
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "evaluate",
+    "ingest",
+    "open_store",
+    "restore",
+    "stream",
+    "subset",
+    "synth",
+    "torch_stream",
+    "train",
+]
+
+_PACKAGES = ("evaluate", "ingest", "restore", "stream", "subset", "synth", "train")
+"""Names of the front door that packages bear too: these answer when they are called."""
+
+if not TYPE_CHECKING:  # or any name at all would pass a type checker
+    _find = late(__name__, {"open_store": "api", "torch_stream": "api"})
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for."""
+        return import_module(f"{__name__}.{name}") if name in _PACKAGES else _find(name)

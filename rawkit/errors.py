@@ -26,6 +26,7 @@ carries a stable ``kind`` for scripts::
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
     ├── PipelineError            pipeline             its file is wrong, or a step of it failed
+    ├── ClusterError             cluster              a dask cluster is not fit for the work
     └── OutputError              output               a result cannot be written
 """
 
@@ -217,6 +218,15 @@ class PipelineError(RawkitError):
     """The file of a pipeline is wrong, or one of its steps failed."""
 
     kind = "pipeline"
+
+
+class ClusterError(RawkitError):
+    """A dask cluster is not fit for the work: other versions, other paths, or it is gone.
+
+    No file is at fault.
+    """
+
+    kind = "cluster"
 
 
 class OutputError(RawkitError):

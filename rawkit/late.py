@@ -6,8 +6,10 @@ what a process of little memory does without, that part is imported late.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,3 +36,31 @@ def late(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
         return value
 
     return find
+
+
+def callable_as(package: str, function: str) -> None:
+    """Let a package be called like the function of the Python API that bears its name.
+
+    ``rawkit.stream`` is the package once anything has imported it, and the front door offers
+    ``rawkit.stream(frames)``: so the package itself answers the call.
+
+    Parameters
+    ----------
+    package
+        ``__name__`` of the package.
+    function
+        ``module:name`` of the function, which is imported at the first call.
+    """
+    module, _, name = function.partition(":")
+
+    class Callable(ModuleType):
+        """A package that can be called."""
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return getattr(import_module(module), name)(*args, **kwargs)
+
+        @property
+        def __signature__(self) -> inspect.Signature:
+            return inspect.signature(getattr(import_module(module), name))
+
+    sys.modules[package].__class__ = Callable

@@ -11,6 +11,7 @@ from rawkit.catalog.definition import (
     remembered_definition,
 )
 from rawkit.catalog.expression import compile_where
+from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
 from rawkit.catalog.scan import RAW_SUFFIXES, scan
 from rawkit.catalog.select import (
@@ -33,6 +34,8 @@ __all__ = [
     "Entry",
     "LeftOut",
     "Matcher",
+    "Names",
+    "Numbers",
     "Role",
     "Selected",
     "Selection",
@@ -51,5 +54,6 @@ __all__ = [
     "scene_digest",
     "select",
     "select_entries",
+    "selection_of",
     "thin_scenes",
 ]

@@ -88,26 +88,17 @@ def selection_of(filters: Mapping[str, Any], definition: Definition | None = Non
     UsageError
         If the expression of --where is none.
     """
-    from rawkit.catalog import Selection, compile_where, known_collections, load_definition
+    from rawkit import catalog
 
-    where = filters["where"] or ""
-    if where:
-        compile_where(where)  # so that a mistake is found before anything is read
-    excluded: tuple[str, ...] = ()
-    if filters.get("without_excluded"):
-        found = [definition] if definition else map(load_definition, known_collections())
-        excluded = tuple(pair for one in found for pair in one.excluded_pairs)
-    return Selection(
-        isos=filters["iso"] or (),
-        shutters=filters["shutter"] or (),
-        ratios=filters["ratio"] or (),
-        scenes=filters["scene"] or (),
-        views=filters["view"] or (),
-        cameras=filters["camera"] or (),
-        splits=filters["split"] or (),
-        role=filters["role"],
-        per_long=filters["per_long"],
-        excluded=excluded,
-        where=where,
-        limit=filters["limit"],
+    names = ("iso", "shutter", "ratio", "scene", "view", "camera", "split", "role", "per_long",
+             "where", "limit")  # fmt: skip
+    return catalog.selection_of(
+        **{name: _given(filters[name]) for name in names},
+        without_excluded=bool(filters.get("without_excluded")),
+        definition=definition,
     )
+
+
+def _given(value: Any) -> Any:
+    """Values of an option; of a list none is a range by itself, as a pair of keywords would be."""
+    return (list(value) if isinstance(value, tuple) else value) or None

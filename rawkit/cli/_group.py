@@ -12,6 +12,7 @@ import click
 
 from rawkit.errors import RawkitError, UsageError
 from rawkit.locations import location_of
+from rawkit.numbers import band, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,32 +176,6 @@ class ListOf(_Values):
         return values
 
 
-def _number(text: str) -> float:
-    """Read a positive number; a fraction such as 1/25 is one."""
-    top, slash, bottom = text.partition("/")
-    number = float(top) / float(bottom) if slash else float(top)
-    if not 0 < number < _INFINITE:
-        raise ValueError(text)
-    return number
-
-
-def _band(text: str) -> float | tuple[float, float]:
-    """Read a number, or a range of which one end may be open: 400-1600, 400-, -400."""
-    ends = [end.strip() for end in _MINUS.split(text)]
-    if len(ends) == 1 or ends == ["", ""]:
-        return _number(text)
-    first, last = ends
-    low = _number(first) if first else 0.0
-    high = _number(last) if last else _INFINITE
-    if low > high:
-        raise ValueError(text)
-    return low, high
-
-
-_INFINITE = float("inf")
-_MINUS = re.compile(r"(?<![0-9.][eE])-")
-"""A minus between two numbers, not the one of 1e-3."""
-
-NUMBERS = ListOf(_number, "numbers", "a list of numbers such as 100,200")
-BANDS = ListOf(_band, "ranges", "a list of numbers and ranges such as 100,400-1600 or 400-")
+NUMBERS = ListOf(number, "numbers", "a list of numbers such as 100,200")
+BANDS = ListOf(band, "ranges", "a list of numbers and ranges such as 100,400-1600 or 400-")
 NAMES = ListOf(str, "names", "a list of names")

@@ -3,96 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rawkit.progress import Advance
-
-_BAR_AFTER = 0.5
-"""Seconds before a bar appears: what is over by then needs none."""
 _KILO = 1000
-
-
-class BarProgress:
-    """Draws a bar on a terminal; elsewhere one line for each finished stage."""
-
-    @contextmanager
-    def stage(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Show one stage."""
-        started = time.monotonic()
-        counted = 0
-        try:
-            if sys.stderr.isatty():
-                with _bar(label, total, unit) as advance_bar:
-
-                    def advance(done: int = 1, note: str = "") -> None:
-                        nonlocal counted
-                        counted += done
-                        advance_bar(done, note)
-
-                    yield advance
-            else:
-
-                def count_only(done: int = 1, note: str = "") -> None:  # noqa: ARG001
-                    nonlocal counted
-                    counted += done
-
-                yield count_only
-        finally:
-            seconds = time.monotonic() - started
-            if not sys.stderr.isatty() and seconds >= _BAR_AFTER:
-                of = f"/{total}" if total is not None and counted != total else ""
-                click.echo(f"{label}: {counted}{of} {unit} in {seconds:.1f} s", err=True)
-
-
-@contextmanager
-def _bar(label: str, total: int | None, unit: str) -> Iterator[Advance]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class RateColumn(TextColumn):
-        """Units a second, over the last of them."""
-
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.3g} {unit}/s")
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        RateColumn(""),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=False,
-    )
-    with bar:
-        task = bar.add_task(label, total=total, note="")
-
-        def advance(done: int = 1, note: str = "") -> None:
-            bar.update(task, advance=done)
-            if note:
-                bar.update(task, note=note)
-
-        yield advance
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -12,9 +12,6 @@ from rawkit.cli._group import ListOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rawkit.train import TrainData, TrainSettings
-
 _LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual")
 _FIELDS = {
     "network": "network",
@@ -40,8 +37,6 @@ _FIELDS = {
     "seed": "seed",
 }
 """Option -> field of the settings."""
-_FREE = frozenset({"steps", "learning_rate", "accumulate"})
-"""Fields that may change when a run is resumed."""
 
 
 def _weighed(text: str) -> tuple[str, float]:
@@ -142,99 +137,32 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def new_settings(
-    subset: str, options: dict[str, Any], data: TrainData, budget: int, ranks: int
-) -> TrainSettings:
-    """Return the settings of a new run: defaults, then the recipe, then the options.
-
-    Raises
-    ------
-    UsageError
-        If they make no sense together.
-    """
-    from dataclasses import replace
-
-    from rawkit.train import (
-        MS_SSIM_MIN_CROP,
-        TrainSettings,
-        default_crop,
-        default_steps,
-        find_recipe,
-        fit_memory,
-        ratio_to_estimate,
-    )
-
-    recipe = find_recipe(options["recipe"]) if options["recipe"] else None
-    values = dict(recipe.values) if recipe else {}
-    asked = _overrides(options, str(values.get("amplification", "auto")))
-    values |= asked
-    if recipe:
-        values["recipe"] = recipe.name
-    if "crop" not in values:
-        values["crop"] = default_crop(data, augment=values.get("augment", True))
-    if values["crop"] < MS_SSIM_MIN_CROP:
-        values.setdefault("ms_ssim_weight", 0.0)
-    settings = TrainSettings(subset=subset, **{"steps": 1, **values})
-    if "steps" not in values:
-        steps = default_steps(data, settings)
-        if recipe and recipe.crops_per_long:
-            steps = math.ceil(recipe.crops_per_long * data.longs / settings.batch_size)
-        settings = replace(settings, steps=steps)
-    settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
-    return settings if "accumulate" in asked else fit_memory(settings, data, budget, ranks=ranks)
-
-
-def resumed_settings(saved: TrainSettings, options: dict[str, Any]) -> TrainSettings:
-    """Keep a run's settings; only steps, rate and pieces may change.
-
-    Raises
-    ------
-    UsageError
-        If options on the command line ask for something else; the text says for what.
-    """
-    from dataclasses import replace
-
-    from rawkit.errors import UsageError
-    from rawkit.train import differences
-
-    given = {name: value if on_command_line(name) else None for name, value in options.items()}
-    asked = _overrides(given, saved.amplification)
-    if given["recipe"] is not None:
-        asked["recipe"] = given["recipe"]
-    wanted = {**saved.as_dict(), **asked}
-    if "milestones" in asked:
-        wanted["milestones"] = list(asked["milestones"])
-    changed = differences(saved.as_dict(), wanted, _FREE)
-    if changed:
-        raise UsageError(
-            f"another training with --resume: {', '.join(changed)}",
-            expected="the settings the run was begun with",
-            fix="Begin another run to change them; only --steps, --lr and --accumulate may change.",
-        )
-    return replace(saved, **{name: value for name, value in asked.items() if name in _FREE})
-
-
 def on_command_line(name: str) -> bool:
     """Tell whether an option was given on the command line itself."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
 
 
-def _overrides(options: dict[str, Any], amplification: str) -> dict[str, Any]:
-    """Fields of the settings that the options set."""
-    fields = {field: options[name] for name, field in _FIELDS.items() if options[name] is not None}
-    if options["loss"] is not None:
+def changes_of(options: dict[str, Any], *, given_only: bool = False) -> dict[str, Any]:
+    """Fields of the settings that the options set, and `m`; see `rawkit.train.plan_training`.
+
+    With `given_only` defaults of the environment and of rawkit.toml do not count: they are not
+    meant for a run that is resumed.
+    """
+    asked = {
+        name: options[name] if not given_only or on_command_line(name) else None
+        for name in (*_FIELDS, "loss", "amplify", "m")
+    }
+    fields = {field: asked[name] for name, field in _FIELDS.items() if asked[name] is not None}
+    if asked["loss"] is not None:
         if {"l1_weight", "ms_ssim_weight"} & set(fields):
             raise click.UsageError("--loss with --l1 or --ms-ssim: expected one way to say it")
-        weights = dict(options["loss"])
+        weights = dict(asked["loss"])
         fields |= {f"{name.replace('-', '_')}_weight": weights.get(name, 0.0) for name in _LOSSES}
-    if options["amplify"] is not None:
-        fields |= _amplification(options["amplify"])
-    if options["m"] is not None:
-        kind = fields.get("amplification", "auto" if amplification == "number" else amplification)
-        if kind != "auto":
-            raise click.UsageError(f"--m with an amplification by {kind}: expected --amplify auto")
-        fields["amplification_value"] = options["m"]
+    if asked["amplify"] is not None:
+        fields |= _amplification(asked["amplify"])
+    if asked["m"] is not None:
+        fields["m"] = asked["m"]
     return fields
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import print_json, table
 
 
 @click.command()
@@ -29,7 +30,7 @@ def demo(folder: Path, as_json: bool) -> None:
         say=lambda command: click.echo(
             command if command.startswith("#") else f"$ {command}", err=True
         ),
-        progress=BarProgress(),
+        progress=TerminalProgress(),
     )
     if as_json:
         print_json(

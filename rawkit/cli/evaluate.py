@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import BarProgress, fields, print_json, table
+from rawkit.cli._print import fields, print_json, table
 from rawkit.cli._size import SIZE
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     if options["dry_run"]:
         plan.within_memory()
         return
-    progress = BarProgress()
+    progress = TerminalProgress()
     evaluation = run_evaluation(plan, progress).evaluation
     if options["pictures"]:
         save_pictures(plan, evaluation, options["pictures"], progress)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rawkit.cli._print import BarProgress, fields, print_json, size
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import fields, print_json, size
 
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
@@ -28,7 +29,7 @@ def info(workspace: Workspace, what: str, as_json: bool) -> None:
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.report import describe_named
 
-    found = describe_named(what, workspace, BarProgress())
+    found = describe_named(what, workspace, TerminalProgress())
     if as_json:
         print_json(found)
         return

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
-from rawkit.cli._print import BarProgress, duration, fields, print_json, size, table
+from rawkit.cli._print import duration, fields, print_json, size, table
 from rawkit.cli._resources import resource_options
 from rawkit.cli._source import source_option
 
@@ -72,12 +73,13 @@ def ingest(
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import load_definition, remember_definition
-    from rawkit.ingest import MaxBad, Resources, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.workers import Resources
 
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)
     selection = selection_of(filters, definition)
-    progress = BarProgress()
+    progress = TerminalProgress()
     plan = plan_ingest(
         definition,
         source or workspace.data(definition.name),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json, size
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import print_json, size
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def report(
         output or workspace.root / "report.html",
         figure_folder=figures,
         sheets=sheets or sheets_of(workspace),
-        progress=BarProgress(),
+        progress=TerminalProgress(),
     )
     if as_json:
         print_json({

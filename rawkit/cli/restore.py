@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES, NUMBERS
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def restore(
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.ingest import Resources
+    from rawkit.workers import Resources
 
     output = _output(options)
     found = _inputs(workspace, files, options)
@@ -133,7 +134,7 @@ def restore(
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
     resources = Resources(workers, max_ram, frame_timeout, scheduler)
-    report = restore_items(found.items, output, restorer, BarProgress(), resources)
+    report = restore_items(found.items, output, restorer, TerminalProgress(), resources)
     _show_report(report, as_json=as_json)
     if report.failed or report.interrupted or report.stopped:
         raise SystemExit(1)
@@ -201,7 +202,7 @@ def _inputs(workspace: Workspace, files: tuple[str, ...], options: dict[str, Any
         )
     if not (others or stored):
         raise click.UsageError("nothing to restore: name files, folders or a store")
-    return find_inputs(others, stored, progress=BarProgress())
+    return find_inputs(others, stored, progress=TerminalProgress())
 
 
 _FILTERS = ("frames", "iso", "shutter", "ratio", "scene", "view", "camera", "split", "role",

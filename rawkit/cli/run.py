@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import print_json, table
 
 if TYPE_CHECKING:
     from rawkit.pipeline import Status, Study
@@ -47,7 +48,7 @@ def run(
     def say(label: str, command: str) -> None:
         click.echo(f"[{places[label]}/{total}] {label}: {command}", err=True)
 
-    report = run_study(study, say=say, progress=BarProgress())
+    report = run_study(study, say=say, progress=TerminalProgress())
     outputs = {
         str(artefact): str(study.path(artefact))
         for step in study.steps

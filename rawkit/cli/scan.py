@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
-from rawkit.cli._print import BarProgress, fields, print_json, size, table
+from rawkit.cli._print import fields, print_json, size, table
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def scan(
     selection = selection_of(filters, definition)
     path = workspace.catalog(definition.name)
     found = scan_with_table(
-        definition, source or workspace.data(definition.name), path, BarProgress()
+        definition, source or workspace.data(definition.name), path, TerminalProgress()
     )
     if found.warning:
         click.echo(f"warning: {found.warning}", err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json, table
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import print_json, table
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def show(
     from rawkit.report import chart_of, scene_sheet
 
     frames, title, where = _frames(workspace, store, source, raw=raw)
-    sheet = scene_sheet(frames, scene, BarProgress(), title=title, where=where)
+    sheet = scene_sheet(frames, scene, TerminalProgress(), title=title, where=where)
     chart = chart_of(frames)
     name = f"{title}-{sheet.scene.replace('/', '-').lstrip('.') or 'scene'}.png"
     path = output or workspace.root / "show" / name
@@ -92,9 +93,9 @@ def _frames(
         else:
             return shown_of_store(opened), opened.path.stem, opened.path
     definition = load_definition(name)
-    raw = source or workspace.data(definition.name)
+    where = source or workspace.data(definition.name)
     table_path = workspace.catalog(definition.name)
-    catalog = scan_with_table(definition, raw, table_path, BarProgress()).catalog
+    catalog = scan_with_table(definition, where, table_path, TerminalProgress()).catalog
     return shown_of_catalog(catalog), definition.name, catalog.root
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import BarProgress, print_json, size, table
+from rawkit.cli._print import print_json, size, table
 from rawkit.cli._size import SIZE
 from rawkit.cli._source import source_option
 from rawkit.cli._subset_text import (
@@ -26,7 +27,9 @@ from rawkit.cli._subset_text import (
 )
 
 if TYPE_CHECKING:
-    from rawkit.subset import Subset
+    from collections.abc import Sequence
+
+    from rawkit.subset import RawFile, Subset
     from rawkit.workspace import Workspace
 
 _PLACES = {"materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json"}
@@ -216,7 +219,7 @@ def _materialize(
     plan, path = plan_materialize(chosen, workspace), location_of(options["materialize"])
     told = {"path": str(path), "frames": plan.frames, "bytes": plan.size}
     if not options["dry_run"]:
-        told["written"] = materialize(plan, workspace, path, BarProgress())
+        told["written"] = materialize(plan, workspace, path, TerminalProgress())
     return told
 
 
@@ -224,15 +227,16 @@ def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> 
     from rawkit.subset import copy_raw, planned_raw, raw_files
 
     source, path = options["source"] or None, options["copy_raw"]
-    files = planned_raw(raw_files(chosen, workspace), workspace, source)
-    told = {
-        "path": str(path), "files": len(files), "bytes": sum(file.size or 0 for file in files),
-        "missing": [],
-    }  # fmt: skip
     if options["dry_run"]:
-        return told
-    done = copy_raw(chosen, workspace, path, source=source, progress=BarProgress())
-    return {**told, "copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
+        return _told(path, planned_raw(raw_files(chosen, workspace), workspace, source))
+    done = copy_raw(chosen, workspace, path, source=source, progress=TerminalProgress())
+    counts = {"copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
+    return {**_told(path, done.files), **counts}
+
+
+def _told(path: Path, files: Sequence[RawFile]) -> dict[str, Any]:
+    sizes = [file.size or 0 for file in files]
+    return {"path": str(path), "files": len(sizes), "bytes": sum(sizes), "missing": []}
 
 
 def _print_list(workspace: Workspace, *, as_json: bool) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._group import NUMBERS
-from rawkit.cli._print import BarProgress, fields, print_json, size
+from rawkit.cli._print import fields, print_json, size
 
 if TYPE_CHECKING:
     from rawkit.progress import Advance
@@ -71,7 +72,7 @@ def synth(
         def progress(done: int, total: int) -> None:
             nonlocal advance, seen
             if advance is None:
-                stage = BarProgress().stage("Making raw files", total, "files")
+                stage = TerminalProgress().stage("Making raw files", total, "files")
                 advance = stack.enter_context(stage)
             advance(done - seen)
             seen = done

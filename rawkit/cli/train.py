@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import BarProgress, fields, print_json
+from rawkit.cli._print import fields, print_json
 from rawkit.cli._size import SIZE
 from rawkit.cli._train_options import (
+    changes_of,
     finite,
-    new_settings,
     on_command_line,
-    resumed_settings,
     settings_options,
 )
 
 if TYPE_CHECKING:
-    from rawkit.train import MemoryPlan, TrainData, TrainReport, TrainSettings, TrainState
+    from rawkit.train import TrainPlan, TrainReport
     from rawkit.workspace import Workspace
 
 _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
             "without_excluded")  # fmt: skip
+_CHOOSING = ("fraction", *_FILTERS, "store")
+"""Options that choose frames without a saved subset."""
 _NOT_OURS = {"split", "role", "limit"}
 """Filters that make no sense here: splits are what training is about, pairs belong together."""
 
@@ -81,27 +83,38 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     rawkit train --recipe sid --iso 100-400
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.stream import check_crop
-    from rawkit.train import check_memory, leave, plan_settings, rank_here, ranks_here
+    import logging
 
-    ranks, leads = ranks_here(), rank_here() == 0
-    folder, state, settings, data = _planned(workspace, options, ranks)
-    check_crop([source.shape for source in data.train], plan_settings(settings))
-    plan = check_memory(settings, data, options["max_ram"], ranks=ranks)
+    from rawkit.progress import SILENT
+    from rawkit.stream import ChunkCache
+    from rawkit.train import rank_here, run_training
+
+    leads = rank_here() == 0
+    plan = _planned(workspace, options)
     if leads:
-        _say_what(folder, state, settings, data, plan, dry_run=options["dry_run"])
+        _say_what(plan, dry_run=options["dry_run"])
     if options["dry_run"]:
         return
-    try:
-        report = _run(folder, state, settings, data, options, leads=leads)
-    finally:
-        leave()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
+    report = run_training(
+        plan,
+        threads=options["threads"],
+        device=options["device"],
+        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
+        if options["cache"]
+        else None,
+        keep=options["keep"],
+        board=options["tensorboard"],
+        validate_every=options["validate_every"],
+        max_seconds=options["minutes"] and 60 * options["minutes"],
+        progress=TerminalProgress() if leads else SILENT,
+    )
     if leads:
         result = _result(report)
         if options["as_json"]:
-            print_json({"run": str(folder), **result})
+            print_json({"run": str(plan.folder), **result})
         else:
-            click.echo(fields({"run": folder, **result}))
+            click.echo(fields({"run": plan.folder, **result}))
     if report.interrupted:
         if leads:
             click.echo("interrupted: `rawkit train --resume` goes on", err=True)
@@ -111,143 +124,61 @@ def train(workspace: Workspace, /, **options: Any) -> None:
 train.params = [one for one in train.params if one.name not in _NOT_OURS]
 
 
-def _planned(
-    workspace: Workspace, options: dict[str, Any], ranks: int
-) -> tuple[Path, TrainState | None, TrainSettings, TrainData]:
-    """Find the run to go on with, or settle a new one; nothing is written but a first subset."""
-    from rawkit.train import (
-        check_new_run,
-        choose_subset,
-        find_run,
-        new_run_name,
-        open_data,
-        reopen_data,
-    )
+def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
+    """Settle what the options ask for."""
+    from rawkit.errors import UsageError
+    from rawkit.train import FrameChoice, other_data, plan_training, resume_training
 
+    same = {"recipe": options["recipe"], "max_ram": options["max_ram"]}
     if options["resume"]:
-        resumed = find_run(workspace, options["name"])
-        _refuse_other_data(options, resumed.state.settings.subset)
-        settings = resumed_settings(resumed.state.settings, options)
-        data = reopen_data(resumed.state, workspace, resumed.folder)
-        return resumed.folder, resumed.state, settings, data
-    selects = _selecting(options)
+        given = [_flag(name) for name in _CHOOSING if on_command_line(name)]
+        if given:
+            raise other_data(given)
+        if not on_command_line("recipe"):
+            same["recipe"] = None
+        subset = options["subset"] if on_command_line("subset") else None
+        changes = changes_of(options, given_only=True)
+        return resume_training(workspace, options["name"], changes, subset=subset, **same)
+    selects = [_flag(name) for name in _CHOOSING if options[name]]
+    chosen = options["subset"]
     if selects:
-        chosen = _selected(workspace, options)
-    else:
-        chosen = choose_subset(workspace, options["subset"])
-    data = open_data(chosen, workspace, named=not selects)
-    settings = new_settings(chosen.name, options, data, options["max_ram"], ranks)
-    folder = workspace.run(
-        options["name"] or new_run_name(workspace, chosen.name, settings.network)
-    )
-    check_new_run(folder)
-    return folder, None, settings, data
+        if chosen:
+            raise UsageError(
+                f"{', '.join(selects)} with --subset",
+                expected="one of them",
+                fix="Make a subset with all of it by `rawkit subset`, or leave --subset out.",
+            )
+        names = options["store"]
+        stores = [workspace.find_store(one) for one in names] if names else workspace.stores()
+        selection = selection_of({**dict.fromkeys(_NOT_OURS), **options})
+        chosen = FrameChoice(tuple(stores), options["fraction"] or 1.0, selection)
+    return plan_training(workspace, chosen, changes_of(options), name=options["name"], **same)
 
 
-def _selecting(options: dict[str, Any]) -> list[str]:
-    """Options given that choose frames without a saved subset."""
-    names = ("fraction", *_FILTERS, "store")
-    return [f"--{name.replace('_', '-')}" for name in names if options[name]]
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
-def _selected(workspace: Workspace, options: dict[str, Any]) -> Any:
-    from rawkit.errors import UsageError
-    from rawkit.train import select_frames
-
-    if options["subset"]:
-        raise UsageError(
-            f"{', '.join(_selecting(options))} with --subset",
-            expected="one of them",
-            fix="Make a subset with all of it by `rawkit subset`, or leave --subset out.",
-        )
-    names = options["store"]
-    return select_frames(
-        workspace,
-        [workspace.find_store(one) for one in names] if names else workspace.stores(),
-        fraction=options["fraction"] or 1.0,
-        selection=selection_of({**dict.fromkeys(_NOT_OURS), **options}),
-    )
-
-
-def _refuse_other_data(options: dict[str, Any], subset: str) -> None:
-    """Refuse options that would resume on other frames."""
-    from rawkit.errors import UsageError
-
-    names = ("fraction", *_FILTERS, "store")
-    given = [f"--{name.replace('_', '-')}" for name in names if on_command_line(name)]
-    if on_command_line("subset") and options["subset"] != subset:
-        given.append(f"--subset {options['subset']} instead of {subset}")
-    if given:
-        raise UsageError(
-            f"other data with --resume: {', '.join(given)}",
-            expected="the frames the run was begun with",
-            fix="Begin another run to change them.",
-        )
-
-
-def _say_what(
-    folder: Path,
-    state: TrainState | None,
-    settings: TrainSettings,
-    data: TrainData,
-    plan: MemoryPlan,
-    *,
-    dry_run: bool,
-) -> None:
+def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
+    settings, data = plan.settings, plan.data
     losses = settings.losses().items()
+    done = "" if plan.state is None else f"{plan.state.step} of "
     head = {
-        "run": folder,
+        "run": plan.folder,
         "subset": settings.subset,
         "pairs": f"{len(data.train)} train, {len(data.val)} val",
         "network": settings.network,
-        "steps": settings.steps if state is None else f"{state.step} of {settings.steps} done",
+        "steps": f"{done}{settings.steps} done" if done else settings.steps,
         "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}"
         + (f", in {settings.accumulate} pieces" if settings.accumulate > 1 else ""),
         "loss": " + ".join(f"{weight:g} {name}" for name, weight in losses if weight),
-        "memory": plan.text(),
+        "memory": plan.memory.text(),
     }
     click.echo(fields(head), err=True)
     if dry_run:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
     if not data.val:
         click.echo("no val split in the subset: nothing will be validated", err=True)
-
-
-def _run(
-    folder: Path,
-    state: TrainState | None,
-    settings: TrainSettings,
-    data: TrainData,
-    options: dict[str, Any],
-    *,
-    leads: bool,
-) -> TrainReport:
-    import logging
-
-    from rawkit.progress import SILENT
-    from rawkit.stream import ChunkCache
-    from rawkit.train import Trainer, make_fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
-    trainer = Trainer(
-        settings,
-        data,
-        folder,
-        threads=options["threads"],
-        fabric=make_fabric(options["device"], settings.precision),
-        keep=options["keep"],
-        board=options["tensorboard"],
-        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
-        if options["cache"]
-        else None,
-    )
-    if state is not None:
-        trainer.resume(state)
-    return trainer.run(
-        validate_every=options["validate_every"] or max(1, settings.steps // 10),
-        max_seconds=options["minutes"] and 60 * options["minutes"],
-        progress=BarProgress() if leads else SILENT,
-    )
 
 
 def _result(report: TrainReport) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rawkit.cli._print import BarProgress, print_json
+from rawkit.bars import TerminalProgress
+from rawkit.cli._print import print_json
 from rawkit.cli._print import table as text_table
 from rawkit.cli._source import source_option
 
@@ -75,7 +76,7 @@ def _verified(
     """Check one store, and mend it if asked for."""
     from rawkit.store import verify_store
 
-    damage, checked = verify_store(path, progress=BarProgress())
+    damage, checked = verify_store(path, progress=TerminalProgress())
     mended: Sequence[StoreFile] = ()
     if damage and repair:
         mended, damage = _repair(path, damage, workspace, source)
@@ -102,7 +103,7 @@ def _repair(
     from rawkit.ingest import catalog_of_damage, repair_store
     from rawkit.store import Store
 
-    progress = BarProgress()
+    progress = TerminalProgress()
     catalog = None
     if any(one.frame for one in damage):
         name = Store(path).collection

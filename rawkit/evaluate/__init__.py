@@ -40,6 +40,9 @@ from rawkit.evaluate.tables import (
     read_pictures,
     summary_values,
 )
+from rawkit.late import callable_as
+
+callable_as(__name__, "rawkit.api:evaluate")
 
 __all__ = [
     "AXES",

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cv2
 import numpy as np
 import torch
 
@@ -21,7 +20,7 @@ from rawkit.models import (
     prepare,
     restore_bands,
 )
-from rawkit.pictures import encoded_of, linear_of
+from rawkit.pictures import convert_planes, linear_of
 from rawkit.sensor import Amplification, unpack
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _SATURATED = 0.9
 """Share of white above which a pixel says nothing of colour."""
 _LEAST_PIXELS = 64
 _BAND = 256
-"""Rows that a plain conversion works on at a time."""
+"""Rows of a target that are halved at a time."""
 
 
 class Method(Protocol):
@@ -183,19 +182,7 @@ class PlainMethod:
         key = pair.group.store, pair.group.name, pair.long.index
         if self._matrix is None or self._matrix[0] != key:
             self._matrix = key, colour_matrix(pair)
-        rgb = demosaiced(light.planes)
-        black = np.array([light.black[0], (light.black[1] + light.black[3]) / 2, light.black[2]])
-        for top in range(0, len(rgb), _BAND):
-            band = rgb[top : top + _BAND]
-            band -= black.astype(np.float32)
-            band *= np.float32(factor / (light.white - float(black.mean())))
-            band[:] = encoded_of(np.clip(band @ self._matrix[1], 0, 1))
-        return rgb
-
-
-def demosaiced(planes: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Demosaic packed planes R, G1, B, G2 (4, h, w) bilinearly, sensor units; (2h, 2w, 3)."""
-    return cv2.cvtColor(unpack(planes), cv2.COLOR_BayerRGGB2RGB).astype(np.float32)
+        return convert_planes(light.planes, light.black, light.white, factor, self._matrix[1])
 
 
 def colour_matrix(pair: Pair) -> NDArray[np.float32]:

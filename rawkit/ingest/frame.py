@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, read_video_frame
@@ -33,7 +34,6 @@ from rawkit.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,6 +72,13 @@ class FrameJob:
     """Where the raw file has been put down, if its archive can only be streamed."""
     version: int = VERSION
     """Format version of the store, which says how pixels are hashed."""
+
+    @property
+    def origin(self) -> Path | None:
+        """Folder or archive on this machine that must be there to read the raw file."""
+        if self.unpacked is not None or self.file.remote:
+            return None
+        return Path(self.file.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ def _row(
     histograms: NDArray[np.int64],
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    frame, check = entry.frame, check_levels(image, histograms)
+    frame, check, matrix = entry.frame, check_levels(image, histograms), image.colour_matrix
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
         group=group_name(frame.model, frame.make, *planes.shape[1:]),
@@ -220,4 +227,6 @@ def _row(
         raw_bytes=frame.size_bytes,
         pixel_hash=pixel_hash(planes, job.version),
         duplicate_of=None,
+        colour_matrix=None if matrix is None else matrix.values,
+        colour_matrix_source=None if matrix is None else matrix.source,
     )

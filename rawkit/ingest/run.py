@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
 from rawkit.errors import RawkitError
-from rawkit.ingest.executor import Resources, open_pool
+from rawkit.ingest.executor import open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
@@ -17,6 +17,7 @@ from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
 from rawkit.store import Store, clear_after_death, is_store, open_writer
+from rawkit.workers import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -205,6 +206,9 @@ def run_ingest(
         If a source or the scheduler does not answer; what was added is in the store.
     UsageError
         If memory does not suffice for one worker.
+    ClusterError
+        If the scheduler or one of its workers has other versions than this process, does not see
+        the same paths, or is lost; no frame counts as bad for it.
     """
     report = IngestReport(plan, left_out=plan.left_out)
     if not plan.wanted:
@@ -318,11 +322,12 @@ def _result(
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame; one that fails is tried once more, one that hung is not.
 
-    A worker that dies takes frames with it that only waited behind the one it died of.
+    A worker that dies takes frames with it that only waited behind the one it died of. Errors of
+    ours are not about a frame: they come through.
     """
     name = job.entry.frame.name
     try:
-        return job.entry, future.result()
+        return job.entry, pool.result(future)
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file

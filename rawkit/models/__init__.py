@@ -10,7 +10,8 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 """
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
-from rawkit.models.budget import BACKENDS, InferencePlan, plan_inference
+from rawkit.models.budget import InferencePlan, plan_inference
+from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
@@ -46,12 +47,15 @@ __all__ = [
     "InferencePlan",
     "Lamba2021",
     "LoadedWeights",
+    "MemoryPlan",
     "Network",
+    "NetworkCosts",
     "Padding",
     "SidUnet",
     "SidXtransUnet",
     "Staged",
     "Tile",
+    "TrainingCosts",
     "amplified",
     "best_device",
     "build",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
+from rawkit.models.costs import BACKENDS, Backend, MemoryPlan
 from rawkit.models.padding import padding_for
 from rawkit.models.registry import describe
 from rawkit.models.tiles import tile_shape
@@ -16,21 +17,10 @@ if TYPE_CHECKING:
     from rawkit.models.geometry import Geometry
     from rawkit.models.registry import Network
 
-Backend = Literal["torch", "openvino"]
-BACKENDS: tuple[Backend, ...] = ("torch", "openvino")
-
-# Measured as peak resident memory on the CPU (torch 2.13, OpenVINO 2026.4), rounded up.
+# Measured as peak resident memory on the CPU (torch 2.13, OpenVINO 2026.4), rounded up. What each
+# network takes stands beside it.
 _PROCESS: dict[Backend, int] = {"torch": 320 * 10**6, "openvino": 540 * 10**6}
 """Interpreter, libraries, the network and what is compiled of it."""
-_WEIGHTS = {"lamba2021": 0, "sid": 60 * 10**6, "sid-xtrans": 60 * 10**6}
-"""Parameters, as loaded and as prepared."""
-_TILE_PIXEL: dict[Backend, dict[str, int]] = {
-    "torch": {"lamba2021": 80, "sid": 200, "sid-xtrans": 130},
-    "openvino": {"lamba2021": 250, "sid": 360, "sid-xtrans": 240},
-}
-"""Bytes a pixel of a tile, halo included: activations of `render`."""
-_FAR_PIXEL: dict[Backend, float] = {"torch": 5.0, "openvino": 11.0}
-"""Bytes a pixel of the whole mosaic while `look_far` runs, where a part sees far."""
 _FEATURE_PIXEL = 1 / 4
 """Bytes a pixel of the whole mosaic that the features take, and take while they are made."""
 _BANDS = 2
@@ -40,25 +30,11 @@ _MOSAIC_PIXEL = 2
 
 
 @dataclass(frozen=True, slots=True)
-class InferencePlan:
+class InferencePlan(MemoryPlan):
     """The tile that fits a budget, and how the memory is spent."""
 
     tile: int
     """Side of a tile's core in pixels, for `restore_bands`."""
-    parts: Mapping[str, int]
-    """Bytes by purpose; what is needed one after the other counts once."""
-    budget: int
-    """Bytes that may be used."""
-
-    @property
-    def total(self) -> int:
-        """Bytes of all parts: the greatest resident memory of the process that is expected."""
-        return sum(self.parts.values())
-
-    def text(self) -> str:
-        """One line for people."""
-        parts = ", ".join(f"{name} {count / 1e6:.0f}" for name, count in self.parts.items())
-        return f"{self.total / 1e6:.0f} of {self.budget / 1e6:.0f} MB ({parts})"
 
 
 def plan_inference(
@@ -98,12 +74,12 @@ def plan_inference(
     geometry: Geometry = about.geometry
     plans = [
         InferencePlan(
-            tile, _parts(about, height, width, tile, backend) | dict(others or {}), budget
+            _parts(about, height, width, tile, backend) | dict(others or {}), budget, tile
         )
         for tile in _candidates(geometry)
     ]
     for plan in plans:
-        if plan.total <= budget:
+        if plan.fits:
             return plan
     least = min(plans, key=lambda plan: plan.total)
     raise UsageError(
@@ -141,13 +117,13 @@ def _parts(
     pixels = padding.padded_height * padding.padded_width
     # The first and last band are longer than the others by a halo, and no longer than a tile.
     rendering = (
-        rows * columns * _TILE_PIXEL[backend][network.name]
+        rows * columns * network.costs.tile_pixel[backend]
         + _BANDS * rows * width * _BAND_PIXEL
         + round(pixels * _FEATURE_PIXEL)
     )
-    looking_far = round(pixels * _FAR_PIXEL[backend]) if geometry.features else 0
+    looking_far = round(pixels * network.costs.far_pixel[backend])
     return {
-        "process": _PROCESS[backend] + _WEIGHTS[network.name],
+        "process": _PROCESS[backend] + network.costs.weights,
         "mosaic": height * width * _MOSAIC_PIXEL,
         "network": max(rendering, looking_far),
     }

@@ -22,6 +22,7 @@ from torch.nn.functional import conv2d, leaky_relu, pixel_shuffle, pixel_unshuff
 from torch.nn.utils.parametrizations import weight_norm
 
 from rawkit.errors import UsageError
+from rawkit.models.costs import NetworkCosts, TrainingCosts
 from rawkit.models.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ class Lamba2021(nn.Module):
         render_tile=768,
     )
     """How it may be cut."""
+    costs: ClassVar[NetworkCosts] = NetworkCosts(
+        weights=0,
+        tile_pixel={"torch": 80, "openvino": 250},
+        far_pixel={"torch": 5.0, "openvino": 11.0},
+        training=TrainingCosts(weights=4 * 784_768, step=60 * 2**20, step_pixel=330, tile=0),
+    )
+    """Memory it takes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from rawkit.models.costs import NetworkCosts
     from rawkit.models.geometry import Geometry
     from rawkit.sensor import Cell
 
@@ -33,6 +34,8 @@ class Network:
     """The kind of mosaic it reads."""
     geometry: "Geometry"
     """How tiled inference may cut it."""
+    costs: "NetworkCosts"
+    """Memory it takes."""
     licence: str
     """Terms of the published weights; not of the code here, nor of weights trained with it."""
     reference: str
@@ -52,6 +55,7 @@ _LAMBA2021 = Network(
     builder=Lamba2021,
     cell=BAYER,
     geometry=Lamba2021.geometry,
+    costs=Lamba2021.costs,
     licence="non-commercial use only, patent pending (Copyright 2021 Mohit Lamba)",
     reference=(
         "Mohit Lamba and Kaushik Mitra: Restoring Extremely Dark Images in Real Time. "
@@ -66,6 +70,7 @@ _SID = Network(
     builder=SidUnet,
     cell=BAYER,
     geometry=SidUnet.geometry,
+    costs=SidUnet.costs,
     licence="see where the weights come from; the published code is MIT",
     reference=(
         "Chen Chen, Qifeng Chen, Jia Xu and Vladlen Koltun: Learning to See in the Dark. "
@@ -81,6 +86,7 @@ _SID_XTRANS = replace(
     builder=SidXtransUnet,
     cell=XTRANS,
     geometry=SidXtransUnet.geometry,
+    costs=SidXtransUnet.costs,
 )
 
 NETWORKS: "Mapping[str, Network]" = MappingProxyType(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d, pixel_shuffle, pixel_unshuffle
 
 from rawkit.errors import UsageError
+from rawkit.models.costs import NetworkCosts, TrainingCosts
 from rawkit.models.geometry import Geometry
 from rawkit.sensor import BAYER, XTRANS, Cell
 
@@ -62,6 +63,15 @@ class SidUnet(nn.Module):
         render_tile=2048,
     )
     """How it may be cut."""
+    costs: ClassVar[NetworkCosts] = NetworkCosts(
+        weights=60 * 10**6,
+        tile_pixel={"torch": 200, "openvino": 360},
+        far_pixel={"torch": 0, "openvino": 0},
+        training=TrainingCosts(
+            weights=4 * 7_760_748, step=150 * 2**20, step_pixel=870, tile=800 * 2**20
+        ),
+    )
+    """Memory it takes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,6 +159,11 @@ class SidXtransUnet(SidUnet):
         render_multiple=48,
         render_halo=288,
         render_tile=2064,
+    )
+    costs: ClassVar[NetworkCosts] = NetworkCosts(
+        weights=60 * 10**6,
+        tile_pixel={"torch": 130, "openvino": 240},
+        far_pixel={"torch": 0, "openvino": 0},
     )
 
 

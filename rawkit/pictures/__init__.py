@@ -6,7 +6,7 @@ one plain conversion that others are compared with, matched in brightness.
 
 from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
 from rawkit.pictures.curve import encoded_of, icc_profile, linear_of
-from rawkit.pictures.plain import LightMeter, as_bright
+from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted
 from rawkit.pictures.write import (
     PictureFormat,
     orient,
@@ -25,6 +25,8 @@ __all__ = [
     "as_bright",
     "capture_of_file",
     "capture_of_row",
+    "convert_planes",
+    "converted",
     "encoded_of",
     "icc_profile",
     "linear_of",

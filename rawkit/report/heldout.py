@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from rawkit.metrics import compare
+from rawkit.pictures import converted
 from rawkit.progress import SILENT
-from rawkit.report.match import brightness_matched
 from rawkit.report.sheet import SheetCell, contact_sheet
 
 if TYPE_CHECKING:
@@ -80,16 +80,15 @@ def measure_heldout(
             source = data / rows[frame.name].source
             index = int(group.coordinates["target_index"][frame.index])
             truth = _eight_bits(group.read("target", index))
-            gain = float(group.coordinates["gain_ratio"][frame.index])
-            plain = brightness_matched(source, truth, start=gain)
+            plain = converted(source, truth)
             picture = _read(restored / f"{source.stem}.png")
             figures = HeldOut(
                 frame.name, frame.iso, frame.ratio, compare(plain, truth), compare(picture, truth)
             )
-            place = frame.scene, frame.ratio
-            keep = place not in seen and len(seen) < shown
+            setting = frame.scene, frame.ratio
+            keep = setting not in seen and len(seen) < shown
             pictures = (plain, picture, truth) if keep else ()
-            seen.add(place)
+            seen.add(setting)
             found.append(Compared(figures, pictures))
             advance(1, frame.name)
     return found

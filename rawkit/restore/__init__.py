@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rawkit.late import late
+from rawkit.late import callable_as, late
 from rawkit.restore.amplify import Brightness, parse_amplification, parse_exposure
 from rawkit.restore.inputs import Inputs, Item, LocalRaw, find_inputs
 from rawkit.restore.manifest import MANIFEST, identity_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         restore_image,
     )
     from rawkit.restore.pipeline import Restored
+    from rawkit.restore.single import Single, decode_single, restore_single
 
 __getattr__ = late(
     __name__,
@@ -32,13 +33,18 @@ __getattr__ = late(
         "RestoreReport": "batch",
         "Restored": "pipeline",
         "Restorer": "network",
+        "Single": "single",
+        "decode_single": "single",
         "load_restorer": "network",
         "restore_bands": "network",
         "restore_files": "batch",
         "restore_image": "network",
         "restore_items": "batch",
+        "restore_single": "single",
     },
 )
+
+callable_as(__name__, "rawkit.api:restore")
 
 __all__ = [
     "MANIFEST",
@@ -51,7 +57,9 @@ __all__ = [
     "RestoreReport",
     "Restored",
     "Restorer",
+    "Single",
     "StoredFrame",
+    "decode_single",
     "existing",
     "find_inputs",
     "frames_of_stores",
@@ -65,4 +73,5 @@ __all__ = [
     "restore_files",
     "restore_image",
     "restore_items",
+    "restore_single",
 ]

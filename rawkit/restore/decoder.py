@@ -15,7 +15,6 @@ import numpy as np
 
 from rawkit.errors import CrashedError, HungError, RawFileError, TooLargeError, UnreadableError
 from rawkit.pictures import Capture, capture_of_file
-from rawkit.restore.child import Child, limit_memory, send_array
 from rawkit.sensor import (
     LevelCheck,
     Levels,
@@ -26,6 +25,7 @@ from rawkit.sensor import (
     open_raw,
     plane_histograms,
 )
+from rawkit.workers import Child, limit_memory, send_array
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -117,6 +117,18 @@ class Item:
         """Path, for people."""
         return self.what.where
 
+    @property
+    def origin(self) -> Path | None:
+        """Folder, archive or store on this machine that must be there to read it."""
+        what = self.what
+        if isinstance(what, LocalRaw):
+            return what.path.parent
+        if isinstance(what, SourcedRaw):
+            return None if what.file.remote else Path(what.file.origin)
+        if isinstance(what, StoredFrame) and isinstance(what.store, Path):
+            return what.store
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

@@ -8,6 +8,7 @@ from rawkit.sensor.amplifier import (
     pack_and_count,
     plane_histograms,
 )
+from rawkit.sensor.array import image_of_array
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -16,6 +17,7 @@ from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.types import (
     MAX_RATIO,
+    ColourMatrix,
     Exposure,
     Frame,
     Levels,
@@ -33,6 +35,7 @@ __all__ = [
     "XTRANS",
     "Amplification",
     "Cell",
+    "ColourMatrix",
     "Exif",
     "Exposure",
     "Frame",
@@ -51,6 +54,7 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "image_of_array",
     "image_of_packed",
     "normalise",
     "open_raw",

@@ -28,7 +28,7 @@ from rawkit.errors import (
 )
 from rawkit.sensor.cells import XTRANS
 from rawkit.sensor.description import Description, describe_raw
-from rawkit.sensor.extents import declared_end
+from rawkit.sensor.extents import declared_end, directories
 from rawkit.sensor.lossless import missing_pixels
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
@@ -48,6 +48,8 @@ than this for each of its bytes is cut off or lies, and would cost gigabytes to 
 MAX_BYTES_AT_ONCE = 64 << 20
 """Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
 JPEG of 12 MP takes it 12 ms less than from a file."""
+_COLOUR_MATRIX = 50721
+"""DNG's tag ColorMatrix1."""
 _SQUARE_TOLERANCE = 0.005
 _OUT_OF_MEMORY = (
     MemoryError,
@@ -59,8 +61,9 @@ _OUT_OF_MEMORY = (
 class RawFile:
     """An open raw file: decode its mosaic, render it. Made by `open_raw`; not thread-safe."""
 
-    def __init__(self, raw: Any, path: Path | str) -> None:
+    def __init__(self, raw: Any, path: Path | str, *, has_matrix: bool = False) -> None:
         self._raw = raw
+        self._has_matrix = has_matrix
         self.path = path
 
     def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
@@ -98,7 +101,9 @@ class RawFile:
                 where=self.path,
                 fix="The file is probably cut off; fetch it again.",
             )
-        return RawImage(pixels, mosaic, found.white_balance, found.exposure, masked)
+        return RawImage(
+            pixels, mosaic, found.white_balance, found.exposure, found.colour_matrix, masked
+        )
 
     def render(
         self,
@@ -155,7 +160,7 @@ class RawFile:
     @cached_property
     def _description(self) -> Description:
         """Pattern, levels, balance and exposure, read before LibRaw renders and changes them."""
-        return describe_raw(self._raw, self.path)
+        return describe_raw(self._raw, self.path, has_matrix=self._has_matrix)
 
 
 @contextmanager
@@ -184,11 +189,11 @@ def open_raw(
     opened: Any
     if isinstance(file, str | os.PathLike):
         where = Path(file)
-        size = _check_whole_path(where)
+        size, has_matrix = _check_whole_path(where)
         opened = _read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
     else:
         where, opened = name, file
-        size = _check_whole(file, where)
+        size, has_matrix = _check_whole(file, where)
         file.seek(0)
     with _libraw_errors(where):
         raw = rawpy.imread(opened)
@@ -196,7 +201,7 @@ def open_raw(
         with _libraw_errors(where):
             _check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where)
+        yield RawFile(raw, where, has_matrix=has_matrix)
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:
@@ -243,7 +248,7 @@ def decode(file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw 
         return raw.image()
 
 
-def _check_whole_path(path: Path) -> int:
+def _check_whole_path(path: Path) -> tuple[int, bool]:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
@@ -262,10 +267,14 @@ def _read_whole(path: Path) -> BinaryIO:
         raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
 
 
-def _check_whole(file: BinaryIO, path: Path | str) -> int:
-    """Check that a file holds all that it declares; return its size in bytes."""
+def _check_whole(file: BinaryIO, path: Path | str) -> tuple[int, bool]:
+    """Check that a file holds all that it declares.
+
+    Returns its size in bytes, and whether it says which colours its camera sees.
+    """
     size = file.seek(0, io.SEEK_END)
-    end = declared_end(file)
+    tags = list(directories(file, frozenset({_COLOUR_MATRIX})))
+    end = declared_end(tags)
     if size == 0:
         raise NotRawError("an empty file", expected="a raw file", where=path)
     if end > size:
@@ -283,7 +292,7 @@ def _check_whole(file: BinaryIO, path: Path | str) -> int:
             where=path,
             fix="Fetch it again.",
         )
-    return size
+    return size, any(_COLOUR_MATRIX in one for one in tags)
 
 
 def _check_size(raw: Any, size: int, path: Path | str) -> None:

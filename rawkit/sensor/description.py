@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import rawpy
 
-from rawkit.errors import MosaicError
+from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
-from rawkit.sensor.types import Exposure, Mosaic, WhiteBalance
+from rawkit.sensor.types import ColourMatrix, Exposure, Mosaic, WhiteBalance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
     from rawkit.sensor.cells import Pattern
 
+_LEAST_DETERMINANT = 1e-6
+_SRGB_OF_XYZ = np.linalg.inv(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+"""Linear sRGB (D65) of XYZ, with LibRaw's values."""
 _EXPECTED = "a Bayer or X-Trans mosaic of red, green and blue"
 
 
@@ -30,10 +36,14 @@ class Description:
     """The balance that a rendering uses."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
+    colour_matrix: ColourMatrix | None
+    """From XYZ to the camera's colours; None where nobody says."""
 
 
-def describe_raw(raw: Any, path: Path | str) -> Description:
+def describe_raw(raw: Any, path: Path | str, *, has_matrix: bool = False) -> Description:
     """Read the description of an unpacked file; must come before LibRaw renders and changes it.
+
+    `has_matrix` tells whether the file itself says which colours its camera sees.
 
     Raises
     ------
@@ -42,7 +52,10 @@ def describe_raw(raw: Any, path: Path | str) -> Description:
     """
     pattern = _pattern(raw, path)
     return Description(
-        _mosaic(raw, _Colours(pattern)), _white_balance(raw, _Colours(pattern)), _exposure(raw)
+        _mosaic(raw, _Colours(pattern)),
+        _white_balance(raw, _Colours(pattern)),
+        _exposure(raw),
+        _colour_matrix(raw, "file" if has_matrix else "libraw"),
     )
 
 
@@ -117,6 +130,26 @@ def _white_balance(raw: Any, colours: _Colours) -> WhiteBalance:
 def _exposure(raw: Any) -> Exposure:
     other = raw.other
     return Exposure(float(other.shutter_speed), float(other.iso_speed), float(other.aperture))
+
+
+def _colour_matrix(raw: Any, source: str) -> ColourMatrix | None:
+    """Take the matrix that LibRaw renders with; an absurd one is none.
+
+    For some files it has none of XYZ but the one from the camera's balanced colours to sRGB, which
+    says the same.
+    """
+    matrix = np.asarray(raw.rgb_xyz_matrix, np.float64)[:3, :3]
+    if not matrix.any():
+        to_srgb = np.asarray(raw.color_matrix, np.float64)[:3, :3]
+        if not np.isfinite(to_srgb).all() or abs(np.linalg.det(to_srgb)) < _LEAST_DETERMINANT:
+            return None
+        # Each row is scaled so that white is neutral; only ratios within a row matter, as the
+        # balance scales the rows.
+        matrix = np.linalg.inv(to_srgb) @ _SRGB_OF_XYZ
+    try:
+        return ColourMatrix(tuple(float(value) for value in matrix.ravel()), source)
+    except UsageError:
+        return None
 
 
 def usable_white_balance(multipliers: Any) -> bool:

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.errors import UsageError
 from rawkit.sensor.cells import BAYER, Cell, Pattern, Position, find_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_CHANNELS = 3
+_MOST_CONDITION = 1e4
+"""Matrices of cameras have condition numbers of 2 to 20."""
 
 MAX_RATIO = 300.0
 """The largest amplification any published protocol uses (SID, CVPR 2018)."""
@@ -170,6 +175,41 @@ class WhiteBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class ColourMatrix:
+    """From CIE XYZ to the camera's colours, as the DNG specification has it (ColorMatrix).
+
+    Rows are the camera's R, G and B, columns X, Y and Z; only ratios within a row count, as the
+    white balance scales the rows.
+    """
+
+    values: tuple[float, ...]
+    """The nine values, row by row."""
+    source: str
+    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does."""
+
+    def __post_init__(self) -> None:
+        """Check that there are nine numbers that can be inverted.
+
+        Raises
+        ------
+        UsageError
+            If not.
+        """
+        matrix = np.array(self.values, np.float64)
+        if matrix.shape != (_CHANNELS**2,) or not np.isfinite(matrix).all():
+            raise UsageError(f"a colour matrix of {self.values}", expected="nine finite numbers")
+        if not np.linalg.cond(self.array) < _MOST_CONDITION:
+            raise UsageError(
+                f"a colour matrix of {self.values}", expected="one that can be inverted"
+            )
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """The matrix, (3, 3)."""
+        return np.array(self.values, np.float64).reshape(_CHANNELS, _CHANNELS)
+
+
+@dataclass(frozen=True, slots=True)
 class RawImage:
     """One decoded raw file: the visible mosaic as the sensor gave it, and what belongs to it."""
 
@@ -181,5 +221,7 @@ class RawImage:
     """The balance the rendered target uses."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
+    colour_matrix: ColourMatrix | None = None
+    """What leads from XYZ to the camera's colours; None where neither file nor LibRaw says."""
     masked: NDArray[np.uint16] | None = None
     """Masked columns left of the visible area, shape (height, columns), sensor units, if any."""

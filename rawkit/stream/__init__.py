@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rawkit.late import late
+from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
-from rawkit.stream.open import open_stream
+from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import PairSource, pair_sources
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
@@ -42,6 +42,8 @@ __getattr__ = late(
     },
 )
 
+callable_as(__name__, "rawkit.api:stream")
+
 __all__ = [
     "CROPS_PER_WINDOW",
     "LIVE_WINDOWS",
@@ -62,4 +64,5 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "stream_of",
 ]

@@ -14,7 +14,11 @@ from rawkit.subset import load_subset, newest_subset, open_stores
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
+
+    from rawkit.store import Store
+    from rawkit.subset import Subset
 
 
 def open_stream(
@@ -68,8 +72,6 @@ def open_stream(
     UsageError
         If the crop is odd, does not fit into every frame, or a number makes no sense.
     """
-    if crop % 2:
-        raise UsageError(f"crops of {crop} mosaic pixels", expected="an even number")
     place = Workspace(Path(workspace))
     chosen = newest_subset(place) if subset is None else load_subset(place.subset(subset))
     if chosen is None:
@@ -77,8 +79,48 @@ def open_stream(
             "no subset", expected="one of the workspace's stores", where=workspace,
             fix="`rawkit subset --fraction 1` makes one of everything.",
         )  # fmt: skip
+    return stream_of(
+        chosen, open_stores(chosen, place), split, crop=crop, batch_size=batch_size,
+        crops_per_window=crops_per_window, live_windows=live_windows, augment=augment, seed=seed,
+        threads=threads, rank=rank, ranks=ranks, cache=cache, cache_bytes=cache_bytes,
+        in_bursts=in_bursts, pinned=pinned,
+    )  # fmt: skip
+
+
+def stream_of(
+    subset: Subset,
+    stores: Mapping[str, Store],
+    split: str | None = None,
+    *,
+    crop: int = 512,
+    batch_size: int = 8,
+    crops_per_window: int = CROPS_PER_WINDOW,
+    live_windows: int = LIVE_WINDOWS,
+    augment: bool = True,
+    seed: int = 0,
+    threads: int = 2,
+    rank: int = 0,
+    ranks: int = 1,
+    cache: str | PathLike[str] | None = None,
+    cache_bytes: int = 20 * 10**9,
+    in_bursts: bool = False,
+    pinned: bool = False,
+) -> BatchStream:
+    """Open a stream over the pairs of a subset that need not be saved, of one split or of all.
+
+    Otherwise as `open_stream`; `stores` are those of the subset, opened, by collection.
+
+    Raises
+    ------
+    SelectionError
+        If there are no pairs.
+    UsageError
+        If the crop is odd, does not fit into every frame, or a number makes no sense.
+    """
+    if crop % 2:
+        raise UsageError(f"crops of {crop} mosaic pixels", expected="an even number")
     return BatchStream(
-        pair_sources(chosen, open_stores(chosen, place), split),
+        pair_sources(subset, stores, split),
         PlanSettings(
             crop=crop // 2,
             crops_per_window=crops_per_window,

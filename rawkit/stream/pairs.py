@@ -11,6 +11,7 @@ import numpy as np
 from rawkit.errors import SelectionError, StoreError
 from rawkit.stream.plan import FrameShape
 from rawkit.stream.reader import ShardFile
+from rawkit.subset import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +60,10 @@ class PairSource:
         return FrameShape(layout.height, layout.width, layout.chunk)
 
 
-def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str) -> list[PairSource]:
-    """All pairs of a split, in the subset's order.
+def pair_sources(
+    subset: Subset, stores: Mapping[str, Store], split: str | None
+) -> list[PairSource]:
+    """All pairs of a split, or of all splits if None, in the subset's order.
 
     Raises
     ------
@@ -69,10 +72,11 @@ def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str) -> lis
     StoreError
         If a store no longer holds a frame of the subset.
     """
-    frames = subset.pairs(split)
+    splits = SPLITS if split is None else (split,)
+    frames = [frame for one in splits for frame in subset.pairs(one)]
     if not frames:
         raise SelectionError(
-            f"subset {subset.name} has no pair in split {split}",
+            f"subset {subset.name} has no pair in split {' or '.join(splits)}",
             expected="dark frames with their long exposure",
             fix="Ingest more scenes, and make the subset anew with --refresh.",
         )

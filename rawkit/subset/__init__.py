@@ -4,6 +4,7 @@ A subset is one Parquet file: one row for each frame, and how it was made in the
 It changes only when it is asked to, so that a study that names it stays what it was.
 """
 
+from rawkit.late import callable_as
 from rawkit.subset.choose import choose_frames, entries_of
 from rawkit.subset.compare import Difference, compare_subsets
 from rawkit.subset.files import (
@@ -16,9 +17,11 @@ from rawkit.subset.files import (
 )
 from rawkit.subset.make import describe_limits, make_subset
 from rawkit.subset.materialize import materialize, plan_materialize
-from rawkit.subset.raw import copy_raw, planned_raw, raw_files
+from rawkit.subset.raw import RawFile, copy_raw, planned_raw, raw_files
 from rawkit.subset.shards import split_bytes
 from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset, SubsetFrame
+
+callable_as(__name__, "rawkit.api:subset")
 
 __all__ = [
     "AXES",
@@ -27,6 +30,7 @@ __all__ = [
     "VERSION",
     "Difference",
     "Limits",
+    "RawFile",
     "Subset",
     "SubsetFrame",
     "choose_frames",

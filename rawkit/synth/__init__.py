@@ -7,6 +7,7 @@ LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file s
 writes packed Bayer videos and their pictures, as the collection of moving objects has them.
 """
 
+from rawkit.late import callable_as
 from rawkit.synth.cameras import CAMERAS, Camera, mosaic_of
 from rawkit.synth.collections import (
     COLLECTIONS,
@@ -20,6 +21,8 @@ from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
 from rawkit.synth.scene import paint_scene, view_of
 from rawkit.synth.videos import MOVING_OBJECTS, make_videos
+
+callable_as(__name__, "rawkit.api:synth")
 
 __all__ = [
     "BAYER_PATTERNS",

@@ -5,6 +5,7 @@ all, validates and saves; `checkpoint` holds what is needed to go on; `runs` fin
 a workspace.
 """
 
+from rawkit.late import callable_as
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -24,7 +25,15 @@ from rawkit.train.data import (
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
-from rawkit.train.memory import MemoryPlan, check_memory, fit_memory
+from rawkit.train.memory import check_memory, fit_memory
+from rawkit.train.plan import (
+    FrameChoice,
+    TrainPlan,
+    other_data,
+    plan_training,
+    resume_training,
+    run_training,
+)
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
 from rawkit.train.runs import (
     choose_subset,
@@ -40,17 +49,20 @@ from rawkit.train.runs import (
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
+callable_as(__name__, "rawkit.api:train")
+
 __all__ = [
     "BEST",
     "LAST",
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
+    "FrameChoice",
     "Loss",
-    "MemoryPlan",
     "Recipe",
     "Scores",
     "TrainData",
+    "TrainPlan",
     "TrainReport",
     "TrainSettings",
     "TrainState",
@@ -70,11 +82,15 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "other_data",
     "plan_settings",
+    "plan_training",
     "rank_here",
     "ranks_here",
     "ratio_to_estimate",
     "reopen_data",
+    "resume_training",
+    "run_training",
     "save_checkpoint",
     "select_frames",
     "validate",

@@ -174,8 +174,8 @@ def test_results_go_to_standard_output_alone(sid_folder: Path, tmp_path: Path) -
 def test_progress_goes_to_standard_error() -> None:
     # Where there is no terminal, a stage of half a second or more says what it did.
     code = (
-        "import time; from rawkit.cli._print import BarProgress\n"
-        "with BarProgress().stage('Waiting', 3, 'turns') as advance:\n"
+        "import time; from rawkit.bars import TerminalProgress\n"
+        "with TerminalProgress().stage('Waiting', 3, 'turns') as advance:\n"
         "    advance(2); time.sleep(0.55)\n"
     )
     found = subprocess.run(

@@ -14,10 +14,11 @@ from rawkit.errors import UsageError
 from rawkit.evaluate import PlainMethod, load_method, run_evaluation, save_pictures, subject
 from rawkit.evaluate.light import light_of
 from rawkit.evaluate.memory import check_memory, tile_within
-from rawkit.evaluate.methods import colour_matrix, demosaiced
+from rawkit.evaluate.methods import colour_matrix
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.protocol import protocol
 from rawkit.pictures.curve import encoded_of
+from rawkit.pictures.plain import demosaiced
 from rawkit.train.runs import weights_of_run
 from tests.support.fixtures_cli import run_in
 from tests.support.fixtures_stream import add_run, copy_workspace

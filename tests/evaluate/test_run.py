@@ -41,11 +41,11 @@ from rawkit.evaluate import (
 )
 from rawkit.evaluate.journal import JOURNAL
 from rawkit.evaluate.light import light_of, matching_factor
-from rawkit.evaluate.methods import demosaiced
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.tables import MEANS_CSV, PICTURES_CSV, PICTURES_TABLE, SUMMARY_JSON
 from rawkit.metrics.similarity import compare
 from rawkit.models import load_network
+from rawkit.pictures.plain import demosaiced
 from rawkit.store import Store
 from rawkit.store.locks.lock import lock
 from rawkit.train import TrainState, save_checkpoint

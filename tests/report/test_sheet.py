@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rawkit.errors import BlankError, UsageError
-from rawkit.pictures.curve import linear_of
-from rawkit.report.match import brightness_matched
+from rawkit.errors import UsageError
 from rawkit.report.sheet import SheetCell, contact_sheet
-from rawkit.sensor import RenderParameters, open_raw
-from rawkit.synth import DngMeta, write_dng
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 HEADINGS = ("plain", "restored", "truth")
@@ -66,29 +60,3 @@ def test_pictures_of_different_sizes_and_ragged_rows_are_refused() -> None:
         contact_sheet("", "", ("a", "b"), [[cell(1)]])
     with pytest.raises(UsageError, match="pictures of 0 sizes"):
         contact_sheet("", "", ("a", "b"), [])
-
-
-@pytest.mark.parametrize("start", [10.0, 100.0, 1000.0])
-@pytest.mark.parametrize("bits", [8, 16])
-def test_the_plain_conversion_is_as_bright_as_the_truth(
-    sid_folder: Path, start: float, bits: int
-) -> None:
-    short = min((sid_folder / "Sony" / "short").iterdir())
-    scene = short.name[:5]
-    (long,) = (sid_folder / "Sony" / "long").glob(f"{scene}_*")
-    with open_raw(long) as raw:
-        truth = raw.render(RenderParameters(bits=bits))
-    matched = brightness_matched(short, truth, start=start)
-    assert matched.dtype == np.uint8
-    assert matched.shape == truth.shape
-    light = float(linear_of(matched / 255).mean())
-    assert light == pytest.approx(float(linear_of(truth / (2**bits - 1)).mean()), rel=0.02)
-    # It shows the same scene: light and dark are where they are in the truth.
-    likeness = np.corrcoef(matched.mean(axis=2).ravel(), truth.mean(axis=2).ravel())[0, 1]
-    assert likeness > 0.5
-
-
-def test_a_blank_file_cannot_be_made_bright(tmp_path: Path) -> None:
-    write_dng(tmp_path / "a.dng", np.zeros((64, 96), np.uint16), DngMeta("Rawkit", "Blank"))
-    with pytest.raises(BlankError):
-        brightness_matched(tmp_path / "a.dng", np.full((64, 96, 3), 99, np.uint8), start=10)

@@ -1,7 +1,7 @@
-"""Make ``store-v2``: the smallest store of format version 2 that has everything.
+"""Make ``store-v3``: the smallest store of format version 3 that has everything.
 
-Run once, for version 2, and never again: the sample stands for the stores that people have.
-``python tests/data/make_store_v2.py FOLDER`` writes another one, to compare with.
+Run once, for version 3, and never again: the sample stands for the stores that people have.
+``python tests/data/make_store_v3.py FOLDER`` writes another one, to compare with.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEIGHT, WIDTH = 16, 24
 """Rows and columns of a packed plane."""
 ATTRIBUTES = {
     "collection": "sample",
-    "title": "Sample of format version 2",
+    "title": "Sample of format version 3",
     "homepage": "",
     "licence": "CC0",
     "citation": "",
@@ -95,6 +95,8 @@ def row_of(role: str) -> FrameRow:
         raw_bytes=4096,
         pixel_hash="blake3:" + blake3(planes.astype("<u2").tobytes()).hexdigest(),
         duplicate_of=None,
+        colour_matrix=None if is_long else (0.7, -0.2, -0.1, -0.4, 1.2, 0.2, -0.1, 0.2, 0.6),
+        colour_matrix_source=None if is_long else "file",
     )
 
 
@@ -120,4 +122,4 @@ def make(store: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v2")))
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v3")))

@@ -38,7 +38,7 @@ SCRIPT = """
 import ctypes, logging, sys
 logging.basicConfig(format="log %(message)s")
 own = logging.getLogger("own"); own.addHandler(logging.StreamHandler(sys.stdout))
-from rawkit.ingest.quiet import silence_c_libraries
+from rawkit.workers.quiet import silence_c_libraries
 libc = ctypes.CDLL(None)
 libc.dprintf(2, b"C before\\n")
 for _ in range(2):

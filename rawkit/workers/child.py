@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_STATUS = Path("/proc/self/status")
 _ROOT = Path(rawkit.__file__).parents[1]
 _CLOSE_SECONDS = 10
 
@@ -50,7 +48,7 @@ class Child:
         module, _, name = function.partition(":")
         code = (
             "import sys; sys.path[:0] = [sys.argv[2]]; "
-            "from rawkit.restore.child import serve; serve(*sys.argv[1:2], *sys.argv[3:])"
+            "from rawkit.workers.child import serve; serve(*sys.argv[1:2], *sys.argv[3:])"
         )
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
@@ -145,14 +143,3 @@ def _anonymous_file() -> Any:
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("rawkit"), "wb")
     return tempfile.TemporaryFile()
-
-
-def limit_memory(count: int) -> None:
-    """Let this process take so many bytes more than now, where the system knows such a limit."""
-    try:
-        lines = _STATUS.read_text().splitlines()
-    except OSError:
-        return
-    now = next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmData:")), 0)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (now + count, hard))

@@ -1,0 +1,357 @@
+"""The front door: what a notebook needs, each name the same code as the command of that name.
+
+Nothing here is more than a call of the packages below; keywords are the options of the command
+line. Paths, URLs and names are seen from `workspace`, the current folder unless it is named.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from rawkit.bars import progress_here
+from rawkit.errors import UsageError
+from rawkit.notebook import Epochs, Frames, OpenStore, Picture, Shot, StoredPair
+from rawkit.store import Store
+from rawkit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.evaluate import Evaluation
+    from rawkit.ingest import IngestPlan, IngestReport, Targets
+    from rawkit.restore import Restorer
+    from rawkit.stream import Batch, BatchStream, TensorBatch
+    from rawkit.subset import Subset
+    from rawkit.synth import SynthReport
+    from rawkit.train import TrainReport
+
+Anywhere = str | PathLike[str]
+Chosen = Frames | OpenStore | str
+"""Frames of `select`, a whole store (of which the train split counts), or a subset's name."""
+
+
+def synth(collection: str, folder: Anywhere | None = None, *, workspace: Anywhere = ".",
+          **options: Any) -> SynthReport:  # fmt: skip
+    """Fabricate a look-alike of a collection: ``sid``, ``mid`` or ``smid``, as true raw files.
+
+    They are written where `ingest` looks for them unless a folder is named. Options are those of
+    `rawkit.synth.make_collection`: scenes, size, seed, isos, shutters, shots.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    UsageError
+        If there is no such look-alike, or an option makes no sense.
+    """
+    from rawkit.synth import make_collection
+
+    target = Workspace(Path(workspace)).data(collection) if folder is None else Path(folder)
+    return make_collection(collection, target, **options)
+
+
+@overload
+def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+           workspace: Anywhere = ".", dry_run: Literal[False] = False, workers: int | None = None,
+           max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
+           **filters: Any) -> IngestReport: ...  # fmt: skip
+@overload
+def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+           workspace: Anywhere = ".", dry_run: Literal[True], workers: int | None = None,
+           max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
+           **filters: Any) -> IngestPlan: ...  # fmt: skip
+def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+           workspace: Anywhere = ".", dry_run: bool = False, workers: int | None = None,
+           max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
+           **filters: Any) -> IngestReport | IngestPlan:  # fmt: skip
+    """Put a collection into a store, as ``rawkit ingest`` does; again, it adds only what is new.
+
+    With `dry_run` the plan is returned and nothing is written. Filters are those of `selection_of`
+    in `rawkit.catalog`, such as ``iso=[100, 200]``.
+
+    Raises
+    ------
+    RawkitError
+        If the source, a filter or the store cannot be used; a file that cannot is in the report.
+    """
+    from rawkit.catalog import load_definition, remember_definition, selection_of
+    from rawkit.ingest import plan_ingest, run_ingest
+    from rawkit.workers import Resources
+
+    place, named = Workspace(Path(workspace)), fspath(collection)
+    definition = load_definition(named)
+    shown = progress_here(shown=progress)
+    plan = plan_ingest(
+        definition, _source(source, place.data(definition.name)), place.store(definition.name),
+        selection_of(**filters, definition=definition), shown,
+        table=place.catalog(definition.name), remember=not dry_run, targets=targets,
+    )  # fmt: skip
+    if dry_run:
+        return plan
+    remember_definition(named, place.definition(definition.name))
+    resources = Resources(workers, max_ram)
+    return run_ingest(plan, resources=resources, staging=place.staging, progress=shown)
+
+
+def open_store(where: Anywhere, *, workspace: Anywhere = ".") -> OpenStore:
+    """Open a store: a path, a URL, or a name in the workspace.
+
+    Raises
+    ------
+    MissingError
+        If there is none.
+    StoreError
+        If it is damaged, or of a version that this rawkit does not know.
+    """
+    path = Path(where)
+    if path.is_dir():
+        return OpenStore(Store(path))
+    return OpenStore(Store(Workspace(Path(workspace)).find_store(fspath(where))))
+
+
+def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
+           stores: Sequence[str] | None = None, workspace: Anywhere = ".", refresh: bool = False,
+           max_pairs: int | None = None, max_bytes: int | None = None,
+           **filters: Any) -> Subset:  # fmt: skip
+    """Choose a share of the training scenes and save the choice, as ``rawkit subset`` does.
+
+    Raises
+    ------
+    MissingError, SelectionError
+        If there is no store, or no training pair is left.
+    UsageError
+        If a setting makes no sense, or a subset of that name was made with other ones.
+    """
+    from rawkit.catalog import selection_of
+    from rawkit.subset import Limits, make_subset
+
+    place = Workspace(Path(workspace))
+    found = [place.find_store(one) for one in stores] if stores else place.stores()
+    limits = Limits(max_pairs, max_bytes)
+    return make_subset(place, found, fraction=fraction, seed=seed, name=name, refresh=refresh,
+                       limits=limits, selection=selection_of(**filters))[0]  # fmt: skip
+
+
+def stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+           workspace: Anywhere = ".", **options: Any) -> Epochs[Batch]:  # fmt: skip
+    """Stream batches of random crops, as integers in numpy; one loop is one epoch.
+
+    `crop` is the side in pixels of the mosaic, even. Options are those of
+    `rawkit.stream.open_stream`: augment, seed, threads, cache and more.
+
+    Raises
+    ------
+    SelectionError
+        If there is no pair of a dark frame and its truth.
+    UsageError
+        If the crop does not fit into every frame, or an option makes no sense.
+    """
+    opened, about = _stream(frames, batch_size, crop, Path(workspace), options)
+    return Epochs(opened.batches, opened.epoch_length, batch_size, about, position)
+
+
+def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+                 m: float = 1.0, device: str = "cpu", workspace: Anywhere = ".",
+                 **options: Any) -> Epochs[TensorBatch]:  # fmt: skip
+    """Stream batches as torch tensors, normalised, amplified by `m` times the estimate.
+
+    Otherwise as `stream`. ``state_dict()`` and ``load_state_dict()`` resume it exactly.
+
+    Raises
+    ------
+    SelectionError, UsageError
+        As `stream`.
+    """
+    from rawkit.sensor import Amplification
+    from rawkit.stream import Feed
+
+    pinned = device.startswith("cuda")
+    opened, about = _stream(frames, batch_size, crop, Path(workspace), options | {"pinned": pinned})
+    feed = Feed(opened, Amplification("auto", m), device)
+
+    def batches(start: int) -> Generator[TensorBatch, None, None]:
+        yield from feed.batches(start)
+
+    return Epochs(batches, opened.epoch_length, batch_size, about, position)
+
+
+def train(frames: str | None = None, *, recipe: str | None = None, name: str | None = None,
+          resume: bool = False, max_ram: int = 3 * 10**9, workspace: Anywhere = ".",
+          minutes: float | None = None, device: str = "auto", threads: int = 2,
+          progress: bool = True, **settings: Any) -> TrainReport:  # fmt: skip
+    """Train a network on a subset, as ``rawkit train`` does; interrupted, it saves what it has.
+
+    `frames` is a subset's name; the newest, or all there is, if None. Settings are fields of
+    `rawkit.train.TrainSettings` (steps, crop, batch_size, learning_rate, network, ...) and `m`.
+
+    Raises
+    ------
+    RawkitError
+        If data or settings cannot be used, or do not fit into `max_ram`.
+    """
+    from rawkit.train import plan_training, resume_training, run_training
+
+    place = Workspace(Path(workspace))
+    if resume:
+        plan = resume_training(place, name, settings, recipe=recipe, subset=frames, max_ram=max_ram)
+    else:
+        plan = plan_training(place, frames, settings, recipe=recipe, name=name, max_ram=max_ram)
+    return run_training(
+        plan,
+        device=device,
+        threads=threads,
+        progress=progress_here(shown=progress),
+        max_seconds=minutes and 60 * minutes,
+    )
+
+
+def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
+            weights: Anywhere | Restorer | None = None, m: float | None = None,
+            amplification: float | None = None, pattern: str | None = None,
+            black: float | Sequence[float] | None = None, white: float | None = None,
+            white_balance: Sequence[float] | None = None, workspace: Anywhere = ".",
+            max_ram: int | None = None) -> Picture:  # fmt: skip
+    """Restore one raw file, one frame of a store, or a mosaic of one's own; upright, (H, W, 3).
+
+    `weights` are published ones or a checkpoint (the newest run's best if None), or what
+    `rawkit.restore.load_restorer` gave for many pictures. `m` multiplies the estimated
+    amplification, `amplification` takes its place. An array needs `pattern`, `black` and `white`;
+    for a raw file `black` and `white` override its own levels.
+
+    Raises
+    ------
+    MissingError, WeightsError
+        If there is no such file, or it holds no weights of a known network.
+    RawFileError
+        If the raw file cannot be used.
+    UsageError
+        If what is given makes no sense together.
+    """
+    from rawkit.restore import Brightness, Compute, decode_single, load_restorer, restore_single
+    from rawkit.restore import Restorer as Loaded
+    from rawkit.train import newest_weights
+
+    if m is not None and amplification is not None:
+        raise UsageError("m and amplification", expected="one of them")
+    if isinstance(weights, Loaded):
+        restorer = weights
+    else:
+        found = newest_weights(Workspace(Path(workspace))) if weights is None else Path(weights)
+        restorer = load_restorer(found, Compute(found, max_ram=max_ram))
+    brightness = (
+        Brightness("number", (amplification,)) if amplification is not None
+        else Brightness() if m is None else Brightness("auto", (m,))
+    )  # fmt: skip
+    single = decode_single(*_input(what, pattern, black, white, white_balance))
+    return Picture.of(restore_single(single, restorer, brightness))
+
+
+def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
+             protocol: str = "all", split: str | None = None,
+             workspace: Anywhere = ".", subset: str | None = None,
+             stores: Sequence[str] | None = None, limit: int | None = None,
+             max_ram: int = 2 * 10**9, progress: bool = True,
+             **filters: Any) -> Evaluation:  # fmt: skip
+    """Measure a run, weights or ``"plain"`` against the truth, as ``rawkit evaluate`` does.
+
+    `split` takes the place of the protocol's: ``train``, ``val``, ``test``, several separated by
+    commas, or ``all``.
+
+    Raises
+    ------
+    RawkitError
+        If there is nothing to evaluate, or it does not fit into `max_ram`.
+    """
+    from rawkit.catalog import selection_of
+    from rawkit.evaluate import listed_splits, plan_evaluation, run_evaluation, subject
+    from rawkit.evaluate import protocol as protocol_named
+
+    place = Workspace(Path(workspace))
+    changes = {} if split is None else {"splits": listed_splits(split)}
+    chosen = subject(place, run=run, weights=None if weights is None else fspath(weights))
+    plan = plan_evaluation(
+        place,
+        chosen,
+        protocol_named(protocol, **changes),
+        stores=stores,
+        subset=subset,
+        selection=selection_of(**filters),
+        limit=limit,
+        max_ram=max_ram,
+    )
+    return run_evaluation(plan, progress_here(shown=progress)).evaluation
+
+
+def _source(source: Anywhere | Sequence[str] | None, usual: Path) -> Any:
+    if source is None:
+        return usual
+    return fspath(source) if isinstance(source, str | PathLike) else tuple(source)
+
+
+def _stream(
+    frames: Chosen, batch_size: int, crop: int, workspace: Path, options: dict[str, Any]
+) -> tuple[BatchStream, str]:
+    """Open a stream over what was chosen; returns it and what to call its frames."""
+    from rawkit.stream import open_stream, stream_of
+
+    if isinstance(frames, str):
+        found = open_stream(workspace, frames, crop=crop, batch_size=batch_size, **options)
+        return found, f"subset {frames}"
+    if isinstance(frames, OpenStore):
+        frames = frames.select(split="train")
+    if not isinstance(frames, Frames):
+        raise UsageError(
+            f"frames of type {type(frames).__name__}",
+            expected="open_store(...).select(...), a store, or the name of a subset",
+        )
+    stores = {frames.store.collection: frames.store}
+    found = stream_of(frames.subset, stores, crop=crop, batch_size=batch_size, **options)
+    return found, repr(frames)[1:-1]
+
+
+def _input(
+    what: Anywhere | bytes | Shot | StoredPair | NDArray[Any],
+    pattern: str | None,
+    black: float | Sequence[float] | None,
+    white: float | None,
+    white_balance: Sequence[float] | None,
+) -> tuple[Any, Any]:
+    """Return what `decode_single` takes, and levels that override a file's."""
+    from rawkit.sensor import Levels, image_of_array
+
+    if isinstance(what, np.ndarray):
+        if pattern is None or black is None or white is None:
+            raise UsageError(
+                "a mosaic without pattern, black and white",
+                expected='all three, such as pattern="RGGB", black=512, white=16383',
+            )
+        image = image_of_array(
+            what, pattern=pattern, black=black, white=white, white_balance=white_balance
+        )
+        return image, None
+    if pattern is not None or white_balance is not None:
+        raise UsageError(
+            "pattern or white_balance with what says its own", expected="them with an array alone"
+        )
+    if isinstance(what, StoredPair):
+        what = what.short
+    if isinstance(what, Shot):
+        if black is not None or white is not None:
+            raise UsageError(
+                "levels for a stored frame", expected="them with a raw file or an array"
+            )
+        return what.stored, None
+    levels = None
+    if black is not None or white is not None:
+        if not isinstance(black, int | None) or not isinstance(white, int | None):
+            raise UsageError(
+                f"black={black}, white={white} for a raw file", expected="one whole number each"
+            )
+        levels = Levels(black, white)
+    return (what if isinstance(what, bytes) else Path(what)), levels

@@ -1,0 +1,12 @@
+"""What a notebook holds in its hands: an open store, frames of it, pairs, batches, pictures.
+
+Thin views of what the packages below offer, with reprs for people; `rawkit.api` hands them out.
+Pixels are read when they are asked for.
+"""
+
+from rawkit.notebook.epochs import Epochs
+from rawkit.notebook.frames import Frames, Shot, StoredPair
+from rawkit.notebook.picture import Picture
+from rawkit.notebook.store import OpenStore
+
+__all__ = ["Epochs", "Frames", "OpenStore", "Picture", "Shot", "StoredPair"]

@@ -1,0 +1,81 @@
+"""One mosaic, wherever it comes from, restored as one array: what a notebook asks for.
+
+The same steps as for a file of `rawkit restore`, in this process, without the limits that a folder
+of strangers' files needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rawkit.pictures import Capture, capture_of_row, orient
+from rawkit.restore.amplify import Brightness
+from rawkit.restore.decoder import DecodeJob, decode_job
+from rawkit.restore.network import restore_image
+from rawkit.restore.stored import StoredFrame
+from rawkit.sensor import RawImage, amplification_base
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rawkit.restore.network import Restorer
+    from rawkit.sensor import Levels
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A decoded mosaic, and what decides its brightness and which way is up."""
+
+    image: RawImage
+    """The mosaic."""
+    base: float
+    """The amplifier's estimate."""
+    capture: Capture
+    """What is known of the capture."""
+    gain_ratio: float | None = None
+    """Gain ratio to its long, from a store; None where unknown."""
+
+
+def decode_single(
+    what: Path | bytes | StoredFrame | RawImage, levels: Levels | None = None
+) -> Single:
+    """Decode a raw file (its path, or its bytes), or take a frame of a store or an array.
+
+    Raises
+    ------
+    RawFileError
+        If the file cannot be decoded.
+    StoreDamagedError
+        If the shard of a stored frame is missing or damaged.
+    """
+    if isinstance(what, RawImage):
+        return Single(what, amplification_base(what), Capture(exposure=what.exposure))
+    if isinstance(what, StoredFrame):
+        row = what.row
+        return Single(what.image(), row.amplification_base, capture_of_row(row), what.gain_ratio)
+    where = str(what) if isinstance(what, Path) else "bytes of a raw file"
+    found = decode_job(DecodeJob(what, where, levels, plain=False))
+    return Single(found.image, found.base, found.capture)
+
+
+def restore_single(
+    single: Single, restorer: Restorer, brightness: Brightness | None = None
+) -> NDArray[np.float32]:
+    """Restore a mosaic; upright, (height, width, 3), 0 to 1, BT.709 curve on sRGB primaries.
+
+    The first of several brightnesses counts.
+
+    Raises
+    ------
+    MosaicError
+        If the network reads another kind of mosaic, or a ratio is asked for and not known.
+    """
+    factor = (brightness or Brightness()).factors(
+        single.base, single.capture.exposure, single.gain_ratio, restorer.amplification,
+        ratio_to_estimate=restorer.ratio_to_estimate,
+    )[0]  # fmt: skip
+    picture = restore_image(single.image, restorer, factor)
+    return orient(picture, single.capture.orientation)

@@ -1,0 +1,314 @@
+"""What a training will be, settled before it starts: frames, settings, folder and memory.
+
+`plan_training` begins a run and `resume_training` goes on with one; `run_training` does what either
+has planned. Nothing is written before that, but a first subset where a workspace has none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rawkit.catalog import Selection
+from rawkit.errors import UsageError
+from rawkit.progress import SILENT
+from rawkit.stream import check_crop
+from rawkit.train.data import default_crop, default_steps, plan_settings, ratio_to_estimate
+from rawkit.train.devices import leave, make_fabric, ranks_here
+from rawkit.train.loop import Trainer, check_new_run
+from rawkit.train.memory import check_memory, fit_memory
+from rawkit.train.recipes import find_recipe
+from rawkit.train.runs import (
+    choose_subset,
+    find_run,
+    new_run_name,
+    open_data,
+    reopen_data,
+    select_frames,
+)
+from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rawkit.locations import Location
+    from rawkit.models import MemoryPlan
+    from rawkit.progress import Progress
+    from rawkit.stream import ChunkCache
+    from rawkit.train.checkpoint import TrainState
+    from rawkit.train.data import TrainData
+    from rawkit.train.loop import TrainReport
+    from rawkit.workspace import Workspace
+
+MAX_RAM = 3 * 10**9
+"""Bytes that each process of a training may use unless told otherwise."""
+FREE = frozenset({"steps", "learning_rate", "accumulate"})
+"""Settings that may change when a run is resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChoice:
+    """Frames to train on without a saved subset."""
+
+    stores: tuple[Location, ...]
+    """Stores to choose from."""
+    fraction: float = 1.0
+    """Share of the training scenes, above 0 and at most 1."""
+    selection: Selection = Selection()  # noqa: RUF009 - frozen
+    """Filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """A training that is ready to start."""
+
+    folder: Path
+    """The run's folder; it does not exist yet unless the run is resumed."""
+    settings: TrainSettings
+    """All that decides it, besides the data."""
+    data: TrainData
+    """Pairs to train and to validate on."""
+    memory: MemoryPlan
+    """What each process will take."""
+    state: TrainState | None = None
+    """Where a resumed run stands; None for a new one."""
+
+
+def plan_training(
+    workspace: Workspace,
+    chosen: str | FrameChoice | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    recipe: str | None = None,
+    name: str | None = None,
+    max_ram: int = MAX_RAM,
+) -> TrainPlan:
+    """Settle a new run.
+
+    Parameters
+    ----------
+    workspace
+        Where stores, subsets and runs lie.
+    chosen
+        Name of a subset, or a choice of frames; the newest subset, or all there is, if None.
+    changes
+        Fields of `TrainSettings` that are not to have their defaults; `m` stands for the multiple
+        of the estimated amplification. What is not named follows from the recipe and the data.
+    recipe
+        Name of a published training.
+    name
+        Name of the run; a new one if None.
+    max_ram
+        Bytes that each process may use. Batches are cut into the fewest pieces that fit unless
+        `accumulate` is among the changes.
+
+    Raises
+    ------
+    MissingError
+        If there is no such subset, or no store.
+    SelectionError
+        If no pair is left to train on.
+    StoreError
+        If a store does not hold what its subset names.
+    UsageError
+        If the settings make no sense together, do not fit into the memory, or the run is there
+        already.
+    """
+    if isinstance(chosen, FrameChoice):
+        subset = select_frames(
+            workspace, chosen.stores, fraction=chosen.fraction, selection=chosen.selection
+        )
+    else:
+        subset = choose_subset(workspace, chosen)
+    data = open_data(subset, workspace, named=not isinstance(chosen, FrameChoice))
+    ranks = ranks_here()
+    settings = settings_for(subset.name, data, changes or {}, recipe, max_ram, ranks)
+    folder = workspace.run(name or new_run_name(workspace, subset.name, settings.network))
+    check_new_run(folder)
+    return _checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
+                                                                   ranks=ranks)))  # fmt: skip
+
+
+def resume_training(
+    workspace: Workspace,
+    name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    recipe: str | None = None,
+    subset: str | None = None,
+    max_ram: int = MAX_RAM,
+) -> TrainPlan:
+    """Go on with a run where it stands: the named one, or the newest.
+
+    `changes` may name steps, rate and pieces; anything else, recipe and subset must be what the
+    run was begun with.
+
+    Raises
+    ------
+    MissingError
+        If there is no such run, or its data is gone.
+    UsageError
+        If something else is asked for than the run was begun with; the message says what.
+    WeightsError
+        If its checkpoint cannot be used.
+    """
+    resumed = find_run(workspace, name)
+    saved = resumed.state.settings
+    if subset is not None and subset != saved.subset:
+        raise other_data([f"--subset {subset} instead of {saved.subset}"])
+    settings = _resumed_settings(saved, changes or {}, recipe)
+    data = reopen_data(resumed.state, workspace, resumed.folder)
+    memory = check_memory(settings, data, max_ram, ranks=ranks_here())
+    return _checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
+
+
+def other_data(given: Sequence[str]) -> UsageError:
+    """Return the error for options that would resume a run on other frames."""
+    return UsageError(
+        f"other data with --resume: {', '.join(given)}",
+        expected="the frames the run was begun with",
+        fix="Begin another run to change them.",
+    )
+
+
+def run_training(
+    plan: TrainPlan,
+    *,
+    threads: int = 2,
+    device: str = "auto",
+    cache: ChunkCache | None = None,
+    keep: int = 3,
+    board: bool = False,
+    validate_every: int | None = None,
+    max_seconds: float | None = None,
+    progress: Progress = SILENT,
+) -> TrainReport:
+    """Train as planned, until done or interrupted; what is learned is saved either way.
+
+    Parameters
+    ----------
+    plan
+        Of `plan_training` or `resume_training`.
+    threads
+        Threads that read.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    cache
+        Keeps what is read of stores elsewhere.
+    keep
+        Checkpoints to keep beside the best one.
+    board
+        Whether to write the metrics for TensorBoard too.
+    validate_every
+        Steps between validations; a tenth of all steps if None.
+    max_seconds
+        When to stop at the latest.
+    progress
+        Told of steps.
+
+    Raises
+    ------
+    OutputError
+        If the run's folder cannot be written.
+    StoreDamagedError
+        If a shard is damaged.
+    TrainingError
+        If the loss is no longer a number, or processes do not agree on the data.
+    UsageError
+        If there is no such device.
+    """
+    try:
+        trainer = Trainer(
+            plan.settings,
+            plan.data,
+            plan.folder,
+            threads=threads,
+            fabric=make_fabric(device, plan.settings.precision),
+            keep=keep,
+            board=board,
+            cache=cache,
+        )
+        if plan.state is not None:
+            trainer.resume(plan.state)
+        return trainer.run(
+            validate_every=validate_every or max(1, plan.settings.steps // 10),
+            max_seconds=max_seconds,
+            progress=progress,
+        )
+    finally:
+        leave()
+
+
+def settings_for(
+    subset: str,
+    data: TrainData,
+    changes: Mapping[str, Any],
+    recipe: str | None = None,
+    max_ram: int = MAX_RAM,
+    ranks: int = 1,
+) -> TrainSettings:
+    """Return the settings of a new run: defaults, then the recipe, then the changes.
+
+    Raises
+    ------
+    UsageError
+        If they make no sense together.
+    """
+    published = find_recipe(recipe) if recipe else None
+    values = dict(published.values) if published else {}
+    values |= _without_m(changes, str(values.get("amplification", "auto")))
+    if published:
+        values["recipe"] = published.name
+    if "crop" not in values:
+        values["crop"] = default_crop(data, augment=values.get("augment", True))
+    if values["crop"] < MS_SSIM_MIN_CROP:
+        values.setdefault("ms_ssim_weight", 0.0)
+    settings = TrainSettings(subset=subset, **{"steps": 1, **values})
+    if "steps" not in values:
+        steps = default_steps(data, settings)
+        if published and published.crops_per_long:
+            steps = math.ceil(published.crops_per_long * data.longs / settings.batch_size)
+        settings = replace(settings, steps=steps)
+    settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
+    if "accumulate" in changes:
+        return settings
+    return fit_memory(settings, data, max_ram, ranks=ranks)
+
+
+def _checked(plan: TrainPlan) -> TrainPlan:
+    check_crop([source.shape for source in plan.data.train], plan_settings(plan.settings))
+    return plan
+
+
+def _resumed_settings(
+    saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
+) -> TrainSettings:
+    """Keep a run's settings; only steps, rate and pieces may change."""
+    asked = _without_m(changes, saved.amplification)
+    if recipe is not None:
+        asked["recipe"] = recipe
+    wanted = {**saved.as_dict(), **asked}
+    if "milestones" in asked:
+        wanted["milestones"] = list(asked["milestones"])
+    changed = differences(saved.as_dict(), wanted, FREE)
+    if changed:
+        raise UsageError(
+            f"another training with --resume: {', '.join(changed)}",
+            expected="the settings the run was begun with",
+            fix="Begin another run to change them; only --steps, --lr and --accumulate may change.",
+        )
+    return replace(saved, **{name: value for name, value in asked.items() if name in FREE})
+
+
+def _without_m(changes: Mapping[str, Any], amplification: str) -> dict[str, Any]:
+    """Put the value for `m`, a multiple of the estimate, where the settings have it."""
+    values = dict(changes)
+    if "m" not in values:
+        return values
+    kind = values.get("amplification", "auto" if amplification == "number" else amplification)
+    if kind != "auto":
+        raise UsageError(f"--m with an amplification by {kind}", expected="--amplify auto")
+    values["amplification_value"] = values.pop("m")
+    return values
