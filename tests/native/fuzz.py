@@ -62,7 +62,7 @@ def fabricated() -> Iterator[bytes]:
 
 
 def ends() -> Iterator[bytes]:
-    """Make LZ4 blocks of one match, short or very long, and few bytes behind it: too few in some."""
+    """Make LZ4 blocks of one match, short or long, and few bytes behind it: too few in some."""
     for more in (b"\0", b"\x20", b"\xff" * 6 + b"\0"):
         for behind in range(14):
             size = 1 + 19 + sum(more) + behind
