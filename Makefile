@@ -7,7 +7,7 @@ RAW ?= ../shared/raw
 FUZZ_SECONDS ?= 600
 READY := $(VENV)/.ready
 
-.PHONY: demo test check sanitize fuzz wheel bench figures format clean
+.PHONY: demo test check docs sanitize fuzz wheel bench reference drawings figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -15,13 +15,14 @@ demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 test: $(READY)  ## all tests but the slow ones
 	$(BIN)/pytest -q -n 2
 
-check: $(READY)  ## style, types, layers and dependencies
+check: $(READY)  ## style, types, layers, dependencies, and links of the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/deptry . --exclude '^(\.venv|rawkit|docs|build)/' --ignore DEP002,DEP004  # the tests' own
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 sanitize: $(READY)  ## the native module's tests under ASan and UBSan, at all levels
 	$(BIN)/python -m tests.native.sanitize
@@ -35,6 +36,16 @@ wheel: $(READY)  ## wheels for Intel and AMD and for ARM, in ./dist
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
+
+docs: $(READY)  ## the site of the pages, in ./site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+reference: $(READY)  ## the pages that are made from the code: commands and errors
+	$(BIN)/python -m rawkit.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m rawkit.cli.reference errors > docs/reference/errors.md
+
+drawings: $(READY)  ## the drawings of the pages
+	$(BIN)/python docs/figures/drawings.py
 
 figures: $(READY)  ## the figures of the pages; needs the published weights and real raw files
 	$(BIN)/python docs/figures/levels.py $(WEIGHTS) $(RAW)
@@ -50,4 +61,4 @@ $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*.[ch]
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
