@@ -138,12 +138,12 @@ def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
                        limits=limits, selection=selection_of(**filters))[0]  # fmt: skip
 
 
-def stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
            workspace: Anywhere = ".", **options: Any) -> Epochs[Batch]:  # fmt: skip
     """Stream batches of random crops, as integers in numpy; one loop is one epoch.
 
-    `crop` is the side in pixels of the mosaic, even. Options are those of
-    `rawkit.stream.open_stream`: augment, seed, threads, cache and more.
+    `crop` is the side in pixels of the mosaic, even; as large as fits, up to 512, if None. Options
+    are those of `rawkit.stream.open_stream`: augment, seed, threads, cache and more.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: in
     return Epochs(opened.batches, opened.epoch_length, batch_size, about, position)
 
 
-def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
                  m: float = 1.0, device: str = "cpu", workspace: Anywhere = ".",
                  **options: Any) -> Epochs[TensorBatch]:  # fmt: skip
     """Stream batches as torch tensors, normalised, amplified by `m` times the estimate.
@@ -295,7 +295,7 @@ def _source(source: Anywhere | Sequence[str] | None, usual: Path) -> Any:
 
 
 def _stream(
-    frames: Chosen, batch_size: int, crop: int, workspace: Path, options: dict[str, Any]
+    frames: Chosen, batch_size: int, crop: int | None, workspace: Path, options: dict[str, Any]
 ) -> tuple[BatchStream, str]:
     """Open a stream over what was chosen; returns it and what to call its frames."""
     from rawkit.stream import open_stream, stream_of

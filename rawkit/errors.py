@@ -10,6 +10,7 @@ carries a stable ``kind`` for scripts. The second paragraph of a class says what
     ├── RawFileError             raw-file             one raw file cannot be used
     │   ├── UnreadableError      unreadable           the operating system will not hand it over
     │   ├── NotRawError          not-raw              LibRaw does not know it as a raw file
+    │   ├── HeaderlessError      headerless           it does not say what its pixels are
     │   ├── TruncatedError       truncated            its pixel data lies beyond its end
     │   ├── CorruptError         corrupt              LibRaw fails while it unpacks
     │   ├── TooLargeError        memory               decoding it takes more memory than there is
@@ -133,6 +134,16 @@ class NotRawError(RawFileError):
     """
 
     kind = "not-raw"
+
+
+class HeaderlessError(RawFileError):
+    """The file has pixels but no header: LibRaw would guess from its size what they are.
+
+    Say what it holds with ``--headerless``, such as ``--headerless 768x512,12,RGGB,64``: size, bits,
+    pattern, and where they are not 0 and full scale the black and the white level.
+    """
+
+    kind = "headerless"
 
 
 class TruncatedError(RawFileError):

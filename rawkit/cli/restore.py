@@ -10,6 +10,7 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES, NUMBERS
+from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
 
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--black", type=click.IntRange(min=0), help="Use this black level for all files.")
 @click.option("--white", type=click.IntRange(min=1), help="Use this white level for all files.")
+@headerless_option
 @click.option(
     "--skip-existing",
     is_flag=True,
@@ -161,6 +163,7 @@ def _output(options: dict[str, Any]) -> Output:
         skip_existing=options["skip_existing"],
         compare=options["compare"],
         levels=None if black is None and white is None else Levels(black, white),
+        headerless=headerless_of(options["headerless"]),
     )
 
 

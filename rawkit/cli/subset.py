@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from rawkit.subset import RawFile, Subset
     from rawkit.workspace import Workspace
 
-_PLACES = {"materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json"}
+_PLACES = {
+    "materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json", "workspace_at",
+    "stores_at",
+}  # fmt: skip
 """Options that do not say which frames are chosen."""
 _NOT_OURS = {"role", "limit"}
 """Filters that make no sense here: shorts and longs belong together, and --frames limits."""
@@ -140,7 +143,7 @@ def _refuse_options(ctx: click.Context) -> None:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name != "as_json":
+        if given and name not in {"as_json", "workspace_at", "stores_at"}:
             raise click.UsageError(
                 f"{parameter.opts[0]} does not go with `{ctx.invoked_subcommand}`.", ctx
             )

@@ -11,6 +11,7 @@ from rawkit.catalog import LeftOut, read_video_frame
 from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
 from rawkit.files import output_errors
 from rawkit.sensor import (
+    Headerless,
     RenderParameters,
     amplification_base,
     check_levels,
@@ -45,6 +46,16 @@ if TYPE_CHECKING:
 
     Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
 
+_DESCRIBED = "headerless "
+"""Where levels come from, before the description, if a file does not say what it holds."""
+
+
+def described_by(row: FrameRow) -> Headerless | None:
+    """Return the description that a frame was read by; None for a file that says what it holds."""
+    if not row.level_source.startswith(_DESCRIBED):
+        return None
+    return Headerless.parse(row.level_source.removeprefix(_DESCRIBED))
+
 
 @dataclass(frozen=True, slots=True)
 class FrameJob:
@@ -70,6 +81,8 @@ class FrameJob:
     """Codecs that the store has settled on; the others are tried with lz4."""
     unpacked: Path | None = None
     """Where the raw file has been put down, if its archive can only be streamed."""
+    headerless: Headerless | None = None
+    """What the raw file holds, if it does not say so itself."""
     version: int = VERSION
     """Format version of the store, which says how pixels are hashed."""
 
@@ -105,7 +118,9 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             truth = job.rendering is not None
             image, crop, given = read_video_frame(job.entry, job.levels, with_truth=truth)
             return _stage(job, image, crop, lambda: (given, None))
-        with open_raw(contents, name=job.file.where) as raw:
+        with open_raw(contents, name=job.file.where, headerless=job.headerless) as raw:
+            if raw.described is not None and job.levels is None:
+                job = replace(job, level_source=f"{_DESCRIBED}{raw.described}")
             image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)

@@ -22,6 +22,7 @@ from rawkit.models import (
     prepare,
 )
 from rawkit.restore.manifest import identity_of
+from rawkit.restore.memory import Held
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -108,9 +109,11 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
 
 
 def restore_bands(
-    image: RawImage, restorer: Restorer, factor: float
+    image: RawImage, restorer: Restorer, factor: float, held: Held | None = None
 ) -> Iterator[NDArray[np.float32]]:
     """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
+
+    `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
 
     Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
 
@@ -120,7 +123,8 @@ def restore_bands(
         If the network reads another kind of mosaic.
     """
     mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
-    tile, _ = tile_for(restorer, *image.pixels.shape)
+    height, width = image.pixels.shape
+    tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
     for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
@@ -128,11 +132,11 @@ def restore_bands(
 
 
 def tile_for(
-    restorer: Restorer, height: int, width: int, others: int = 0
+    restorer: Restorer, height: int, width: int, held: Held | None = None
 ) -> tuple[int | None, str | None]:
     """Return the side of tiles with which a picture fits into memory, None for the fastest.
 
-    `others` are bytes that the caller holds meanwhile. Where no tile is small enough the smallest
+    `held` is what the caller holds meanwhile. Where no tile is small enough the smallest
     is returned, and what to say of it.
     """
     compute = restorer.compute
@@ -140,10 +144,12 @@ def tile_for(
         return None, None
     if compute.backend == "openvino" and compute.max_ram >= _OPENVINO_BYTES:
         return None, None
+    beside = held or Held()
     try:
         plan = plan_inference(
             restorer.network, height, width, compute.max_ram,
-            backend=compute.backend, others={"picture": others},
+            backend=compute.backend, others=beside.others, before=beside.before,
+            band_pixel=beside.band_pixel,
         )  # fmt: skip
     except UsageError as error:
         geometry = describe(restorer.network).geometry

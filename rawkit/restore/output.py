@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rawkit.restore.inputs import Item
-    from rawkit.sensor import Levels
+    from rawkit.sensor import Headerless, Levels
 
 PLAIN = ".plain"
 """Stands before the suffix of a plain conversion."""
@@ -40,6 +40,8 @@ class Output:
     """Whether LibRaw's conversion, as bright as the picture, is written beside it."""
     levels: Levels | None = None
     """Levels that override those of every file, to see what wrong ones do."""
+    headerless: Headerless | None = None
+    """What files hold that do not say so themselves."""
 
     def pictures(self, name: str) -> list[Path]:
         """Paths of the pictures of a mosaic, one for each value of `brightness`."""

@@ -13,8 +13,10 @@ from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.exif import Exif, read_exif
+from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
+from rawkit.sensor.signature import is_raw
 from rawkit.sensor.types import (
     MAX_RATIO,
     ColourMatrix,
@@ -40,6 +42,7 @@ __all__ = [
     "Exposure",
     "Frame",
     "GivenPictures",
+    "Headerless",
     "LevelCheck",
     "Levels",
     "Mosaic",
@@ -56,6 +59,7 @@ __all__ = [
     "gain_ratio",
     "image_of_array",
     "image_of_packed",
+    "is_raw",
     "normalise",
     "open_raw",
     "overridden",

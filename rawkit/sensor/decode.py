@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from rawkit.errors import (
     BlankError,
     CorruptError,
+    HeaderlessError,
     MosaicError,
     NotRawError,
     RawFileError,
@@ -29,6 +30,7 @@ from rawkit.errors import (
 from rawkit.sensor.cells import XTRANS
 from rawkit.sensor.description import Description, describe_raw
 from rawkit.sensor.extents import declared_end, directories
+from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.lossless import missing_pixels
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
@@ -50,7 +52,6 @@ MAX_BYTES_AT_ONCE = 64 << 20
 JPEG of 12 MP takes it 12 ms less than from a file."""
 _COLOUR_MATRIX = 50721
 """DNG's tag ColorMatrix1."""
-_SQUARE_TOLERANCE = 0.005
 _OUT_OF_MEMORY = (
     MemoryError,
     rawpy.LibRawUnsufficientMemoryError,
@@ -61,10 +62,19 @@ _OUT_OF_MEMORY = (
 class RawFile:
     """An open raw file: decode its mosaic, render it. Made by `open_raw`; not thread-safe."""
 
-    def __init__(self, raw: Any, path: Path | str, *, has_matrix: bool = False) -> None:
+    def __init__(
+        self,
+        raw: Any,
+        path: Path | str,
+        described: Headerless | None = None,
+        *,
+        has_matrix: bool = False,
+    ) -> None:
         self._raw = raw
         self._has_matrix = has_matrix
         self.path = path
+        self.described = described
+        """What it holds, where that had to be said; None for a file that says so itself."""
 
     def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
         """Decode the visible mosaic; `levels` override the file's.
@@ -111,30 +121,32 @@ class RawFile:
         *,
         brightness: float = 1.0,
         levels: Levels | None = None,
+        square: bool = False,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
         The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
         daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
-        `levels` override the file's for LibRaw too.
+        `levels` override the file's for LibRaw too. With `square`, a picture of pixels that are not
+        square is stretched until they are, see `Mosaic.square_size`.
 
         Raises
         ------
         MosaicError
-            As `image`, or if the pixels are not square, so that the picture would not lie on the
-            mosaic.
+            As `image`, or if the pixels are not square and shall not become so: then the picture
+            would not lie on the mosaic.
         CorruptError
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            sizes, balance = self._raw.sizes, self._description.white_balance
-        if abs(sizes.pixel_aspect - 1) > _SQUARE_TOLERANCE:
+            mosaic, balance = self._description.mosaic, self._description.white_balance
+        if not (square or mosaic.is_square):
             raise MosaicError(
-                f"pixels of aspect {sizes.pixel_aspect:.3f}",
+                f"pixels of aspect {mosaic.pixel_aspect:.3f}",
                 expected="square ones: the rendered picture would not lie on the mosaic",
                 where=self.path,
             )
-        with _libraw_errors(self.path), _reproducible(self._description.mosaic):
+        with _libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
                 use_camera_wb=balance.source == "camera",
                 no_auto_bright=True,
@@ -144,10 +156,10 @@ class RawFile:
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
-        if picture.shape[:2] != (sizes.height, sizes.width):
+        if picture.shape[:2] != mosaic.square_size:
             raise CorruptError(
                 f"a rendered picture of {picture.shape[0]}x{picture.shape[1]}",
-                expected=f"{sizes.height}x{sizes.width}, the size of the mosaic",
+                expected="x".join(map(str, mosaic.square_size)) + ", the size of the mosaic",
                 where=self.path,
             )
         return picture
@@ -165,12 +177,16 @@ class RawFile:
 
 @contextmanager
 def open_raw(
-    file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw file"
+    file: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    name: str = "raw file",
+    headerless: Headerless | None = None,
 ) -> Iterator[RawFile]:
     """Open a raw file and check what can be checked before it is unpacked.
 
     `file` is a path, or the contents in memory: bytes, or a seekable binary file; for these, `name`
-    is what messages call it.
+    is what messages call it. `headerless` describes what a file holds that does not say so itself;
+    it means nothing for others.
 
     Raises
     ------
@@ -178,6 +194,8 @@ def open_raw(
         If it cannot be opened or read.
     NotRawError
         If LibRaw does not know it.
+    HeaderlessError
+        If LibRaw would guess from its size what it holds, or it is not as `headerless` says.
     TruncatedError
         If it declares pixel data beyond its end, or more pixels than its bytes could hold.
     CorruptError
@@ -195,13 +213,47 @@ def open_raw(
         where, opened = name, file
         size, has_matrix = _check_whole(file, where)
         file.seek(0)
-    with _libraw_errors(where):
-        raw = rawpy.imread(opened)
+    raw, described = _identified(opened, where, size, headerless)
     with raw:
         with _libraw_errors(where):
             _check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where, has_matrix=has_matrix)
+        yield RawFile(raw, where, described, has_matrix=has_matrix)
+
+
+def _identified(
+    opened: str | BinaryIO, where: Path | str, size: int, headerless: Headerless | None
+) -> tuple[Any, Headerless | None]:
+    """Let LibRaw open a file; one without a header only as it is described.
+
+    Returns the description where it was needed.
+    """
+    try:
+        with _libraw_errors(where):
+            raw = rawpy.imread(opened)
+            guessed = size <= MAX_BYTES_AT_ONCE and guessed_from_size(raw, size)
+    except NotRawError:
+        if headerless is None:
+            raise
+    else:
+        if not guessed:
+            return raw, None
+        width, height = raw.sizes.raw_width, raw.sizes.raw_height
+        raw.close()
+        if headerless is None:
+            raise HeaderlessError(
+                f"no header; LibRaw takes it for {width}x{height} pixels from its size alone",
+                expected="a raw file that says what it holds",
+                where=where,
+                fix=f"Say it with --headerless {FORM}, such as {EXAMPLE}.",
+            )
+    with _libraw_errors(where):
+        if isinstance(opened, str):
+            contents = Path(opened).read_bytes()
+        else:
+            opened.seek(0)
+            contents = opened.read()
+        return rawpy.imread(io.BytesIO(headerless.as_dng(contents, where))), headerless
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:

@@ -10,7 +10,7 @@ import rawpy
 
 from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
-from rawkit.sensor.types import ColourMatrix, Exposure, Mosaic, WhiteBalance
+from rawkit.sensor.types import MOSAICS, ColourMatrix, Exposure, Mosaic, WhiteBalance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ _SRGB_OF_XYZ = np.linalg.inv(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
 """Linear sRGB (D65) of XYZ, with LibRaw's values."""
-_EXPECTED = "a Bayer or X-Trans mosaic of red, green and blue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,8 @@ class _Colours:
 
     def __init__(self, pattern: Pattern) -> None:
         found = find_cell(pattern)
-        assert found is not None, pattern  # noqa: S101 - _pattern has made sure
+        if found is None:  # pragma: no cover - _pattern has made sure
+            raise MosaicError(f"a mosaic with the cell {pattern}", expected=MOSAICS)
         cell, (top, left) = found
         self.pattern = pattern
         self._of_plane = [
@@ -78,10 +78,10 @@ class _Colours:
 
 def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
-        raise MosaicError("no mosaic: every pixel has all colours", expected=_EXPECTED, where=path)
+        raise MosaicError("no mosaic: every pixel has all colours", expected=MOSAICS, where=path)
     letters = raw.color_desc.decode("ascii", "replace")
     if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
-        raise MosaicError(f"a four-colour mosaic ({letters})", expected=_EXPECTED, where=path)
+        raise MosaicError(f"a four-colour mosaic ({letters})", expected=MOSAICS, where=path)
     rows, columns = raw.raw_pattern.shape
     # raw_color counts from the whole mosaic; within wide margins it, and with it raw_pattern, is
     # garbage for X-Trans.
@@ -91,7 +91,7 @@ def _pattern(raw: Any, path: Path | str) -> Pattern:
     )
     if (rows, columns) not in ((BAYER.side,) * 2, (XTRANS.side,) * 2) or not find_cell(pattern):
         raise MosaicError(
-            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=_EXPECTED, where=path
+            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=MOSAICS, where=path
         )
     return pattern
 

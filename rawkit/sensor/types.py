@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.errors import UsageError
+from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor.cells import BAYER, Cell, Pattern, Position, find_cell
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ _CHANNELS = 3
 _MOST_CONDITION = 1e4
 """Matrices of cameras have condition numbers of 2 to 20."""
 
+MOSAICS = "a Bayer or X-Trans mosaic of red, green and blue"
+"""What can be decoded and packed, for messages."""
 MAX_RATIO = 300.0
 """The largest amplification any published protocol uses (SID, CVPR 2018)."""
+_SQUARE_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,50 @@ class Mosaic:
     width: int
     """Columns of the visible area, in pixels."""
     pixel_aspect: float
-    """Height of a pixel over its width; 1.0 is square."""
+    """Width of a pixel over its height; 1.0 is square."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can be no mosaic.
+
+        Raises
+        ------
+        MosaicError
+            If the pattern is neither Bayer nor X-Trans, it has not a black level for each plane,
+            or pixels of no shape.
+        """
+        found = find_cell(self.pattern)
+        if found is None:
+            raise MosaicError(f"a mosaic with the cell {self.pattern}", expected=MOSAICS)
+        planes = found[0].planes
+        if len(self.black_level) != planes:
+            raise MosaicError(
+                f"{len(self.black_level)} black levels", expected=f"{planes}, one for each plane"
+            )
+        if not (np.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise MosaicError(f"pixels of aspect {self.pixel_aspect}", expected="more than 0")
 
     @property
     def pattern_text(self) -> str:
         """The first cell as letters: ``RGGB``, or six by six with ``/`` between rows."""
         rows = ["".join("RGBG"[colour] for colour in row) for row in self.pattern]
         return "".join(rows) if len(rows) == BAYER.side else "/".join(rows)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether its pixels are, to half a percent, as LibRaw judges it."""
+        return abs(self.pixel_aspect - 1) <= _SQUARE_TOLERANCE
+
+    @property
+    def square_size(self) -> tuple[int, int]:
+        """Rows and columns of a picture of the visible area whose pixels are square.
+
+        The shorter side grows, as in LibRaw.
+        """
+        if self.is_square:
+            return self.height, self.width
+        if self.pixel_aspect < 1:
+            return int(self.height / self.pixel_aspect + 0.5), self.width
+        return self.height, int(self.width * self.pixel_aspect + 0.5)
 
     @property
     def cell(self) -> Cell:
@@ -149,8 +189,8 @@ class Mosaic:
 
     def _found(self) -> tuple[Cell, Position]:
         found = find_cell(self.pattern)
-        if found is None:
-            raise AssertionError(self.pattern)  # the decoder refuses other mosaics
+        if found is None:  # pragma: no cover - the constructor has made sure
+            raise MosaicError(f"a mosaic with the cell {self.pattern}", expected=MOSAICS)
         return found
 
 
@@ -162,6 +202,22 @@ class Levels:
     """Black level of all planes, in sensor units."""
     white: int | None
     """White level, in sensor units."""
+
+    def __post_init__(self) -> None:
+        """Refuse levels the wrong way round.
+
+        Raises
+        ------
+        UsageError
+            If black is below 0, or both are given and white is not above black.
+        """
+        black, white = self.black, self.white
+        if black is not None and black < 0:
+            raise UsageError(f"a black level of {black}", expected="0 or more")
+        if white is not None and white <= (black or 0):
+            raise UsageError(
+                f"a white level of {white}", expected=f"more than the black level of {black or 0}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class FrameRow:
     visible_width: int
     """Visible columns, in pixels."""
     pixel_aspect: float
-    """Height of a pixel over its width."""
+    """Width of a pixel over its height."""
     crop_top: int
     """Rows dropped at the top of the visible area so that the canonical cell is at (0, 0)."""
     crop_left: int

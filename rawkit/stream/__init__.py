@@ -24,6 +24,7 @@ from rawkit.stream.plan import (
     FrameShape,
     PlanSettings,
     check_crop,
+    fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
@@ -59,6 +60,7 @@ __all__ = [
     "ShardFile",
     "TensorBatch",
     "check_crop",
+    "fitting_crop",
     "mosaic_of",
     "normalise_planes",
     "open_stream",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.errors import UsageError
-from rawkit.stream import BatchStream, PlanSettings
+from rawkit.stream import BatchStream, PlanSettings, fitting_crop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,7 @@ class TrainData:
 def plan_settings(settings: TrainSettings) -> PlanSettings:
     """Return the part of the settings that decides the samples."""
     return PlanSettings(
-        crop=settings.crop // 2,
+        crop=settings.crop,
         crops_per_window=settings.crops_per_window,
         live_windows=settings.live_windows,
         augment=settings.augment,
@@ -57,13 +56,8 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
     UsageError
         If a frame is smaller than the smallest crop of 32.
     """
-    smallest = min(min(source.shape.height, source.shape.width) for source in data.train)
-    fitting = 2 * (smallest - int(augment)) // 32 * 32
-    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
-        raise UsageError(
-            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
-        )
-    return min(most, fitting)
+    shapes = [source.shape for source in data.train]
+    return fitting_crop(shapes, augment=augment, most=most)
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SETTINGS = PlanSettings(crop=6, crops_per_window=2, live_windows=8, window_chunks=2)
+SETTINGS = PlanSettings(crop=12, crops_per_window=2, live_windows=8, window_chunks=2)
 
 
 def batch_of(bits: int = 16) -> Batch:
