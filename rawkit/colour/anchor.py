@@ -32,6 +32,7 @@ from rawkit.colour.scales import (
     colour_noise,
     enlarge,
     guided,
+    mix,
     reduce,
 )
 from rawkit.errors import UsageError
@@ -210,7 +211,7 @@ class ColourAnchor:
         """Linear sRGB of camera colours (3, rows, columns), amplified."""
         cells = camera * self._gains[:, None, None]
         np.minimum(cells, self._white, out=cells)
-        return np.asarray((self._matrix @ cells.reshape(3, -1)).reshape(cells.shape), np.float32)
+        return mix(self._matrix, cells)
 
     def _large(self, seen: _Seen, top: int, bottom: int) -> Estimate:
         """Estimate rows of squares of 8x8 cells."""
@@ -258,15 +259,16 @@ class ColourAnchor:
                 return
             # One more cell each way, so that pixels at the seams are interpolated as others are.
             above, below = max(0, first - 1), min(rows, last + 1)
-            light = to_power[seen.lumas(start, stop)]
+            light = _looked_up(to_power, seen.lumas(start, stop))
             picture = np.empty((stop - start, width, 3), np.float32)
-            for index, one in enumerate(ratios[:, above - begin : below - begin]):
+            colours = []
+            for one in ratios[:, above - begin : below - begin]:
                 large = enlarge(one, block)
                 part = large[start - above * block :][: stop - start, :width]
-                scaled = np.minimum(part * light, 1)
-                scaled *= np.float32(_CODES - 1)
-                scaled += np.float32(0.5)
-                picture[:, :, index] = to_code[scaled.astype(np.uint16)]
+                # Rounded and held below 65536 on the way.
+                codes = cv2.multiply(part, light, scale=_CODES - 1, dtype=cv2.CV_16U)
+                colours.append(_looked_up(to_code, codes))
+            cv2.merge(colours, picture)
             yield picture
 
 
@@ -318,7 +320,7 @@ class _Seen:
 
     def _add_cells(self, lumas: NDArray[np.uint16]) -> None:
         block, (_, columns), padded = self._grid.block, self._grid.shape, self._grid.padded[1]
-        light = _linear()[lumas[:, : columns * block]]
+        light = _looked_up(_linear(), np.ascontiguousarray(lumas[:, : columns * block]))
         means = reduce(light, block)
         self._put(np.pad(means, ((0, 0), (0, padded - columns)), mode="edge"))
 
@@ -359,12 +361,15 @@ class _Rows:
 
 def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Weighted sum of encoded RGB, rounded to 65535; what is not a number counts as black."""
-    lumas = band.reshape(-1, 3) @ np.array(LUMINANCE, np.float32)
-    np.nan_to_num(lumas, copy=False, nan=0.0)
-    np.clip(lumas, 0, 1, out=lumas)
-    lumas *= np.float32(_CODES - 1)
-    lumas += np.float32(0.5)
-    return lumas.astype(np.uint16).reshape(band.shape[:2])
+    lumas = cv2.transform(np.ascontiguousarray(band), np.array([LUMINANCE]) * (_CODES - 1))
+    return np.asarray(cv2.add(lumas, 0, dtype=cv2.CV_16U), np.uint16)
+
+
+def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.float32]:
+    found = np.empty(codes.shape, np.float32)
+    # A code is never out of range; without a mode NumPy would copy to make sure first.
+    np.take(table, codes, out=found, mode="wrap")
+    return found
 
 
 @cache

@@ -105,6 +105,18 @@ def enlarge(values: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def mix(matrix: NDArray[np.float32], planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply planes (3, rows, columns) by a matrix (n, 3): n planes.
+
+    Not by ``@``: for three columns a BLAS spends most of its time on waking its threads.
+    """
+    mixed = np.empty((len(matrix), *planes.shape[1:]), np.float32)
+    for (first, second, third), target in zip(matrix.tolist(), mixed, strict=True):
+        cv2.addWeighted(planes[0], first, planes[1], second, 0, dst=target)
+        cv2.scaleAdd(planes[2], third, target, dst=target)
+    return mixed
+
+
 def reduce(values: NDArray[np.float32], times: int) -> NDArray[np.float32]:
     """Average (rows, columns), multiples of `times`, over squares of so many pixels a side."""
     rows, columns = (n // times for n in values.shape)
@@ -232,7 +244,7 @@ def _refined(
         return _box(once, radius) if scale.twice else once
 
     shape = luminance.shape
-    derived = (noise.matrix @ colour.reshape(3, -1)).reshape(5, *shape)
+    derived = mix(noise.matrix, colour)
     own = derived[4]
     np.maximum(derived[:4], 0, out=derived[:4])
     derived[:4] += noise.constant[:, None, None]
@@ -270,8 +282,7 @@ def _refined(
         largest = np.maximum(np.maximum(square[0], square[1]), square[2])
         chroma *= _weight(around(largest, scale.around_chroma), chroma_noise, _CHROMA)
         chroma += above.chroma
-    red, green, blue = (np.float32(share) for share in LUMINANCE)
-    own = red * chroma[0] + green * chroma[1] + blue * chroma[2]
+    own = mix(np.array([LUMINANCE], np.float32), chroma)[0]
     chroma /= np.maximum(own, np.float32(0.2))
     return Estimate(chroma, gain)
 
