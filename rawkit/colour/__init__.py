@@ -1,0 +1,21 @@
+"""The sensor's own colour for a network's pictures: true colour from any camera.
+
+`cells` is what the mosaic says, `noise` how far that can be trusted, `matrix` what it means,
+`scales` how it is averaged and `anchor` how it is put under a picture that comes in bands.
+"""
+
+from rawkit.colour.anchor import ColourAnchor, SensorColour
+from rawkit.colour.cells import CellGrid, overview
+from rawkit.colour.matrix import CameraMatrix, find_matrix
+from rawkit.colour.noise import NoiseModel, estimate_noise
+
+__all__ = [
+    "CameraMatrix",
+    "CellGrid",
+    "ColourAnchor",
+    "NoiseModel",
+    "SensorColour",
+    "estimate_noise",
+    "find_matrix",
+    "overview",
+]
