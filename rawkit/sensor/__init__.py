@@ -9,6 +9,13 @@ from rawkit.sensor.amplifier import (
     plane_histograms,
 )
 from rawkit.sensor.array import image_of_array
+from rawkit.sensor.balance import (
+    REFERENCE_NEUTRAL,
+    UNKNOWN_BALANCE,
+    Neutral,
+    gains_to,
+    neutral_of,
+)
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -34,6 +41,8 @@ from rawkit.sensor.video import image_of_packed
 __all__ = [
     "BAYER",
     "MAX_RATIO",
+    "REFERENCE_NEUTRAL",
+    "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
     "Cell",
@@ -46,6 +55,7 @@ __all__ = [
     "LevelCheck",
     "Levels",
     "Mosaic",
+    "Neutral",
     "PhaseCrop",
     "RawFile",
     "RawImage",
@@ -57,9 +67,11 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "gains_to",
     "image_of_array",
     "image_of_packed",
     "is_raw",
+    "neutral_of",
     "normalise",
     "open_raw",
     "overridden",

@@ -91,13 +91,18 @@ def tensors_of(
     )
 
 
-def normalise_planes(packed: Tensor, black: Tensor, white: Tensor, factor: Tensor) -> Tensor:
+def normalise_planes(
+    packed: Tensor, black: Tensor, white: Tensor, factor: Tensor, gains: Tensor | None = None
+) -> Tensor:
     """max(value - black, 0) / (white - black) times the factor, shape (B, 4, h, w), float32.
 
-    `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,).
+    `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,). With `gains`,
+    (B, 4), the factor of each plane is the factor times its gain.
     """
     black = black[:, :, None, None]
     scale = factor[:, None, None, None] / (white[:, None, None, None] - black)
+    if gains is not None:
+        scale = scale * gains[:, :, None, None]
     return (packed.to(torch.float32) - black).clamp_(min=0).mul_(scale)
 
 

@@ -70,6 +70,21 @@ def test_planes_are_normalised_each_with_its_own_black_level() -> None:
     assert found.min() == 0
 
 
+def test_gains_multiply_each_plane_beside_the_factor() -> None:
+    batch = batch_of()
+    values = (
+        torch.from_numpy(batch.packed),
+        torch.from_numpy(batch.black_level),
+        torch.from_numpy(batch.white_level),
+        torch.tensor([2.0, 30.0, 0.5]),
+    )
+    plain = normalise_planes(*values)
+    gains = torch.tensor([[0.5, 1.0, 0.7, 1.0], [2.0, 3.0, 4.0, 5.0], [1.0, 1.0, 1.0, 1.0]])
+    gained = normalise_planes(*values, gains)
+    torch.testing.assert_close(gained, plain * gains[:, :, None, None], rtol=1e-6, atol=0)
+    torch.testing.assert_close(gained[2], plain[2], rtol=0, atol=0)
+
+
 def test_a_mosaic_of_planes_is_what_unpack_makes() -> None:
     planes = np.random.default_rng(6).random((2, 4, 3, 5), np.float32)
     mosaic = mosaic_of(torch.from_numpy(planes)).numpy()
