@@ -30,6 +30,7 @@ from rawkit.colour.scales import (
     Scale,
     coarse,
     colour_noise,
+    detailed,
     enlarge,
     guided,
     mix,
@@ -54,6 +55,8 @@ _SMALL: Final = Scale(radius=6, around_chroma=9, around_gain=15)
 """On squares of 2x2 cells."""
 _SMALLEST: Final = Scale(radius=4, around_chroma=6, around_gain=10)
 """On cells."""
+_DETAIL_RADIUS: Final = 2
+"""Of single cells."""
 _SQUARE = ALIGNED
 _SLAB = 256
 """Rows of cells worked on at a time."""
@@ -69,7 +72,7 @@ def _aligned(cells: int) -> int:
     return -(-cells // ALIGNED) * ALIGNED
 
 
-_SMALLEST_HALO: Final = _aligned(1 + _SMALLEST.colour_reach)
+_SMALLEST_HALO: Final = _aligned(1 + _DETAIL_RADIUS + _SMALLEST.colour_reach)
 _SMALL_HALO: Final = _aligned(_SMALLEST_HALO + 2 * (1 + _SMALL.colour_reach))
 _LARGE_HALO: Final = (
     1 + max(_LARGE.colour_reach, _LARGE.estimate_reach + _LARGEST.colour_reach)
@@ -235,10 +238,12 @@ class ColourAnchor:
             right = min(columns, left + _COLUMNS)
             start, stop = max(0, left - _SMALLEST_HALO), min(columns, right + _SMALLEST_HALO)
             outer = slice(start, stop)
-            found = guided(
-                np.ascontiguousarray(colour[:, :, outer]), np.ascontiguousarray(luminance[:, outer]),
-                _SMALLEST, self._noise, 1, above.cut(slice(None), outer), self._viewed,
-            ).cut(slice(None), slice(left - start, right - start))  # fmt: skip
+            cells = np.ascontiguousarray(colour[:, :, outer])
+            light = np.ascontiguousarray(luminance[:, outer])
+            coarser = above.cut(slice(None), outer)
+            found = guided(cells, light, _SMALLEST, self._noise, 1, coarser, self._viewed)
+            found = detailed(cells, light, _DETAIL_RADIUS, self._noise, found)
+            found = found.cut(slice(None), slice(left - start, right - start))
             ratio = found.chroma * (found.gain * brightness)
             np.maximum(ratio, 0, out=ratio)
             ratios[:, :, left:right] = np.power(ratio, np.float32(_POWER))

@@ -26,6 +26,8 @@ _LEAST_FIRST = 0.125
 _MOST_GAIN = 8.0
 """Largest element of a usable matrix: the published ones stay below 3, and a matrix multiplies the
 noise of colour by as much."""
+_LIKE_NONE = 0.01
+"""A rendered matrix so close to none, with which LibRaw renders cameras it does not know, is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ IDENTITY: tuple[tuple[float, float, float], ...] = (
 
 
 def find_matrix(
-    file_matrix: NDArray[np.floating] | None, table_matrix: NDArray[np.floating] | None
+    file_matrix: NDArray[np.floating] | None,
+    table_matrix: NDArray[np.floating] | None,
+    rendered: NDArray[np.floating] | None = None,
 ) -> CameraMatrix:
     """Choose the matrix that LibRaw renders with, and check it.
 
@@ -68,6 +72,9 @@ def find_matrix(
         or more columns; zeros or None where it brings none.
     table_matrix
         CIE XYZ to camera (LibRaw's ``rgb_xyz_matrix``), shape (3, 3) or more rows; zeros or None.
+    rendered
+        Balanced camera to linear sRGB as LibRaw renders it (`rawkit.sensor.probe_matrix`), (3, 3):
+        for a camera whose matrix it has and does not hand out. Asked where there is no other.
 
     Returns
     -------
@@ -94,6 +101,11 @@ def find_matrix(
         if abs(np.linalg.det(camera)) < 1e-6:  # noqa: PLR2004 - none
             return CameraMatrix(IDENTITY, "none", "LibRaw's is singular")
         return _checked(np.linalg.inv(camera), "libraw")
+    if rendered is not None and np.any(rendered):
+        found = np.asarray(rendered, np.float64)
+        plain = np.isfinite(found).all() and np.abs(found - np.eye(3)).max() < _LIKE_NONE
+        if not plain:
+            return _checked(found, "libraw")
     return CameraMatrix(IDENTITY, "none", reason)
 
 

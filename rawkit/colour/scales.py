@@ -224,6 +224,40 @@ def guided(
     return _refined(followed, follow(luminance), scale, noise, samples, above)
 
 
+def detailed(
+    colour: NDArray[np.float32],
+    luminance: NDArray[np.float32],
+    radius: int,
+    noise: ColourNoise,
+    above: Estimate,
+) -> Estimate:
+    """Bring in each cell's own luminance, where there is so much light that it is detail.
+
+    A network takes fine texture for noise; where the sensor has next to none, a cell that differs
+    from what is expected of it is right. `radius` is that of the window in which differences are
+    compared with their noise. In the dark nothing changes.
+    """
+    own_noise, own = mix(noise.matrix[3:], colour)
+    np.maximum(own_noise, 0, out=own_noise)
+    own_noise += noise.constant[3]
+    expected = above.gain * np.maximum(luminance, _LEAST)
+    level = np.maximum(own, expected * np.float32(_DARKEST))
+    own_noise /= level * level
+    difference = _difference(own, expected)
+    np.maximum(own_noise, _box(own_noise, radius), out=own_noise)
+    difference *= _weight(_box(difference * difference, radius), own_noise, _GAIN)
+    difference += 1
+    return Estimate(above.chroma, above.gain * difference)
+
+
+def _difference(own: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Relative difference of luminance, within bounds."""
+    difference = own / expected
+    np.clip(difference, 0.05, 20, out=difference)
+    difference -= 1
+    return difference
+
+
 def _box(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     side = 2 * radius + 1
     return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
@@ -258,9 +292,7 @@ def _refined(
     chroma_noise *= per_level
     gain_noise *= per_level
 
-    difference = own / expected
-    np.clip(difference, 0.05, 20, out=difference)
-    difference -= 1
+    difference = _difference(own, expected)
     if above is None:
         weight = np.float32(_GAIN**2) / (np.float32(_GAIN**2) + gain_noise)
     else:
