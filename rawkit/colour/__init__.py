@@ -6,7 +6,7 @@
 
 from rawkit.colour.anchor import ColourAnchor, SensorColour
 from rawkit.colour.cells import CellGrid, overview
-from rawkit.colour.matrix import CameraMatrix, find_matrix
+from rawkit.colour.matrix import CameraMatrix, matrix_of
 from rawkit.colour.noise import NoiseModel, estimate_noise
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "NoiseModel",
     "SensorColour",
     "estimate_noise",
-    "find_matrix",
+    "matrix_of",
     "overview",
 ]

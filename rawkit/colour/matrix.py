@@ -15,12 +15,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rawkit.sensor import ColourMatrix
+
 Source = Literal["file", "libraw", "none"]
 
 XYZ_OF_RGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
 """Linear light on sRGB primaries to CIE XYZ, the values that LibRaw has."""
+_LEAST_SUM = 1e-6
 _LEAST_FIRST = 0.125
 """LibRaw takes a file's matrix only if its first element is above this."""
 _MOST_GAIN = 8.0
@@ -56,6 +59,18 @@ IDENTITY: tuple[tuple[float, float, float], ...] = (
     (0.0, 1.0, 0.0),
     (0.0, 0.0, 1.0),
 )
+
+
+def matrix_of(found: ColourMatrix | None) -> CameraMatrix:
+    """Return what a file's matrix makes of balanced colours; none, with the reason, if unusable."""
+    if found is None:
+        return CameraMatrix(IDENTITY, "none", "the file brings none and LibRaw knows none")
+    camera = found.array @ XYZ_OF_RGB
+    sums = camera.sum(axis=1, keepdims=True)
+    if (np.abs(sums) < _LEAST_SUM).any() or abs(np.linalg.det(camera / sums)) < _LEAST_SUM:
+        return CameraMatrix(IDENTITY, "none", "it has values that mean nothing")
+    source: Source = "file" if found.source == "file" else "libraw"
+    return _checked(np.linalg.inv(camera / sums), source)
 
 
 def find_matrix(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from rawkit.models import SeenCamera
+    from rawkit.restore.development import Development
     from rawkit.sensor import RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
@@ -77,6 +79,33 @@ class Restorer:
     ratio_to_estimate: float = 1.0
     """Median ratio of the training pairs over their estimate: what multiplies the estimate of a
     file without a long, where mosaics were amplified by a ratio in training."""
+    published: bool = False
+    """Whether the weights are published ones."""
+    cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
+    """Cameras that the weights were trained on, by their models; empty where unknown."""
+    trained_range: Range | None = None
+    """How bright frames were that the weights were trained on; that of the published ones if None."""
+
+    @property
+    def folds_blue(self) -> bool:
+        """Whether blue things come out red even from the camera the weights were trained on.
+
+        Probing the published ones with flat fields shows it: see the page on colour.
+        """
+        return self.published
+
+    def gains(self, image: RawImage) -> tuple[float, ...] | None:
+        """What planes are multiplied by for a network that wants grey at a neutral; None if not."""
+        if self.neutral is None:
+            return None
+        return gains_to(self.neutral, image.white_balance, image.mosaic.cell.colours)
+
+    def learned_neutral(self) -> Neutral:
+        """Return the grey that the weights make neutral: as they say, or found by asking them."""
+        known = [one.neutral for one in self.cameras.values() if one.neutral is not None]
+        if self.neutral is not None:
+            return self.neutral
+        return known[0] if known else self._probed()
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -109,9 +138,9 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
 
 
 def restore_bands(
-    image: RawImage, restorer: Restorer, factor: float, held: Held | None = None
+    image: RawImage, restorer: Restorer, development: Development, held: Held | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
+    """Restore a decoded mosaic as `develop` has decided, in bands from the top.
 
     `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
 
@@ -122,13 +151,15 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
-    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
+    mosaic = amplified(
+        image.pixels, image.mosaic, development.fed, describe(restorer.network), development.gains
+    )
     height, width = image.pixels.shape
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
-        yield band
+    bands = models.restore_bands(restorer.net, mosaic, tile=tile)
+    yield from development.coloured(band for _, band in bands)
 
 
 def tile_for(
@@ -159,9 +190,11 @@ def tile_for(
     return plan.tile, None
 
 
-def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
+def restore_image(
+    image: RawImage, restorer: Restorer, development: Development
+) -> NDArray[np.float32]:
     """Restore a decoded mosaic, as `restore_bands` does, at once: (height, width, 3)."""
-    return np.concatenate(list(restore_bands(image, restorer, factor)))
+    return np.concatenate(list(restore_bands(image, restorer, development)))
 
 
 def _prepared(net: nn.Module, compute: Compute, device: torch.device) -> Staged | nn.Module:
