@@ -11,6 +11,7 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import InferencePlan, plan_inference
+from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
@@ -51,6 +52,7 @@ __all__ = [
     "Network",
     "NetworkCosts",
     "Padding",
+    "SeenCamera",
     "SidUnet",
     "SidXtransUnet",
     "Staged",

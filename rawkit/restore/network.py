@@ -23,7 +23,7 @@ from rawkit.models import (
 )
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
-from rawkit.sensor import Amplification
+from rawkit.sensor import Amplification, gains_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from rawkit.sensor import RawImage
+    from rawkit.sensor import Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
 Backend = Literal["torch", "openvino"]
@@ -77,6 +77,9 @@ class Restorer:
     ratio_to_estimate: float = 1.0
     """Median ratio of the training pairs over their estimate: what multiplies the estimate of a
     file without a long, where mosaics were amplified by a ratio in training."""
+    neutral: Neutral | None = None
+    """Where the network wants grey in its input: planes are multiplied by their balance and by
+    this; None: they stay as the camera has them."""
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -104,8 +107,9 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     ready = _prepared(net, chosen, device)
     identity = identity_of(weights)
     return Restorer(
-        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple
-    )
+        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
+        loaded.neutral,
+    )  # fmt: skip
 
 
 def restore_bands(
@@ -113,7 +117,9 @@ def restore_bands(
 ) -> Iterator[NDArray[np.float32]]:
     """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
 
-    `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
+    `held` is what the caller holds meanwhile; tiles are chosen so that all fits. A network that
+    wants grey at a neutral gets planes that are balanced by the image's own balance; where that is
+    not known they stay as they are.
 
     Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
 
@@ -122,7 +128,12 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
-    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
+    gains = (
+        None
+        if restorer.neutral is None
+        else gains_to(restorer.neutral, image.white_balance, image.mosaic.cell.colours)
+    )
+    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network), gains)
     height, width = image.pixels.shape
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
