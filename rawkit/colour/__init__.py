@@ -7,15 +7,20 @@
 from rawkit.colour.anchor import ColourAnchor, SensorColour
 from rawkit.colour.cells import CellGrid, overview
 from rawkit.colour.matrix import CameraMatrix, matrix_of
+from rawkit.colour.multiple import Feeding, Range, automatic_factor, feeding
 from rawkit.colour.noise import NoiseModel, estimate_noise
 
 __all__ = [
     "CameraMatrix",
     "CellGrid",
     "ColourAnchor",
+    "Feeding",
     "NoiseModel",
+    "Range",
     "SensorColour",
+    "automatic_factor",
     "estimate_noise",
+    "feeding",
     "matrix_of",
     "overview",
 ]

@@ -1,8 +1,8 @@
 """How one mosaic becomes a picture: how bright, and whose colours.
 
-The network's own colours are right for the camera it was trained on. For any other the sensor itself
-knows better: the network sees planes balanced as its camera's were, and only its detail is kept, on
-colours that come from the mosaic (`rawkit.colour`).
+The network's own colours are right for the camera it was trained on. For any other the sensor
+itself knows better: the network sees planes balanced as its camera's were, and only its detail is
+kept, on colours that come from the mosaic (`rawkit.colour`).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rawkit.restore.colours import ColourMode
     from rawkit.restore.network import Restorer
     from rawkit.sensor import Exposure, RawImage
+
 
 @dataclass(frozen=True, slots=True)
 class Development:
@@ -133,12 +134,14 @@ def _chosen(
         return "network", "nobody knows the white balance, without which the sensor has no colours"
     if mode == "sensor":
         return "sensor", "asked for"
+    if not restorer.cameras:
+        return "network", "the weights do not say which cameras they were trained on"
     seen = (camera or "").lower() in {one.lower() for one in restorer.cameras}
     if not seen:
-        return "sensor", f"the weights have not seen a {camera or 'camera that is unknown'}"
+        return "sensor", f"the weights have not seen {camera or 'an unknown camera'}"
     if restorer.folds_blue:
         return "sensor", "the weights turn blue things red"
-    return "network", f"the weights were trained on a {camera}"
+    return "network", f"the weights were trained on {camera}"
 
 
 def _by_sensor(
@@ -152,7 +155,7 @@ def _by_sensor(
 ) -> list[Development]:
     colours, balance = image.mosaic.cell.colours, image.white_balance
     neutral = restorer.learned_neutral()
-    gains = gains_to(neutral, balance, colours)
+    gains = None if neutral is None else gains_to(neutral, balance, colours)
     colour = _sensor_colour(image)
     squares = overview(CellGrid(image.pixels, image.mosaic))
     expected = automatic_factor(squares, colour)
@@ -168,7 +171,7 @@ def _by_sensor(
     )  # fmt: skip
     found = []
     for factor in factors:
-        feed = feeding(squares, colour, factor, restorer.trained_range)
+        feed = feeding(squares, colour, factor)
         anchor = ColourAnchor(
             image.pixels, image.mosaic, colour, feed.factor,
             brightness=feed.brightness, viewed=expected / feed.factor, squares=squares,
@@ -187,4 +190,6 @@ def _sensor_colour(image: RawImage) -> SensorColour:
 def _balanced_base(image: RawImage, gains: Sequence[float] | None) -> float:
     """Amplifier's estimate of planes times their gains."""
     mosaic = image.mosaic
-    return base_of_histograms(plane_histograms(image), mosaic.black_level, mosaic.white_level, gains)
+    return base_of_histograms(
+        plane_histograms(image), mosaic.black_level, mosaic.white_level, gains
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,10 +23,11 @@ from rawkit.models import (
 )
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
-from rawkit.sensor import Amplification
+from rawkit.restore.neutral import probed_neutral
+from rawkit.sensor import Amplification, gains_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from rawkit.models import SeenCamera
     from rawkit.restore.development import Development
-    from rawkit.sensor import RawImage
+    from rawkit.sensor import Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
 Backend = Literal["torch", "openvino"]
@@ -79,12 +80,13 @@ class Restorer:
     ratio_to_estimate: float = 1.0
     """Median ratio of the training pairs over their estimate: what multiplies the estimate of a
     file without a long, where mosaics were amplified by a ratio in training."""
+    neutral: Neutral | None = None
+    """Where the network wants grey in its input: planes are multiplied by their balance and by
+    this; None: they stay as the camera has them."""
     published: bool = False
     """Whether the weights are published ones."""
     cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
     """Cameras that the weights were trained on, by their models; empty where unknown."""
-    trained_range: Range | None = None
-    """How bright frames were that the weights were trained on; that of the published ones if None."""
 
     @property
     def folds_blue(self) -> bool:
@@ -95,17 +97,20 @@ class Restorer:
         return self.published
 
     def gains(self, image: RawImage) -> tuple[float, ...] | None:
-        """What planes are multiplied by for a network that wants grey at a neutral; None if not."""
+        """Return what planes are multiplied by for a network that wants grey at a neutral."""
         if self.neutral is None:
             return None
         return gains_to(self.neutral, image.white_balance, image.mosaic.cell.colours)
 
-    def learned_neutral(self) -> Neutral:
-        """Return the grey that the weights make neutral: as they say, or found by asking them."""
+    def learned_neutral(self) -> Neutral | None:
+        """Return the grey that the weights make neutral: as they say, or found by asking them.
+
+        None where they make none so.
+        """
         known = [one.neutral for one in self.cameras.values() if one.neutral is not None]
         if self.neutral is not None:
             return self.neutral
-        return known[0] if known else self._probed()
+        return known[0] if known else probed_neutral(self)
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -133,8 +138,9 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     ready = _prepared(net, chosen, device)
     identity = identity_of(weights)
     return Restorer(
-        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple
-    )
+        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
+        loaded.neutral, loaded.licence is not None and not loaded.settings, loaded.cameras,
+    )  # fmt: skip
 
 
 def restore_bands(

@@ -35,8 +35,8 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
-from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.development import Development, develop
+from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned

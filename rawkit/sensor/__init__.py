@@ -15,6 +15,7 @@ from rawkit.sensor.balance import (
     Neutral,
     gains_to,
     neutral_of,
+    plane_gains,
 )
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
@@ -78,6 +79,7 @@ __all__ = [
     "pack",
     "pack_and_count",
     "phase_crop",
+    "plane_gains",
     "plane_histograms",
     "read_exif",
     "unpack",

@@ -124,9 +124,7 @@ def base_of_histograms(
     edges, weights = bin_edges(), bin_weights().astype(np.float64)
     weight_sum = signal_sum = 0.0
     last: tuple[int, float, float] | None = None
-    for counts, black, gain in zip(
-        histograms, blacks, gains or [1.0] * len(blacks), strict=True
-    ):
+    for counts, black, gain in zip(histograms, blacks, gains or [1.0] * len(blacks), strict=True):
         if last != (counts.size, black, gain):  # planes share their black level as a rule
             x = normalise(np.arange(counts.size), black, white) * np.float32(gain)
             index = np.searchsorted(edges, x, side="right") - 1

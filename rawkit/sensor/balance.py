@@ -58,26 +58,37 @@ def neutral_of(multipliers: Sequence[float], colours: Sequence[int]) -> Neutral:
     return green / red, 1.0, green / blue
 
 
-def gains_to(
-    neutral: Neutral, balance: WhiteBalance, colours: Sequence[int]
-) -> tuple[float, ...] | None:
+def plane_gains(
+    neutral: Neutral, multipliers: Sequence[float], colours: Sequence[int]
+) -> tuple[float, ...]:
     """Return what each plane is multiplied by so that grey has the neutral; green keeps its level.
-
-    None where the balance is not known, or cannot be used: planes then stay as they are.
 
     Parameters
     ----------
     neutral
         Where grey is to be.
-    balance
-        The balance of the planes.
-    colours
-        Colour of each plane: 0 red, 1 green, 2 blue.
+    multipliers, colours
+        The balance of the planes, as for `neutral_of`.
+
+    Raises
+    ------
+    UsageError
+        If the balance cannot be used.
+    """
+    found = neutral_of(multipliers, colours)
+    return tuple(neutral[colour] / found[colour] for colour in colours)
+
+
+def gains_to(
+    neutral: Neutral, balance: WhiteBalance, colours: Sequence[int]
+) -> tuple[float, ...] | None:
+    """Return `plane_gains`, or None where the balance is not known or cannot be used.
+
+    Planes then stay as they are.
     """
     if balance.source == UNKNOWN_BALANCE:
         return None
     try:
-        found = neutral_of(balance.multipliers, colours)
+        return plane_gains(neutral, balance.multipliers, colours)
     except UsageError:
         return None
-    return tuple(neutral[colour] / found[colour] for colour in colours)

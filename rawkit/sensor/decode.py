@@ -171,9 +171,9 @@ class RawFile:
         return picture
 
     def probe_matrix(self) -> ColourMatrix | None:
-        """Ask LibRaw for a matrix that it renders with and does not hand out; None if there is none.
+        """Ask LibRaw for a matrix that it renders with and does not hand out.
 
-        It decodes the file once more and renders it in half size: for files that are looked at one
+        None where there is none. It decodes the file once more and renders it in half size: for files that are looked at one
         by one.
 
         Raises

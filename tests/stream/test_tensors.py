@@ -38,6 +38,7 @@ def batch_of(bits: int = 16) -> Batch:
         exposure_ratio=np.array([100, 250, 3000], np.float32),
         gain_ratio=np.array([100, 250, 470], np.float32),
         iso=np.array([100, 200, 6400], np.float32),
+        white_balance=np.array([[2, 1, 1.6, 1], [2.5, 1.1, 1, 1], [1, 1, 1, 1]], np.float32),
         names=("a", "b", "c"),
         position=3,
     )
