@@ -37,7 +37,7 @@ from rawkit.colour.scales import (
     reduce,
 )
 from rawkit.errors import UsageError
-from rawkit.pictures.curve import encoded_of, linear_of
+from rawkit.pictures import encoded_of, linear_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
