@@ -173,7 +173,8 @@ class ColourAnchor:
         for band in bands:
             if band.ndim != 3 or band.shape[1:] != (width, 3):  # noqa: PLR2004 - row, column, colour
                 raise UsageError(f"a band of shape {band.shape}", expected=f"(rows, {width}, 3)")
-            seen.add(band)
+            if len(band):
+                seen.add(band)
             while done + _SLAB < rows and done + _SLAB + LOOK_AHEAD <= seen.ready:
                 yield from self._slab(seen, done, done + _SLAB)
                 done += _SLAB
@@ -269,7 +270,7 @@ class ColourAnchor:
             colours = []
             for one in ratios[:, above - begin : below - begin]:
                 large = enlarge(one, block)
-                part = large[start - above * block :][: stop - start, :width]
+                part = _extended(large[start - above * block :], stop - start, width)
                 # Rounded and held below 65536 on the way.
                 codes = cv2.multiply(part, light, scale=_CODES - 1, dtype=cv2.CV_16U)
                 colours.append(_looked_up(to_code, codes))
@@ -362,6 +363,14 @@ class _Rows:
                 parts.append(part[start:stop])
             first += len(part)
         return np.concatenate([self._none, *parts]) if len(parts) != 1 else parts[0]
+
+
+def _extended(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """Cut to so many rows and columns; the last are repeated where there are fewer."""
+    below, right = (max(0, n - m) for n, m in zip((rows, columns), values.shape, strict=True))
+    if below or right:
+        values = np.pad(values, ((0, below), (0, right)), mode="edge")
+    return values[:rows, :columns]
 
 
 def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
