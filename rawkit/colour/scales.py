@@ -153,7 +153,8 @@ def colour_noise(
     shots = of_camera @ np.linalg.inv(matrix.astype(np.float64))
     both = np.vstack([shots, np.array(LUMINANCE)])
     return ColourNoise(
-        both.astype(np.float32), (squared @ (read * gains.astype(np.float64) ** 2)).astype(np.float32)
+        both.astype(np.float32),
+        (squared @ (read * gains.astype(np.float64) ** 2)).astype(np.float32),
     )
 
 

@@ -56,8 +56,13 @@ def test_absurd_ones_are_none_and_say_why(
     assert found.reason
 
 
-@given(hnp.arrays(np.float32, (3, 4), elements=numbers), hnp.arrays(np.float32, (4, 3), elements=numbers))
-def test_whatever_is_there_a_usable_matrix_comes_back(of_file: np.ndarray, of_table: np.ndarray) -> None:
+@given(
+    hnp.arrays(np.float32, (3, 4), elements=numbers),
+    hnp.arrays(np.float32, (4, 3), elements=numbers),
+)
+def test_whatever_is_there_a_usable_matrix_comes_back(
+    of_file: np.ndarray, of_table: np.ndarray
+) -> None:
     with np.errstate(all="ignore"):
         found = find_matrix(of_file, of_table, of_table[:3])
     values = found.array()

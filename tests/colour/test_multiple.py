@@ -44,9 +44,7 @@ def test_a_frame_without_light_gets_the_most() -> None:
     assert automatic_factor(np.zeros((3, 8, 8), np.float32), colour_of()) == MOST
 
 
-@given(
-    light=st.floats(1e-5, 1), factor=st.floats(0.01, 5000), high=st.floats(0.05, 0.5)
-)
+@given(light=st.floats(1e-5, 1), factor=st.floats(0.01, 5000), high=st.floats(0.05, 0.5))
 def test_what_goes_in_and_what_comes_out_make_the_factor(
     light: float, factor: float, high: float
 ) -> None:

@@ -65,9 +65,7 @@ def test_a_guided_scale_is_what_the_slow_formula_says(seed: int, radius: int) ->
     scale = Scale(radius, 2 * radius, radius + 1)
     gains = np.array([2.0, 1.0, 1.5])
     counts, shot, read = np.array([1.0, 2.0, 1.0]), 0.02, 0.003
-    noise = colour_noise(
-        MATRIX32, gains.astype(np.float32), counts.astype(np.float32), shot, read
-    )
+    noise = colour_noise(MATRIX32, gains.astype(np.float32), counts.astype(np.float32), shot, read)
     found = guided(
         colour.astype(np.float32), light.astype(np.float32), scale, noise, 4, neutral(shape), 0.7
     )
@@ -94,7 +92,9 @@ def test_a_guided_scale_is_what_the_slow_formula_says(seed: int, radius: int) ->
 
 
 def test_without_noise_the_colour_is_the_sensors() -> None:
-    colour = np.full((3, 32, 32), 0.2, np.float32) * np.array([2, 1, 0.5], np.float32)[:, None, None]
+    colour = (
+        np.full((3, 32, 32), 0.2, np.float32) * np.array([2, 1, 0.5], np.float32)[:, None, None]
+    )
     light = np.full((32, 32), 0.1, np.float32)
     found = guided(colour, light, Scale(2, 3, 3), SILENT, 1, neutral((32, 32)), 1.0)
     luminance = colour[:, 0, 0] @ Y
@@ -112,8 +112,8 @@ def test_where_there_is_no_light_what_is_known_stays() -> None:
     found = detailed(colour, light, 2, loud, found)
     np.testing.assert_allclose(found.chroma, 1, atol=0.15)
     np.testing.assert_allclose(found.gain, 1, atol=0.15)
-    coarsest = coarse(colour, light, Scale(4, 0, 0, twice=True), loud, 64, None)
-    np.testing.assert_allclose(coarsest.chroma, 1, atol=0.05)
+    coarsest = coarse(colour, light, Scale(4, 0, 0, twice=True), loud, 1, None)
+    np.testing.assert_allclose(coarsest.chroma, 1, atol=0.15)
 
 
 def test_detail_comes_from_the_sensor_where_light_is_plenty() -> None:
