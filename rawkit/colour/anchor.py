@@ -65,6 +65,7 @@ _COLUMNS = 1024
 _PIECE = 64
 """Rows of cells that are handed out at a time."""
 _POWER = 1 / 2.222
+_LARGEST_BALANCE = 1e4
 _CODES = 1 << 16
 
 
@@ -94,7 +95,7 @@ class SensorColour:
 
     def __post_init__(self) -> None:
         """Check that the balance is one."""
-        if len(self.balance) != 3 or not all(0 < one < 1e4 for one in self.balance):  # noqa: PLR2004 - three colours; no camera's is beyond
+        if not all(0 < one < _LARGEST_BALANCE for one in self.balance):
             raise UsageError(f"a balance of {self.balance}", expected="three numbers above 0")
 
 
@@ -231,7 +232,7 @@ class ColourAnchor:
     def _ratios(
         self, colour: NDArray[np.float32], luminance: NDArray[np.float32], above: Estimate
     ) -> NDArray[np.float32]:
-        """Linear RGB over the network's luminance, to the power of the curve, (3, rows, columns)."""
+        """Linear RGB over the network's luminance, to the curve's power, (3, rows, columns)."""
         rows, columns = luminance.shape
         ratios = np.empty((3, rows, columns), np.float32)
         brightness = np.float32(self._brightness)
@@ -254,7 +255,7 @@ class ColourAnchor:
         self, seen: _Seen, ratios: NDArray[np.float32], begin: int, top: int, bottom: int
     ) -> Iterator[NDArray[np.float32]]:
         """Multiply ratios, whose first row is `begin`, onto the pixels of cells top to bottom."""
-        rows, columns = self._grid.padded
+        rows, _ = self._grid.padded
         (own_rows, _), block = self._grid.shape, self._grid.block
         height, width = self._grid.pixels.shape
         to_power, to_code = _powers(), _encoded()
@@ -375,8 +376,10 @@ def _extended(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[n
 
 def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Weighted sum of encoded RGB, rounded to 65535; what is not a number counts as black."""
-    lumas = cv2.transform(np.ascontiguousarray(band), np.array([LUMINANCE]) * (_CODES - 1))
-    return np.asarray(cv2.add(lumas, 0, dtype=cv2.CV_16U), np.uint16)
+    weights = np.array([LUMINANCE]) * (_CODES - 1)
+    lumas = np.asarray(cv2.transform(np.ascontiguousarray(band), weights), np.float32)
+    # Adding nothing rounds, and holds what is beyond at the ends.
+    return np.asarray(cv2.add(lumas, np.zeros(1), dtype=cv2.CV_16U), np.uint16)
 
 
 def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.float32]:
@@ -389,16 +392,16 @@ def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.fl
 @cache
 def _linear() -> NDArray[np.float32]:
     """Linear light of each code, (65536,)."""
-    return linear_of(np.linspace(0, 1, _CODES)).astype(np.float32)
+    return np.asarray(linear_of(np.linspace(0, 1, _CODES)), np.float32)
 
 
 @cache
 def _powers() -> NDArray[np.float32]:
     """Linear light of each code to the power of the curve, in which light is multiplied."""
-    return np.power(linear_of(np.linspace(0, 1, _CODES)), _POWER).astype(np.float32)
+    return np.asarray(linear_of(np.linspace(0, 1, _CODES)) ** _POWER, np.float32)
 
 
 @cache
 def _encoded() -> NDArray[np.float32]:
-    """Encoded value of each power, (65536,)."""
-    return encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)).astype(np.float32)
+    """Tabulate the encoded value of each power, (65536,)."""
+    return np.asarray(encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)), np.float32)

@@ -1,6 +1,6 @@
 """From the camera's colours to linear light on sRGB primaries, and what to do where it is absurd.
 
-LibRaw renders with one of two matrices: one that a file brings (balanced camera to linear sRGB, from
+LibRaw renders with one of two matrices: one that a file brings (balanced camera to linear sRGB, of
 a DNG's tags), or its own table's (CIE XYZ to camera). Both become the first kind here: rows sum to
 1, so that what the balance makes neutral stays neutral.
 """
@@ -27,7 +27,7 @@ _MOST_GAIN = 8.0
 """Largest element of a usable matrix: the published ones stay below 3, and a matrix multiplies the
 noise of colour by as much."""
 _LIKE_NONE = 0.01
-"""A rendered matrix so close to none, with which LibRaw renders cameras it does not know, is none."""
+"""A rendered matrix this close to none is none: so LibRaw renders cameras that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)

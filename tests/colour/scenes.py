@@ -8,7 +8,7 @@ import numpy as np
 
 from rawkit.colour import NoiseModel, SensorColour, find_matrix
 from rawkit.pictures import encoded_of
-from rawkit.sensor import BAYER, XTRANS, Mosaic
+from rawkit.sensor import BAYER, Mosaic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def photograph(
 
 
 def colour_of() -> SensorColour:
-    """What is known of the camera."""
+    """Return what is known of the camera."""
     return SensorColour(
         BALANCE, find_matrix(MATRIX, None), NoiseModel(1 / FULL_WELL, (READ / FULL_WELL) ** 2)
     )
@@ -82,10 +82,10 @@ def patches(height: int, width: int, side: int = 64) -> NDArray[np.float64]:
     rng = np.random.default_rng(5)
     rows, columns = -(-height // side), -(-width // side)
     few = 0.05 + 0.4 * rng.random((rows, columns, 3))
-    return np.kron(few, np.ones((side, side, 1)))[:height, :width]
+    return np.asarray(np.kron(few, np.ones((side, side, 1)))[:height, :width], np.float64)
 
 
 def grey_picture(linear: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What a network without any colour would make of it, on the tone curve."""
+    """Return what a network without any colour would make of it, on the tone curve."""
     luminance = (linear @ Y)[..., None].repeat(3, axis=2)
     return encoded_of(luminance).astype(np.float32)

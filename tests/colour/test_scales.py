@@ -47,7 +47,7 @@ def slow_guided(values: np.ndarray, guide: np.ndarray, radius: int) -> np.ndarra
     variance = window_mean(guide * guide, radius) - mean * mean
     slope = covariance / (variance + EDGE)
     offset = average - slope * mean
-    return window_mean(slope, radius) * guide + window_mean(offset, radius)
+    return np.asarray(window_mean(slope, radius) * guide + window_mean(offset, radius))
 
 
 def slow_weight(square: np.ndarray, noise: np.ndarray, radius: int, most: float) -> np.ndarray:

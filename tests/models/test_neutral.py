@@ -21,6 +21,7 @@ class Camera(nn.Module):
         self.red, self.blue, self.folds = red, blue, folds
 
     def forward(self, mosaic: Tensor) -> Tensor:
+        """Return one colour for a flat field."""
         values = mosaic[0, 0].numpy()
         times = [n // len(self.pattern) for n in values.shape]
         colours = np.tile(self.pattern, times)
