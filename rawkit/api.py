@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rawkit.evaluate import Evaluation
     from rawkit.ingest import IngestPlan, IngestReport, Targets
-    from rawkit.restore import Restorer
+    from rawkit.restore import ColourMode, Restorer
     from rawkit.stream import Batch, BatchStream, TensorBatch
     from rawkit.subset import Subset
     from rawkit.synth import SynthReport
@@ -81,7 +81,8 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
         If the source, a filter or the store cannot be used; a file that cannot is in the report.
     """
     from rawkit.catalog import load_definition, remember_definition, selection_of
-    from rawkit.ingest import Resources, plan_ingest, run_ingest
+    from rawkit.ingest import plan_ingest, run_ingest
+    from rawkit.workers import Resources
 
     place, named = Workspace(Path(workspace)), fspath(collection)
     definition = load_definition(named)
@@ -137,12 +138,12 @@ def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
                        limits=limits, selection=selection_of(**filters))[0]  # fmt: skip
 
 
-def stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
            workspace: Anywhere = ".", **options: Any) -> Epochs[Batch]:  # fmt: skip
     """Stream batches of random crops, as integers in numpy; one loop is one epoch.
 
-    `crop` is the side in pixels of the mosaic, even. Options are those of
-    `rawkit.stream.open_stream`: augment, seed, threads, cache and more.
+    `crop` is the side in pixels of the mosaic, even; as large as fits, up to 512, if None. Options
+    are those of `rawkit.stream.open_stream`: augment, seed, threads, cache and more.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: in
     return Epochs(opened.batches, opened.epoch_length, batch_size, about, position)
 
 
-def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int = 512, position: int = 0,
+def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
                  m: float = 1.0, device: str = "cpu", workspace: Anywhere = ".",
                  **options: Any) -> Epochs[TensorBatch]:  # fmt: skip
     """Stream batches as torch tensors, normalised, amplified by `m` times the estimate.
@@ -211,7 +212,8 @@ def train(frames: str | None = None, *, recipe: str | None = None, name: str | N
 
 
 def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
-            weights: Anywhere | Restorer | None = None, m: float | None = None,
+            weights: Anywhere | Restorer | None = None, colour: ColourMode = "auto",
+            m: float | Literal["auto"] | None = None,
             amplification: float | None = None, pattern: str | None = None,
             black: float | Sequence[float] | None = None, white: float | None = None,
             white_balance: Sequence[float] | None = None, workspace: Anywhere = ".",
@@ -219,8 +221,11 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
     """Restore one raw file, one frame of a store, or a mosaic of one's own; upright, (H, W, 3).
 
     `weights` are published ones or a checkpoint (the newest run's best if None), or what
-    `rawkit.restore.load_restorer` gave for many pictures. `m` multiplies the estimated
-    amplification, `amplification` takes its place. An array needs `pattern`, `black` and `white`;
+    `rawkit.restore.load_restorer` gave for many pictures. `colour` says whose colours the picture
+    has: the network's own (``network``), the sensor's under the network's detail (``sensor``), or
+    the network's for a camera it was trained on and else the sensor's (``auto``). `m` multiplies
+    the estimated amplification (``"auto"``: as bright as a photographer expects), `amplification`
+    takes its place. An array needs `pattern`, `black` and `white`;
     for a raw file `black` and `white` override its own levels.
 
     Raises
@@ -245,10 +250,11 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         restorer = load_restorer(found, Compute(found, max_ram=max_ram))
     brightness = (
         Brightness("number", (amplification,)) if amplification is not None
-        else Brightness() if m is None else Brightness("auto", (m,))
+        else Brightness() if m is None
+        else Brightness("expected") if m == "auto" else Brightness("auto", (m,))
     )  # fmt: skip
     single = decode_single(*_input(what, pattern, black, white, white_balance))
-    return Picture.of(restore_single(single, restorer, brightness))
+    return Picture.of(restore_single(single, restorer, brightness, colour))
 
 
 def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
@@ -294,7 +300,7 @@ def _source(source: Anywhere | Sequence[str] | None, usual: Path) -> Any:
 
 
 def _stream(
-    frames: Chosen, batch_size: int, crop: int, workspace: Path, options: dict[str, Any]
+    frames: Chosen, batch_size: int, crop: int | None, workspace: Path, options: dict[str, Any]
 ) -> tuple[BatchStream, str]:
     """Open a stream over what was chosen; returns it and what to call its frames."""
     from rawkit.stream import open_stream, stream_of

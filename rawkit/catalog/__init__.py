@@ -1,5 +1,6 @@
 """A collection: its definition, what a source holds of it, splits, pairs and selection."""
 
+from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import (
     Definition,
     Matcher,
@@ -13,7 +14,7 @@ from rawkit.catalog.definition import (
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
-from rawkit.catalog.scan import RAW_SUFFIXES, scan
+from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     Selected,
     Selection,
@@ -28,7 +29,6 @@ from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
 
 __all__ = [
-    "RAW_SUFFIXES",
     "Catalog",
     "Definition",
     "Entry",
@@ -40,7 +40,9 @@ __all__ = [
     "Selected",
     "Selection",
     "Split",
+    "by_content",
     "compile_where",
+    "has_raw_suffix",
     "is_named",
     "known_collections",
     "levels_of",

@@ -55,6 +55,11 @@ class FileRule(_Strict):
     """Template of what a short and its long share; scene and view where it is empty."""
     name: str = ""
     """Template of the frame's identity; the matched part of the path where it is empty."""
+    example: str = ""
+    """A path that the pattern fits, for people."""
+    any_raw: bool = False
+    """Whether files that the pattern fits and whose ending is none of raw files are taken if their
+    content is that of one; for the others it is said why they are not."""
     exact: frozenset[Literal["iso", "seconds"]] = frozenset()
     """Groups of the pattern that EXIF always confirms, the ISO exactly and the seconds within 5%:
     files that a filter leaves out by them are not opened."""

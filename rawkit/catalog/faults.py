@@ -27,6 +27,8 @@ FORMS = {
     "files.view": 'a template of the pattern\'s groups and {folder}, such as view = "{camera}"',
     "files.pair": 'a template of the pattern\'s groups and {folder}, such as pair = "{scene}"',
     "files.name": 'a template of the pattern\'s groups and {folder}, such as name = "{scene}/{n}"',
+    "files.example": 'a path that the pattern fits, such as example = "scene-1/dark_1.dng"',
+    "files.any_raw": "any_raw = true or any_raw = false",
     "files.exact": 'exact = ["iso"], ["seconds"] or both',
     "files.video": 'a table, such as video = { mosaic = "RGGB" }',
     "files.video.mosaic": 'mosaic = "RGGB", "GRBG", "GBRG" or "BGGR"',

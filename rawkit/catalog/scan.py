@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import Matcher
 from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     from rawkit.catalog.select import Selection
     from rawkit.progress import Progress
     from rawkit.source import Listing, Source, SourceSpec
-
-RAW_SUFFIXES = frozenset(
-    (  # noqa: SIM905 - a list literal would be formatted to one line for each
-        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf "
-        ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
-    ).split()
-)
-
 
 _Note = Callable[[SourceFile, Exif], None]
 _NO_EXIF = Exif()
@@ -90,14 +83,9 @@ def scan(
         If it is an archive that is damaged.
     """
     source, listing = _listed(definition, source, progress)
-    found, left_out = _matched(definition, listing)
+    found, left_out = _matched(definition, source, listing)
     if not found:
-        raise MissingError(
-            f"no file of {definition.title}",
-            expected=f"names such as {_example(definition)}",
-            where=source.describe(),
-            fix=definition.obtain or _there(listing),
-        )
+        raise _nothing(definition, source, listing)
     videos = [one for one in found if one[1].video is not None]
     if videos:
         frames = _video_entries(definition, source, videos, listing, progress)
@@ -172,20 +160,27 @@ def _listed(
 
 
 def _matched(
-    definition: Definition, listing: Listing
+    definition: Definition, source: Source, listing: Listing
 ) -> tuple[list[tuple[SourceFile, Match]], list[LeftOut]]:
     """Files that are frames, sorted by the frame's name, and those that are not."""
     matcher = Matcher(definition)
     found: dict[str, tuple[SourceFile, Match]] = {}
     left_out = [LeftOut(one.path, one.kind, one.reason) for one in listing.refused]
+    taken: set[SourceFile] | None = None
+    if any(rule.any_raw for rule in definition.files):
+        unsaid = (one for one in listing.files if not has_raw_suffix(one.path))
+        raw, others = by_content(source, unsaid)
+        taken, left_out = set(raw), left_out + others
     for listed in listing.files:
         if not _is_text(listed.path):
             shown = listed.path.encode("utf-8", "backslashreplace").decode()
             left_out.append(LeftOut(shown, "name", "its name is not valid text"))
             continue
+        if taken is not None and not has_raw_suffix(listed.path) and listed not in taken:
+            continue  # it has been said why
         file, match = _match(matcher, listed)
         if match is None:
-            if PurePosixPath(file.path).suffix.lower() in RAW_SUFFIXES:
+            if has_raw_suffix(file.path):
                 left_out.append(
                     LeftOut(file.path, "foreign", f"its name is not one of {definition.title}")
                 )
@@ -286,13 +281,24 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
     )
 
 
+def _nothing(definition: Definition, source: Source, listing: Listing) -> MissingError:
+    """Say that a source holds nothing of a collection, and what it holds instead."""
+    takes_any = any(rule.any_raw for rule in definition.files)
+    examples = [rule.example for rule in definition.files if rule.example]
+    said = f"names such as {' and '.join(examples)}" if examples else "names that its patterns fit"
+    return MissingError(
+        "no raw file" if takes_any else f"no file of {definition.title}",
+        expected=f"raw files of any make, {said}" if takes_any else said,
+        where=source.describe(),
+        fix=f"{_there(listing)} {definition.obtain or _MEND}",
+    )
+
+
+_MEND = "Mend the patterns of the definition, or name another place with --source."
+
+
 def _there(listing: Listing) -> str:
     """Say what a source holds instead."""
     names = [file.path for file in listing.files[:_SHOWN]]
     more = f" and {len(listing.files) - len(names)} more" if len(listing.files) > _SHOWN else ""
-    held = f"There are {', '.join(names)}{more}. " if names else "There are no files. "
-    return f"{held}Mend the patterns of the definition, or name another place with --source."
-
-
-def _example(definition: Definition) -> str:
-    return definition.files[0].pattern.replace("(?P", "(").replace("\\", "")
+    return f"There are {', '.join(names)}{more}." if names else "There are no files."

@@ -6,19 +6,11 @@ once.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from rawkit import __version__
-from rawkit.cli._group import (
-    RawkitGroup,
-    defaults_of,
-    name_variables,
-    read_defaults,
-    refuse_url,
-    stores_at,
-)
+from rawkit.cli._group import RawkitGroup, name_variables
+from rawkit.cli._workspace import add_place_options, open_workspace, place_options, takes_places
 from rawkit.cli.demo import demo
 from rawkit.cli.evaluate import evaluate
 from rawkit.cli.export import export
@@ -34,7 +26,6 @@ from rawkit.cli.subset import subset
 from rawkit.cli.synth import synth
 from rawkit.cli.train import train
 from rawkit.cli.verify import verify
-from rawkit.workspace import Workspace
 
 
 @click.group(
@@ -44,22 +35,8 @@ from rawkit.workspace import Workspace
     "[command] in rawkit.toml in the workspace.",
 )
 @click.version_option(__version__, prog_name="rawkit")
-@click.option(
-    "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="the current folder",
-    callback=refuse_url,
-    help="Folder with data/, stores/, subsets/ and runs/.",
-)
-@click.option(
-    "--stores",
-    metavar="PLACE",
-    help="Folder or URL in which stores lie, such as s3://bucket/stores.  "
-    "[default: stores/ in the workspace, or `stores` in its rawkit.toml]",
-)
 @click.pass_context
-def main(ctx: click.Context, workspace: Path, stores: str | None) -> None:
+def main(ctx: click.Context) -> None:
     """From raw low-light photographs to training batches and back to pictures.
 
     \b
@@ -68,11 +45,12 @@ def main(ctx: click.Context, workspace: Path, stores: str | None) -> None:
     rawkit train                         subset     -> checkpoint, in bounded memory
     rawkit restore photos/*.ARW          raw files  -> pictures
     """  # noqa: D301 - click takes the backspace itself
-    tables = read_defaults(workspace)
-    ctx.obj = Workspace(workspace, stores_at(stores, tables, workspace))
-    ctx.default_map = defaults_of(tables, main, workspace)
+    command = main.commands.get(ctx.invoked_subcommand or "")
+    if command is None or not takes_places(command):
+        ctx.default_map = open_workspace(ctx)
 
 
+main.params += place_options()
 for command in (
     demo,
     export,
@@ -91,4 +69,6 @@ for command in (
     verify,
 ):
     main.add_command(command)
+    if command not in (demo, models, synth):  # which work from no workspace
+        add_place_options(command)
 name_variables(main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
 from pathlib import Path
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULTS_FILE = "rawkit.toml"
 _STORES = "stores"
 """The one key of that file beside the tables of commands."""
-_URL = re.compile(r"^[a-z0-9+]{2,}:/", re.IGNORECASE)
+_PLACES = ("workspace", "stores")
 
 
 class RawkitGroup(click.Group):
@@ -41,15 +40,6 @@ class RawkitGroup(click.Group):
         except BrokenPipeError:
             sys.stderr.close()  # the reader of a pipe has gone; there is nobody to tell
             ctx.exit(1)
-
-
-def refuse_url(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    """Refuse a URL where a folder is meant: it would become a folder named `s3:`."""
-    if _URL.match(str(value)):
-        raise click.BadParameter(
-            "a URL; expected a folder. Stores may lie elsewhere: --stores URL.", param=parameter
-        )
-    return value
 
 
 def read_defaults(workspace: Path) -> dict[str, Any]:
@@ -110,6 +100,8 @@ def defaults_of(
                 f"[{name}]", expected=f"a table of {', '.join(sorted(group.commands))}", where=path
             )
         known = _parameters(command)
+        for place in _PLACES:
+            known.pop(place, None)  # which rawkit.toml holds is not for it to say
         for key, value in table.items():
             parameter = known.get(key.replace("_", "-"))
             if parameter is None:

@@ -8,6 +8,7 @@ import click
 
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
+from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._print import duration, fields, print_json, size, table
 from rawkit.cli._resources import resource_options
 from rawkit.cli._source import source_option
@@ -36,6 +37,7 @@ _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "non
     type=click.Choice(["16", "8", "none"]),
     help="Bits of the rendered targets; one setting a store.  [default: as the definition says]",
 )
+@headerless_option
 @click.option("--retry", is_flag=True, help="Try unchanged files again that failed before.")
 @click.option(
     "--max-bad",
@@ -55,6 +57,7 @@ def ingest(
     frame_timeout: float,
     scheduler: str | None,
     targets: str | None,
+    headerless: str | None,
     retry: bool,
     max_bad: str | None,
     as_json: bool,
@@ -73,7 +76,8 @@ def ingest(
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import load_definition, remember_definition
-    from rawkit.ingest import MaxBad, Resources, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.workers import Resources
 
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)
@@ -88,6 +92,7 @@ def ingest(
         table=workspace.catalog(definition.name),
         remember=not dry_run,
         targets=_TARGETS[targets],
+        headerless=headerless_of(headerless),
         retry=retry,
     )
     if plan.warning:

@@ -27,10 +27,15 @@ from rawkit.cli._subset_text import (
 )
 
 if TYPE_CHECKING:
-    from rawkit.subset import Subset
+    from collections.abc import Sequence
+
+    from rawkit.subset import RawFile, Subset
     from rawkit.workspace import Workspace
 
-_PLACES = {"materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json"}
+_PLACES = {
+    "materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json", "workspace_at",
+    "stores_at",
+}  # fmt: skip
 """Options that do not say which frames are chosen."""
 _NOT_OURS = {"role", "limit"}
 """Filters that make no sense here: shorts and longs belong together, and --frames limits."""
@@ -138,7 +143,7 @@ def _refuse_options(ctx: click.Context) -> None:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name != "as_json":
+        if given and name not in {"as_json", "workspace_at", "stores_at"}:
             raise click.UsageError(
                 f"{parameter.opts[0]} does not go with `{ctx.invoked_subcommand}`.", ctx
             )
@@ -225,15 +230,16 @@ def _copy_raw(chosen: Subset, workspace: Workspace, options: dict[str, Any]) -> 
     from rawkit.subset import copy_raw, planned_raw, raw_files
 
     source, path = options["source"] or None, options["copy_raw"]
-    files = planned_raw(raw_files(chosen, workspace), workspace, source)
-    told = {
-        "path": str(path), "files": len(files), "bytes": sum(file.size or 0 for file in files),
-        "missing": [],
-    }  # fmt: skip
     if options["dry_run"]:
-        return told
+        return _told(path, planned_raw(raw_files(chosen, workspace), workspace, source))
     done = copy_raw(chosen, workspace, path, source=source, progress=TerminalProgress())
-    return {**told, "copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
+    counts = {"copied": done.copied, "kept": done.kept, "missing": list(done.missing)}
+    return {**_told(path, done.files), **counts}
+
+
+def _told(path: Path, files: Sequence[RawFile]) -> dict[str, Any]:
+    sizes = [file.size or 0 for file in files]
+    return {"path": str(path), "files": len(sizes), "bytes": sum(sizes), "missing": []}
 
 
 def _print_list(workspace: Workspace, *, as_json: bool) -> None:

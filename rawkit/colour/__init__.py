@@ -8,7 +8,7 @@
 from rawkit.colour.anchor import ColourAnchor, SensorColour
 from rawkit.colour.balance import choose_balance
 from rawkit.colour.cells import CellGrid, overview
-from rawkit.colour.matrix import CameraMatrix, find_matrix
+from rawkit.colour.matrix import CameraMatrix, matrix_of
 from rawkit.colour.multiple import Feeding, Range, automatic_factor, feeding
 from rawkit.colour.noise import NoiseModel, estimate_noise
 
@@ -24,6 +24,6 @@ __all__ = [
     "choose_balance",
     "estimate_noise",
     "feeding",
-    "find_matrix",
+    "matrix_of",
     "overview",
 ]

@@ -98,7 +98,10 @@ def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | 
         _approach(entry)
         with tempfile.TemporaryDirectory(prefix="rawkit-") as staging:
             started = time.perf_counter()
-            job = job_of(plan.catalog, entry, 0, Path(staging), {}, rendering=rendering)
+            job = job_of(
+                plan.catalog, entry, 0, Path(staging), {}, rendering=rendering,
+                headerless=plan.headerless,
+            )  # fmt: skip
             found = prepare_frame(job)
             taken = time.perf_counter() - started
         if isinstance(found, Prepared):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, read_video_frame
 from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
 from rawkit.files import output_errors
 from rawkit.sensor import (
+    Headerless,
     RenderParameters,
     amplification_base,
     check_levels,
@@ -33,7 +35,6 @@ from rawkit.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -44,6 +45,16 @@ if TYPE_CHECKING:
     from rawkit.store import ArrayName, Codec
 
     Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
+
+_DESCRIBED = "headerless "
+"""Where levels come from, before the description, if a file does not say what it holds."""
+
+
+def described_by(row: FrameRow) -> Headerless | None:
+    """Return the description that a frame was read by; None for a file that says what it holds."""
+    if not row.level_source.startswith(_DESCRIBED):
+        return None
+    return Headerless.parse(row.level_source.removeprefix(_DESCRIBED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +81,17 @@ class FrameJob:
     """Codecs that the store has settled on; the others are tried with lz4."""
     unpacked: Path | None = None
     """Where the raw file has been put down, if its archive can only be streamed."""
+    headerless: Headerless | None = None
+    """What the raw file holds, if it does not say so itself."""
     version: int = VERSION
     """Format version of the store, which says how pixels are hashed."""
+
+    @property
+    def origin(self) -> Path | None:
+        """Folder or archive on this machine that must be there to read the raw file."""
+        if self.unpacked is not None or self.file.remote:
+            return None
+        return Path(self.file.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +118,9 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             truth = job.rendering is not None
             image, crop, given = read_video_frame(job.entry, job.levels, with_truth=truth)
             return _stage(job, image, crop, lambda: (given, None))
-        with open_raw(contents, name=job.file.where) as raw:
+        with open_raw(contents, name=job.file.where, headerless=job.headerless) as raw:
+            if raw.described is not None and job.levels is None:
+                job = replace(job, level_source=f"{_DESCRIBED}{raw.described}")
             image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
@@ -177,7 +199,7 @@ def _row(
     histograms: NDArray[np.int64],
 ) -> FrameRow:
     entry, mosaic, balance = job.entry, image.mosaic, image.white_balance
-    frame, check = entry.frame, check_levels(image, histograms)
+    frame, check, matrix = entry.frame, check_levels(image, histograms), image.colour_matrix
     exposure = frame.exposure.or_else(image.exposure)
     return FrameRow(
         group=group_name(frame.model, frame.make, *planes.shape[1:]),
@@ -220,4 +242,6 @@ def _row(
         raw_bytes=frame.size_bytes,
         pixel_hash=pixel_hash(planes, job.version),
         duplicate_of=None,
+        colour_matrix=None if matrix is None else matrix.values,
+        colour_matrix_source=None if matrix is None else matrix.source,
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry
+    from rawkit.sensor import Headerless
     from rawkit.store import ArrayName, Codec
 
 Rendering = RenderParameters | GivenPictures
@@ -31,12 +32,14 @@ def job_of(
     unpacked: Path | None = None,
     *,
     rendering: Rendering | None,
+    headerless: Headerless | None = None,
     version: int = VERSION,
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
     `unpacked` is where its raw file has been put down, if its archive can only be streamed;
-    `rendering` says how to render targets, None that there are none; `version` is the store's.
+    `rendering` says how to render targets, None that there are none; `headerless` what a file holds
+    that does not say so itself; `version` is the store's.
     """
     if catalog.source is None or entry.file is None:
         raise UsageError(
@@ -54,6 +57,7 @@ def job_of(
         level_source=source,
         codecs=codecs,
         unpacked=unpacked,
+        headerless=headerless,
         version=version,
     )
 

@@ -1,33 +1,24 @@
-"""What one frame may cost a worker process: seconds and memory, enforced by the system itself.
+"""What one frame may cost a worker process, and how many workers memory suffices for.
 
-The clock is a thread of the C library's kind that needs nothing of Python: a decoder that hangs
-inside LibRaw is ended with its process. It leaves a note in the staging folder, by which the
-committer knows a frame that hung from one whose process died; dask starts another process.
+A worker that its clock ends leaves a note in the staging folder, by which the committer knows a
+frame that hung from one whose process died; dask starts another process.
 """
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import os
-import resource
-import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.errors import OutputError, UsageError
+from rawkit.errors import UsageError
 from rawkit.ingest.frame import prepare_frame
-from rawkit.ingest.quiet import silence_c_libraries
+from rawkit.workers import limit_memory, require_seen, silence_c_libraries, time_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from rawkit.catalog import LeftOut
     from rawkit.ingest.frame import FrameJob, Prepared
 
-FRAME_SECONDS = 120.0
-MAX_RAM = 2_000_000_000
 _COMMITTER_BYTES = 400_000_000
 """What the process that commits and schedules takes at most."""
 _WORKER_BYTES = 200_000_000
@@ -35,11 +26,10 @@ _WORKER_BYTES = 200_000_000
 _FRAME_BYTES = 500_000_000
 """What a long of 12 MP takes while it is rendered, packed and encoded."""
 _LEAST_BYTES = _COMMITTER_BYTES + _WORKER_BYTES + _FRAME_BYTES // 2
-_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FrameLimits:
     """What a frame may cost."""
 
     seconds: float
@@ -49,16 +39,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class MemoryShare:
     """How memory is shared out."""
 
     workers: int
     """Processes that decode."""
-    limits: Limits
+    limits: FrameLimits
     """What each may take for a frame."""
 
 
-def share_out(max_ram: int, frame_seconds: float, wanted: int) -> Share:
+def share_out(max_ram: int, frame_seconds: float, wanted: int) -> MemoryShare:
     """Share memory out among at most so many workers, each with enough for a frame of 12 MP.
 
     Raises
@@ -75,28 +65,28 @@ def share_out(max_ram: int, frame_seconds: float, wanted: int) -> Share:
         )
     room = max_ram - _COMMITTER_BYTES
     workers = max(1, min(wanted, room // (_WORKER_BYTES + _FRAME_BYTES)))
-    return Share(workers, Limits(frame_seconds, room // workers - _WORKER_BYTES))
+    return MemoryShare(workers, FrameLimits(frame_seconds, room // workers - _WORKER_BYTES))
 
 
-def prepare_limited(job: FrameJob, limits: Limits) -> Prepared | LeftOut:
+def prepare_limited(
+    job: FrameJob, limits: FrameLimits, origin: Path | None = None
+) -> Prepared | LeftOut:
     """Prepare a frame in a worker process that does nothing else at the time.
+
+    `origin` is the folder or archive of the raw file, where it lies on this machine.
 
     Raises
     ------
-    OutputError
-        If the worker does not see the folder for the shards: it runs on another machine.
+    ClusterError
+        If the worker does not see the folder for the shards or the origin: it runs on another
+        machine.
     """
-    if not job.staging.is_dir():
-        raise OutputError(
-            f"a worker on {socket.gethostname()} does not see the folder for new shards",
-            expected="the same folder under the same path on every machine of the cluster",
-            where=job.staging,
-            fix="Put the workspace on a file system that all workers share, or ingest here without "
-            "--scheduler.",
-        )
+    require_seen(job.staging, "the folder for new shards")
+    if origin is not None:
+        require_seen(origin, "what the raw files lie in")
     silence_c_libraries()
-    _limit_memory(limits.frame_bytes)
-    with _time_limit(limits.seconds, _note(job)):
+    limit_memory(limits.frame_bytes)
+    with time_limit(limits.seconds, _note(job)):
         return prepare_frame(job)
 
 
@@ -110,39 +100,3 @@ def timed_out(job: FrameJob) -> bool:
 
 def _note(job: FrameJob) -> Path:
     return job.staging / f"{job.number:08d}.timeout"
-
-
-@contextlib.contextmanager
-def _time_limit(seconds: float, note: Path) -> Iterator[None]:
-    with note.open("w") as file:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-    note.unlink(missing_ok=True)
-
-
-def _limit_memory(frame_bytes: int) -> None:
-    """Let the process take so much more than now, the first time; later calls change nothing."""
-    if os.getpid() in _limited:
-        return
-    _limited.add(os.getpid())
-    now = _data_bytes()
-    if now is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (now + frame_bytes, hard))
-
-
-_limited: set[int] = set()
-"""This process, once its memory is limited."""
-
-
-def _data_bytes() -> int | None:
-    """Bytes that count towards RLIMIT_DATA now; None where the system does not say."""
-    try:
-        lines = _STATUS.read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("VmData:")]
-    return 1024 * int(found[0]) if found else None

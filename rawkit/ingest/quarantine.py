@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
-from rawkit.errors import UnreadableError, UsageError
+from rawkit.errors import HeaderlessError, NotRawError, UnreadableError, UsageError
 from rawkit.store import open_place, open_readable
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PASSING = frozenset((UnreadableError.kind, "memory"))
 """Kinds of reason that may be gone the next time although the file is the same."""
+_UNDESCRIBED = frozenset((HeaderlessError.kind, NotRawError.kind))
+"""Kinds of reason that a description of what a file holds may do away with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,13 @@ class BadFile:
     stamp: str
     """What its source said of its last change; empty where it says nothing."""
 
-    def still(self, entry: Entry) -> bool:
-        """Tell whether the file is the one that could not be used, and would not be again."""
-        return (
-            self.kind not in _PASSING and (self.size, self.stamp) == _identity(entry)
-        )  # fmt: skip
+    def still(self, entry: Entry, *, described: bool = False) -> bool:
+        """Tell whether the file is the one that could not be used, and would not be again.
+
+        `described` says that now there is a description of files without a header.
+        """
+        passing = _PASSING | _UNDESCRIBED if described else _PASSING
+        return self.kind not in passing and (self.size, self.stamp) == _identity(entry)
 
     def left_out(self) -> LeftOut:
         """Say that it was not tried again."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, scan_with_table
 from rawkit.files import output_errors
-from rawkit.ingest.frame import prepare_frame
+from rawkit.ingest.frame import described_by, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
 from rawkit.store import (
@@ -98,7 +98,7 @@ def repair_store(
                 if catalog is not None and entry is not None and one.frame is not None:
                     job = job_of(
                         catalog, entry, number, folder, codecs, rendering=rendering,
-                        version=store.about.version,
+                        headerless=described_by(one.frame), version=store.about.version,
                     )  # fmt: skip
                     prepared = prepare_frame(job)
                     reason = _replace(open_place(location), one, prepared)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
 from rawkit.errors import RawkitError
-from rawkit.ingest.executor import Resources, open_pool
+from rawkit.ingest.executor import open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
@@ -17,6 +17,7 @@ from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
 from rawkit.store import Store, clear_after_death, is_store, open_writer
+from rawkit.workers import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rawkit.ingest.quarantine import MaxBad
     from rawkit.locations import Location
     from rawkit.progress import Progress
+    from rawkit.sensor import Headerless
     from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
 
@@ -65,6 +67,8 @@ class IngestPlan:
     """Selected frames that could not be used before and are unchanged: not tried again."""
     targets: Targets | None = None
     """Bits of the targets, 0 for none; None: as the definition says."""
+    headerless: Headerless | None = None
+    """What files hold that do not say so themselves."""
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -137,6 +141,7 @@ def plan_ingest(
     table: Path | None = None,
     remember: bool = True,
     targets: Targets | None = None,
+    headerless: Headerless | None = None,
     retry: bool = False,
 ) -> IngestPlan:
     """Scan a source and find out what is wanted and not yet in the store.
@@ -144,7 +149,8 @@ def plan_ingest(
     `table` is where the collection's table of files lies, see `rawkit.catalog.table`: files it
     knows are not opened, and unless `remember` is off it is brought up to date. Nothing else is
     written. Files that a filter leaves out by their names alone are not opened either. `targets`
-    are the bits of the targets, 0 for none; else the definition says. Files that could not be used
+    are the bits of the targets, 0 for none; else the definition says. `headerless` describes files
+    that do not say themselves what they hold. Files that could not be used
     before are not wanted while they are unchanged, unless `retry` is on.
 
     Raises what `scan` and `select` raise, and `StoreFormatError` if `store` is of another version.
@@ -163,7 +169,8 @@ def plan_ingest(
     bad = {
         entry.frame.name: known[entry.frame.name]
         for entry in selected.entries
-        if entry.frame.name in known and known[entry.frame.name].still(entry)
+        if entry.frame.name in known
+        and known[entry.frame.name].still(entry, described=headerless is not None)
     }
     passed = have | bad.keys()
     return IngestPlan(
@@ -172,6 +179,7 @@ def plan_ingest(
         wanted=tuple(entry for entry in selected.entries if entry.frame.name not in passed),
         quarantined=tuple(one.left_out() for name, one in bad.items() if name not in have),
         targets=targets,
+        headerless=headerless,
         pairs=selected.pairs,
         unpaired=selected.unpaired,
         filtered=selected.filtered,
@@ -205,6 +213,9 @@ def run_ingest(
         If a source or the scheduler does not answer; what was added is in the store.
     UsageError
         If memory does not suffice for one worker.
+    ClusterError
+        If the scheduler or one of its workers has other versions than this process, does not see
+        the same paths, or is lost; no frame counts as bad for it.
     """
     report = IngestReport(plan, left_out=plan.left_out)
     if not plan.wanted:
@@ -278,7 +289,7 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
                 unpacked = prefetch.path(entry.file)
             yield job_of(
                 catalog, placed, number, writer.staging, writer.codecs, unpacked,
-                rendering=rendering, version=writer.version,
+                rendering=rendering, headerless=plan.headerless, version=writer.version,
             )  # fmt: skip
     finally:
         if prefetch is not None:
@@ -318,11 +329,12 @@ def _result(
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame; one that fails is tried once more, one that hung is not.
 
-    A worker that dies takes frames with it that only waited behind the one it died of.
+    A worker that dies takes frames with it that only waited behind the one it died of. Errors of
+    ours are not about a frame: they come through.
     """
     name = job.entry.frame.name
     try:
-        return job.entry, future.result()
+        return job.entry, pool.result(future)
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Measured as peak resident memory on the CPU (torch 2.13, OpenVINO 2026.4), rounded up. What each
 # network takes stands beside it.
-_PROCESS: dict[Backend, int] = {"torch": 320 * 10**6, "openvino": 540 * 10**6}
+_PROCESS: dict[Backend, int] = {"torch": 355 * 10**6, "openvino": 540 * 10**6}
 """Interpreter, libraries, the network and what is compiled of it."""
 _FEATURE_PIXEL = 1 / 4
 """Bytes a pixel of the whole mosaic that the features take, and take while they are made."""
@@ -45,6 +45,8 @@ def plan_inference(
     *,
     backend: Backend = "torch",
     others: Mapping[str, int] | None = None,
+    before: int = 0,
+    band_pixel: int = 0,
 ) -> InferencePlan:
     """Choose the largest tile, up to the one that is fastest, that fits a budget.
 
@@ -61,6 +63,11 @@ def plan_inference(
     others
         Bytes of what else the caller holds at that time, by purpose: pictures being written, files
         being decoded. The mosaic itself, as 16-bit integers, is counted here.
+    before
+        Bytes of what the caller held before the network runs and holds no more: a plan takes as
+        much as the greater of both.
+    band_pixel
+        Bytes that the caller holds for each pixel of a band, of bands that wait to be written.
 
     Raises
     ------
@@ -74,7 +81,9 @@ def plan_inference(
     geometry: Geometry = about.geometry
     plans = [
         InferencePlan(
-            _parts(about, height, width, tile, backend) | dict(others or {}), budget, tile
+            _parts(about, height, width, tile, backend, before, band_pixel) | dict(others or {}),
+            budget,
+            tile,
         )
         for tile in _candidates(geometry)
     ]
@@ -103,7 +112,13 @@ def _candidates(geometry: Geometry) -> list[int]:
 
 
 def _parts(
-    network: Network, height: int, width: int, tile: int, backend: Backend
+    network: Network,
+    height: int,
+    width: int,
+    tile: int,
+    backend: Backend,
+    before: int,
+    band_pixel: int,
 ) -> dict[str, int]:
     geometry = network.geometry
     padding = padding_for(height, width, (0, 0), network.multiple, network.cell)
@@ -118,12 +133,14 @@ def _parts(
     # The first and last band are longer than the others by a halo, and no longer than a tile.
     rendering = (
         rows * columns * network.costs.tile_pixel[backend]
-        + _BANDS * rows * width * _BAND_PIXEL
+        + rows * width * (_BANDS * _BAND_PIXEL + band_pixel)
         + round(pixels * _FEATURE_PIXEL)
     )
     looking_far = round(pixels * network.costs.far_pixel[backend])
+    running = max(rendering, looking_far)
     return {
         "process": _PROCESS[backend] + network.costs.weights,
         "mosaic": height * width * _MOSAIC_PIXEL,
-        "network": max(rendering, looking_far),
+        "network": running,
+        **({"more before it": before - running} if before > running else {}),
     }

@@ -39,7 +39,7 @@ _TRUSTED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Neutral:
+class LearnedNeutral:
     """A grey as a network's training camera saw it."""
 
     red: float
@@ -88,7 +88,7 @@ def flat_response(
     return np.asarray(linear_of(encoded), np.float64)
 
 
-def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> Neutral:
+def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> LearnedNeutral:
     """Find the grey that a network makes neutral, by flat fields; some seconds on a CPU.
 
     A grid is searched first, as the response folds: other colours come out nearly neutral at one
@@ -115,7 +115,7 @@ def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> Neutral:
         moves = itertools.product((-step, 0.0, step), (-step, 0.0, step))
         best = min(((best[0] * np.exp(x), best[1] * np.exp(y)) for x, y in moves), key=error)
         step /= 2
-    return Neutral(float(best[0]), float(best[1]), error(best))
+    return LearnedNeutral(float(best[0]), float(best[1]), error(best))
 
 
 def _squared(light: NDArray[np.float64]) -> float:

@@ -7,8 +7,10 @@ one plain conversion that others are compared with, matched in brightness.
 from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
 from rawkit.pictures.curve import encoded_of, icc_profile, linear_of
 from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted
+from rawkit.pictures.stretch import stretch_bands
 from rawkit.pictures.write import (
     PictureFormat,
+    kept_to_turn,
     orient,
     quantise,
     upright_bands,
@@ -29,9 +31,11 @@ __all__ = [
     "converted",
     "encoded_of",
     "icc_profile",
+    "kept_to_turn",
     "linear_of",
     "orient",
     "quantise",
+    "stretch_bands",
     "upright_bands",
     "upright_shape",
     "write_bands",

@@ -32,6 +32,7 @@ _ROUNDED_ROWS = 16
 _IN_MEMORY_BYTES = 400_000_000
 """Pictures of more bytes are turned with the help of a temporary file."""
 _TRANSPOSED = (5, 6, 7, 8)
+_TURNED_AS_THEY_COME = (1, 2)
 _MIRRORED = (2, 3, 6, 7)
 _REVERSED = (3, 4, 7, 8)
 
@@ -76,7 +77,7 @@ def upright_bands(
     Where the first rows come last, or columns become rows, the whole picture is kept meanwhile: in
     memory, or beyond `in_memory` bytes in a temporary file.
     """
-    if orientation in (1, 2):
+    if orientation in _TURNED_AS_THEY_COME:
         yield from (orient(band, orientation) for band in bands)
         return
     kept: list[NDArray[Value] | _Spilled] = []
@@ -91,6 +92,11 @@ def upright_bands(
             yield from _across(kept, flipped=orientation in _MIRRORED)
         else:
             yield from (_rows(band, 0, band.shape[0]) for band in reversed(kept))
+
+
+def kept_to_turn(size: int, orientation: int) -> int:
+    """Bytes of memory that `upright_bands` keeps of a picture of `size` bytes."""
+    return 0 if orientation in _TURNED_AS_THEY_COME else min(size, _IN_MEMORY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

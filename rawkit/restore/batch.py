@@ -8,10 +8,9 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import OutputError, RawkitError, UsageError
-from rawkit.ingest import Resources, connect_cluster
+from rawkit.errors import ClusterError, OutputError, RawkitError, UsageError
 from rawkit.progress import SILENT
 from rawkit.restore.decoder import Decoder, decoder_memory
 from rawkit.restore.inputs import Item, LocalRaw, named
@@ -27,6 +26,7 @@ from rawkit.restore.parallel import (
 from rawkit.restore.pipeline import Outcome, Restored, restore_stream
 from rawkit.restore.spilling import spilled
 from rawkit.restore.stored import StoredFrame
+from rawkit.workers import Resources, connect_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PROCESS_BYTES = 800_000_000
 """What a process takes that restores files of 12 MP, its decoder included."""
+_PACKAGES = ("rawpy", "torch")
+"""What decides the pixels of a picture, and so must be the same on all workers."""
 _PART = re.compile(r"\.(\d+)\.part")
 
 
@@ -85,6 +87,9 @@ def restore_items(
         If two items would be written to one picture, or a comparison is asked of a store.
     OutputError
         If the output folder cannot be written.
+    ClusterError
+        If a scheduler or one of its workers has other versions than this process. What is wrong
+        with them later stops the batch, and the report says so.
     """
     started = time.monotonic()
     plan = planned(items, output)
@@ -104,7 +109,7 @@ def restore_items(
         def done(outcome: Outcome) -> None:
             for one in outcome.restored:
                 report.restored.append(one)
-                manifest.add(asdict(one))
+                manifest.add(line_of(one))
             if outcome.error is not None:
                 report.failed.append((outcome.item.where, outcome.error))
             advance(1, Path(outcome.item.name).name)
@@ -143,8 +148,11 @@ def _run(
 ) -> None:
     with ExitStack() as stack:
         if resources.scheduler is not None:
-            client = stack.enter_context(connect_cluster(resources.scheduler))
-            restore_on_cluster(items, _station(output, restorer, resources), client, done)
+            cluster = stack.enter_context(connect_cluster(resources.scheduler, _PACKAGES))
+            try:
+                restore_on_cluster(items, _station(output, restorer, resources), cluster, done)
+            except ClusterError as error:  # what was done before stays, and is told of
+                raise _StopError(error) from error
             return
         ready: Iterable[Item] = stack.enter_context(spilled(items))
         workers = _workers(resources, len(items))
@@ -179,6 +187,12 @@ def _station(
     threads = None if workers is None else threads_for(workers)
     limit = decoder_memory(resources.max_ram // share)
     return Station(output, compute, resources.frame_seconds, threads, limit)
+
+
+def line_of(restored: Restored) -> dict[str, Any]:
+    """Return the line of the manifest for a picture."""
+    values = asdict(restored)
+    return {**values, **values.pop("note")}
 
 
 def _wanted(

@@ -15,8 +15,8 @@ import numpy as np
 
 from rawkit.errors import CrashedError, HungError, RawFileError, TooLargeError, UnreadableError
 from rawkit.pictures import Capture, capture_of_file
-from rawkit.restore.child import Child, limit_memory, send_array
 from rawkit.sensor import (
+    Headerless,
     LevelCheck,
     Levels,
     RawImage,
@@ -26,6 +26,7 @@ from rawkit.sensor import (
     open_raw,
     plane_histograms,
 )
+from rawkit.workers import Child, limit_memory, send_array
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -57,6 +58,8 @@ class DecodeJob:
     """Levels that override the file's."""
     plain: bool = False
     """Whether LibRaw's own conversion is wanted as well."""
+    headerless: Headerless | None = None
+    """What a file holds that does not say so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,18 @@ def decode_job(job: DecodeJob) -> Decoded:
     """Decode a raw file, estimate its amplification, read its EXIF; raises as `open_raw`."""
     started = time.monotonic()
     contents = job.contents
-    with open_raw(contents, name=job.where) as raw:
+    with open_raw(contents, name=job.where, headerless=job.headerless) as raw:
         image = raw.image(job.levels)
+        if image.colour_matrix is None:
+            image = replace(image, colour_matrix=raw.probe_matrix())
         histograms = plane_histograms(image)
         base = amplification_base(image, histograms)
         plain: NDArray[np.uint16] | RawFileError | None = None
         if job.plain:
             try:
-                rendered = raw.render(RenderParameters(bits=16), brightness=base, levels=job.levels)
+                rendered = raw.render(
+                    RenderParameters(bits=16), brightness=base, levels=job.levels, square=True
+                )
                 plain = rendered.astype(np.uint16, copy=False)
             except RawFileError as error:
                 plain = error

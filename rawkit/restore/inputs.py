@@ -14,17 +14,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from rawkit.catalog import RAW_SUFFIXES
+from rawkit.catalog import by_content, has_raw_suffix
 from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.progress import SILENT
 from rawkit.restore.stored import StoredFrame
-from rawkit.source import FsspecRanges, HttpRanges, Transfer, is_archive, open_source
+from rawkit.sensor import is_raw
+from rawkit.source import FsspecRanges, HttpRanges, Refused, Transfer, is_archive, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rawkit.progress import Progress
-    from rawkit.source import Ranges, Refused, Source, SourceFile
+    from rawkit.source import Ranges, Source, SourceFile
 
 _WILD = frozenset("*?[")
 
@@ -117,6 +118,18 @@ class Item:
         """Path, for people."""
         return self.what.where
 
+    @property
+    def origin(self) -> Path | None:
+        """Folder, archive or store on this machine that must be there to read it."""
+        what = self.what
+        if isinstance(what, LocalRaw):
+            return what.path.parent
+        if isinstance(what, SourcedRaw):
+            return None if what.file.remote else Path(what.file.origin)
+        if isinstance(what, StoredFrame) and isinstance(what.store, Path):
+            return what.store
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -173,7 +186,7 @@ def _find(
     spec: str, transfer: Transfer, progress: Progress
 ) -> tuple[list[_Found], Sequence[Refused]]:
     if "://" in spec and not spec.startswith("file://"):
-        if _is_raw(urlsplit(spec).path):
+        if has_raw_suffix(urlsplit(spec).path):
             return [_remote(spec, transfer)], ()
         return _below(spec, transfer, progress)
     path = Path(spec.removeprefix("file://")).expanduser()
@@ -201,16 +214,19 @@ def _below(
     """List the raw files in a folder or archive, under their paths there."""
     source = open_source([place], transfer)
     listing = source.files(progress)
+    unsaid = [file for file in listing.files if not has_raw_suffix(file.path)]
+    raw, others = by_content(source, unsaid)
+    taken = set(raw)
     found: list[_Found] = []
     for file in listing.files:
-        if _is_raw(file.path):
+        if has_raw_suffix(file.path) or file in taken:
             local = source.local_path(file)
             what: Raw = SourcedRaw(source, file) if local is None else LocalRaw(local)
             found.append((what, file.path))
     if not found:
         kind = "an archive" if is_archive(str(place)) else "a folder"
         raise MissingError(f"{kind} without raw files", where=place)
-    return found, listing.refused
+    return found, [*listing.refused, *(Refused(one.name, one.kind, one.reason) for one in others)]
 
 
 def _matching(pattern: Path) -> list[_Found]:
@@ -225,15 +241,22 @@ def _matching(pattern: Path) -> list[_Found]:
     found: list[_Found] = [
         (LocalRaw(path), path.relative_to(root).as_posix())
         for path in paths
-        if _is_raw(path.name) and path.is_file()
+        if path.is_file() and _looks_raw(path)
     ]
     if not found:
         raise MissingError("a pattern that no raw file matches", where=pattern)
     return found
 
 
-def _is_raw(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in RAW_SUFFIXES
+def _looks_raw(path: Path) -> bool:
+    """Tell by its ending, or else by its first bytes, whether a file is a raw file."""
+    if has_raw_suffix(path.name):
+        return True
+    try:
+        with path.open("rb") as file:
+            return is_raw(file)
+    except OSError:
+        return False
 
 
 def _once(found: Iterable[_Found]) -> list[_Found]:

@@ -11,25 +11,26 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from queue import Queue
 from typing import TYPE_CHECKING
 
-from rawkit.errors import CrashedError, RawkitError
+from rawkit.errors import ClusterError, CrashedError, RawkitError
 from rawkit.interrupt import uninterrupted
-from rawkit.restore.child import Child
 from rawkit.restore.decoder import Decoder
 from rawkit.restore.pipeline import Outcome, restore_stream
+from rawkit.workers import Child, require_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
-    from typing import Any
+    from pathlib import Path
 
     from rawkit.restore.inputs import Item
     from rawkit.restore.network import Compute, Restorer
     from rawkit.restore.output import Output
+    from rawkit.workers import Cluster
 
 _NEXT = "next"
 _AHEAD = 2
@@ -200,41 +201,64 @@ def _serve(connection: Connection) -> None:
 def restore_on_cluster(
     items: Iterable[Item],
     station: Station,
-    client: Any,
+    cluster: Cluster,
     done: Callable[[Outcome], None],
 ) -> None:
-    """Restore items on the workers of a dask cluster, which must see the same paths."""
-    executor = client.get_executor(pure=False)
-    room = _AHEAD * max(1, sum(client.nthreads().values()))
+    """Restore items on the workers of a dask cluster, which must see the same paths.
+
+    Raises
+    ------
+    ClusterError
+        If it is not fit for the work or is lost; `done` has been told of what was finished.
+    """
+    room = _AHEAD * cluster.threads
     waiting: dict[Future[Outcome], Item] = {}
     source = iter(items)
     try:
         while True:
             while len(waiting) < room and (item := next(source, None)) is not None:
-                waiting[executor.submit(_restore_one, item, station)] = item
+                waiting[cluster.submit(_restore_one, item, station, item.origin)] = item
             if not waiting:
                 return
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
             with uninterrupted():
                 for future in finished:
-                    done(_result(future, waiting.pop(future)))
+                    done(_result(cluster, future, waiting.pop(future), station.output))
     finally:
         for future in waiting:
             future.cancel()
 
 
-def _result(future: Future[Outcome], item: Item) -> Outcome:
+def _result(cluster: Cluster, future: Future[Outcome], item: Item, output: Output) -> Outcome:
+    """Wait for an item; what the worker calls by absolute paths gets the names it has here."""
+    names = {path.absolute(): path for path in output.all_files(item.name)}
     try:
-        return future.result()
+        outcome: Outcome = cluster.result(future)
+    except ClusterError:
+        raise
     except RawkitError as error:
         return Outcome(item, error=error)
     except Exception as error:  # noqa: BLE001 - dask's own, of workers that died
         text = f"the worker that restored it failed ({type(error).__name__}: {error})"
         return Outcome(item, error=CrashedError(text, where=item.where))
+    restored = tuple(
+        replace(
+            one,
+            source=item.where,
+            picture=names[one.picture],
+            plain=None if one.plain is None else names[one.plain],
+        )
+        for one in outcome.restored
+    )
+    return replace(outcome, item=item, restored=restored)
 
 
-def _restore_one(item: Item, station: Station) -> Outcome:
+def _restore_one(item: Item, station: Station, origin: Path | None) -> Outcome:
     """Restore one item in a worker of a cluster, with the network that it keeps."""
+    require_seen(station.output.folder, "the folder for the pictures")
+    require_seen(station.compute.weights, "the weights")
+    if origin is not None:
+        require_seen(origin, "what the raw files lie in")
     restorer, decoder = _kept(station, threading.get_ident())
     outcomes: list[Outcome] = []
     restore_stream([item], station.output, restorer, decoder, outcomes.append, last=False)

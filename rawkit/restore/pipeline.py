@@ -25,7 +25,7 @@ from rawkit.pictures import (
     LightMeter,
     as_bright,
     capture_of_row,
-    linear_of,
+    kept_to_turn,
     orient,
     quantise,
     upright_bands,
@@ -35,8 +35,11 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.development import Development, develop
+from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.stored import StoredFrame
+from rawkit.restore.tone import toned
 from rawkit.sensor import amplification_base, overridden
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rawkit.restore.colours import ColourNote
     from rawkit.restore.inputs import Item
     from rawkit.restore.network import Restorer
     from rawkit.restore.output import Output
@@ -70,6 +74,13 @@ class Restored:
     """What the normalised mosaic was multiplied by."""
     amplification_base: float
     """The amplifier's estimate, of which `amplification` may be a multiple."""
+    fed: float
+    """What the normalised mosaic was multiplied by before the network; the rest was given back in
+    linear light."""
+    note: ColourNote
+    """Whose colours it has."""
+    brightness_warning: str | None
+    """What is beyond the weights."""
     black_level: tuple[float, ...]
     """Black level of each plane that was subtracted, in sensor units."""
     white_level: float
@@ -151,12 +162,13 @@ def restore_stream(
 
     with ThreadPoolExecutor(_WRITERS, "rawkit-write") as writers:
         try:
-            for item, loaded in _loaded_ahead(items, output, decoder, last=last):
+            for item, loaded, ahead in _loaded_ahead(items, output, decoder, last=last):
                 pending.append(work := _Work(item))
                 if isinstance(loaded, RawkitError):
                     work.error = loaded
                 else:
-                    work.error = _restore(work, loaded, output, restorer, writers)
+                    held = _held(loaded, output, decoder=decoder is not None, ahead=ahead)
+                    work.error = _restore(work, loaded, output, restorer, writers, held)
                 work.ended = True
                 while len(pending) > 1:
                     tell()
@@ -203,20 +215,20 @@ def _outcome(work: _Work) -> Outcome:
 
 def _loaded_ahead(
     items: Iterable[Item], output: Output, decoder: Decoder | None, *, last: bool
-) -> Iterator[tuple[Item, _Loaded | RawkitError]]:
-    """Decode one item ahead of the one that is being restored."""
+) -> Iterator[tuple[Item, _Loaded | RawkitError, bool]]:
+    """Decode one item ahead of the one that is being restored; tell if that goes on meanwhile."""
     with ThreadPoolExecutor(1, "rawkit-decode") as reader:
         following: tuple[Item, Future[_Loaded | RawkitError]] | None = None
         for item in items:
             current = following
             following = item, reader.submit(_load, item, output, decoder)
             if current is not None:
-                yield current[0], current[1].result()
+                yield current[0], current[1].result(), True
         if following is not None:
             loaded = following[1].result()
             if decoder is not None and last:
                 decoder.close()
-            yield following[0], loaded
+            yield following[0], loaded, decoder is not None and not last
 
 
 def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | RawkitError:
@@ -224,7 +236,9 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | Rawk
         if isinstance(item.what, StoredFrame):
             return _load_stored(item.what, output)
         started = time.monotonic()
-        job = DecodeJob(item.what.contents(), item.where, output.levels, output.compare)
+        job = DecodeJob(
+            item.what.contents(), item.where, output.levels, output.compare, output.headerless
+        )
         found = decode_job(job) if decoder is None else decoder.decode(job)
     except RawkitError as error:
         return error
@@ -248,8 +262,26 @@ def _load_stored(frame: StoredFrame, output: Output) -> _Loaded:
     )  # fmt: skip
 
 
+def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Held:
+    height, width = loaded.image.mosaic.square_size
+    size = height * width * 3 * output.format.bits // 8
+    return held_beside(
+        loaded.image.pixels.size,
+        output.format.bits,
+        decoder=decoder,
+        ahead=ahead,
+        compare=output.compare,
+        turned=kept_to_turn(size, loaded.capture.orientation),
+    )
+
+
 def _restore(
-    work: _Work, loaded: _Loaded, output: Output, restorer: Restorer, writers: ThreadPoolExecutor
+    work: _Work,
+    loaded: _Loaded,
+    output: Output,
+    restorer: Restorer,
+    writers: ThreadPoolExecutor,
+    held: Held,
 ) -> RawkitError | None:
     """Run the network for each picture of an item; the writers follow it band by band.
 
@@ -257,20 +289,21 @@ def _restore(
     """
     item = work.item
     try:
-        factors = output.brightness.factors(
-            loaded.base, loaded.capture.exposure, loaded.gain_ratio, restorer.amplification,
-            ratio_to_estimate=restorer.ratio_to_estimate,
+        developments = develop(
+            loaded.image, restorer, output.brightness, output.colour, base=loaded.base,
+            exposure=loaded.capture.exposure, gain_ratio=loaded.gain_ratio,
+            camera=loaded.capture.model,
         )  # fmt: skip
-        for path, factor in zip(output.pictures(item.name), factors, strict=True):
+        for path, one in zip(output.pictures(item.name), developments, strict=True):
             bands = Bands()
             clock = [0.0]
             try:
                 work.futures.append(
                     writers.submit(
-                        _write, item, loaded, path, factor, output, restorer, bands, clock
+                        _write, item, loaded, path, one, output, restorer, bands, clock, held
                     )
                 )
-                _run_network(loaded.image, restorer, factor, output, bands, clock)
+                _run_network(loaded.image, restorer, one, output, bands, clock, held)
             except BaseException:
                 bands.abort()
                 raise
@@ -305,22 +338,24 @@ def _plain_error(loaded: _Loaded, output: Output, item: Item) -> RawkitError | N
 def _run_network(
     image: RawImage,
     restorer: Restorer,
-    factor: float,
+    development: Development,
     output: Output,
     bands: Bands,
     clock: list[float],
+    held: Held,
 ) -> None:
     """Hand every band over; `clock` counts the seconds the network itself takes.
 
     Bands are rounded here, not by the writer: what waits is then a quarter or half as large.
     """
     started = time.monotonic()
-    for band in restore_bands(image, restorer, factor):
+    for band in toned(
+        restore_bands(image, restorer, development, held), image.mosaic, linear=output.linear
+    ):
         clock[0] += time.monotonic() - started
-        light = linear_of(band) if output.linear else band
-        if not bands.put(quantise(light, output.format.bits)):
+        if not bands.put(quantise(band, output.format.bits)):
             return  # the writer has failed, and says why
-        del band, light
+        del band
         started = time.monotonic()
     bands.put(None)
 
@@ -329,17 +364,17 @@ def _write(
     item: Item,
     loaded: _Loaded,
     path: Path,
-    factor: float,
+    development: Development,
     output: Output,
     restorer: Restorer,
     bands: Bands,
     clock: list[float],
+    held: Held,
 ) -> Restored:
     bits, orientation = output.format.bits, loaded.capture.orientation
     meter = LightMeter(bits, linear=output.linear)
 
-    height, width = loaded.image.pixels.shape
-    size = upright_shape(height, width, orientation)
+    size = upright_shape(*loaded.image.mosaic.square_size, orientation)
     seen = map(meter.see, bands) if output.compare else bands
     started = time.monotonic()
     try:
@@ -355,12 +390,15 @@ def _write(
         source=item.where,
         picture=path,
         plain=plain,
-        amplification=factor,
+        amplification=development.amplification,
         amplification_base=loaded.base,
+        fed=development.fed,
+        note=development.note,
+        brightness_warning=development.warning,
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
-        memory_warning=tile_for(restorer, height, width)[1],
+        memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,

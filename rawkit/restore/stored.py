@@ -10,7 +10,16 @@ import numpy as np
 
 from rawkit.catalog import Selection, select_entries
 from rawkit.errors import SelectionError
-from rawkit.sensor import BAYER, XTRANS, Exposure, Mosaic, RawImage, WhiteBalance, unpack
+from rawkit.sensor import (
+    BAYER,
+    XTRANS,
+    ColourMatrix,
+    Exposure,
+    Mosaic,
+    RawImage,
+    WhiteBalance,
+    unpack,
+)
 from rawkit.store import Store
 from rawkit.subset import entries_of, open_stores
 
@@ -79,7 +88,12 @@ class StoredFrame:
         )
         balance = WhiteBalance(row.white_balance, row.white_balance_source)
         exposure = Exposure(row.exposure_time, row.iso, row.f_number)
-        return RawImage(pixels, mosaic, balance, exposure)
+        matrix = (
+            None
+            if row.colour_matrix is None
+            else ColourMatrix(row.colour_matrix, row.colour_matrix_source or "file")
+        )
+        return RawImage(pixels, mosaic, balance, exposure, matrix)
 
 
 def frames_of_stores(

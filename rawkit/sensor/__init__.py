@@ -9,14 +9,25 @@ from rawkit.sensor.amplifier import (
     plane_histograms,
 )
 from rawkit.sensor.array import image_of_array
+from rawkit.sensor.balance import (
+    REFERENCE_NEUTRAL,
+    UNKNOWN_BALANCE,
+    Neutral,
+    gains_to,
+    neutral_of,
+    plane_gains,
+)
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.exif import Exif, read_exif
+from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
+from rawkit.sensor.signature import is_raw
 from rawkit.sensor.types import (
     MAX_RATIO,
+    ColourMatrix,
     Exposure,
     Frame,
     Levels,
@@ -31,16 +42,21 @@ from rawkit.sensor.video import image_of_packed
 __all__ = [
     "BAYER",
     "MAX_RATIO",
+    "REFERENCE_NEUTRAL",
+    "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
     "Cell",
+    "ColourMatrix",
     "Exif",
     "Exposure",
     "Frame",
     "GivenPictures",
+    "Headerless",
     "LevelCheck",
     "Levels",
     "Mosaic",
+    "Neutral",
     "PhaseCrop",
     "RawFile",
     "RawImage",
@@ -52,14 +68,18 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "gains_to",
     "image_of_array",
     "image_of_packed",
+    "is_raw",
+    "neutral_of",
     "normalise",
     "open_raw",
     "overridden",
     "pack",
     "pack_and_count",
     "phase_crop",
+    "plane_gains",
     "plane_histograms",
     "read_exif",
     "unpack",

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
+import numpy as np
 import rawpy
 from threadpoolctl import threadpool_limits
 
 from rawkit.errors import (
     BlankError,
     CorruptError,
+    HeaderlessError,
     MosaicError,
     NotRawError,
     RawFileError,
@@ -27,18 +29,20 @@ from rawkit.errors import (
     UnreadableError,
 )
 from rawkit.sensor.cells import XTRANS
-from rawkit.sensor.description import Description, describe_raw
-from rawkit.sensor.extents import declared_end
+from rawkit.sensor.description import Description, describe_raw, matrix_to_srgb
+from rawkit.sensor.extents import declared_end, directories
+from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.lossless import missing_pixels
+from rawkit.sensor.matrix import probe_matrix
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.sensor.render import RenderParameters
+    from rawkit.sensor.types import ColourMatrix
 
 MAX_PIXELS = 400_000_000
 """No camera has more; a damaged header may claim anything."""
@@ -48,7 +52,10 @@ than this for each of its bytes is cut off or lies, and would cost gigabytes to 
 MAX_BYTES_AT_ONCE = 64 << 20
 """Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
 JPEG of 12 MP takes it 12 ms less than from a file."""
-_SQUARE_TOLERANCE = 0.005
+_COLOUR_MATRIX = 50721
+"""DNG's tag ColorMatrix1."""
+_LIKE_NONE = 0.01
+"""A rendered matrix so close to none is none."""
 _OUT_OF_MEMORY = (
     MemoryError,
     rawpy.LibRawUnsufficientMemoryError,
@@ -59,9 +66,21 @@ _OUT_OF_MEMORY = (
 class RawFile:
     """An open raw file: decode its mosaic, render it. Made by `open_raw`; not thread-safe."""
 
-    def __init__(self, raw: Any, path: Path | str) -> None:
+    def __init__(
+        self,
+        raw: Any,
+        path: Path | str,
+        described: Headerless | None = None,
+        *,
+        has_matrix: bool = False,
+        opened: str | BinaryIO | None = None,
+    ) -> None:
         self._raw = raw
+        self._opened = opened
+        self._has_matrix = has_matrix
         self.path = path
+        self.described = described
+        """What it holds, where that had to be said; None for a file that says so itself."""
 
     def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
         """Decode the visible mosaic; `levels` override the file's.
@@ -98,7 +117,9 @@ class RawFile:
                 where=self.path,
                 fix="The file is probably cut off; fetch it again.",
             )
-        return RawImage(pixels, mosaic, found.white_balance, found.exposure, masked)
+        return RawImage(
+            pixels, mosaic, found.white_balance, found.exposure, found.colour_matrix, masked
+        )
 
     def render(
         self,
@@ -106,30 +127,32 @@ class RawFile:
         *,
         brightness: float = 1.0,
         levels: Levels | None = None,
+        square: bool = False,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
         The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
         daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
-        `levels` override the file's for LibRaw too.
+        `levels` override the file's for LibRaw too. With `square`, a picture of pixels that are not
+        square is stretched until they are, see `Mosaic.square_size`.
 
         Raises
         ------
         MosaicError
-            As `image`, or if the pixels are not square, so that the picture would not lie on the
-            mosaic.
+            As `image`, or if the pixels are not square and shall not become so: then the picture
+            would not lie on the mosaic.
         CorruptError
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            sizes, balance = self._raw.sizes, self._description.white_balance
-        if abs(sizes.pixel_aspect - 1) > _SQUARE_TOLERANCE:
+            mosaic, balance = self._description.mosaic, self._description.white_balance
+        if not (square or mosaic.is_square):
             raise MosaicError(
-                f"pixels of aspect {sizes.pixel_aspect:.3f}",
+                f"pixels of aspect {mosaic.pixel_aspect:.3f}",
                 expected="square ones: the rendered picture would not lie on the mosaic",
                 where=self.path,
             )
-        with _libraw_errors(self.path), _reproducible(self._description.mosaic):
+        with _libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
                 use_camera_wb=balance.source == "camera",
                 no_auto_bright=True,
@@ -139,13 +162,37 @@ class RawFile:
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
-        if picture.shape[:2] != (sizes.height, sizes.width):
+        if picture.shape[:2] != mosaic.square_size:
             raise CorruptError(
                 f"a rendered picture of {picture.shape[0]}x{picture.shape[1]}",
-                expected=f"{sizes.height}x{sizes.width}, the size of the mosaic",
+                expected="x".join(map(str, mosaic.square_size)) + ", the size of the mosaic",
                 where=self.path,
             )
         return picture
+
+    def probe_matrix(self) -> ColourMatrix | None:
+        """Ask LibRaw for a matrix that it renders with and does not hand out.
+
+        None where there is none. It decodes the file once more and renders it in half size: for files that are looked at one
+        by one.
+
+        Raises
+        ------
+        CorruptError
+            If LibRaw fails.
+        """
+        if self._opened is None:
+            return None
+        with _libraw_errors(self.path):
+            mosaic = self._description.mosaic
+            if not isinstance(self._opened, str):
+                self._opened.seek(0)
+            with rawpy.imread(self._opened) as raw:
+                raw.unpack()
+                found = probe_matrix(raw, mosaic)
+        if np.abs(found - np.eye(3)).max() < _LIKE_NONE:
+            return None  # with that it renders cameras that it does not know
+        return matrix_to_srgb(found, "libraw")
 
     def _masked(self, mosaic: Mosaic) -> NDArray[np.uint16] | None:
         """Copy the columns left of the visible area, which most cameras shield from light."""
@@ -155,17 +202,21 @@ class RawFile:
     @cached_property
     def _description(self) -> Description:
         """Pattern, levels, balance and exposure, read before LibRaw renders and changes them."""
-        return describe_raw(self._raw, self.path)
+        return describe_raw(self._raw, self.path, has_matrix=self._has_matrix)
 
 
 @contextmanager
 def open_raw(
-    file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw file"
+    file: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    name: str = "raw file",
+    headerless: Headerless | None = None,
 ) -> Iterator[RawFile]:
     """Open a raw file and check what can be checked before it is unpacked.
 
     `file` is a path, or the contents in memory: bytes, or a seekable binary file; for these, `name`
-    is what messages call it.
+    is what messages call it. `headerless` describes what a file holds that does not say so itself;
+    it means nothing for others.
 
     Raises
     ------
@@ -173,6 +224,8 @@ def open_raw(
         If it cannot be opened or read.
     NotRawError
         If LibRaw does not know it.
+    HeaderlessError
+        If LibRaw would guess from its size what it holds, or it is not as `headerless` says.
     TruncatedError
         If it declares pixel data beyond its end, or more pixels than its bytes could hold.
     CorruptError
@@ -184,19 +237,54 @@ def open_raw(
     opened: Any
     if isinstance(file, str | os.PathLike):
         where = Path(file)
-        size = _check_whole_path(where)
+        size, has_matrix = _check_whole_path(where)
         opened = _read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
     else:
         where, opened = name, file
-        size = _check_whole(file, where)
+        size, has_matrix = _check_whole(file, where)
         file.seek(0)
-    with _libraw_errors(where):
-        raw = rawpy.imread(opened)
+    raw, described = _identified(opened, where, size, headerless)
     with raw:
         with _libraw_errors(where):
             _check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where)
+        again = opened if described is None else None
+        yield RawFile(raw, where, described, has_matrix=has_matrix, opened=again)
+
+
+def _identified(
+    opened: str | BinaryIO, where: Path | str, size: int, headerless: Headerless | None
+) -> tuple[Any, Headerless | None]:
+    """Let LibRaw open a file; one without a header only as it is described.
+
+    Returns the description where it was needed.
+    """
+    try:
+        with _libraw_errors(where):
+            raw = rawpy.imread(opened)
+            guessed = size <= MAX_BYTES_AT_ONCE and guessed_from_size(raw, size)
+    except NotRawError:
+        if headerless is None:
+            raise
+    else:
+        if not guessed:
+            return raw, None
+        width, height = raw.sizes.raw_width, raw.sizes.raw_height
+        raw.close()
+        if headerless is None:
+            raise HeaderlessError(
+                f"no header; LibRaw takes it for {width}x{height} pixels from its size alone",
+                expected="a raw file that says what it holds",
+                where=where,
+                fix=f"Say it with --headerless {FORM}, such as {EXAMPLE}.",
+            )
+    with _libraw_errors(where):
+        if isinstance(opened, str):
+            contents = Path(opened).read_bytes()
+        else:
+            opened.seek(0)
+            contents = opened.read()
+        return rawpy.imread(io.BytesIO(headerless.as_dng(contents, where))), headerless
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:
@@ -243,7 +331,7 @@ def decode(file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw 
         return raw.image()
 
 
-def _check_whole_path(path: Path) -> int:
+def _check_whole_path(path: Path) -> tuple[int, bool]:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
@@ -262,10 +350,14 @@ def _read_whole(path: Path) -> BinaryIO:
         raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
 
 
-def _check_whole(file: BinaryIO, path: Path | str) -> int:
-    """Check that a file holds all that it declares; return its size in bytes."""
+def _check_whole(file: BinaryIO, path: Path | str) -> tuple[int, bool]:
+    """Check that a file holds all that it declares.
+
+    Returns its size in bytes, and whether it says which colours its camera sees.
+    """
     size = file.seek(0, io.SEEK_END)
-    end = declared_end(file)
+    tags = list(directories(file, frozenset({_COLOUR_MATRIX})))
+    end = declared_end(tags)
     if size == 0:
         raise NotRawError("an empty file", expected="a raw file", where=path)
     if end > size:
@@ -283,7 +375,7 @@ def _check_whole(file: BinaryIO, path: Path | str) -> int:
             where=path,
             fix="Fetch it again.",
         )
-    return size
+    return size, any(_COLOUR_MATRIX in one for one in tags)
 
 
 def _check_size(raw: Any, size: int, path: Path | str) -> None:

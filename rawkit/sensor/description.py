@@ -5,19 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import rawpy
 
-from rawkit.errors import MosaicError
+from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
-from rawkit.sensor.types import Exposure, Mosaic, WhiteBalance
+from rawkit.sensor.types import MOSAICS, ColourMatrix, Exposure, Mosaic, WhiteBalance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from rawkit.sensor.cells import Pattern
 
-_EXPECTED = "a Bayer or X-Trans mosaic of red, green and blue"
+_LEAST_DETERMINANT = 1e-6
+_LEAST_FIRST = 0.125
+"""LibRaw takes a file's matrix only if its first element is above this."""
+_SRGB_OF_XYZ = np.linalg.inv(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+"""Linear sRGB (D65) of XYZ, with LibRaw's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +39,14 @@ class Description:
     """The balance that a rendering uses."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
+    colour_matrix: ColourMatrix | None
+    """From XYZ to the camera's colours; None where nobody says."""
 
 
-def describe_raw(raw: Any, path: Path | str) -> Description:
+def describe_raw(raw: Any, path: Path | str, *, has_matrix: bool = False) -> Description:
     """Read the description of an unpacked file; must come before LibRaw renders and changes it.
+
+    `has_matrix` tells whether the file itself says which colours its camera sees.
 
     Raises
     ------
@@ -42,7 +55,10 @@ def describe_raw(raw: Any, path: Path | str) -> Description:
     """
     pattern = _pattern(raw, path)
     return Description(
-        _mosaic(raw, _Colours(pattern)), _white_balance(raw, _Colours(pattern)), _exposure(raw)
+        _mosaic(raw, _Colours(pattern)),
+        _white_balance(raw, _Colours(pattern)),
+        _exposure(raw),
+        _colour_matrix(raw, "file" if has_matrix else "libraw"),
     )
 
 
@@ -51,7 +67,8 @@ class _Colours:
 
     def __init__(self, pattern: Pattern) -> None:
         found = find_cell(pattern)
-        assert found is not None, pattern  # noqa: S101 - _pattern has made sure
+        if found is None:  # pragma: no cover - _pattern has made sure
+            raise MosaicError(f"a mosaic with the cell {pattern}", expected=MOSAICS)
         cell, (top, left) = found
         self.pattern = pattern
         self._of_plane = [
@@ -65,10 +82,10 @@ class _Colours:
 
 def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
-        raise MosaicError("no mosaic: every pixel has all colours", expected=_EXPECTED, where=path)
+        raise MosaicError("no mosaic: every pixel has all colours", expected=MOSAICS, where=path)
     letters = raw.color_desc.decode("ascii", "replace")
     if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
-        raise MosaicError(f"a four-colour mosaic ({letters})", expected=_EXPECTED, where=path)
+        raise MosaicError(f"a four-colour mosaic ({letters})", expected=MOSAICS, where=path)
     rows, columns = raw.raw_pattern.shape
     # raw_color counts from the whole mosaic; within wide margins it, and with it raw_pattern, is
     # garbage for X-Trans.
@@ -78,7 +95,7 @@ def _pattern(raw: Any, path: Path | str) -> Pattern:
     )
     if (rows, columns) not in ((BAYER.side,) * 2, (XTRANS.side,) * 2) or not find_cell(pattern):
         raise MosaicError(
-            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=_EXPECTED, where=path
+            f"a mosaic with a cell of {rows}x{columns}: {pattern}", expected=MOSAICS, where=path
         )
     return pattern
 
@@ -117,6 +134,38 @@ def _white_balance(raw: Any, colours: _Colours) -> WhiteBalance:
 def _exposure(raw: Any) -> Exposure:
     other = raw.other
     return Exposure(float(other.shutter_speed), float(other.iso_speed), float(other.aperture))
+
+
+def _colour_matrix(raw: Any, source: str) -> ColourMatrix | None:
+    """Take the matrix that LibRaw renders with; an absurd one is none.
+
+    One that the file brings, from the camera's balanced colours to sRGB, comes before the one of
+    LibRaw's table, as when LibRaw renders.
+    """
+    to_srgb = np.asarray(raw.color_matrix, np.float64)
+    if np.isfinite(to_srgb).all() and to_srgb[0, 0] > _LEAST_FIRST and not to_srgb[:, 3:].any():
+        return matrix_to_srgb(to_srgb[:, :3], "file")
+    table = np.asarray(raw.rgb_xyz_matrix, np.float64)
+    if not table.any() or table[3:].any():  # a fourth row is a fourth colour
+        return None
+    return _matrix(table[:3, :3], source)
+
+
+def matrix_to_srgb(matrix: NDArray[np.float64], source: str) -> ColourMatrix | None:
+    """Return the colour matrix of a camera whose balanced colours lead to linear sRGB by another.
+
+    Its rows are scaled so that white is neutral. None if that matrix, (3, 3), cannot be inverted.
+    """
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < _LEAST_DETERMINANT:
+        return None
+    return _matrix(np.linalg.inv(matrix) @ _SRGB_OF_XYZ, source)
+
+
+def _matrix(values: NDArray[np.float64], source: str) -> ColourMatrix | None:
+    try:
+        return ColourMatrix(tuple(float(value) for value in values.ravel()), source)
+    except UsageError:
+        return None
 
 
 def usable_white_balance(multipliers: Any) -> bool:

@@ -11,7 +11,8 @@ import contextlib
 import io
 import logging
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rawkit.sensor.types import Exposure
@@ -24,6 +25,8 @@ _RAF_JPEG_POINTER = 84
 EXIF."""
 
 _CIFF_MAKE_AND_MODEL = 0x080A
+_CIFF_CAPTURED_TIME = 0x180E
+"""Seconds since 1970 of the camera's local time, 32 bits; then its time zone."""
 _CIFF_DIRECTORY_KINDS = (0x2800, 0x3000)
 _CIFF_MAX_TEXT = 64
 _ISO_OVERFLOW = 65535
@@ -139,22 +142,32 @@ def _orientation(tags: Mapping[str, Any]) -> int:
 
 
 def _exif_of_ciff(file: BinaryIO, head: bytes) -> Exif:
-    """Read make and model from Canon's CIFF heap (CRW), which exifread does not know.
+    """Read make, model and time from Canon's CIFF heap (CRW), which exifread does not know.
 
     Specification: Canon, "CIFF Specification on Image Data File", version 1.0 revision 4 (1997).
     Exposure is left to LibRaw.
     """
     order = "<" if head.startswith(b"II") else ">"
-    try:
+    exif = Exif()
+    # A damaged heap says no more than what came before; the decoder will say why.
+    with contextlib.suppress(struct.error, ValueError, OverflowError):
         (start,) = struct.unpack(order + "I", head[2:6])
         end = file.seek(0, io.SEEK_END)
         for kind, data in _ciff_records(file, order, start, end, set()):
-            if kind == _CIFF_MAKE_AND_MODEL:
+            if kind == _CIFF_CAPTURED_TIME and exif.taken is None:
+                (seconds,) = struct.unpack_from(order + "I", data)
+                exif = replace(exif, taken=_written(seconds))
+            elif kind == _CIFF_MAKE_AND_MODEL and exif.make is None:
                 make, model = (part.decode("ascii", "replace") for part in data.split(b"\0")[:2])
-                return Exif(make=make or None, model=model or None)
-    except (struct.error, ValueError):
-        pass  # a damaged heap says nothing; the decoder will say why
-    return Exif()
+                exif = replace(exif, make=make or None, model=model or None)
+    return exif
+
+
+def _written(seconds: int) -> str | None:
+    """Write a time as EXIF does; None for 0, of a camera whose clock was never set."""
+    if not seconds:
+        return None
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y:%m:%d %H:%M:%S")
 
 
 def _ciff_records(
@@ -178,6 +191,6 @@ def _ciff_records(
         if kind & 0x3800 in _CIFF_DIRECTORY_KINDS:
             at = start + offset
             yield from _ciff_records(file, order, at, at + size, seen)
-        elif kind == _CIFF_MAKE_AND_MODEL:
+        elif kind in (_CIFF_MAKE_AND_MODEL, _CIFF_CAPTURED_TIME):
             file.seek(start + offset)
             yield kind, file.read(min(size, _CIFF_MAX_TEXT))

@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _INTEGER_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
@@ -24,14 +24,14 @@ _MAX_VALUES = 1 << 20
 _MAX_ENTRIES = 4096
 
 
-def declared_end(file: BinaryIO) -> int:
-    """Byte position at which the last strip or tile that a TIFF declares ends.
+def declared_end(read: Iterable[dict[int, tuple[int, ...]]]) -> int:
+    """Byte position at which the last strip or tile that the `directories` of a TIFF declare ends.
 
     0 for a file that is no TIFF, is a BigTIFF, or declares none. IFDs that lie beyond the end of
     the file or make no sense are passed over: what they would have declared cannot be known.
     """
     ends = [0]
-    for tags in directories(file):
+    for tags in read:
         for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
             pairs = zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False)
             ends += [offset + count for offset, count in pairs if count]

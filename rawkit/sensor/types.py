@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor.cells import BAYER, Cell, Pattern, Position, find_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_CHANNELS = 3
+_MOST_CONDITION = 1e4
+"""Matrices of cameras have condition numbers of 2 to 20."""
+
+MOSAICS = "a Bayer or X-Trans mosaic of red, green and blue"
+"""What can be decoded and packed, for messages."""
 MAX_RATIO = 300.0
 """The largest amplification any published protocol uses (SID, CVPR 2018)."""
+_SQUARE_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +119,50 @@ class Mosaic:
     width: int
     """Columns of the visible area, in pixels."""
     pixel_aspect: float
-    """Height of a pixel over its width; 1.0 is square."""
+    """Width of a pixel over its height; 1.0 is square."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can be no mosaic.
+
+        Raises
+        ------
+        MosaicError
+            If the pattern is neither Bayer nor X-Trans, it has not a black level for each plane,
+            or pixels of no shape.
+        """
+        found = find_cell(self.pattern)
+        if found is None:
+            raise MosaicError(f"a mosaic with the cell {self.pattern}", expected=MOSAICS)
+        planes = found[0].planes
+        if len(self.black_level) != planes:
+            raise MosaicError(
+                f"{len(self.black_level)} black levels", expected=f"{planes}, one for each plane"
+            )
+        if not (np.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise MosaicError(f"pixels of aspect {self.pixel_aspect}", expected="more than 0")
 
     @property
     def pattern_text(self) -> str:
         """The first cell as letters: ``RGGB``, or six by six with ``/`` between rows."""
         rows = ["".join("RGBG"[colour] for colour in row) for row in self.pattern]
         return "".join(rows) if len(rows) == BAYER.side else "/".join(rows)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether its pixels are, to half a percent, as LibRaw judges it."""
+        return abs(self.pixel_aspect - 1) <= _SQUARE_TOLERANCE
+
+    @property
+    def square_size(self) -> tuple[int, int]:
+        """Rows and columns of a picture of the visible area whose pixels are square.
+
+        The shorter side grows, as in LibRaw.
+        """
+        if self.is_square:
+            return self.height, self.width
+        if self.pixel_aspect < 1:
+            return int(self.height / self.pixel_aspect + 0.5), self.width
+        return self.height, int(self.width * self.pixel_aspect + 0.5)
 
     @property
     def cell(self) -> Cell:
@@ -144,8 +189,8 @@ class Mosaic:
 
     def _found(self) -> tuple[Cell, Position]:
         found = find_cell(self.pattern)
-        if found is None:
-            raise AssertionError(self.pattern)  # the decoder refuses other mosaics
+        if found is None:  # pragma: no cover - the constructor has made sure
+            raise MosaicError(f"a mosaic with the cell {self.pattern}", expected=MOSAICS)
         return found
 
 
@@ -158,6 +203,22 @@ class Levels:
     white: int | None
     """White level, in sensor units."""
 
+    def __post_init__(self) -> None:
+        """Refuse levels the wrong way round.
+
+        Raises
+        ------
+        UsageError
+            If black is below 0, or both are given and white is not above black.
+        """
+        black, white = self.black, self.white
+        if black is not None and black < 0:
+            raise UsageError(f"a black level of {black}", expected="0 or more")
+        if white is not None and white <= (black or 0):
+            raise UsageError(
+                f"a white level of {white}", expected=f"more than the black level of {black or 0}"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class WhiteBalance:
@@ -167,6 +228,41 @@ class WhiteBalance:
     """One for each packed plane, scaled so that the first green is 1."""
     source: str
     """``camera`` where the as-shot balance is usable, ``daylight`` otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourMatrix:
+    """From CIE XYZ to the camera's colours, as the DNG specification has it (ColorMatrix).
+
+    Rows are the camera's R, G and B, columns X, Y and Z; only ratios within a row count, as the
+    white balance scales the rows.
+    """
+
+    values: tuple[float, ...]
+    """The nine values, row by row."""
+    source: str
+    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does."""
+
+    def __post_init__(self) -> None:
+        """Check that there are nine numbers that can be inverted.
+
+        Raises
+        ------
+        UsageError
+            If not.
+        """
+        matrix = np.array(self.values, np.float64)
+        if matrix.shape != (_CHANNELS**2,) or not np.isfinite(matrix).all():
+            raise UsageError(f"a colour matrix of {self.values}", expected="nine finite numbers")
+        if not np.linalg.cond(self.array) < _MOST_CONDITION:
+            raise UsageError(
+                f"a colour matrix of {self.values}", expected="one that can be inverted"
+            )
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """The matrix, (3, 3)."""
+        return np.array(self.values, np.float64).reshape(_CHANNELS, _CHANNELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +277,7 @@ class RawImage:
     """The balance the rendered target uses."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
+    colour_matrix: ColourMatrix | None = None
+    """What leads from XYZ to the camera's colours; None where neither file nor LibRaw says."""
     masked: NDArray[np.uint16] | None = None
     """Masked columns left of the visible area, shape (height, columns), sensor units, if any."""

@@ -25,6 +25,10 @@ VERSION_KEY = "format_version"
 PlaneValues = tuple[float, ...]
 
 
+_SINCE = {"colour_matrix": 3, "colour_matrix_source": 3}
+"""Columns that older format versions do not have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRow:
     """All that is known of one frame of a store.
@@ -80,7 +84,7 @@ class FrameRow:
     visible_width: int
     """Visible columns, in pixels."""
     pixel_aspect: float
-    """Height of a pixel over its width."""
+    """Width of a pixel over its height."""
     crop_top: int
     """Rows dropped at the top of the visible area so that the canonical cell is at (0, 0)."""
     crop_left: int
@@ -114,6 +118,11 @@ class FrameRow:
     """Method and hexadecimal hash of the packed planes, see `rawkit.store.pixel_hash`."""
     duplicate_of: str | None
     """Name of the frame whose pixels this one repeats; they are stored once."""
+    colour_matrix: PlaneValues | None = None
+    """From CIE XYZ to the camera's R, G and B, nine values row by row; None where nobody says, and
+    in stores of versions 1 and 2."""
+    colour_matrix_source: str | None = None
+    """``file`` or ``libraw``; None where there is no matrix."""
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -136,6 +145,7 @@ def _schema(version: int) -> pa.Schema:
                 nullable=get_origin(hints[field.name]) is types.UnionType,
             )
             for field in fields(FrameRow)
+            if version >= _SINCE.get(field.name, 1)
         ]
     )
 
@@ -145,7 +155,7 @@ _HASH, _HASH_V1 = "pixel_hash", "sha256"
 SCHEMA = _schema(VERSION)
 _SCHEMAS = {version: _schema(version) for version in READABLE}
 _ABOUT_KEY, _DIGEST_KEY = "rawkit.store", "rawkit.sha256"
-_LISTS = ("black_level", "camera_white_level", "white_balance")
+_LISTS = ("black_level", "camera_white_level", "white_balance", "colour_matrix")
 
 
 def table_of_rows(rows: Sequence[FrameRow], version: int = VERSION) -> pa.Table:
@@ -155,7 +165,7 @@ def table_of_rows(rows: Sequence[FrameRow], version: int = VERSION) -> pa.Table:
 
 
 def _values(row: FrameRow, version: int) -> dict[str, Any]:
-    values = asdict(row)
+    values = {name: value for name, value in asdict(row).items() if version >= _SINCE.get(name, 1)}
     if version == 1:
         if not row.pixel_hash.startswith(SHA256):
             raise AssertionError(f"{row.pixel_hash} in a store of version 1")
@@ -168,7 +178,7 @@ def rows_of_table(table: pa.Table) -> list[FrameRow]:
     rows = []
     for values in table.to_pylist():
         for name in _LISTS:
-            if values[name] is not None:
+            if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if _HASH_V1 in values:
             values[_HASH] = SHA256 + values.pop(_HASH_V1)
@@ -216,7 +226,7 @@ def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
             where=path,
             fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
         ) from error
-    version = 1 if _HASH_V1 in table.schema.names else VERSION
+    version = _version_of(table.schema.names)
     schema = _SCHEMAS[version]
     if (table.schema.names, table.schema.types) != (schema.names, schema.types):
         raise StoreFormatError(
@@ -236,6 +246,13 @@ def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
         )
     described: dict[str, Any] = json.loads(about)
     return rows, described
+
+
+def _version_of(names: Sequence[str]) -> int:
+    """Tell by its columns which format version a table is of."""
+    if _HASH_V1 in names:
+        return 1
+    return max(2, *(since for name, since in _SINCE.items() if name in names), 2)
 
 
 def written_by_another_version(table: bytes) -> bool:

@@ -24,19 +24,21 @@ from rawkit.stream.plan import (
     FrameShape,
     PlanSettings,
     check_crop,
+    fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
-    from rawkit.stream.tensors import TensorBatch, mosaic_of, normalise_planes
+    from rawkit.stream.tensors import TensorBatch, balance_gains, mosaic_of, normalise_planes
 
 __getattr__ = late(
     __name__,
     {
         "Feed": "feed",
         "TensorBatch": "tensors",
+        "balance_gains": "tensors",
         "mosaic_of": "tensors",
         "normalise_planes": "tensors",
     },
@@ -58,7 +60,9 @@ __all__ = [
     "PlanSettings",
     "ShardFile",
     "TensorBatch",
+    "balance_gains",
     "check_crop",
+    "fitting_crop",
     "mosaic_of",
     "normalise_planes",
     "open_stream",

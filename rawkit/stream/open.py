@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.errors import MissingError, UsageError
+from rawkit.errors import MissingError
 from rawkit.stream.batches import BatchStream
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.pairs import pair_sources
-from rawkit.stream.plan import CROPS_PER_WINDOW, LIVE_WINDOWS, PlanSettings
+from rawkit.stream.plan import (
+    CROPS_PER_WINDOW,
+    LIVE_WINDOWS,
+    PlanSettings,
+    fitting_crop,
+)
 from rawkit.subset import load_subset, newest_subset, open_stores
 from rawkit.workspace import Workspace
 
@@ -26,7 +31,7 @@ def open_stream(
     subset: str | None = None,
     *,
     split: str = "train",
-    crop: int = 512,
+    crop: int | None = 512,
     batch_size: int = 8,
     crops_per_window: int = CROPS_PER_WINDOW,
     live_windows: int = LIVE_WINDOWS,
@@ -51,7 +56,8 @@ def open_stream(
     split
         ``train``, ``val`` or ``test``.
     crop
-        Side of a crop in pixels of the mosaic, even: packed planes have half of it.
+        Side of a crop in pixels of the mosaic, even: packed planes have half of it; as large as
+        fits, up to 512, if None.
     batch_size
         Samples of a step over all ranks.
     crops_per_window, live_windows, augment, seed
@@ -92,7 +98,7 @@ def stream_of(
     stores: Mapping[str, Store],
     split: str | None = None,
     *,
-    crop: int = 512,
+    crop: int | None = 512,
     batch_size: int = 8,
     crops_per_window: int = CROPS_PER_WINDOW,
     live_windows: int = LIVE_WINDOWS,
@@ -108,7 +114,8 @@ def stream_of(
 ) -> BatchStream:
     """Open a stream over the pairs of a subset that need not be saved, of one split or of all.
 
-    Otherwise as `open_stream`; `stores` are those of the subset, opened, by collection.
+    Otherwise as `open_stream`; `stores` are those of the subset, opened, by collection. Crops are
+    as large as fits, up to 512, where `crop` is None.
 
     Raises
     ------
@@ -117,12 +124,13 @@ def stream_of(
     UsageError
         If the crop is odd, does not fit into every frame, or a number makes no sense.
     """
-    if crop % 2:
-        raise UsageError(f"crops of {crop} mosaic pixels", expected="an even number")
+    pairs = pair_sources(subset, stores, split)
+    if crop is None:
+        crop = fitting_crop([pair.shape for pair in pairs], augment=augment)
     return BatchStream(
-        pair_sources(subset, stores, split),
+        pairs,
         PlanSettings(
-            crop=crop // 2,
+            crop=crop,
             crops_per_window=crops_per_window,
             live_windows=live_windows,
             augment=augment,

@@ -52,7 +52,7 @@ class PlanSettings:
     """All that decides the samples, besides the frames."""
 
     crop: int
-    """Side of a crop in packed pixels (half of it in the mosaic)."""
+    """Side of a crop in pixels of the mosaic, even: packed planes have half of it."""
     crops_per_window: int = CROPS_PER_WINDOW
     """Crops taken from each window that is read. Three windows make a frame of 12 MP."""
     live_windows: int = LIVE_WINDOWS
@@ -66,15 +66,22 @@ class PlanSettings:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        if self.crop % 2:
+            raise UsageError(f"crops of {self.crop} mosaic pixels", expected="an even number")
         if self.crop < 1 or self.crops_per_window < 1 or self.window_chunks < 1:
             raise UsageError("a plan without crops", expected="numbers of at least 1")
         if self.live_windows < LANES or self.live_windows % LANES:
             raise UsageError(f"{self.live_windows} live windows", expected=f"a multiple of {LANES}")
 
     @property
+    def packed_side(self) -> int:
+        """Side of a crop in packed pixels."""
+        return self.crop // 2
+
+    @property
     def extent(self) -> int:
         """Packed pixels a side that a crop needs from its window."""
-        return self.crop + int(self.augment)
+        return self.packed_side + int(self.augment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,25 @@ def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     return -(-windows // LANES) * LANES * settings.crops_per_window
 
 
+def fitting_crop(frames: Sequence[FrameShape], *, augment: bool, most: int = 512) -> int:
+    """Return the side of crops in mosaic pixels: `most`, or what fits into the smallest frame.
+
+    Raises
+    ------
+    UsageError
+        If there are no frames, or one is smaller than the smallest crop of 32.
+    """
+    if not frames:
+        raise UsageError("no frames to take crops from", expected="at least one pair")
+    smallest = min(min(frame.height, frame.width) for frame in frames)
+    fitting = 2 * (smallest - int(augment)) // 32 * 32
+    if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
+        raise UsageError(
+            f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
+        )
+    return min(most, fitting)
+
+
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
     """Refuse crops that do not fit into every frame.
 
@@ -176,7 +202,7 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
         room = smallest - int(settings.augment)
         fitting = 2 * room // 32 * 32
         raise UsageError(
-            f"crops of {2 * settings.crop} mosaic pixels from frames of {2 * smallest}",
+            f"crops of {settings.crop} mosaic pixels from frames of {2 * smallest}",
             expected=f"at most {2 * room} with these settings",
             fix=f"Use --crop {fitting}." if fitting else "Take larger frames: 32 is the least.",
         )

@@ -72,7 +72,7 @@ class BatchPool:
         self.ahead = max(READ_AHEAD, threads)
         """Windows that are read beyond those that the batch in turn may need."""
         self._most = open_batches(settings, share, self.ahead)
-        size, n = share.size, settings.crop
+        size, n = share.size, settings.packed_side
         self._packed = Buffers((size, 4, n, n), np.uint16, pinned=pinned)
         kind = sources[0].target.layout.dtype
         self._target = Buffers((size, 3, 2 * n, 2 * n), kind, pinned=pinned)
@@ -276,7 +276,7 @@ def pool_bytes(
     They are those of the live windows and of the windows read ahead; and each thread has a decoded
     chunk of each kind and an encoded one, and the memory of the native module.
     """
-    n, crops = settings.crop, settings.crops_per_window
+    n, crops = settings.packed_side, settings.crops_per_window
     layouts = {(source.packed.layout, source.target.layout) for source in sources}
     crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
     samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * crops

@@ -17,7 +17,7 @@ from rawkit.subset.files import (
 )
 from rawkit.subset.make import describe_limits, make_subset
 from rawkit.subset.materialize import materialize, plan_materialize
-from rawkit.subset.raw import copy_raw, planned_raw, raw_files
+from rawkit.subset.raw import RawFile, copy_raw, planned_raw, raw_files
 from rawkit.subset.shards import split_bytes
 from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset, SubsetFrame
 
@@ -30,6 +30,7 @@ __all__ = [
     "VERSION",
     "Difference",
     "Limits",
+    "RawFile",
     "Subset",
     "SubsetFrame",
     "choose_frames",

@@ -66,6 +66,8 @@ class CopiedRaw:
     """Files that were there already."""
     missing: tuple[tuple[str, str], ...]
     """Path and reason of each file that could not be copied."""
+    files: tuple[RawFile, ...]
+    """All files of the subset, as `planned_raw` returns them."""
 
 
 def raw_files(subset: Subset, workspace: Workspace) -> list[RawFile]:
@@ -272,7 +274,7 @@ def _into_folder(
             else:
                 copied += 1
             advance(1)
-    return CopiedRaw(copied, kept, tuple(sorted(missing)))
+    return CopiedRaw(copied, kept, tuple(sorted(missing)), _sized(files, found))
 
 
 def _is_there(path: Path, raw: RawFile) -> bool:
@@ -312,7 +314,7 @@ def _into_zip(
                 f"something else is there ({error})", expected="nothing, or these files",
                 where=path, fix="Choose another place, or remove what is there.",
             ) from error  # fmt: skip
-        return CopiedRaw(0, len(sizes), ())
+        return CopiedRaw(0, len(sizes), (), _sized(files, located))
 
     def intact(name: str, data: bytes) -> bool:
         return len(data) == sizes[name]
@@ -325,20 +327,26 @@ def _into_zip(
                 writer.add_pieces(one.raw.path, one.file.size, _checked(one, pieces))
                 copied += 1
                 advance(1)
-    return CopiedRaw(copied, len(sizes) - copied, ())
+    return CopiedRaw(copied, len(sizes) - copied, (), _sized(files, located))
 
 
 def planned_raw(
     files: Sequence[RawFile], workspace: Workspace, source: SourceSpec | None = None
-) -> list[RawFile]:
+) -> tuple[RawFile, ...]:
     """Find out the sizes of files that a store does not know, from their source.
 
-    Those that are not there keep None. Raises what `copy_raw` does where a source is not there.
+    Those that are not there keep None, or are left away if they may be missing.
+
+    Raises what `copy_raw` does where a source is not there.
     """
     unknown = [raw for raw in files if raw.size is None]
     if not unknown:
-        return list(files)
-    located, _ = _locate(unknown, workspace, source, SILENT)
+        return tuple(files)
+    return _sized(files, _locate(unknown, workspace, source, SILENT)[0])
+
+
+def _sized(files: Sequence[RawFile], located: Sequence[_Located]) -> tuple[RawFile, ...]:
+    """Return files with the sizes that were found, without those that may be missing and are."""
     found = {one.raw.path: one.raw for one in located}
     planned = (found.get(raw.path, raw) for raw in files)
-    return [raw for raw in planned if raw.size is not None or not raw.optional]
+    return tuple(raw for raw in planned if raw.size is not None or not raw.optional)

@@ -147,6 +147,14 @@ def test_an_epoch_ends_and_the_next_one_goes_on(workspace: Path) -> None:
     assert second[0] == first[-1] + 4
 
 
+def test_crops_are_as_large_as_fits_unless_their_side_is_named(workspace: Path) -> None:
+    store = rawkit.open_store("mid", workspace=workspace)
+    batch = next(iter(rawkit.stream(store, batch_size=2)))
+    assert batch.target.shape == (2, 3, 128, 128)  # frames of 160 rows, less one for flips
+    with pytest.raises(UsageError, match="crops of 512"):
+        rawkit.stream(store, batch_size=2, crop=512)
+
+
 def test_a_torch_stream_resumes_exactly(workspace: Path) -> None:
     dark = rawkit.open_store("mid", workspace=workspace).select(iso=100)
     loader = rawkit.torch_stream(dark, batch_size=4, crop=64, seed=3)

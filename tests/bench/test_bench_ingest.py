@@ -19,11 +19,10 @@ import pytest
 import rawpy
 
 from rawkit.catalog import Selection, load_definition
-from rawkit.ingest import Resources, frame, plan_ingest, run_ingest
-from rawkit.ingest.executor import ALLOCATOR
+from rawkit.ingest import frame, plan_ingest, run_ingest
 from rawkit.ingest.jobs import job_of, rendering_of
-from rawkit.ingest.limits import MAX_RAM
 from rawkit.synth import DngMeta, write_dng
+from rawkit.workers import ALLOCATOR, MAX_RAM, Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("default", "ignore::ResourceWarning")]
-SETTINGS = PlanSettings(crop=N)
+SETTINGS = PlanSettings(crop=2 * N)
 REUSE = 3 * SETTINGS.crops_per_window
 """Three windows of 4 x 4 chunks make one of these frames."""
 FRAMES = 48
@@ -273,7 +273,7 @@ def memory(name):
 
 sources = pairs_of(Path(sys.argv[1]))
 before = memory("VmRSS")
-stream = BatchStream(sources, PlanSettings(crop=512), batch_size=8)
+stream = BatchStream(sources, PlanSettings(crop=1024), batch_size=8)
 count = min(int(sys.argv[2]), stream.epoch_length // 8)
 for batch in islice(stream.batches(), count):
     pass

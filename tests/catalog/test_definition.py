@@ -89,8 +89,6 @@ def test_names_of_the_collections_match_their_rules(
         ("smid", "long/0001/half0001.png"),
         ("smid", "long/M0001/0001.ARW"),
         ("smid", "short6/0001/0003.ARW"),
-        ("folder", "notes.txt"),
-        ("folder", "dng"),
     ],
 )
 def test_other_names_do_not_match(collection: str, path: str) -> None:

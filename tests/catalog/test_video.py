@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import tarfile
 import tempfile
@@ -23,7 +24,8 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.ingest.quarantine import read_quarantine
 from rawkit.ingest.repair import repair_store
 from rawkit.sensor import Levels, image_of_packed, pack
-from rawkit.source import Inflated, open_npy_video, open_source
+from rawkit.source import Inflated, Listing, open_npy_video, open_source
+from rawkit.source.folders import LocalFolder
 from rawkit.source.ranges import LocalRanges
 from rawkit.store import Store
 from rawkit.store.verify import verify_store
@@ -191,6 +193,30 @@ def test_a_subset_takes_the_files_of_its_videos_along(
     assert copied == original
     again = copy_raw(subset, workspace, tmp_path / goal, source=source)
     assert (again.copied, again.kept) == (0, 4)
+
+
+@pytest.mark.parametrize("goal", ["raw", "raw.zip"])
+def test_copying_lists_the_source_of_videos_once(
+    videos: Path, tmp_path: Path, goal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    store = workspace.store("moving-objects")
+    run_ingest(plan_ingest(MOVING, videos, store, EVERYTHING), workers=0)
+    plain, listed = LocalFolder.files, []
+
+    def noted(self: LocalFolder, *rest: Any) -> Listing:
+        listed.append(self.root)
+        return plain(self, *rest)
+
+    monkeypatch.setattr(LocalFolder, "files", noted)
+    ended = run_in(tmp_path, "subset", "--copy-raw", tmp_path / goal, "--source", videos, "--json")
+    assert listed == [videos]
+    sizes = [path.stat().st_size for path in videos.rglob("*.npy")]
+    told = json.loads(ended.out)["raw"]
+    assert (told["files"], told["bytes"], told["copied"]) == (len(sizes), sum(sizes), len(sizes))
+    again = run_in(tmp_path, "subset", "--copy-raw", tmp_path / goal, "--source", videos, "--json")
+    told = json.loads(again.out)["raw"]
+    assert (told["files"], told["bytes"], told["copied"]) == (len(sizes), sum(sizes), 0)
 
 
 def test_pictures_that_a_video_never_had_are_not_missed(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.colour import NoiseModel, SensorColour, find_matrix
+from rawkit.colour import CameraMatrix, NoiseModel, SensorColour, matrix_of
 from rawkit.pictures import encoded_of
-from rawkit.sensor import BAYER, Mosaic
+from rawkit.sensor import BAYER, ColourMatrix, Mosaic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from rawkit.sensor import Cell
 
 MATRIX = np.array([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.05, -0.45, 1.4]])
-"""Balanced camera to linear sRGB."""
+"""Balanced camera to linear sRGB; rows add up to 1."""
+XYZ_OF_RGB = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+XYZ_TO_CAMERA = np.linalg.inv(MATRIX) @ np.linalg.inv(XYZ_OF_RGB)
 BALANCE = (2.0, 1.0, 1.5)
 FULL_WELL, READ = 6000.0, 1.5
 BLACK, WHITE = 512.0, 16383.0
 Y = np.array([0.2126, 0.7152, 0.0722])
+
+
+def camera_matrix() -> CameraMatrix:
+    """Return it as it comes from a file."""
+    return matrix_of(ColourMatrix(tuple(XYZ_TO_CAMERA.ravel().tolist()), "file"))
 
 
 def mosaic_of(
@@ -73,7 +82,7 @@ def photograph(
 def colour_of() -> SensorColour:
     """Return what is known of the camera."""
     return SensorColour(
-        BALANCE, find_matrix(MATRIX, None), NoiseModel(1 / FULL_WELL, (READ / FULL_WELL) ** 2)
+        BALANCE, camera_matrix(), NoiseModel(1 / FULL_WELL, (READ / FULL_WELL) ** 2)
     )
 
 

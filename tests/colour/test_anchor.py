@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rawkit.colour import ColourAnchor, NoiseModel, SensorColour, find_matrix
+from rawkit.colour import ColourAnchor, NoiseModel, SensorColour, matrix_of
 from rawkit.colour.anchor import LOOK_AHEAD
 from rawkit.errors import UsageError
 from rawkit.pictures import encoded_of, linear_of
@@ -127,7 +127,7 @@ def test_pure_noise_and_black_have_no_cast(level: int) -> None:
     rng = np.random.default_rng(3)
     pixels = np.clip(rng.normal(level, 5, (512, 512)), 0, WHITE).astype(np.uint16)
     noise = NoiseModel(1 / 6000, (5 / (WHITE - 512)) ** 2)
-    colour = SensorColour((1.0, 1.0, 1.0), find_matrix(None, None), noise)
+    colour = SensorColour((1.0, 1.0, 1.0), matrix_of(None), noise)
     anchor = ColourAnchor(pixels, mosaic_of(512, 512), colour, 100.0)
     picture = rng.uniform(0.1, 0.2, (512, 512, 1)).astype(np.float32).repeat(3, axis=2)
     anchored = linear_of(whole(anchor, picture))
@@ -169,4 +169,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match="a factor of"):
         ColourAnchor(pixels, mosaic, colour_of(), float("nan"))
     with pytest.raises(UsageError, match="a balance of"):
-        SensorColour((0.0, 1.0, 1.0), find_matrix(None, None), NoiseModel(0, 1e-9))
+        SensorColour((0.0, 1.0, 1.0), matrix_of(None), NoiseModel(0, 1e-9))

@@ -14,7 +14,7 @@ NOTEBOOK = REPOSITORY / "docs" / "tutorials" / "notebook.ipynb"
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     """Run the notebook in a folder of its own; its training is made shorter, nothing else."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace("minutes=0.5", "minutes=0.1")
     folder = tmp_path_factory.mktemp("notebook")

@@ -14,12 +14,13 @@ from distributed import Client, LocalCluster
 
 from rawkit.catalog import Selection, load_definition
 from rawkit.errors import MissingError, StoreError, UnreadableError, UsageError
-from rawkit.ingest import MaxBad, Resources, executor, plan_ingest, run_ingest
-from rawkit.ingest.limits import Limits, Share, share_out
+from rawkit.ingest import MaxBad, executor, plan_ingest, run_ingest
+from rawkit.ingest.limits import FrameLimits, MemoryShare, share_out
 from rawkit.ingest.quarantine import quarantine_path, read_quarantine
 from rawkit.sensor import decode
 from rawkit.source.folders import LocalFolder
 from rawkit.store import Store
+from rawkit.workers import Resources, resources
 from tests.support.factories import files_of, local, write_noise_dng
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def test_a_file_that_takes_too_much_memory_is_left_out_and_tried_again(
     source.mkdir()
     write_noise_dng(source / "large.dng", shape=(3000, 4000))
     write_noise_dng(source / "small.dng")
-    monkeypatch.setattr(executor, "share_out", lambda *_: Share(1, Limits(60, 30_000_000)))
+    monkeypatch.setattr(
+        executor, "share_out", lambda *_: MemoryShare(1, FrameLimits(60, 30_000_000))
+    )
     report = ingest(source, store, Resources(1))
     assert kinds(report) == {"large.dng": "memory"}, report.left_out
     assert report.added == 1
@@ -123,7 +126,9 @@ def test_memory_that_ends_while_a_target_is_rendered_is_named(
     source, store = tmp_path / "sid", tmp_path / "sid.zarr"
     (source / "Sony/long").mkdir(parents=True)
     write_noise_dng(source / "Sony/long/00001_00_10s.ARW", shape=(3000, 4000))
-    monkeypatch.setattr(executor, "share_out", lambda *_: Share(1, Limits(60, allowed * 10**6)))
+    monkeypatch.setattr(
+        executor, "share_out", lambda *_: MemoryShare(1, FrameLimits(60, allowed * 10**6))
+    )
     plan = plan_ingest(load_definition("sid"), source, store, EVERYTHING)
     report = run_ingest(plan, resources=Resources(1))
     assert kinds(report) == {"Sony/long/00001_00_10s.ARW": "memory"}, report.left_out
@@ -236,6 +241,6 @@ def test_a_running_scheduler_gives_the_same_store(mid_folder: Path, tmp_path: Pa
 def test_a_scheduler_that_does_not_answer_is_missing(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(resources, "_CONNECT_SECONDS", 1)
     with pytest.raises(MissingError, match="no dask scheduler answers"):
         ingest(photos, tmp_path / "folder.zarr", Resources(scheduler="tcp://127.0.0.1:1"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -24,14 +23,13 @@ from rawkit.workspace import Workspace
 from tests.support.factories_evaluation import write_evaluation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     from rawkit.evaluate import Evaluation
 
-CHROMIUM = shutil.which("chromium")
+pytest_plugins = ("tests.support.fixtures_browser",)
 LEAVES = re.compile(r"""(?:src|href)\s*=\s*["'](?!data:|#)|url\((?!["']?(?:data:|#))|@import""")
 
 
@@ -240,23 +238,6 @@ def test_damaged_pictures_are_an_error_that_names_them(workspace: Workspace, dam
     with pytest.raises(StoreFormatError, match="pictures that cannot be used"):
         write_report(load_study(workspace), workspace.root / "report.html")
     assert not (workspace.root / "report.html").exists()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start a real browser without a window."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync", "--no-first-run"],
-        )  # fmt: skip
-        yield started
-        started.close()
 
 
 def opened(browser: Browser, path: Path, **about: object) -> tuple[Page, list[str]]:

@@ -13,7 +13,6 @@ import torch
 from distributed import Client, LocalCluster
 
 from rawkit.errors import UsageError
-from rawkit.ingest import Resources
 from rawkit.models import build, prepare
 from rawkit.restore import (
     Item,
@@ -27,6 +26,7 @@ from rawkit.restore import (
 )
 from rawkit.restore.parallel import workers_that_fit
 from rawkit.sensor import Amplification
+from rawkit.workers import Resources
 from tests.support.factories import files_of, write_noise_dng
 
 if TYPE_CHECKING:
@@ -55,8 +55,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(weights: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Restore in this process, in one thread: on some machines two sum up in another order."""
     out = tmp_path_factory.mktemp("alone")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     restore_files(sorted(folder.iterdir()), Output(out), load_restorer(weights))
+    torch.set_num_threads(threads)
     return out
 
 
@@ -64,6 +68,7 @@ def pictures(folder: Path) -> dict[str, str]:
     return {name: digest for name, digest in files_of(folder).items() if name.endswith(".png")}
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_processes_give_the_pictures_of_one(
     weights: Path, folder: Path, alone: Path, tmp_path: Path, workers: int

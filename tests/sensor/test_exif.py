@@ -94,6 +94,17 @@ def test_a_crw_names_its_maker_and_model_in_nested_directories() -> None:
     assert exif_of(ciff(b"Canon\0Canon EOS D30\0")) == Exif("Canon", "Canon EOS D30")
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("CANON_G2_CRW_0304.CRW", "2022:01:20 08:13:24"),
+     ("CANON_S40_CRW_0101.CRW", "2021:04:08 14:51:12"),
+     ("CANON_EOS_D30_5s.CRW", "2018:01:01 13:03:32")],
+)  # fmt: skip
+def test_a_crw_says_when_it_was_taken(real_data: Path, name: str, taken: str) -> None:
+    with (real_data / name).open("rb") as file:
+        assert read_exif(file).taken == taken  # as LibRaw says, in the camera's local time
+
+
 def test_a_crw_directory_that_points_at_itself_ends() -> None:
     entries = struct.pack("<HII", 0x300A, 0, 0) * 60
     heap = struct.pack("<H", 60) + entries

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rawkit.errors import RawFileError, TruncatedError
 from rawkit.sensor import decode
-from rawkit.sensor.extents import declared_end
+from rawkit.sensor.extents import declared_end, directories
 from rawkit.synth.dng import DngMeta, encode_dng, encode_dng_head
 from tests.support.factories import noise_mosaic
 
@@ -43,7 +43,7 @@ def tiff(order: str, *ifds: Sequence[tuple[int, int, tuple[int, ...]]]) -> bytes
 
 
 def end_of(data: bytes) -> int:
-    return declared_end(io.BytesIO(data))
+    return declared_end(directories(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("data", [PLAIN, PACKED])
@@ -77,7 +77,7 @@ def test_every_cut_inside_the_metadata_is_refused(
 def test_the_real_truncated_arw_declares_more_than_it_has(real_data: Path) -> None:
     path = real_data / "broken" / "SONY_SLT-A55V_truncated.ARW"
     with path.open("rb") as file:
-        assert declared_end(file) > path.stat().st_size
+        assert declared_end(directories(file)) > path.stat().st_size
     with pytest.raises(TruncatedError):
         decode(path)
 

@@ -415,7 +415,7 @@ def test_the_stream_reads_the_same_batches(
         if workspace is sid_workspace:
             one, _ = make_subset(workspace, workspace.stores(), fraction=1.0)
             sources = pair_sources(one, open_stores(one, workspace), "train")
-        stream = BatchStream(sources, PlanSettings(crop=32, seed=3), batch_size=2, threads=2)
+        stream = BatchStream(sources, PlanSettings(crop=64, seed=3), batch_size=2, threads=2)
         batches.append(list(islice(stream.batches(), 4)))
     for ours, theirs in zip(*batches, strict=True):
         assert_same_batch(ours, theirs)

@@ -1,5 +1,7 @@
 """Stores are plain zarr: zarr-python, xarray and dask open them as they are."""
 
+import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,32 @@ def test_zarr_finds_every_group_and_array_from_the_root(written: Written) -> Non
         members = dict(zarr.open_group(written.path, mode="r").members(max_depth=None))
     expected = {"test", GROUP, *(f"{GROUP}/{name}" for name in ("packed", "target", *COORDINATES))}
     assert set(members) == expected
+
+
+def test_the_ways_the_format_page_names_do_not_warn(written: Written) -> None:
+    root = zarr.open_group(written.path, mode="r")
+    group = root[GROUP]  # warnings are errors here
+    assert isinstance(group, zarr.Group)
+    assert set(dict(group.members())) == {"packed", "target", *COORDINATES}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Object at frames\.parquet", ZarrUserWarning)
+        assert len(root.members(max_depth=None)) == 2 + 2 + len(COORDINATES)
+        tree = xarray.open_datatree(written.path, engine="zarr", consolidated=False)
+    with tree:
+        assert set(tree.groups) == {"/", "/test", f"/{GROUP}"}
+
+
+@pytest.mark.parametrize("elsewhere", [".frames.parquet", "table/frames.parquet", ".zattrs"])
+def test_zarr_looks_wherever_the_table_could_lie_below_its_root(
+    written: Written, tmp_path: Path, elsewhere: str
+) -> None:
+    """If this fails, zarr has learnt to pass over a name: the page on decisions says what then."""
+    path = tmp_path / "s.zarr"
+    shutil.copytree(written.path, path)
+    (path / elsewhere).parent.mkdir(exist_ok=True)
+    (path / "frames.parquet").rename(path / elsewhere)
+    with pytest.warns(ZarrUserWarning, match="not recognized"):
+        zarr.open_group(path, mode="r").members()
 
 
 def test_xarray_shows_coordinates_as_coordinates(written: Written) -> None:

@@ -134,7 +134,7 @@ def test_the_stream_reads_the_same_batches(
     subset, _ = make_subset(there, [stores / "sid.zarr"], fraction=1.0)
     assert subset.stores == {"sid": f"{stores}/sid.zarr"}
     same = load_subset(sid_workspace.subset("f1"))
-    plan, cache = PlanSettings(crop=32, seed=3), ChunkCache(tmp_path / "chunks", 10**8)
+    plan, cache = PlanSettings(crop=64, seed=3), ChunkCache(tmp_path / "chunks", 10**8)
     sources = pair_sources(same, open_stores(same, sid_workspace), "train")
     expected = list(islice(BatchStream(sources, plan, batch_size=2).batches(), 6))
     for kept in (None, cache, cache):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.support.fixtures_workspace",)
 
-SETTINGS = PlanSettings(crop=7, crops_per_window=3, live_windows=16, window_chunks=2, seed=11)
+SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=16, window_chunks=2, seed=11)
 SHAPES = [
     Shape(30, 45, (8, 12)),
     Shape(25, 40, (9, 9), codec="none"),
@@ -108,11 +108,11 @@ def test_epochs_follow_each_other_and_differ(sources: list[PairSource]) -> None:
 
 def test_the_pixels_of_a_batch_are_those_that_zarr_reads(sources: list[PairSource]) -> None:
     plain = PlanSettings(
-        crop=7, crops_per_window=3, live_windows=16, window_chunks=2, augment=False, seed=4
+        crop=14, crops_per_window=3, live_windows=16, window_chunks=2, augment=False, seed=4
     )
     stream = BatchStream(sources, plain, batch_size=LANES)
     plan = EpochPlan([source.shape for source in sources], plain, 0)
-    n, index = plain.crop, 0
+    n, index = plain.packed_side, 0
     for batch in islice(stream.batches(), len(plan) // LANES):
         for place in range(LANES):
             sample = plan[index]
@@ -151,7 +151,7 @@ def test_augmented_crops_lie_on_their_targets_with_their_levels(tmp_path: Path) 
 
     local(source.packed.path).write_bytes(encode_shard(pack(ids), source.packed.layout))
     local(source.target.path).write_bytes(encode_shard(np.stack([ids] * 3), source.target.layout))
-    chosen = PlanSettings(crop=6, crops_per_window=8, live_windows=8, window_chunks=2)
+    chosen = PlanSettings(crop=12, crops_per_window=8, live_windows=8, window_chunks=2)
     stream = BatchStream([source], chosen, batch_size=LANES)
     swapped = 0
     for batch in islice(stream.batches(), 10):
@@ -185,7 +185,7 @@ def test_a_crop_larger_than_a_frame_is_refused_when_the_stream_is_made(
     sources: list[PairSource],
 ) -> None:
     with pytest.raises(UsageError, match="mosaic pixels from frames of 32"):
-        BatchStream(sources, PlanSettings(crop=16), batch_size=2)
+        BatchStream(sources, PlanSettings(crop=32), batch_size=2)
 
 
 def subset_of(workspace: Workspace) -> Subset:

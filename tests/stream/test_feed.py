@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SETTINGS = PlanSettings(crop=7, live_windows=8)
+SETTINGS = PlanSettings(crop=14, live_windows=8)
 SHAPES = [Shape(30, 45, (8, 12)), Shape(25, 40, (9, 9), codec="none")]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 

@@ -33,7 +33,7 @@ def cases(draw: st.DrawFn) -> Case:
     augment = draw(st.booleans())
     room = min(min(frame.height, frame.width) for frame in frames) - augment
     chosen = PlanSettings(
-        crop=draw(st.integers(1, room)),
+        crop=2 * draw(st.integers(1, room)),
         crops_per_window=draw(st.integers(1, 5)),
         live_windows=LANES * draw(st.integers(1, 4)),
         window_chunks=draw(st.integers(1, 5)),
@@ -44,7 +44,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 FRAMES = [FrameShape(40, 60, (10, 12)), FrameShape(33, 47, (11, 16))]
-SETTINGS = PlanSettings(crop=8, live_windows=8, window_chunks=2)
+SETTINGS = PlanSettings(crop=16, live_windows=8, window_chunks=2)
 
 
 @given(cases())
@@ -64,7 +64,7 @@ def test_a_plan_does_not_depend_on_plans_made_before_it() -> None:
 
 @pytest.mark.parametrize("change", ["seed", "epoch"])
 def test_another_seed_or_epoch_gives_other_samples(change: str) -> None:
-    other = PlanSettings(crop=8, live_windows=8, window_chunks=2, seed=1)
+    other = PlanSettings(crop=16, live_windows=8, window_chunks=2, seed=1)
     one = EpochPlan(FRAMES, SETTINGS, 0)
     two = EpochPlan(FRAMES, other, 0) if change == "seed" else EpochPlan(FRAMES, SETTINGS, 1)
     same = sum(one[i] == two[i] for i in range(len(one)))
@@ -151,7 +151,7 @@ def test_a_window_gives_all_its_crops_within_the_longest_span(case: Case) -> Non
 
 
 def test_crops_of_a_window_lie_apart() -> None:
-    settings = PlanSettings(crop=8, live_windows=32, crops_per_window=4, window_chunks=1)
+    settings = PlanSettings(crop=16, live_windows=32, crops_per_window=4, window_chunks=1)
     plan = EpochPlan([FrameShape(400, 600, (10, 12))], settings, 0)
     numbers = plan.window_numbers()
     steady = numbers[len(numbers) // 4 : 3 * len(numbers) // 4]
@@ -168,7 +168,7 @@ def test_the_length_of_an_epoch_is_known_without_its_plan(case: Case, epoch: int
 
 
 def test_crops_reach_every_place_of_a_window_and_every_flip() -> None:
-    frame, chosen = FrameShape(12, 14, (12, 14)), PlanSettings(crop=9, crops_per_window=200)
+    frame, chosen = FrameShape(12, 14, (12, 14)), PlanSettings(crop=18, crops_per_window=200)
     plan = EpochPlan([frame], chosen, 0)
     samples = [plan[i] for i in range(len(plan))]
     # An extent of 10 in 12 rows and 14 columns.
@@ -178,7 +178,7 @@ def test_crops_reach_every_place_of_a_window_and_every_flip() -> None:
 
 
 def test_windows_lie_at_every_place_over_the_epochs() -> None:
-    frame, chosen = FrameShape(50, 40, (10, 10)), PlanSettings(crop=4, window_chunks=3)
+    frame, chosen = FrameShape(50, 40, (10, 10)), PlanSettings(crop=8, window_chunks=3)
     places = {
         (window.top, window.left)
         for epoch in range(20)
@@ -191,9 +191,9 @@ def test_windows_lie_at_every_place_over_the_epochs() -> None:
 def test_a_crop_that_does_not_fit_into_every_frame_is_refused(case: Case, more: int) -> None:
     frames, chosen, epoch = case
     smallest = min(min(frame.height, frame.width) for frame in frames)
-    crop = smallest - chosen.augment + more
+    crop = 2 * (smallest - chosen.augment + more)
     too_large = PlanSettings(crop=crop, augment=chosen.augment)
-    with pytest.raises(UsageError, match=f"crops of {2 * crop} mosaic pixels"):
+    with pytest.raises(UsageError, match=f"crops of {crop} mosaic pixels"):
         EpochPlan(frames, too_large, epoch)
 
 
@@ -201,7 +201,7 @@ def test_a_crop_that_does_not_fit_into_every_frame_is_refused(case: Case, more: 
 @settings(max_examples=200)
 def test_the_crop_that_is_suggested_instead_fits(height: int, width: int, augment: bool) -> None:  # noqa: FBT001 - drawn
     frame = FrameShape(height, width, (height, width))
-    crop = 16 * (min(height, width) // 16 + 1)
+    crop = 32 * (min(height, width) // 16 + 1)
     with pytest.raises(UsageError) as caught:
         check_crop([frame], PlanSettings(crop=crop, augment=augment))
     fix = caught.value.fix or ""
@@ -212,7 +212,7 @@ def test_the_crop_that_is_suggested_instead_fits(height: int, width: int, augmen
     suggested = int(fix.removeprefix("Use --crop ").removesuffix("."))
     assert suggested > 0
     assert suggested % 32 == 0
-    check_crop([frame], PlanSettings(crop=suggested // 2, augment=augment))
+    check_crop([frame], PlanSettings(crop=suggested, augment=augment))
 
 
 def test_no_frames_are_refused() -> None:
@@ -222,7 +222,7 @@ def test_no_frames_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"crop": 0}, {"crops_per_window": 0}, {"window_chunks": 0}, {"live_windows": 0},
+    [{"crop": 0}, {"crop": 7}, {"crops_per_window": 0}, {"window_chunks": 0}, {"live_windows": 0},
      {"live_windows": 12}],
 )  # fmt: skip
 def test_settings_that_make_no_plan_are_refused(changes: dict[str, int]) -> None:

@@ -28,7 +28,7 @@ from tests.support.factories import local
 from tests.support.fixtures_stream import Shape, make_sources
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SETTINGS = PlanSettings(crop=8, crops_per_window=2, live_windows=8, window_chunks=2)
+SETTINGS = PlanSettings(crop=16, crops_per_window=2, live_windows=8, window_chunks=2)
 SMALL = [Shape(32, 48, (8, 8)), Shape(24, 32, (8, 8))]
 
 
@@ -43,7 +43,7 @@ def test_memory_stays_below_what_pool_bytes_says(tmp_path: Path, kinds: int, bat
     chunks = [(16, 24), (24, 16), (12, 32), (32, 12), (48, 8)][:kinds]
     shapes = [Shape(4 * chunk[0], 4 * chunk[1], chunk, "none") for chunk in chunks * 48]
     sources = make_sources(tmp_path, shapes[:48])
-    settings = PlanSettings(crop=24, crops_per_window=3, live_windows=16)
+    settings = PlanSettings(crop=48, crops_per_window=3, live_windows=16)
     stream = BatchStream(sources, settings, batch_size=batch)
     gc.collect()
     tracemalloc.start()
@@ -287,7 +287,7 @@ def test_a_process_with_a_stream_that_was_never_closed_ends_in_order(tmp_path: P
         "from tests.support.fixtures_stream import Shape, make_sources\n"
         "from rawkit.stream import BatchStream, PlanSettings\n"
         "sources = make_sources(Path(sys.argv[1]), [Shape(320, 480, (80, 80))] * 3)\n"
-        "stream = BatchStream(sources, PlanSettings(crop=64), batch_size=1, threads=4)\n"
+        "stream = BatchStream(sources, PlanSettings(crop=128), batch_size=1, threads=4)\n"
         "batches = stream.batches()\n"
         "for _ in range(20): next(batches)\n"
     )

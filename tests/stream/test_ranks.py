@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 RANKS = (1, 2, 4, 8)
-SETTINGS = PlanSettings(crop=7, crops_per_window=3, live_windows=16, window_chunks=2, seed=3)
+SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=16, window_chunks=2, seed=3)
 SHAPES = [Shape(30, 45, (8, 12)), Shape(25, 40, (9, 9), codec="none"), Shape(41, 16, (10, 16))]
 FIELDS = ("packed", "target", "black_level", "white_level", "amplification_base", "gain_ratio")
 
@@ -131,7 +131,7 @@ def test_every_frame_gets_its_share_of_an_epoch(
 
 
 def test_a_rank_holds_its_share_of_the_live_windows(shared_sources: list[PairSource]) -> None:
-    chosen = PlanSettings(crop=7, live_windows=32, window_chunks=2)
+    chosen = PlanSettings(crop=14, live_windows=32, window_chunks=2)
     alone, one_of_eight = (pool_bytes(shared_sources, chosen, ranks) for ranks in (1, 8))
     assert one_of_eight < alone / 2
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.support.fixtures_s3",)
 
-SETTINGS = PlanSettings(crop=7, crops_per_window=3, live_windows=8, window_chunks=2, seed=5)
+SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=8, window_chunks=2, seed=5)
 SHAPES = [Shape(30, 45, (8, 12)), Shape(25, 40, (9, 9), codec="none"), Shape(41, 16, (10, 16))]
 BATCH = 4
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SETTINGS = PlanSettings(crop=6, crops_per_window=2, live_windows=8, window_chunks=2)
+SETTINGS = PlanSettings(crop=12, crops_per_window=2, live_windows=8, window_chunks=2)
 
 
 def batch_of(bits: int = 16) -> Batch:
@@ -38,6 +38,7 @@ def batch_of(bits: int = 16) -> Batch:
         exposure_ratio=np.array([100, 250, 3000], np.float32),
         gain_ratio=np.array([100, 250, 470], np.float32),
         iso=np.array([100, 200, 6400], np.float32),
+        white_balance=np.array([[2, 1, 1.6, 1], [2.5, 1.1, 1, 1], [1, 1, 1, 1]], np.float32),
         names=("a", "b", "c"),
         position=3,
     )
@@ -68,6 +69,21 @@ def test_planes_are_normalised_each_with_its_own_black_level() -> None:
     # The test holds values below black, which must not turn negative.
     assert (batch.packed[2] < 2048).any()
     assert found.min() == 0
+
+
+def test_gains_multiply_each_plane_beside_the_factor() -> None:
+    batch = batch_of()
+    values = (
+        torch.from_numpy(batch.packed),
+        torch.from_numpy(batch.black_level),
+        torch.from_numpy(batch.white_level),
+        torch.tensor([2.0, 30.0, 0.5]),
+    )
+    plain = normalise_planes(*values)
+    gains = torch.tensor([[0.5, 1.0, 0.7, 1.0], [2.0, 3.0, 4.0, 5.0], [1.0, 1.0, 1.0, 1.0]])
+    gained = normalise_planes(*values, gains)
+    torch.testing.assert_close(gained, plain * gains[:, :, None, None], rtol=1e-6, atol=0)
+    torch.testing.assert_close(gained[2], plain[2], rtol=0, atol=0)
 
 
 def test_a_mosaic_of_planes_is_what_unpack_makes() -> None:

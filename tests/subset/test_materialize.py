@@ -338,7 +338,7 @@ def test_training_from_it_sees_the_same_batches(
     streams = [
         BatchStream(
             pair_sources(one, open_stores(one, workspace), "train"),
-            PlanSettings(crop=32, seed=3), batch_size=2, threads=1,
+            PlanSettings(crop=64, seed=3), batch_size=2, threads=1,
         )
         for one, workspace in ((subset, sid_workspace), (copied, other))
     ]  # fmt: skip

@@ -1,0 +1,34 @@
+"""Work in other processes: of this machine or of a dask cluster, within limits that hold.
+
+Nothing here knows what the work is. dask is imported when a cluster is used.
+"""
+
+from rawkit.workers.child import Child, send_array
+from rawkit.workers.cluster import Cluster
+from rawkit.workers.limits import limit_memory, time_limit
+from rawkit.workers.quiet import silence_c_libraries
+from rawkit.workers.resources import (
+    ALLOCATOR,
+    FRAME_SECONDS,
+    MAX_RAM,
+    Resources,
+    connect_cluster,
+    start_cluster,
+)
+from rawkit.workers.travel import require_seen
+
+__all__ = [
+    "ALLOCATOR",
+    "FRAME_SECONDS",
+    "MAX_RAM",
+    "Child",
+    "Cluster",
+    "Resources",
+    "connect_cluster",
+    "limit_memory",
+    "require_seen",
+    "send_array",
+    "silence_c_libraries",
+    "start_cluster",
+    "time_limit",
+]

@@ -1,0 +1,145 @@
+"""A Python process of our own that answers requests, and may die without taking us along.
+
+Not `multiprocessing`: its children cannot have children in a dask worker, and it runs the main
+module again. The two ends share a socket; what is large crosses as an anonymous file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import rawkit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+_ROOT = Path(rawkit.__file__).parents[1]
+_CLOSE_SECONDS = 10
+
+
+class Child:
+    """The parent's end. Not thread-safe.
+
+    Parameters
+    ----------
+    function
+        ``module:name`` of a function that takes the child's `Connection` and serves until its end.
+    environment
+        Variables of the environment to set.
+    """
+
+    def __init__(self, function: str, environment: dict[str, str] | None = None) -> None:
+        ours, theirs = socket.socketpair()
+        module, _, name = function.partition(":")
+        code = (
+            "import sys; sys.path[:0] = [sys.argv[2]]; "
+            "from rawkit.workers.child import serve; serve(*sys.argv[1:2], *sys.argv[3:])"
+        )
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-c", code, str(theirs.fileno()), str(_ROOT), module, name],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,  # Ctrl-C is the parent's business
+            )
+        self.connection = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def send(self, message: object) -> None:
+        """Send a message; raises `EOFError` if the child has died."""
+        try:
+            self.connection.send(message)
+        except OSError as error:
+            raise EOFError from error
+
+    def receive(self, seconds: float | None = None) -> Any:
+        """Return its next message.
+
+        Raises
+        ------
+        TimeoutError
+            If none comes in so many seconds.
+        EOFError
+            If the child has died.
+        """
+        try:
+            if not self.connection.poll(seconds):
+                raise TimeoutError
+            return self.connection.recv()
+        except ConnectionError as error:
+            raise EOFError from error
+
+    def receive_array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array that the child sends with `send_array`; its memory is the child's."""
+        try:
+            descriptor = reduction.recv_handle(self.connection)
+        except (OSError, RuntimeError) as error:
+            raise EOFError from error
+        try:
+            mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(descriptor)
+        return np.frombuffer(mapped, dtype).reshape(shape)
+
+    def ended_by(self) -> str:
+        """Say how a child that has died did so, for people."""
+        code = self._process.wait(_CLOSE_SECONDS)
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def kill(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Let it end by itself; end it if it does not."""
+        self.connection.close()  # it ends at the end of its connection
+        try:
+            self._process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def serve(descriptor: str, module: str, name: str) -> None:
+    """Run in the child: import the function and hand it the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    function: Callable[[Connection], None] = getattr(__import__(module, fromlist=[name]), name)
+    with contextlib.suppress(EOFError, ConnectionError), Connection(int(descriptor)) as connection:
+        function(connection)
+
+
+def send_array(connection: Connection, array: NDArray[Any]) -> None:
+    """Send an array's bytes as an anonymous file; shape and type go in a message of their own."""
+    with _anonymous_file() as file:
+        file.write(np.ascontiguousarray(array).data)
+        file.flush()
+        reduction.send_handle(connection, file.fileno(), 0)
+
+
+def _anonymous_file() -> Any:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("rawkit"), "wb")
+    return tempfile.TemporaryFile()

@@ -1,0 +1,113 @@
+"""Work on its way to a worker that may run in another folder, or may lack what the work needs.
+
+It travels as bytes of our own. So paths become absolute on the way, and nothing of it is unpacked
+before the worker has been asked for its versions: neither by the scheduler nor by dask.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rawkit.errors import ClusterError, RawkitError
+from rawkit.workers.versions import differences, installed, not_the_same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Packer(pickle.Pickler):
+    """Pickles paths of this machine as absolute ones; relative ones mean another place there."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """Say how a path is made again; everything else as usual."""
+        if isinstance(value, Path):
+            return Path, (str(value.absolute()),)
+        return NotImplemented
+
+
+def pack(value: object) -> bytes:
+    """Pickle a value; paths in it become absolute, however deep they lie."""
+    buffer = io.BytesIO()
+    _Packer(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What came of work that raised something else than an error of rawkit's."""
+
+    error: Exception
+    """The error."""
+
+
+def run_packed(work: bytes, versions: Mapping[str, str] | None) -> Any:
+    """Run, in a worker, a function and its arguments that `pack` has pickled.
+
+    Errors that are not ours come back as `Raised`: what dask itself raises is then known to be
+    about the cluster, not about the work.
+
+    Parameters
+    ----------
+    work
+        A function and a tuple of its arguments.
+    versions
+        What the worker must have, by package; None: not asked, since it was started by us.
+
+    Raises
+    ------
+    ClusterError
+        If the worker, which may have joined a moment ago, has other versions.
+    RawkitError
+        What the function raises of these.
+    """
+    if versions is not None:
+        found = installed(tuple(versions))
+        if found != versions:
+            raise not_the_same(_address(), differences(versions, found))
+    function, arguments = pickle.loads(work)  # noqa: S301 - our own, over dask's own connection
+    try:
+        return function(*arguments)
+    except RawkitError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the work does to a worker is its result
+        return Raised(_portable(error))
+
+
+def require_seen(path: Path, what: str) -> None:
+    """Check, in a worker, that it sees a path of the machine that sends it work.
+
+    Raises
+    ------
+    ClusterError
+        If it does not.
+    """
+    if not path.exists():
+        raise ClusterError(
+            f"a worker on {socket.gethostname()} does not see {what}",
+            expected="the same path on every machine of the cluster",
+            where=path,
+            fix="Put it on a file system that all workers share, or go without --scheduler.",
+        )
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that crosses process borders: itself, or one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this line
+    except Exception:  # noqa: BLE001 - whatever a class of somebody else's raises
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _address() -> str:
+    from distributed import get_worker  # noqa: PLC0415 - half a second
+
+    try:
+        return f"worker {get_worker().address}"
+    except ValueError:  # in no worker
+        return f"a process on {socket.gethostname()}"
