@@ -18,6 +18,7 @@ from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field
+from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
@@ -47,6 +48,7 @@ __all__ = [
     "Exported",
     "InferencePlan",
     "Lamba2021",
+    "LearnedNeutral",
     "LoadedWeights",
     "MemoryPlan",
     "Network",
@@ -67,6 +69,8 @@ __all__ = [
     "count_parameters",
     "describe",
     "export_network",
+    "find_neutral",
+    "flat_response",
     "fold_weight_norm",
     "is_folded",
     "load_network",

@@ -221,7 +221,7 @@ def _module(name: str) -> Any:
         return __import__(name)
     except ImportError as error:
         raise MissingError(
-            f"{name} is not installed", fix="Install it with: pip install 'rawkit[onnx]'."
+            f"{name} is not installed", fix="Install it with: pip install 'rawkit-lowlight[onnx]'."
         ) from error
 
 

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ClusterError, OutputError, RawkitError, UsageError
 from rawkit.progress import SILENT
@@ -109,7 +109,7 @@ def restore_items(
         def done(outcome: Outcome) -> None:
             for one in outcome.restored:
                 report.restored.append(one)
-                manifest.add(asdict(one))
+                manifest.add(line_of(one))
             if outcome.error is not None:
                 report.failed.append((outcome.item.where, outcome.error))
             advance(1, Path(outcome.item.name).name)
@@ -187,6 +187,12 @@ def _station(
     threads = None if workers is None else threads_for(workers)
     limit = decoder_memory(resources.max_ram // share)
     return Station(output, compute, resources.frame_seconds, threads, limit)
+
+
+def line_of(restored: Restored) -> dict[str, Any]:
+    """Return the line of the manifest for a picture."""
+    values = asdict(restored)
+    return {**values, **values.pop("note")}
 
 
 def _wanted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,15 +23,18 @@ from rawkit.models import (
 )
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
+from rawkit.restore.neutral import probed_neutral
 from rawkit.sensor import Amplification, gains_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
 
+    from rawkit.models import SeenCamera
+    from rawkit.restore.development import Development
     from rawkit.sensor import Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
@@ -80,6 +83,34 @@ class Restorer:
     neutral: Neutral | None = None
     """Where the network wants grey in its input: planes are multiplied by their balance and by
     this; None: they stay as the camera has them."""
+    published: bool = False
+    """Whether the weights are published ones."""
+    cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
+    """Cameras that the weights were trained on, by their models; empty where unknown."""
+
+    @property
+    def folds_blue(self) -> bool:
+        """Whether blue things come out red even from the camera the weights were trained on.
+
+        Probing the published ones with flat fields shows it: see the page on colour.
+        """
+        return self.published
+
+    def gains(self, image: RawImage) -> tuple[float, ...] | None:
+        """Return what planes are multiplied by for a network that wants grey at a neutral."""
+        if self.neutral is None:
+            return None
+        return gains_to(self.neutral, image.white_balance, image.mosaic.cell.colours)
+
+    def learned_neutral(self) -> Neutral | None:
+        """Return the grey that the weights make neutral: as they say, or found by asking them.
+
+        None where they make none so.
+        """
+        known = [one.neutral for one in self.cameras.values() if one.neutral is not None]
+        if self.neutral is not None:
+            return self.neutral
+        return known[0] if known else probed_neutral(self)
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -108,18 +139,16 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     identity = identity_of(weights)
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
-        loaded.neutral,
+        loaded.neutral, loaded.licence is not None and not loaded.settings, loaded.cameras,
     )  # fmt: skip
 
 
 def restore_bands(
-    image: RawImage, restorer: Restorer, factor: float, held: Held | None = None
+    image: RawImage, restorer: Restorer, development: Development, held: Held | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
+    """Restore a decoded mosaic as `develop` has decided, in bands from the top.
 
-    `held` is what the caller holds meanwhile; tiles are chosen so that all fits. A network that
-    wants grey at a neutral gets planes that are balanced by the image's own balance; where that is
-    not known they stay as they are.
+    `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
 
     Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
 
@@ -128,18 +157,15 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
-    gains = (
-        None
-        if restorer.neutral is None
-        else gains_to(restorer.neutral, image.white_balance, image.mosaic.cell.colours)
+    mosaic = amplified(
+        image.pixels, image.mosaic, development.fed, describe(restorer.network), development.gains
     )
-    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network), gains)
     height, width = image.pixels.shape
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
-        yield band
+    bands = models.restore_bands(restorer.net, mosaic, tile=tile)
+    yield from development.coloured(band for _, band in bands)
 
 
 def tile_for(
@@ -170,9 +196,11 @@ def tile_for(
     return plan.tile, None
 
 
-def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
+def restore_image(
+    image: RawImage, restorer: Restorer, development: Development
+) -> NDArray[np.float32]:
     """Restore a decoded mosaic, as `restore_bands` does, at once: (height, width, 3)."""
-    return np.concatenate(list(restore_bands(image, restorer, factor)))
+    return np.concatenate(list(restore_bands(image, restorer, development)))
 
 
 def _prepared(net: nn.Module, compute: Compute, device: torch.device) -> Staged | nn.Module:

@@ -35,6 +35,7 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.development import Development, develop
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.stored import StoredFrame
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rawkit.restore.colours import ColourNote
     from rawkit.restore.inputs import Item
     from rawkit.restore.network import Restorer
     from rawkit.restore.output import Output
@@ -72,6 +74,13 @@ class Restored:
     """What the normalised mosaic was multiplied by."""
     amplification_base: float
     """The amplifier's estimate, of which `amplification` may be a multiple."""
+    fed: float
+    """What the normalised mosaic was multiplied by before the network; the rest was given back in
+    linear light."""
+    note: ColourNote
+    """Whose colours it has."""
+    brightness_warning: str | None
+    """What is beyond the weights."""
     black_level: tuple[float, ...]
     """Black level of each plane that was subtracted, in sensor units."""
     white_level: float
@@ -280,20 +289,21 @@ def _restore(
     """
     item = work.item
     try:
-        factors = output.brightness.factors(
-            loaded.base, loaded.capture.exposure, loaded.gain_ratio, restorer.amplification,
-            ratio_to_estimate=restorer.ratio_to_estimate,
+        developments = develop(
+            loaded.image, restorer, output.brightness, output.colour, base=loaded.base,
+            exposure=loaded.capture.exposure, gain_ratio=loaded.gain_ratio,
+            camera=loaded.capture.model,
         )  # fmt: skip
-        for path, factor in zip(output.pictures(item.name), factors, strict=True):
+        for path, one in zip(output.pictures(item.name), developments, strict=True):
             bands = Bands()
             clock = [0.0]
             try:
                 work.futures.append(
                     writers.submit(
-                        _write, item, loaded, path, factor, output, restorer, bands, clock, held
+                        _write, item, loaded, path, one, output, restorer, bands, clock, held
                     )
                 )
-                _run_network(loaded.image, restorer, factor, output, bands, clock, held)
+                _run_network(loaded.image, restorer, one, output, bands, clock, held)
             except BaseException:
                 bands.abort()
                 raise
@@ -328,7 +338,7 @@ def _plain_error(loaded: _Loaded, output: Output, item: Item) -> RawkitError | N
 def _run_network(
     image: RawImage,
     restorer: Restorer,
-    factor: float,
+    development: Development,
     output: Output,
     bands: Bands,
     clock: list[float],
@@ -340,7 +350,7 @@ def _run_network(
     """
     started = time.monotonic()
     for band in toned(
-        restore_bands(image, restorer, factor, held), image.mosaic, linear=output.linear
+        restore_bands(image, restorer, development, held), image.mosaic, linear=output.linear
     ):
         clock[0] += time.monotonic() - started
         if not bands.put(quantise(band, output.format.bits)):
@@ -354,7 +364,7 @@ def _write(
     item: Item,
     loaded: _Loaded,
     path: Path,
-    factor: float,
+    development: Development,
     output: Output,
     restorer: Restorer,
     bands: Bands,
@@ -380,8 +390,11 @@ def _write(
         source=item.where,
         picture=path,
         plain=plain,
-        amplification=factor,
+        amplification=development.amplification,
         amplification_base=loaded.base,
+        fed=development.fed,
+        note=development.note,
+        brightness_warning=development.warning,
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         level_warning=loaded.warning,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
+import numpy as np
 import rawpy
 from threadpoolctl import threadpool_limits
 
@@ -28,19 +29,20 @@ from rawkit.errors import (
     UnreadableError,
 )
 from rawkit.sensor.cells import XTRANS
-from rawkit.sensor.description import Description, describe_raw
+from rawkit.sensor.description import Description, describe_raw, matrix_to_srgb
 from rawkit.sensor.extents import declared_end, directories
 from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.lossless import missing_pixels
+from rawkit.sensor.matrix import probe_matrix
 from rawkit.sensor.types import Levels, Mosaic, RawImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.sensor.render import RenderParameters
+    from rawkit.sensor.types import ColourMatrix
 
 MAX_PIXELS = 400_000_000
 """No camera has more; a damaged header may claim anything."""
@@ -52,6 +54,8 @@ MAX_BYTES_AT_ONCE = 64 << 20
 JPEG of 12 MP takes it 12 ms less than from a file."""
 _COLOUR_MATRIX = 50721
 """DNG's tag ColorMatrix1."""
+_LIKE_NONE = 0.01
+"""A rendered matrix so close to none is none."""
 _OUT_OF_MEMORY = (
     MemoryError,
     rawpy.LibRawUnsufficientMemoryError,
@@ -69,8 +73,10 @@ class RawFile:
         described: Headerless | None = None,
         *,
         has_matrix: bool = False,
+        opened: str | BinaryIO | None = None,
     ) -> None:
         self._raw = raw
+        self._opened = opened
         self._has_matrix = has_matrix
         self.path = path
         self.described = described
@@ -164,6 +170,30 @@ class RawFile:
             )
         return picture
 
+    def probe_matrix(self) -> ColourMatrix | None:
+        """Ask LibRaw for a matrix that it renders with and does not hand out.
+
+        None where there is none. It decodes the file once more and renders it in half size: for files that are looked at one
+        by one.
+
+        Raises
+        ------
+        CorruptError
+            If LibRaw fails.
+        """
+        if self._opened is None:
+            return None
+        with _libraw_errors(self.path):
+            mosaic = self._description.mosaic
+            if not isinstance(self._opened, str):
+                self._opened.seek(0)
+            with rawpy.imread(self._opened) as raw:
+                raw.unpack()
+                found = probe_matrix(raw, mosaic)
+        if np.abs(found - np.eye(3)).max() < _LIKE_NONE:
+            return None  # with that it renders cameras that it does not know
+        return matrix_to_srgb(found, "libraw")
+
     def _masked(self, mosaic: Mosaic) -> NDArray[np.uint16] | None:
         """Copy the columns left of the visible area, which most cameras shield from light."""
         rows = slice(mosaic.top, mosaic.top + mosaic.height)
@@ -218,7 +248,8 @@ def open_raw(
         with _libraw_errors(where):
             _check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where, described, has_matrix=has_matrix)
+        again = opened if described is None else None
+        yield RawFile(raw, where, described, has_matrix=has_matrix, opened=again)
 
 
 def _identified(

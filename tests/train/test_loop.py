@@ -373,7 +373,7 @@ def test_tensorboard_that_is_not_installed_is_said(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match="TensorBoard is not installed") as caught:
         Trainer(tiny(1), tiny_data, tmp_path, board=True).run()
-    assert "rawkit[tensorboard]" in (caught.value.fix or "")
+    assert "rawkit-lowlight[tensorboard]" in (caught.value.fix or "")
 
 
 def test_a_run_does_not_go_on_with_other_frames(tiny_data: TrainData, tmp_path: Path) -> None:

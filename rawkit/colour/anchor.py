@@ -1,0 +1,395 @@
+"""The network's detail with the sensor's own colour, band by band.
+
+::
+
+    mosaic ──────────────► cells: linear sRGB, noisy, unbiased ─┐
+                                                                ├─► chroma and gain of each cell
+    network ─► luminance ► cells: linear luminance ─────────────┘             │
+                  └──────────────────────── every pixel ──────────────────────┴─► picture
+
+Of the network only its luma is used, so it does not matter which colours it makes of a camera it
+has never seen. Bands come in as the network renders them, of any height; they go out in bands of
+fixed rows. What is computed at a time is fixed by the picture's size alone, so that every pixel is
+the same whatever the network's tiles were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from rawkit.colour.cells import ALIGNED, CellGrid, overview
+from rawkit.colour.scales import (
+    LUMINANCE,
+    ColourNoise,
+    Estimate,
+    Scale,
+    coarse,
+    colour_noise,
+    detailed,
+    enlarge,
+    guided,
+    mix,
+    reduce,
+)
+from rawkit.errors import UsageError
+from rawkit.pictures.curve import encoded_of, linear_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from rawkit.colour.matrix import CameraMatrix
+    from rawkit.colour.noise import NoiseModel
+    from rawkit.sensor import Mosaic
+
+_LARGEST: Final = Scale(radius=11, around_chroma=0, around_gain=0, twice=True)
+_LARGE: Final = Scale(radius=4, around_chroma=6, around_gain=10, twice=True)
+"""On squares of 8x8 cells."""
+_SMALL: Final = Scale(radius=6, around_chroma=9, around_gain=15)
+"""On squares of 2x2 cells."""
+_SMALLEST: Final = Scale(radius=4, around_chroma=6, around_gain=10)
+"""On cells."""
+_DETAIL_RADIUS: Final = 2
+"""Of single cells."""
+_SQUARE = ALIGNED
+_SLAB = 256
+"""Rows of cells worked on at a time."""
+_COLUMNS = 1024
+"""Columns of them."""
+_PIECE = 64
+"""Rows of cells that are handed out at a time."""
+_POWER = 1 / 2.222
+_CODES = 1 << 16
+
+
+def _aligned(cells: int) -> int:
+    return -(-cells // ALIGNED) * ALIGNED
+
+
+_SMALLEST_HALO: Final = _aligned(1 + _DETAIL_RADIUS + _SMALLEST.colour_reach)
+_SMALL_HALO: Final = _aligned(_SMALLEST_HALO + 2 * (1 + _SMALL.colour_reach))
+_LARGE_HALO: Final = (
+    1 + max(_LARGE.colour_reach, _LARGE.estimate_reach + _LARGEST.colour_reach)
+) * _SQUARE  # fmt: skip
+LOOK_AHEAD: Final = _SMALL_HALO + _LARGE_HALO
+"""Rows of cells below a place that must be there before it can be handed out."""
+
+
+@dataclass(frozen=True)
+class SensorColour:
+    """How a camera's mosaic becomes linear light on sRGB primaries."""
+
+    balance: tuple[float, float, float]
+    """Multipliers of red, green and blue that make grey neutral, green 1."""
+    matrix: CameraMatrix
+    """Balanced camera to linear sRGB."""
+    noise: NoiseModel
+    """Noise of a pixel."""
+
+    def __post_init__(self) -> None:
+        """Check that the balance is one."""
+        if len(self.balance) != 3 or not all(0 < one < 1e4 for one in self.balance):  # noqa: PLR2004 - three colours; no camera's is beyond
+            raise UsageError(f"a balance of {self.balance}", expected="three numbers above 0")
+
+
+class ColourAnchor:
+    """Gives a network's pictures the colour of the mosaic that they were made from.
+
+    Parameters
+    ----------
+    pixels
+        Visible mosaic, shape (height, width), sensor units.
+    mosaic
+        Its pattern and levels.
+    colour
+        Balance, matrix and noise.
+    factor
+        What normalised green was multiplied by to make the network's input: the network's picture
+        is about as bright as the mosaic times it.
+    brightness
+        What the light of the picture is multiplied by after that: other than 1 where the network
+        was fed a frame brighter or darker than the picture is to be.
+    viewed
+        What takes the network's picture to the brightness at which it would be looked at, where
+        edges are told from noise: `factor` of `auto` over `factor`.
+    squares
+        The mosaic's `overview` where it is known already.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint16],
+        mosaic: Mosaic,
+        colour: SensorColour,
+        factor: float,
+        *,
+        brightness: float = 1.0,
+        viewed: float = 1.0,
+        squares: NDArray[np.float32] | None = None,
+    ) -> None:
+        for name, value in (("factor", factor), ("brightness", brightness), ("viewed", viewed)):
+            if not 0 < value < float("inf"):
+                raise UsageError(f"a {name} of {value}", expected="a number above 0")
+        self._grid = CellGrid(pixels, mosaic)
+        gains = np.array(colour.balance, np.float32) * np.float32(factor)
+        self._gains = gains
+        self._matrix = colour.matrix.array()
+        # As LibRaw: what any plane cannot tell from white is white, before the matrix.
+        self._white = np.float32(gains.min())
+        self._noise: ColourNoise = colour_noise(
+            self._matrix, gains, self._grid.counts, colour.noise.shot, colour.noise.read
+        )
+        self._brightness, self._viewed = float(brightness), float(viewed)
+        self._squares = self._linear_light(overview(self._grid) if squares is None else squares)
+
+    def bands(self, bands: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Anchor a picture that comes in bands, from the top.
+
+        Parameters
+        ----------
+        bands
+            float32 (rows, width, 3), encoded RGB of 0 to 1, as the network renders them.
+
+        Yields
+        ------
+        ndarray
+            float32 (rows, width, 3), encoded RGB of 0 to 1; together as many rows as came in.
+
+        Raises
+        ------
+        UsageError
+            If the bands are not as wide and, together, as high as the mosaic.
+        """
+        rows, _ = self._grid.padded
+        height, width = self._grid.pixels.shape
+        seen = _Seen(self._grid)
+        done = 0
+        for band in bands:
+            if band.ndim != 3 or band.shape[1:] != (width, 3):  # noqa: PLR2004 - row, column, colour
+                raise UsageError(f"a band of shape {band.shape}", expected=f"(rows, {width}, 3)")
+            seen.add(band)
+            while done + _SLAB < rows and done + _SLAB + LOOK_AHEAD <= seen.ready:
+                yield from self._slab(seen, done, done + _SLAB)
+                done += _SLAB
+                seen.forget(done - _SMALL_HALO, done * self._grid.block)
+        if seen.pixels != height:
+            raise UsageError(f"bands of {seen.pixels} rows together", expected=f"{height}")
+        seen.end()
+        while done < rows:
+            yield from self._slab(seen, done, min(done + _SLAB, rows))
+            done += _SLAB
+            seen.forget(done - _SMALL_HALO, done * self._grid.block)
+
+    def _slab(self, seen: _Seen, top: int, bottom: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the pixels of rows of cells of the padded grid."""
+        rows, _ = self._grid.padded
+        first, last = max(0, top - _SMALL_HALO), min(rows, bottom + _SMALL_HALO)
+        luminance = seen.cells(first, last)
+        colour = self._colour(first, last)
+        above = self._large(seen, first // _SQUARE, last // _SQUARE)
+        small = guided(
+            np.stack([reduce(one, 2) for one in colour]), reduce(luminance, 2),
+            _SMALL, self._noise, 4, above.enlarged(_SQUARE // 2), self._viewed,
+        )  # fmt: skip
+        begin, end = max(0, top - _SMALLEST_HALO), min(rows, bottom + _SMALLEST_HALO)
+        inner = slice(begin - first, end - first)
+        halves = slice((begin - first) // 2, (end - first) // 2)
+        ratios = self._ratios(
+            colour[:, inner], luminance[inner], small.cut(halves, slice(None)).enlarged(2)
+        )
+        del colour, luminance, above, small
+        yield from self._pieces(seen, ratios, begin, top, bottom)
+
+    def _colour(self, top: int, bottom: int) -> NDArray[np.float32]:
+        """Linear sRGB of cells, amplified, (3, rows, columns)."""
+        return self._linear_light(self._grid.window(top, bottom))
+
+    def _linear_light(self, camera: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Linear sRGB of camera colours (3, rows, columns), amplified."""
+        cells = camera * self._gains[:, None, None]
+        np.minimum(cells, self._white, out=cells)
+        return mix(self._matrix, cells)
+
+    def _large(self, seen: _Seen, top: int, bottom: int) -> Estimate:
+        """Estimate rows of squares of 8x8 cells."""
+        rows = self._squares.shape[1]
+        halo = _LARGE_HALO // _SQUARE
+        first, last = max(0, top - halo), min(rows, bottom + halo)
+        colour, luminance = self._squares[:, first:last], seen.squares[first:last]
+        cells = _SQUARE * _SQUARE
+        largest = coarse(colour, luminance, _LARGEST, self._noise, cells, None)
+        large = coarse(colour, luminance, _LARGE, self._noise, cells, largest)
+        return large.cut(slice(top - first, bottom - first), slice(None))
+
+    def _ratios(
+        self, colour: NDArray[np.float32], luminance: NDArray[np.float32], above: Estimate
+    ) -> NDArray[np.float32]:
+        """Linear RGB over the network's luminance, to the power of the curve, (3, rows, columns)."""
+        rows, columns = luminance.shape
+        ratios = np.empty((3, rows, columns), np.float32)
+        brightness = np.float32(self._brightness)
+        for left in range(0, columns, _COLUMNS):
+            right = min(columns, left + _COLUMNS)
+            start, stop = max(0, left - _SMALLEST_HALO), min(columns, right + _SMALLEST_HALO)
+            outer = slice(start, stop)
+            cells = np.ascontiguousarray(colour[:, :, outer])
+            light = np.ascontiguousarray(luminance[:, outer])
+            coarser = above.cut(slice(None), outer)
+            found = guided(cells, light, _SMALLEST, self._noise, 1, coarser, self._viewed)
+            found = detailed(cells, light, _DETAIL_RADIUS, self._noise, found)
+            found = found.cut(slice(None), slice(left - start, right - start))
+            ratio = found.chroma * (found.gain * brightness)
+            np.maximum(ratio, 0, out=ratio)
+            ratios[:, :, left:right] = np.power(ratio, np.float32(_POWER))
+        return ratios
+
+    def _pieces(
+        self, seen: _Seen, ratios: NDArray[np.float32], begin: int, top: int, bottom: int
+    ) -> Iterator[NDArray[np.float32]]:
+        """Multiply ratios, whose first row is `begin`, onto the pixels of cells top to bottom."""
+        rows, columns = self._grid.padded
+        (own_rows, _), block = self._grid.shape, self._grid.block
+        height, width = self._grid.pixels.shape
+        to_power, to_code = _powers(), _encoded()
+        for first in range(top, bottom, _PIECE):
+            last = min(bottom, first + _PIECE)
+            start, stop = first * block, height if last >= own_rows else last * block
+            if start >= height:
+                return
+            # One more cell each way, so that pixels at the seams are interpolated as others are.
+            above, below = max(0, first - 1), min(rows, last + 1)
+            light = _looked_up(to_power, seen.lumas(start, stop))
+            picture = np.empty((stop - start, width, 3), np.float32)
+            colours = []
+            for one in ratios[:, above - begin : below - begin]:
+                large = enlarge(one, block)
+                part = large[start - above * block :][: stop - start, :width]
+                # Rounded and held below 65536 on the way.
+                codes = cv2.multiply(part, light, scale=_CODES - 1, dtype=cv2.CV_16U)
+                colours.append(_looked_up(to_code, codes))
+            cv2.merge(colours, picture)
+            yield picture
+
+
+class _Seen:
+    """What of a network's picture has come so far and is still needed."""
+
+    def __init__(self, grid: CellGrid) -> None:
+        self._grid = grid
+        self.pixels = 0
+        """Rows of pixels that have come."""
+        self.ready = 0
+        """Rows of cells whose luminance is there."""
+        rows, columns = (n // _SQUARE for n in grid.padded)
+        self.squares = np.zeros((rows, columns), np.float32)
+        """Luminance of squares of 8x8 cells."""
+        self._lumas = _Rows(np.empty((0, grid.pixels.shape[1]), np.uint16))
+        self._luminance = _Rows(np.empty((0, grid.padded[1]), np.float32))
+        self._square_rows = 0
+
+    def add(self, band: NDArray[np.float32]) -> None:
+        """Take a band (rows, width, 3)."""
+        lumas = _luma(band)
+        self._lumas.add(lumas)
+        self.pixels += len(band)
+        block, rows = self._grid.block, self._grid.shape[0]
+        ready = min(self.pixels // block, rows)
+        if ready > self.ready:
+            self._add_cells(self._lumas.rows(self.ready * block, ready * block))
+
+    def end(self) -> None:
+        """Complete the grid: rows of cells that it is padded with repeat the last."""
+        missing = self._grid.padded[0] - self.ready
+        if missing:
+            last = self._luminance.rows(self.ready - 1, self.ready)
+            self._put(np.repeat(last, missing, axis=0))
+
+    def cells(self, top: int, bottom: int) -> NDArray[np.float32]:
+        """Luminance of cells, (rows, padded columns)."""
+        return self._luminance.rows(top, bottom)
+
+    def lumas(self, top: int, bottom: int) -> NDArray[np.uint16]:
+        """Luma of pixels, (rows, width), of 65535."""
+        return self._lumas.rows(top, bottom)
+
+    def forget(self, cells: int, pixels: int) -> None:
+        """Drop rows of cells and of pixels before these."""
+        self._luminance.forget(cells)
+        self._lumas.forget(pixels)
+
+    def _add_cells(self, lumas: NDArray[np.uint16]) -> None:
+        block, (_, columns), padded = self._grid.block, self._grid.shape, self._grid.padded[1]
+        light = _looked_up(_linear(), np.ascontiguousarray(lumas[:, : columns * block]))
+        means = reduce(light, block)
+        self._put(np.pad(means, ((0, 0), (0, padded - columns)), mode="edge"))
+
+    def _put(self, cells: NDArray[np.float32]) -> None:
+        self._luminance.add(cells)
+        self.ready += len(cells)
+        whole = self.ready // _SQUARE
+        if whole > self._square_rows:
+            rows = self._luminance.rows(self._square_rows * _SQUARE, whole * _SQUARE)
+            self.squares[self._square_rows : whole] = reduce(rows, _SQUARE)
+            self._square_rows = whole
+
+
+class _Rows:
+    """Rows that are added at the end and forgotten at the beginning."""
+
+    def __init__(self, none: NDArray[Any]) -> None:
+        self._parts: list[NDArray[Any]] = []
+        self._none = none
+        self._first = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        self._parts.append(rows)
+
+    def forget(self, before: int) -> None:
+        while self._parts and self._first + len(self._parts[0]) <= before:
+            self._first += len(self._parts.pop(0))
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        parts, first = [], self._first
+        for part in self._parts:
+            start, stop = max(0, top - first), min(len(part), bottom - first)
+            if start < stop:
+                parts.append(part[start:stop])
+            first += len(part)
+        return np.concatenate([self._none, *parts]) if len(parts) != 1 else parts[0]
+
+
+def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Weighted sum of encoded RGB, rounded to 65535; what is not a number counts as black."""
+    lumas = cv2.transform(np.ascontiguousarray(band), np.array([LUMINANCE]) * (_CODES - 1))
+    return np.asarray(cv2.add(lumas, 0, dtype=cv2.CV_16U), np.uint16)
+
+
+def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.float32]:
+    found = np.empty(codes.shape, np.float32)
+    # A code is never out of range; without a mode NumPy would copy to make sure first.
+    np.take(table, codes, out=found, mode="wrap")
+    return found
+
+
+@cache
+def _linear() -> NDArray[np.float32]:
+    """Linear light of each code, (65536,)."""
+    return linear_of(np.linspace(0, 1, _CODES)).astype(np.float32)
+
+
+@cache
+def _powers() -> NDArray[np.float32]:
+    """Linear light of each code to the power of the curve, in which light is multiplied."""
+    return np.power(linear_of(np.linspace(0, 1, _CODES)), _POWER).astype(np.float32)
+
+
+@cache
+def _encoded() -> NDArray[np.float32]:
+    """Encoded value of each power, (65536,)."""
+    return encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)).astype(np.float32)
