@@ -97,9 +97,7 @@ def save_safetensors(
         "network": network,
         "settings": dict(settings),
         **({} if licence is None else {"licence": licence}),
-        **(
-            {"cameras": {model: one.as_dict() for model, one in cameras.items()}} if cameras else {}
-        ),
+        **({"cameras": seen} if seen else {}),
         **({} if neutral is None else {"neutral": list(neutral)}),
     }
     try:

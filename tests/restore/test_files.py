@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,14 @@ from rawkit.restore import (
     restore_files,
     restore_image,
 )
-from rawkit.sensor import Amplification, RawImage, amplification_base, decode
+from rawkit.sensor import (
+    REFERENCE_NEUTRAL,
+    Amplification,
+    RawImage,
+    amplification_base,
+    decode,
+    image_of_array,
+)
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
 from rawkit.train import TrainState, save_checkpoint
 from tests.support.factories import XTRANS, write_noise_dng
@@ -266,6 +274,33 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
     found = load_restorer(path)
     assert (found.network, found.licence) == ("lamba2021", None)
     assert found.amplification == expected
+
+
+def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
+    net: nn.Module, restorer: Restorer, tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path / "last.pt", balance=True)
+    assert load_restorer(path).neutral == REFERENCE_NEUTRAL
+    pixels = np.random.default_rng(3).integers(500, 900, (70, 90), np.uint16)
+    image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
+                           white_balance=(2.0, 1.0, 1.5))  # fmt: skip
+    restored = restore_image(image, replace(restorer, neutral=REFERENCE_NEUTRAL), 9.0)
+    # What is black subtracted and multiplied is the same as another mosaic without black.
+    values = np.maximum(pixels.astype(np.float64) - 512, 0)
+    for y, x, plane in image.mosaic.positions():
+        values[y::2, x::2] *= (0.40 * 2.0, 1.0, 0.39 * 1.5, 1.0)[plane]
+    mosaic = replace(image.mosaic, black_level=(0.0,) * 4, white_level=16383.0 - 512)
+    expected = by_hand(replace(image, pixels=values, mosaic=mosaic), net, 9.0)
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-5)
+
+
+def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    np.testing.assert_array_equal(
+        restore_image(image, balanced, 9.0), restore_image(image, restorer, 9.0)
+    )
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,27 @@ def test_a_ratio_that_is_unknown_cannot_be_amplified_by() -> None:
     assert "auto" in (caught.value.fix or "")
 
 
+def test_balanced_planes_have_grey_where_it_is_wanted() -> None:
+    batch, neutral = batch_of(), (0.4, 1.0, 0.39)
+    plain = tensors_of(batch, Amplification())
+    found = tensors_of(batch, Amplification(), neutral=neutral)
+    for crop, (red, first, blue, second) in enumerate(batch.white_balance.tolist()):
+        green = (first + second) / 2
+        for plane, gain in enumerate((0.4 * red / green, 1, 0.39 * blue / green, 1)):
+            torch.testing.assert_close(
+                found.planes[crop, plane], plain.planes[crop, plane] * gain, rtol=1e-6, atol=0
+            )
+    torch.testing.assert_close(found.target, plain.target, rtol=0, atol=0)
+
+
+def test_planes_of_an_unknown_balance_cannot_be_balanced() -> None:
+    balance = np.full((3, 4), np.nan, np.float32)
+    batch = replace(batch_of(), white_balance=balance)
+    tensors_of(batch, Amplification())
+    with pytest.raises(UsageError, match="white balance"):
+        tensors_of(batch, Amplification(), neutral=(0.4, 1.0, 0.39))
+
+
 def test_a_torch_dataset_gives_the_batches_of_the_stream_from_its_position(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, [Shape(24, 32, (8, 8))] * 2)
     stream = BatchStream(sources, SETTINGS, batch_size=3)
