@@ -21,6 +21,7 @@ from rawkit.restore import (
     Development,
     Output,
     Restorer,
+    develop,
     load_restorer,
     restore_files,
     restore_image,
@@ -276,6 +277,13 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
     assert found.amplification == expected
 
 
+def nine_times(image: RawImage, restorer: Restorer) -> Development:
+    """Return how a mosaic is developed that is amplified 9 times, in the network's colours."""
+    brightness, exposure = Brightness("number", (9.0,)), image.exposure
+    (found,) = develop(image, restorer, brightness, "network", base=1.0, exposure=exposure)
+    return found
+
+
 def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     net: nn.Module, restorer: Restorer, tmp_path: Path
 ) -> None:
@@ -284,7 +292,8 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     pixels = np.random.default_rng(3).integers(500, 900, (70, 90), np.uint16)
     image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
                            white_balance=(2.0, 1.0, 1.5))  # fmt: skip
-    restored = restore_image(image, replace(restorer, neutral=REFERENCE_NEUTRAL), 9.0)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    restored = restore_image(image, balanced, nine_times(image, balanced))
     # What is black subtracted and multiplied is the same as another mosaic without black.
     values = np.maximum(pixels.astype(np.float64) - 512, 0)
     for y, x, plane in image.mosaic.positions():
@@ -299,7 +308,7 @@ def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: 
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
     np.testing.assert_array_equal(
-        restore_image(image, balanced, 9.0), restore_image(image, restorer, 9.0)
+        *(restore_image(image, one, nine_times(image, one)) for one in (balanced, restorer))
     )
 
 
