@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from rawkit.colour import ColourNote, Development
 from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
 from rawkit.restore import (
     Brightness,
-    ColourNote,
     Compute,
-    Development,
+    Origin,
     Output,
     Restorer,
-    develop,
     load_restorer,
     restore_files,
     restore_image,
@@ -280,7 +279,7 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
 def nine_times(image: RawImage, restorer: Restorer) -> Development:
     """Return how a mosaic is developed that is amplified 9 times, in the network's colours."""
     brightness, exposure = Brightness("number", (9.0,)), image.exposure
-    (found,) = develop(image, restorer, brightness, "network", base=1.0, exposure=exposure)
+    (found,) = restorer.developments(image, brightness, "network", Origin(1.0, exposure))
     return found
 
 
@@ -307,9 +306,10 @@ def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: 
     pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
-    np.testing.assert_array_equal(
-        *(restore_image(image, one, nine_times(image, one)) for one in (balanced, restorer))
+    found, plain = (
+        restore_image(image, one, nine_times(image, one)) for one in (balanced, restorer)
     )
+    np.testing.assert_array_equal(found, plain)
 
 
 @pytest.mark.parametrize(
