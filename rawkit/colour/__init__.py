@@ -6,7 +6,7 @@
 `balance` and `multiple` ask the mosaic which balance and what brightness it was taken for.
 """
 
-from rawkit.colour.anchor import ColourAnchor, SensorColour
+from rawkit.colour.anchor import AnchorMemory, ColourAnchor, SensorColour, anchor_memory
 from rawkit.colour.balance import choose_balance
 from rawkit.colour.cells import CellGrid, overview
 from rawkit.colour.development import Development, Estimates, Learned, develop
@@ -24,6 +24,7 @@ from rawkit.colour.noise import NoiseModel, estimate_noise
 __all__ = [
     "COLOUR_MODES",
     "NETWORK_COLOUR",
+    "AnchorMemory",
     "CameraMatrix",
     "CellGrid",
     "ColourAnchor",
@@ -36,6 +37,7 @@ __all__ = [
     "NoiseModel",
     "Range",
     "SensorColour",
+    "anchor_memory",
     "asked_colour",
     "automatic_factor",
     "choose_balance",

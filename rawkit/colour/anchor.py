@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from rawkit.colour.cells import ALIGNED, CellGrid, overview
 from rawkit.colour.scales import (
-    LUMINANCE,
     ColourNoise,
     Estimate,
     Scale,
@@ -36,6 +35,7 @@ from rawkit.colour.scales import (
     mix,
     reduce,
 )
+from rawkit.colour.seen import CODES, Seen, looked_up
 from rawkit.errors import UsageError
 from rawkit.pictures import encoded_of, linear_of
 
@@ -64,9 +64,10 @@ _COLUMNS = 1024
 """Columns of them."""
 _PIECE = 32
 """Rows of cells that are handed out at a time."""
+_PART_BYTES = 60_000_000
+"""What estimating the most cells at a time takes; measured, rounded up."""
 _POWER = 1 / 2.222
 _LARGEST_BALANCE = 1e4
-_CODES = 1 << 16
 
 
 def _aligned(cells: int) -> int:
@@ -80,6 +81,32 @@ _LARGE_HALO: Final = (
 ) * _SQUARE  # fmt: skip
 LOOK_AHEAD: Final = _SMALL_HALO + _LARGE_HALO
 """Rows of cells below a place that must be there before it can be handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorMemory:
+    """Bytes that a `ColourAnchor` takes while bands go through it."""
+
+    kept: int
+    """While the network makes the next band."""
+    at_work: int
+    """More than that, while the network waits."""
+    band_pixel: int
+    """More than `kept`, for each pixel of a band as the network makes them."""
+
+
+def anchor_memory(width: int, block: int = 2) -> AnchorMemory:
+    """Say what a picture so many pixels wide takes, whose cells are `block` pixels a side."""
+    waiting = _SLAB + LOOK_AHEAD
+    columns = -(-width // block)
+    luminance = (waiting + _SMALL_HALO) * columns * 4
+    ratios = 3 * (_SLAB + 2) * columns * 4
+    return AnchorMemory(
+        kept=waiting * block * width * 2 + luminance,
+        # Of the luminance there is a copy.
+        at_work=_PART_BYTES + luminance + ratios + 2 * _PIECE * block * width * 4 * 4,
+        band_pixel=3,
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +147,7 @@ class ColourAnchor:
         What takes the network's picture to the brightness at which it would be looked at, where
         edges are told from noise: `factor` of `auto` over `factor`.
     squares
-        The mosaic's `overview` where it is known already.
+        The mosaic's `overview` where it is known already; kept, not copied.
     """
 
     def __init__(
@@ -147,9 +174,7 @@ class ColourAnchor:
             self._matrix, gains, self._grid.counts, colour.noise.shot, colour.noise.read
         )
         self._brightness, self._viewed = float(brightness), float(viewed)
-        self._squares = self._linear_light(
-            overview(self._grid) if squares is None else squares.copy()
-        )
+        self._squares = overview(self._grid) if squares is None else squares
 
     def bands(self, bands: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Anchor a picture that comes in bands, from the top.
@@ -171,7 +196,7 @@ class ColourAnchor:
         """
         rows, _ = self._grid.padded
         height, width = self._grid.pixels.shape
-        seen = _Seen(self._grid)
+        seen = Seen(self._grid)
         done = 0
         for band in bands:
             if band.ndim != 3 or band.shape[1:] != (width, 3):  # noqa: PLR2004 - row, column, colour
@@ -191,12 +216,11 @@ class ColourAnchor:
             done += _SLAB
             seen.forget(done - _SMALL_HALO, done * self._grid.block)
 
-    def _slab(self, seen: _Seen, top: int, bottom: int) -> Iterator[NDArray[np.float32]]:
+    def _slab(self, seen: Seen, top: int, bottom: int) -> Iterator[NDArray[np.float32]]:
         """Yield the pixels of rows of cells of the padded grid."""
         rows, columns = self._grid.padded
         first, last = max(0, top - _SMALL_HALO), min(rows, bottom + _SMALL_HALO)
         luminance = seen.cells(first, last)
-        colour = self._linear_light(self._grid.window(first, last))
         above = self._large(seen, first // _SQUARE, last // _SQUARE)
         # One more cell each way, so that pixels at the seams are interpolated as others are.
         begin, end = max(0, top - 1), min(rows, bottom + 1)
@@ -207,7 +231,7 @@ class ColourAnchor:
             outer = _Part(first, start, last, stop)
             inner = outer.shrunk((begin, left, end, right), _SMALLEST_HALO)
             found = self._cells(
-                np.ascontiguousarray(colour[:, :, start:stop]),
+                self._linear_light(self._grid.window(first, last, start, stop)),
                 np.ascontiguousarray(luminance[:, start:stop]),
                 above.cut(slice(None), slice(start // _SQUARE, stop // _SQUARE)),
                 outer.slices_of(inner),
@@ -215,7 +239,7 @@ class ColourAnchor:
             found.gain *= np.float32(self._brightness)
             ratio = np.maximum(found.chroma * found.gain, 0)
             np.power(ratio, np.float32(_POWER), out=ratios[:, :, left:right])
-        del colour, luminance
+        del luminance
         yield from self._pieces(seen, ratios, begin, top, bottom)
 
     def _cells(
@@ -242,19 +266,20 @@ class ColourAnchor:
         np.minimum(camera, self._white, out=camera)
         return mix(self._matrix, camera)
 
-    def _large(self, seen: _Seen, top: int, bottom: int) -> Estimate:
+    def _large(self, seen: Seen, top: int, bottom: int) -> Estimate:
         """Estimate rows of squares of 8x8 cells."""
         rows = self._squares.shape[1]
         halo = _LARGE_HALO // _SQUARE
         first, last = max(0, top - halo), min(rows, bottom + halo)
-        colour, luminance = self._squares[:, first:last], seen.squares[first:last]
+        colour = self._linear_light(self._squares[:, first:last].copy())
+        luminance = seen.squares[first:last]
         cells = _SQUARE * _SQUARE
         largest = coarse(colour, luminance, _LARGEST, self._noise, cells, None)
         large = coarse(colour, luminance, _LARGE, self._noise, cells, largest)
         return large.cut(slice(top - first, bottom - first), slice(None))
 
     def _pieces(
-        self, seen: _Seen, ratios: NDArray[np.float32], begin: int, top: int, bottom: int
+        self, seen: Seen, ratios: NDArray[np.float32], begin: int, top: int, bottom: int
     ) -> Iterator[NDArray[np.float32]]:
         """Multiply ratios, whose first row is `begin`, onto the pixels of cells top to bottom."""
         rows, _ = self._grid.padded
@@ -267,15 +292,15 @@ class ColourAnchor:
             if start >= height:
                 return
             above, below = max(0, first - 1), min(rows, last + 1)
-            light = _looked_up(to_power, seen.lumas(start, stop))
+            light = looked_up(to_power, seen.lumas(start, stop))
             picture = np.empty((stop - start, width, 3), np.float32)
             colours = []
             for one in ratios[:, above - begin : below - begin]:
                 large = enlarge(one, block)
                 part = _extended(large[start - above * block :], stop - start, width)
                 # Rounded and held below 65536 on the way.
-                codes = cv2.multiply(part, light, scale=_CODES - 1, dtype=cv2.CV_16U)
-                colours.append(_looked_up(to_code, codes))
+                codes = cv2.multiply(part, light, scale=CODES - 1, dtype=cv2.CV_16U)
+                colours.append(looked_up(to_code, codes))
             cv2.merge(colours, picture)
             yield picture
 
@@ -307,93 +332,6 @@ class _Part:
         )
 
 
-class _Seen:
-    """What of a network's picture has come so far and is still needed."""
-
-    def __init__(self, grid: CellGrid) -> None:
-        self._grid = grid
-        self.pixels = 0
-        """Rows of pixels that have come."""
-        self.ready = 0
-        """Rows of cells whose luminance is there."""
-        rows, columns = (n // _SQUARE for n in grid.padded)
-        self.squares = np.zeros((rows, columns), np.float32)
-        """Luminance of squares of 8x8 cells."""
-        self._lumas = _Rows(np.empty((0, grid.pixels.shape[1]), np.uint16))
-        self._luminance = _Rows(np.empty((0, grid.padded[1]), np.float32))
-        self._square_rows = 0
-
-    def add(self, band: NDArray[np.float32]) -> None:
-        """Take a band (rows, width, 3)."""
-        lumas = _luma(band)
-        self._lumas.add(lumas)
-        self.pixels += len(band)
-        block, rows = self._grid.block, self._grid.shape[0]
-        ready = min(self.pixels // block, rows)
-        if ready > self.ready:
-            self._add_cells(self._lumas.rows(self.ready * block, ready * block))
-
-    def end(self) -> None:
-        """Complete the grid: rows of cells that it is padded with repeat the last."""
-        missing = self._grid.padded[0] - self.ready
-        if missing:
-            last = self._luminance.rows(self.ready - 1, self.ready)
-            self._put(np.repeat(last, missing, axis=0))
-
-    def cells(self, top: int, bottom: int) -> NDArray[np.float32]:
-        """Luminance of cells, (rows, padded columns)."""
-        return self._luminance.rows(top, bottom)
-
-    def lumas(self, top: int, bottom: int) -> NDArray[np.uint16]:
-        """Luma of pixels, (rows, width), of 65535."""
-        return self._lumas.rows(top, bottom)
-
-    def forget(self, cells: int, pixels: int) -> None:
-        """Drop rows of cells and of pixels before these."""
-        self._luminance.forget(cells)
-        self._lumas.forget(pixels)
-
-    def _add_cells(self, lumas: NDArray[np.uint16]) -> None:
-        block, (_, columns), padded = self._grid.block, self._grid.shape, self._grid.padded[1]
-        light = _looked_up(_linear(), np.ascontiguousarray(lumas[:, : columns * block]))
-        means = reduce(light, block)
-        self._put(np.pad(means, ((0, 0), (0, padded - columns)), mode="edge"))
-
-    def _put(self, cells: NDArray[np.float32]) -> None:
-        self._luminance.add(cells)
-        self.ready += len(cells)
-        whole = self.ready // _SQUARE
-        if whole > self._square_rows:
-            rows = self._luminance.rows(self._square_rows * _SQUARE, whole * _SQUARE)
-            self.squares[self._square_rows : whole] = reduce(rows, _SQUARE)
-            self._square_rows = whole
-
-
-class _Rows:
-    """Rows that are added at the end and forgotten at the beginning."""
-
-    def __init__(self, none: NDArray[Any]) -> None:
-        self._parts: list[NDArray[Any]] = []
-        self._none = none
-        self._first = 0
-
-    def add(self, rows: NDArray[Any]) -> None:
-        self._parts.append(rows)
-
-    def forget(self, before: int) -> None:
-        while self._parts and self._first + len(self._parts[0]) <= before:
-            self._first += len(self._parts.pop(0))
-
-    def rows(self, top: int, bottom: int) -> NDArray[Any]:
-        parts, first = [], self._first
-        for part in self._parts:
-            start, stop = max(0, top - first), min(len(part), bottom - first)
-            if start < stop:
-                parts.append(part[start:stop])
-            first += len(part)
-        return np.concatenate([self._none, *parts]) if len(parts) != 1 else parts[0]
-
-
 def _extended(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Cut to so many rows and columns; the last are repeated where there are fewer."""
     below, right = (max(0, n - m) for n, m in zip((rows, columns), values.shape, strict=True))
@@ -402,34 +340,13 @@ def _extended(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[n
     return values[:rows, :columns]
 
 
-def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Weighted sum of encoded RGB, rounded to 65535; what is not a number counts as black."""
-    weights = np.array([LUMINANCE]) * (_CODES - 1)
-    lumas = np.asarray(cv2.transform(np.ascontiguousarray(band), weights), np.float32)
-    # Adding nothing rounds, and holds what is beyond at the ends.
-    return np.asarray(cv2.add(lumas, np.zeros(1), dtype=cv2.CV_16U), np.uint16)
-
-
-def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.float32]:
-    found = np.empty(codes.shape, np.float32)
-    # A code is never out of range; without a mode NumPy would copy to make sure first.
-    np.take(table, codes, out=found, mode="wrap")
-    return found
-
-
-@cache
-def _linear() -> NDArray[np.float32]:
-    """Linear light of each code, (65536,)."""
-    return np.asarray(linear_of(np.linspace(0, 1, _CODES)), np.float32)
-
-
 @cache
 def _powers() -> NDArray[np.float32]:
     """Linear light of each code to the power of the curve, in which light is multiplied."""
-    return np.asarray(linear_of(np.linspace(0, 1, _CODES)) ** _POWER, np.float32)
+    return np.asarray(linear_of(np.linspace(0, 1, CODES)) ** _POWER, np.float32)
 
 
 @cache
 def _encoded() -> NDArray[np.float32]:
     """Tabulate the encoded value of each power, (65536,)."""
-    return np.asarray(encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)), np.float32)
+    return np.asarray(encoded_of(np.linspace(0, 1, CODES) ** (1 / _POWER)), np.float32)

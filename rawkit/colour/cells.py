@@ -73,18 +73,22 @@ class CellGrid:
         """Fewest pixels of red, green and blue in a cell, shape (3,)."""
         return np.asarray(self._counts().min(axis=(1, 2)), np.float32)
 
-    def window(self, top: int, bottom: int) -> NDArray[np.float32]:
-        """Return rows of the padded grid over its whole width.
+    def window(
+        self, top: int, bottom: int, left: int = 0, right: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return a window of the padded grid.
 
         Parameters
         ----------
         top, bottom
             First row and one past the last, in cells from 0; multiples of `ALIGNED`.
+        left, right
+            The same of columns; over the whole width if not given.
 
         Returns
         -------
         ndarray
-            float32 (3, bottom - top, padded columns): red, green, blue; (value - black) / (white -
+            float32 (3, bottom - top, right - left): red, green, blue; (value - black) / (white -
             black), so 1 where the sensor saturates, and below 0 where noise takes it there.
 
         Raises
@@ -92,23 +96,30 @@ class CellGrid:
         UsageError
             If the window is not aligned or not inside.
         """
-        (rows, columns), (all_rows, all_columns) = self.shape, self.padded
-        if top % ALIGNED or bottom % ALIGNED or not 0 <= top < bottom <= all_rows:
-            raise UsageError(
-                f"cells {top} to {bottom}", expected=f"multiples of {ALIGNED} up to {all_rows}"
-            )
-        inside = min(bottom, rows)
-        cells = np.zeros((3, bottom - top, all_columns), np.float32)
-        self._fill(top, inside, cells[:, : inside - top, :columns])
+        right = self.padded[1] if right is None else right
+        for first, last, most in zip((top, left), (bottom, right), self.padded, strict=True):
+            if first % ALIGNED or last % ALIGNED or not 0 <= first < last <= most:
+                raise UsageError(
+                    f"cells {first} to {last}", expected=f"multiples of {ALIGNED} up to {most}"
+                )
+        rows, columns = (
+            min(last, n) - first
+            for first, last, n in zip((top, left), (bottom, right), self.shape, strict=True)
+        )
+        cells = np.zeros((3, bottom - top, right - left), np.float32)
+        self._fill(top, left, cells[:, :rows, :columns])
         cells[:, :, columns:] = cells[:, :, columns - 1 : columns]
-        cells[:, inside - top :] = cells[:, inside - top - 1 : inside - top]
+        cells[:, rows:] = cells[:, rows - 1 : rows]
         return cells
 
-    def _fill(self, top: int, bottom: int, sums: NDArray[np.float32]) -> None:
-        """Add up rows of cells in what holds nothing yet, (3, rows, columns), and divide."""
+    def _fill(self, top: int, left: int, sums: NDArray[np.float32]) -> None:
+        """Add up cells from a place in what holds nothing yet, (3, rows, columns), and divide."""
         mosaic, side, block = self.mosaic, self.mosaic.cell.side, self.block
-        repeats, columns, colours = side // block, self.shape[1], mosaic.cell.colours
-        band = self.pixels[top * block : bottom * block, : columns * block]
+        repeats, colours = side // block, mosaic.cell.colours
+        _, rows, columns = sums.shape
+        band = self.pixels[
+            top * block : (top + rows) * block, left * block : (left + columns) * block
+        ]
         for y, x, plane in mosaic.positions():
             target = sums[colours[plane], y // block :: repeats, x // block :: repeats]
             black = mosaic.black_level[plane]
@@ -137,7 +148,7 @@ def overview(grid: CellGrid) -> NDArray[np.float32]:
     """Average cells over squares of `ALIGNED` cells, for what concerns a picture as a whole.
 
     Returns float32 (3, rows, columns) of the padded grid's squares, in the units of
-    `CellGrid.window`: 5 kB for each megapixel.
+    `CellGrid.window`: 47 kB for each megapixel of a Bayer mosaic.
     """
     rows, columns = (n // ALIGNED for n in grid.padded)
     squares = np.empty((3, rows, columns), np.float32)

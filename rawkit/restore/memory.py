@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rawkit.colour import anchor_memory
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,6 +35,18 @@ class Held:
     """Bytes held before it, by what has ended when it begins."""
     band_pixel: int = 0
     """Bytes a pixel of a band: of the bands that wait for the writer."""
+
+    def anchored(self, width: int, block: int) -> Held:
+        """Add what giving pictures the sensor's colours takes, see `anchor_memory`.
+
+        The network waits meanwhile, so what is taken at work counts as if it were taken before.
+        """
+        taken = anchor_memory(width, block)
+        return Held(
+            {**self.others, "colours": taken.kept},
+            max(self.before, taken.at_work),
+            self.band_pixel + taken.band_pixel,
+        )
 
 
 def held_beside(

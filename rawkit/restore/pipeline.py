@@ -233,6 +233,9 @@ def _restore(
         capture = loaded.capture
         origin = Origin(loaded.base, capture.exposure, loaded.gain_ratio, capture.model)
         developments = restorer.developments(loaded.image, output.brightness, output.colour, origin)
+        if any(one.anchor is not None for one in developments):
+            mosaic = loaded.image.mosaic
+            held = held.anchored(mosaic.width, mosaic.cell.block)
         for path, one in zip(output.pictures(item.name), developments, strict=True):
             bands = Bands()
             clock = [0.0]
