@@ -64,7 +64,7 @@ _COLUMNS = 1024
 """Columns of them."""
 _PIECE = 32
 """Rows of cells that are handed out at a time."""
-_PART_BYTES = 60_000_000
+_PART_BYTES = 75_000_000
 """What estimating the most cells at a time takes; measured, rounded up."""
 _POWER = 1 / 2.222
 _LARGEST_BALANCE = 1e4

@@ -38,6 +38,9 @@ _DARKEST = 0.35
 """Share of the luminance that is expected below which the sensor's own is not divided by."""
 _FOLLOWED = 0.25
 """Least share of its luminance that a place keeps when it is smoothed with a guide."""
+_ASTRAY, _ALONG = 0.35, 0.75
+"""Share of a place's luminance that the line through its window must lead to: below the first
+nothing of it is believed, from the second on all."""
 _DARKER, _BRIGHTER = 0.2, 20.0
 """Least and most by which one scale changes the gain."""
 _SMOOTHED_TWICE = 2.25
@@ -227,10 +230,16 @@ def guided(
     followed = np.empty_like(colour)
     for one, target in zip(colour, followed, strict=True):
         target[:] = follow(one)
-    # Beside a bright edge a line through the window can lead below nothing.
-    structure = np.maximum(follow(luminance), luminance * np.float32(_FOLLOWED))
+    # Beside a bright edge a line through the window can lead below nothing, as light is convex in
+    # the guide: colours there are no colours.
+    along = follow(luminance)
+    structure = np.maximum(along, luminance * np.float32(_FOLLOWED))
     np.maximum(structure, _LEAST, out=structure)
-    return _refined(followed, structure, scale, noise, samples, above)
+    along /= np.maximum(luminance, _LEAST)
+    along -= np.float32(_ASTRAY)
+    along *= np.float32(1 / (_ALONG - _ASTRAY))
+    trust = np.clip(along, 0, 1, out=along)
+    return _refined(followed, structure, scale, noise, samples, above, trust)
 
 
 def detailed(
@@ -279,6 +288,7 @@ def _refined(
     noise: ColourNoise,
     samples: float,
     above: Estimate | None,
+    trust: NDArray[np.float32] | None = None,
 ) -> Estimate:
     """Bring in the estimate of one scale from smoothed colour and luminance; see the top."""
 
@@ -308,6 +318,8 @@ def _refined(
         beyond = around(difference * difference, scale.around_gain)
         weight = _weight(beyond, gain_noise, _GAIN)
     difference *= weight
+    if trust is not None:
+        difference *= trust
     difference += 1
     gain = gain * difference
 
@@ -321,6 +333,8 @@ def _refined(
         square = chroma * chroma
         largest = np.maximum(np.maximum(square[0], square[1]), square[2])
         chroma *= _weight(around(largest, scale.around_chroma), chroma_noise, _CHROMA)
+        if trust is not None:
+            chroma *= trust
         chroma += above.chroma
     own = mix(np.array([LUMINANCE], np.float32), chroma)[0]
     chroma /= np.maximum(own, np.float32(0.2))

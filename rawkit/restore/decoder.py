@@ -94,9 +94,7 @@ def decode_job(job: DecodeJob) -> Decoded:
         plain: NDArray[np.uint16] | RawFileError | None = None
         if job.plain:
             try:
-                rendered = raw.render(
-                    RenderParameters(bits=16), brightness=base, levels=job.levels, square=True
-                )
+                rendered = raw.render(RenderParameters(bits=16), levels=job.levels, square=True)
                 plain = rendered.astype(np.uint16, copy=False)
             except RawFileError as error:
                 plain = error
