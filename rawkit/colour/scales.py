@@ -38,7 +38,7 @@ _DARKEST = 0.35
 """Share of the luminance that is expected below which the sensor's own is not divided by."""
 _FOLLOWED = 0.25
 """Least share of its luminance that a place keeps when it is smoothed with a guide."""
-_ASTRAY, _ALONG = 0.35, 0.75
+_ASTRAY, _ALONG = 0.55, 0.9
 """Share of a place's luminance that the line through its window must lead to: below the first
 nothing of it is believed, from the second on all."""
 _DARKER, _BRIGHTER = 0.2, 20.0
