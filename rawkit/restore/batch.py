@@ -15,6 +15,7 @@ from rawkit.progress import SILENT
 from rawkit.restore.decoder import Decoder, decoder_memory
 from rawkit.restore.inputs import Item, LocalRaw, named
 from rawkit.restore.manifest import Manifest
+from rawkit.restore.neutral import known_neutral
 from rawkit.restore.output import Output, existing, planned
 from rawkit.restore.parallel import (
     Station,
@@ -118,6 +119,10 @@ def restore_items(
                 raise _StopError(outcome.error)
 
         try:
+            if wanted and restorer.must_probe(output.colour):
+                with progress.stage("Finding the grey of the weights", 1, "networks") as found:
+                    restorer.learned().neutral()
+                    found(1)
             _run(wanted, output, restorer, chosen, done)
         except KeyboardInterrupt:
             report.interrupted = True
@@ -187,13 +192,15 @@ def _station(
         compute = replace(compute, max_ram=compute.max_ram // share)
     threads = None if workers is None else threads_for(workers)
     limit = decoder_memory(resources.max_ram // share)
-    return Station(output, compute, resources.frame_seconds, threads, limit)
+    known = known_neutral(restorer.identity)
+    return Station(output, compute, resources.frame_seconds, threads, limit, known)
 
 
 def line_of(restored: Restored) -> dict[str, Any]:
     """Return the line of the manifest for a picture."""
     values = asdict(restored)
-    return {**values, **values.pop("note")}
+    note: dict[str, Any] = values.pop("note")
+    return {**values, **note}
 
 
 def _wanted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,17 +110,32 @@ def tile_for(
     if compute.backend == "openvino" and compute.max_ram >= _OPENVINO_BYTES:
         return None, None
     beside = held or Held()
+    tile, why = _planned(restorer.network, compute, height, width, beside)
+    if tile is not None:
+        return tile, None
+    # What was held before cannot be mended by small tiles, which take much longer.
+    tile, _ = _planned(restorer.network, compute, height, width, replace(beside, before=0))
+    if tile is not None:
+        return tile, why
+    geometry = describe(restorer.network).geometry
+    cell = geometry.render_multiple
+    return max(cell, geometry.render_halo // cell * cell), why
+
+
+def _planned(
+    network: str, compute: Compute, height: int, width: int, beside: Held
+) -> tuple[int | None, str | None]:
+    """Return the side of tiles that fits; None, and what to say, where none does."""
+    if compute.max_ram is None:
+        return None, None
     try:
         plan = plan_inference(
-            restorer.network, height, width, compute.max_ram,
+            network, height, width, compute.max_ram,
             backend=compute.backend, others=beside.others, before=beside.before,
             band_pixel=beside.band_pixel,
         )  # fmt: skip
     except UsageError as error:
-        geometry = describe(restorer.network).geometry
-        cell = geometry.render_multiple
-        smallest = max(cell, geometry.render_halo // cell * cell)
-        return smallest, f"{error.found}. {error.fix}"
+        return None, f"{error.found}. {error.fix}"
     return plan.tile, None
 
 

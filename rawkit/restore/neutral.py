@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawkit.errors import OutputError
@@ -21,6 +22,26 @@ SUFFIX = ".neutral.json"
 """What follows the name of the weights' file."""
 _known: dict[str, Neutral | None] = {}
 """By the identity of the weights, while the process lives: a folder may not be written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNeutral:
+    """What asking weights has found; travels to other processes."""
+
+    identity: str
+    """SHA-256 of the file of the weights, hexadecimal."""
+    neutral: Neutral | None
+    """The grey that they make neutral; None where there is none."""
+
+
+def known_neutral(identity: str) -> KnownNeutral | None:
+    """Return what this process has found of weights; None where they have not been asked."""
+    return KnownNeutral(identity, _known[identity]) if identity in _known else None
+
+
+def remember(found: KnownNeutral) -> None:
+    """Take over what another process has found."""
+    _known[found.identity] = found.neutral
 
 
 def probed_neutral(

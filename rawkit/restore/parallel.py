@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.restore.inputs import Item
+    from rawkit.restore.neutral import KnownNeutral
     from rawkit.restore.output import Output
     from rawkit.restore.restorer import Compute, Restorer
     from rawkit.workers import Cluster
@@ -52,6 +53,8 @@ class Station:
     """Threads of the network; None: as many as there are cores."""
     decoder_bytes: int | None = None
     """What decoding a file may take; None: no limit."""
+    neutral: KnownNeutral | None = None
+    """The grey of the weights where it was probed, so that no other process need do it."""
 
     def open(self) -> tuple[Restorer, Decoder]:
         """Load the network, start the decoder."""
@@ -61,6 +64,10 @@ class Station:
             import torch  # noqa: PLC0415 - likewise
 
             torch.set_num_threads(self.threads)
+        if self.neutral is not None:
+            from rawkit.restore.neutral import remember  # noqa: PLC0415 - likewise
+
+            remember(self.neutral)
         decoder = Decoder(self.frame_seconds, self.decoder_bytes)
         decoder.start()
         return load_restorer(self.compute.weights, self.compute), decoder

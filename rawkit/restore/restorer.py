@@ -76,6 +76,13 @@ class Restorer:
             lambda: probed_neutral(self.net, self.network, self.identity, weights),
         )
 
+    def must_probe(self, mode: ColourMode) -> bool:
+        """Whether the sensor's colours may be asked for, and nothing says where grey is to be."""
+        if mode == "network" or (mode == "auto" and not self.cameras):
+            return False
+        known = (one.neutral for one in self.cameras.values())
+        return self.neutral is None and all(one is None for one in known)
+
     def developments(
         self, image: RawImage, brightness: Brightness, mode: ColourMode, of: Origin
     ) -> list[Development]:
