@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from rawkit.sensor import Neutral, RawImage
 
 
+_BALANCES = 0.01, 100.0
+"""Least and greatest multiplier of red and blue, green 1, that is used: far beyond any camera's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What weights have learned of cameras."""
@@ -170,6 +174,9 @@ def _chosen(
         return "network", "asked for"
     if image.white_balance.source == UNKNOWN_BALANCE:
         return "network", "nobody knows the white balance, without which the sensor has no colours"
+    if _usable_balance(image) is None:
+        balance = ", ".join(f"{one:g}" for one in image.white_balance.multipliers)
+        return "network", f"a white balance of {balance} cannot be used"
     if mode == "sensor":
         return "sensor", "asked for"
     if not learned.cameras:
@@ -213,10 +220,21 @@ def _by_sensor(
 
 
 def _sensor_colour(image: RawImage) -> SensorColour:
-    neutral = neutral_of(image.white_balance.multipliers, image.mosaic.cell.colours)
-    red, green, blue = (1 / one for one in neutral)
+    """Describe the sensor's colours; by a balance that cannot be used, as they are."""
+    balance = _usable_balance(image) or (1.0, 1.0, 1.0)
     noise = estimate_noise(image.pixels, image.mosaic)
-    return SensorColour((red, green, blue), matrix_of(image.colour_matrix), noise)
+    return SensorColour(balance, matrix_of(image.colour_matrix), noise)
+
+
+def _usable_balance(image: RawImage) -> tuple[float, float, float] | None:
+    """Return the multipliers of red, green and blue, green 1; None where they make no sense."""
+    try:
+        neutral = neutral_of(image.white_balance.multipliers, image.mosaic.cell.colours)
+    except UsageError:
+        return None
+    red, green, blue = (1 / one if one > 0 else 0.0 for one in neutral)
+    low, high = _BALANCES
+    return (red, green, blue) if all(low <= one <= high for one in (red, blue)) else None
 
 
 def _balanced_base(image: RawImage, gains: Sequence[float] | None) -> float:
