@@ -103,6 +103,10 @@ def restore_items(
     report = RestoreReport()
     wanted = _wanted(plan, output, restorer, report)
     chosen = resources or Resources()
+    if wanted and restorer.must_probe(output.colour):
+        with progress.stage("Finding the grey of the weights", 1, "networks") as found:
+            restorer.learned().neutral()
+            found(1)
     with ExitStack() as stack:
         manifest = stack.enter_context(Manifest(output.folder))
         _sweep({path.parent for paths in plan.values() for path in paths})
@@ -119,10 +123,6 @@ def restore_items(
                 raise _StopError(outcome.error)
 
         try:
-            if wanted and restorer.must_probe(output.colour):
-                with progress.stage("Finding the grey of the weights", 1, "networks") as found:
-                    restorer.learned().neutral()
-                    found(1)
             _run(wanted, output, restorer, chosen, done)
         except KeyboardInterrupt:
             report.interrupted = True
