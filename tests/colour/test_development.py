@@ -192,7 +192,8 @@ def test_tiny_frames_come_back_whole(size: tuple[int, int], cell: str) -> None:
 
 
 def _xtrans(pixels: NDArray[np.uint16], cell: Cell) -> RawImage:
-    mosaic = mosaic_of(*pixels.shape, cell)
+    height, width = pixels.shape
+    mosaic = mosaic_of(height, width, cell)
     gains = (2.0, 1.0, 1.5)
     balance = WhiteBalance(tuple(gains[colour] for colour in cell.colours), "camera")
     one = image_of(pixels)

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -152,8 +152,7 @@ def test_a_notebook_gets_what_the_command_writes(tmp_path: Path, colour: ColourM
     ended = run("restore", path, "-o", tmp_path / "out", "--weights", weights, "--colour", colour)
     assert ended.code == 0, ended.err
     one = rawkit.restore(path, weights=weights, colour=colour)
-    kept = one.save(tmp_path / "one.png")
-    assert kept is None or Path(kept).is_file()
+    one.save(tmp_path / "one.png")
     np.testing.assert_array_equal(read(tmp_path / "one.png"), read(tmp_path / "out" / "a.png"))
 
 
@@ -202,7 +201,7 @@ def test_pixels_that_are_not_square_have_the_sensors_colours(
      ({"as_shot_neutral": None}, "file"), ({"as_shot_neutral": (1.0, 1.0, 1.0)}, "file")],
 )  # fmt: skip
 def test_files_of_bad_colour_come_out_and_say_so(
-    tmp_path: Path, restorer: Restorer, changes: dict[str, object], source: str
+    tmp_path: Path, restorer: Restorer, changes: dict[str, Any], source: str
 ) -> None:
     path = tmp_path / "a.dng"
     write_noise_dng(path, **changes)
