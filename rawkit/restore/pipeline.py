@@ -39,7 +39,7 @@ from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
-from rawkit.sensor import amplification_base, overridden
+from rawkit.sensor import RESAMPLED, amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -80,6 +80,8 @@ class Restored:
     """Why the levels may not fit the pixels."""
     memory_warning: str | None
     """Why it may have taken more memory than was allowed."""
+    resampled: str | None
+    """What was done to a file that holds no mosaic; None for all others."""
     network: str
     """Name of the network."""
     weights: str
@@ -262,6 +264,7 @@ def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Hel
         decoder=decoder,
         ahead=ahead,
         compare=output.compare,
+        linear=loaded.image.resampled,
         turned=kept_to_turn(size, loaded.capture.orientation),
     )
 
@@ -386,6 +389,7 @@ def _write(
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
         memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
+        resampled=RESAMPLED if loaded.image.resampled else None,
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,
