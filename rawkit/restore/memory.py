@@ -15,8 +15,8 @@ _DECODED_PIXEL = 8
 """Bytes a pixel that decoding takes: the file, the mosaic, its copies and counts."""
 _RENDERED_PIXEL = 28
 """The same where LibRaw renders, too."""
-_LINEAR_PIXEL = 12
-"""What either takes more for a linear file: LibRaw keeps four values a pixel."""
+_LINEAR_DECODED_PIXEL, _LINEAR_RENDERED_PIXEL = 17, 32
+"""Both for a linear file, of which LibRaw keeps four values a pixel."""
 _PLAIN_PIXEL = 9
 """LibRaw's conversion at 16 bits, and the counts of its values."""
 _MOSAIC_PIXEL = 2
@@ -67,8 +67,7 @@ def held_beside(
         Whether the file is linear.
     """
     picture = pixels * _CHANNELS * bits // 8
-    decoding = pixels * (_RENDERED_PIXEL if compare else _DECODED_PIXEL)
-    decoding += pixels * _LINEAR_PIXEL if linear else 0
+    decoding = pixels * _decoding_pixel(compare=compare, linear=linear)
     decoding += _DECODER if decoder else 0
     loaded = pixels * (_MOSAIC_PIXEL + (2 * _CHANNELS if compare else 0))
     others = {
@@ -83,3 +82,9 @@ def held_beside(
         0 if ahead else decoding,
         _WAITING_BANDS * _CHANNELS * bits // 8,
     )
+
+
+def _decoding_pixel(*, compare: bool, linear: bool) -> int:
+    if linear:
+        return _LINEAR_RENDERED_PIXEL if compare else _LINEAR_DECODED_PIXEL
+    return _RENDERED_PIXEL if compare else _DECODED_PIXEL

@@ -92,10 +92,10 @@ class Candidates:
         if len(usable) < _LEAST_BLOCKS:
             why = f"as-shot {doubt}; no greys to tell by"
             return Chosen(daylight, f"daylight ({why})", decided=True)
-        camera, (sun, _) = _from_neutral(usable, as_shot), _from_neutral(usable, daylight)
-        if camera[0] < _NEARER * sun:
+        distance, (best, greys) = _greys(usable, as_shot)[0], _greys(usable, daylight)
+        if distance < _NEARER * best:
             return Chosen(as_shot, f"camera ({doubt}; the frame's greys agree)", decided=True)
-        why = f"as-shot {doubt} leaves greys {camera[1]}"
+        why = f"as-shot {doubt} leaves greys {_cast(greys, as_shot)}"
         return Chosen(daylight, f"daylight ({why})", decided=True)
 
 
@@ -143,22 +143,32 @@ def _usable(means: NDArray[np.float64]) -> NDArray[np.float64]:
     return kept
 
 
-def _from_neutral(
-    means: NDArray[np.float64], balance: tuple[float, ...]
-) -> tuple[float, str]:  # fmt: skip
-    """Say how far a balance leaves the greys among block means from neutral, and to which side."""
-    balanced = np.log(means * np.asarray(balance[:_COLOURS]))
-    red, blue = balanced[:, 0] - balanced[:, 1], balanced[:, 2] - balanced[:, 1]
-    tint, temperature = (red + blue) / 2, _TEMPERATURE * (red - blue) / 2
-    order = np.argsort(np.hypot(tint, temperature), kind="stable")
-    greys = order[: max(1, int(_GREY_SHARE * len(order)))]
-    furthest = greys[-1]
-    tint_of, temperature_of = float(np.median(tint[greys])), float(np.median(temperature[greys]))
-    if abs(tint_of) >= abs(temperature_of):
-        side = "magenta" if tint_of > 0 else "green"
-    else:
-        side = "orange" if temperature_of > 0 else "blue"
-    return float(np.hypot(tint[furthest], temperature[furthest])), side
+def _greys(
+    means: NDArray[np.float64], balance: Sequence[float]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return how far from neutral a balance leaves the greys among block means, and the greys."""
+    distances = np.hypot(*_tint_and_temperature(means, balance))
+    nearest = np.argsort(distances, kind="stable")[: max(1, int(_GREY_SHARE * len(means)))]
+    return float(distances[nearest[-1]]), means[nearest]
+
+
+def _cast(greys: NDArray[np.float64], balance: Sequence[float]) -> str:
+    """Name the colour in which a balance leaves greys."""
+    tint, temperature = (
+        float(np.median(values)) for values in _tint_and_temperature(greys, balance)
+    )
+    if abs(tint) >= abs(temperature):
+        return "magenta" if tint > 0 else "green"
+    return "orange" if temperature > 0 else "blue"
+
+
+def _tint_and_temperature(
+    means: NDArray[np.float64], balance: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the tint of each balanced mean, and a quarter of its temperature; 0 is neutral."""
+    logarithms = np.log(means * np.asarray(balance[:_COLOURS]))
+    red, blue = logarithms[:, 0] - logarithms[:, 1], logarithms[:, 2] - logarithms[:, 1]
+    return (red + blue) / 2, _TEMPERATURE * (red - blue) / 2
 
 
 def _scaled(values: Sequence[float] | None) -> tuple[float, float, float, float] | None:
@@ -179,11 +189,11 @@ def _scaled(values: Sequence[float] | None) -> tuple[float, float, float, float]
     return scaled if np.isfinite(scaled).all() else None
 
 
-def _all_ones(values: tuple[float, float, float, float]) -> bool:
+def _all_ones(values: Sequence[float]) -> bool:
     return max(abs(values[0] - 1), abs(values[2] - 1)) <= _SAME
 
 
-def _doubt(as_shot: tuple[float, float, float, float]) -> str | None:
+def _doubt(as_shot: Sequence[float]) -> str | None:
     """Say why multipliers may not be what greys need; None for usual ones."""
     if _all_ones(as_shot):
         return "all ones"
