@@ -133,10 +133,12 @@ class RawFile:
         brightness: float = 1.0,
         levels: Levels | None = None,
         square: bool = False,
+        balance: WhiteBalance | None = None,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
-        The tone curve is BT.709 on sRGB primaries. The white balance is that of `image`.
+        The tone curve is BT.709 on sRGB primaries. The white balance is that of `image`, or
+        `balance`, as `image` has returned it at an earlier time.
         `brightness` multiplies linear light; targets are rendered with 1.
         `levels` override the file's for LibRaw too. With `square`, a picture of pixels that are not
         square is stretched until they are, see `Mosaic.square_size`.
@@ -150,7 +152,8 @@ class RawFile:
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            mosaic, balance = self._description.mosaic, self._balance(levels)
+            mosaic = self._description.mosaic
+            multipliers = self._multipliers(levels, balance)
         if not (square or mosaic.is_square):
             raise MosaicError(
                 f"pixels of aspect {mosaic.pixel_aspect:.3f}",
@@ -159,8 +162,7 @@ class RawFile:
             )
         with _libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
-                use_camera_wb=balance.source == "camera",
-                user_wb=list(balance.values) if balance.decided else None,
+                **multipliers,
                 no_auto_bright=True,
                 output_bps=parameters.bits,
                 bright=brightness,
@@ -190,6 +192,17 @@ class RawFile:
                 lambda: block_means(self._pixels() if pixels is None else pixels, mosaic)
             )
         return self._balances[levels]
+
+    def _multipliers(self, levels: Levels | None, balance: WhiteBalance | None) -> dict[str, Any]:
+        """Return LibRaw's parameters for a balance, or for the one that is chosen."""
+        if balance is None:
+            chosen = self._balance(levels)
+            source, values = chosen.source, chosen.values if chosen.decided else None
+        else:
+            source, values = balance.source, self._description.colours.of(balance.multipliers)
+        if source in ("camera", "daylight"):  # what LibRaw takes by itself
+            return {"use_camera_wb": source == "camera"}
+        return {"user_wb": values and list(values)}
 
     def _masked(self, mosaic: Mosaic) -> NDArray[np.uint16] | None:
         """Copy the columns left of the visible area, which most cameras shield from light."""

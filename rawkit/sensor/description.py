@@ -89,6 +89,11 @@ class Colours:
         """Return the value of each packed plane from those of LibRaw's colours R, G1, B, G2."""
         return tuple(float(of_colour[colour]) for colour in self._of_plane)
 
+    def of(self, planes: Sequence[float]) -> tuple[float, float, float, float]:
+        """Return the values of R, G1, B and G2 from those of packed planes, the inverse."""
+        found = dict(zip(self._of_plane, planes, strict=True))
+        return found[0], found[1], found[2], found.get(3, found[1])
+
 
 def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import rawpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawkit.sensor import Levels, RenderParameters, decode, open_raw
+from rawkit.sensor import Levels, RenderParameters, WhiteBalance, decode, open_raw
 from rawkit.sensor.balance import Candidates, block_means
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, encode_linear_dng
 from tests.support.factories import XTRANS
@@ -45,8 +46,7 @@ def scene(shape: tuple[int, int] = (256, 384), seed: int = 0) -> NDArray[np.floa
     patches = rng.uniform(0.02, 0.6, (rows, columns, 1)) * np.ones(3)
     coloured = rng.random((rows, columns)) > 1 / 3
     patches[coloured] *= rng.uniform(0.3, 1, (int(coloured.sum()), 3))
-    light: NDArray[np.float64] = np.kron(patches, np.ones((32, 32, 1)))
-    return light
+    return np.repeat(np.repeat(patches, 32, 0), 32, 1)
 
 
 def dng_of(
@@ -183,6 +183,24 @@ def test_libraw_renders_with_the_balance_that_was_chosen() -> None:
             rendered = raw.render(RenderParameters()).astype(float)[grey]
         # Edges of patches have colours of the demosaicing.
         assert np.median(np.abs(rendered / rendered[:, 1:2] - 1)) < 0.01
+
+
+def test_a_balance_that_was_recorded_is_rendered_with_as_it_was() -> None:
+    """A store keeps what it has: its frames may have taken daylight where ones are taken now."""
+    dng = dng_of(scene(), (1.0, 1.0, 1.0))
+    recorded = WhiteBalance((*SENSOR, 1.0), "daylight")
+    with rawpy.imread(io.BytesIO(dng)) as raw:
+        expected = raw.postprocess(
+            use_camera_wb=False, no_auto_bright=True, output_bps=16, user_flip=0,
+            adjust_maximum_thr=0.0,
+        )  # fmt: skip
+    with open_raw(dng) as raw:
+        before = raw.render(RenderParameters())
+        found = raw.render(RenderParameters(), balance=recorded)
+        np.testing.assert_array_equal(found, expected)
+        assert not np.array_equal(found, before)
+        chosen = raw.image().white_balance
+        np.testing.assert_array_equal(raw.render(RenderParameters(), balance=chosen), before)
 
 
 def test_levels_of_ones_own_decide_too() -> None:
