@@ -25,7 +25,7 @@ from rawkit.errors import (
     TooLargeError,
     UnreadableError,
 )
-from rawkit.sensor.balance import Chosen, block_means
+from rawkit.sensor.as_shot import Chosen, block_means
 from rawkit.sensor.cells import XTRANS
 from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw
 from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
@@ -96,12 +96,8 @@ class RawFile:
         with _libraw_errors(self.path):
             found = self._description
             if found.linear and not resample:
-                raise MosaicError(
-                    NO_MOSAIC,
-                    expected=MOSAICS,
-                    where=self.path,
-                    fix="`rawkit restore` takes it: it samples it back onto RGGB.",
-                )
+                taken = "`rawkit restore` takes it, sampled back onto RGGB"
+                raise MosaicError(f"{NO_MOSAIC} ({taken})", expected=MOSAICS, where=self.path)
             pixels = self._pixels()
             pixels = pixels.copy() if copy and not found.linear else pixels
             masked = None if found.linear else self._masked(found.mosaic)

@@ -9,7 +9,7 @@ import numpy as np
 import rawpy
 
 from rawkit.errors import MosaicError, UsageError
-from rawkit.sensor.balance import Candidates
+from rawkit.sensor.as_shot import Candidates
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
 from rawkit.sensor.linear import RGGB, is_linear
 from rawkit.sensor.types import MOSAICS, ColourMatrix, Exposure, Mosaic

@@ -116,10 +116,10 @@ def test_linear_files_stay_within_what_they_may_take(
         (tmp_path / "dark" / f"{number}.dng").write_bytes(encode_linear_dng(channels, meta))
     peak, warned = peak_of(
         "restore", str(tmp_path / "dark"), "-o", str(tmp_path / "out"), "--json",
-        "--weights", str(weights), "--max-ram", "600MB", *more,
+        "--weights", str(weights), "--max-ram", "700MB", *more,
     )  # fmt: skip
     assert warned == []
-    assert peak <= 600e6
+    assert peak <= 700e6
 
 
 def test_memory_that_has_been_given_back_counts_once() -> None:

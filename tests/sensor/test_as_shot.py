@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.sensor import Levels, RenderParameters, WhiteBalance, decode, open_raw
-from rawkit.sensor.balance import Candidates, block_means
+from rawkit.sensor.as_shot import Candidates, block_means
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, encode_linear_dng
 from tests.support.factories import XTRANS
 
