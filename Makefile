@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 WEIGHTS ?= ../shared/weights/lamba2021/weights
 RAW ?= ../shared/raw
+FUZZ_SECONDS ?= 600
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs bench reference drawings figures format clean
+.PHONY: demo test check docs sanitize fuzz wheel bench reference drawings figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -14,12 +15,23 @@ demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 test: $(READY)  ## all tests but the slow ones
 	$(BIN)/pytest -q -n 2
 
-check: $(READY)  ## style, types, layers, and links of the pages
+check: $(READY)  ## style, types, layers, dependencies, and links of the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry . --exclude '^(\.venv|rawkit|docs|build)/' --ignore DEP002,DEP004  # the tests' own
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+sanitize: $(READY)  ## the native module's tests under ASan and UBSan, at all levels
+	$(BIN)/python -m tests.native.sanitize
+
+fuzz: $(READY)  ## the code that decodes what others wrote, for FUZZ_SECONDS; needs clang
+	$(BIN)/python -m tests.native.fuzz --seconds $(FUZZ_SECONDS)
+
+wheel: $(READY)  ## wheels for Intel and AMD and for ARM, in ./dist
+	$(BIN)/python native/wheels.py dist
 
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
@@ -42,7 +54,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
+$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*.[ch] native/codec/*.[ch])
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rawkit needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

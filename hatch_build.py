@@ -59,8 +59,8 @@ def _build(root: Path, folder: Path) -> Path:
     flags = [] if os.name == "nt" else ["-O3", "-std=c11", "-fvisibility=hidden"]
     extension = Extension(
         "rawkit._native",
-        sources=sorted(str(path) for path in (root / "native").glob("*.c")),
-        depends=sorted(str(path) for path in (root / "native").glob("*.h")),
+        sources=sorted(str(path) for path in (root / "native").rglob("*.c")),
+        depends=sorted(str(path) for path in (root / "native").rglob("*.h")),
         extra_compile_args=flags,
         py_limited_api=True,
     )

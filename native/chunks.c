@@ -1,6 +1,7 @@
 /* Crops of a window: the chunks that they touch read from a shard, checked, decoded and cut, one by
  * one, while each is in the core's cache. */
-#include "blosc.h"
+#include "codec/codec.h"
+#include "native.h"
 
 #ifdef RAWKIT_CHUNKS
 
@@ -28,8 +29,7 @@ static int can_sum;
 
 void chunks_prepare(void)
 {
-    can_sum = crc32c_prepare();
-    lz4_prepare();
+    can_sum = codec_prepare();
 }
 
 /* Bring a chunk's pixels into memory; 0 if that takes more than is done here. */

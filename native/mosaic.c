@@ -10,14 +10,19 @@ enum { LEVELS = 1 << 16, PLANES = 4, CHANNELS = 3 };
 typedef uint32_t Table[LEVELS];
 enum { TABLES = 2 };
 
-FAST static void split_pairs(uint16_t *restrict first, uint16_t *restrict second,
-                             const uint16_t *restrict from, size_t count)
+INLINED void split_pairs_base(uint16_t *restrict first, uint16_t *restrict second,
+                              const uint16_t *restrict from, size_t count)
 {
     for (size_t x = 0; x < count; x++) {
         first[x] = from[2 * x];
         second[x] = from[2 * x + 1];
     }
 }
+
+FOR_LEVELS(split_pairs,
+           (uint16_t *restrict first, uint16_t *restrict second, const uint16_t *restrict from,
+            size_t count),
+           (first, second, from, count))
 
 static void count_pairs(Table *first, Table *second, const uint16_t *from, size_t count)
 {
@@ -117,15 +122,19 @@ done:
 }
 
 #define SPLIT(NAME, TYPE)                                                                          \
-    FAST static void NAME(TYPE *restrict red, TYPE *restrict green, TYPE *restrict blue,           \
-                          const TYPE *restrict from, size_t count)                                 \
+    INLINED void NAME##_base(TYPE *restrict red, TYPE *restrict green, TYPE *restrict blue,        \
+                             const TYPE *restrict from, size_t count)                              \
     {                                                                                              \
         for (size_t x = 0; x < count; x++) {                                                       \
             red[x] = from[CHANNELS * x];                                                           \
             green[x] = from[CHANNELS * x + 1];                                                     \
             blue[x] = from[CHANNELS * x + 2];                                                      \
         }                                                                                          \
-    }
+    }                                                                                              \
+    FOR_LEVELS(NAME,                                                                               \
+               (TYPE *restrict red, TYPE *restrict green, TYPE *restrict blue,                     \
+                const TYPE *restrict from, size_t count),                                          \
+               (red, green, blue, from, count))
 
 SPLIT(split_row_8, uint8_t)
 SPLIT(split_row_16, uint16_t)

@@ -13,22 +13,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#if defined(__SSE2__) || defined(_M_X64)
-#include <emmintrin.h>
-#define RAWKIT_SSE2 1
-#endif
-
-/* Has a plain loop compiled for the processors of the last years too; which one runs is decided when
- * the module is loaded. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define FAST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define FAST
-#endif
+#include "processor.h"
 
 /* Copy bytes to where nobody reads them soon, past the caches; `stream_end` makes them seen by
  * other cores. A store through the cache reads each line before it overwrites it. */
@@ -87,16 +72,7 @@ void release_crops(Crops *crops);
 /* Write what of crops lies in a chunk; `stream_end` is for whoever has no more to write. */
 void place_chunk(const Chunk *chunk, const Crops *crops);
 
-/* Files are read and chunks decoded where this is known to work. */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(RAWKIT_SSE2) && !defined(_WIN32)
-#define RAWKIT_CHUNKS 1
-#endif
-
 void chunks_prepare(void);
-
-/* Get ready for sums; 0 where the processor cannot make them. */
-int crc32c_prepare(void);
-uint32_t crc32c(const uint8_t *data, size_t count);
 
 extern const char place_doc[];
 PyObject *place(PyObject *module, PyObject *arguments);

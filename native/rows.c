@@ -1,5 +1,6 @@
 /* Rows of pixels: copied past the caches, reversed, and made of columns. */
 #include "blocks.h"
+#include "native.h"
 
 #ifdef RAWKIT_SSE2
 /* Ones in the middle: read from 32 - n it masks the first n bytes, from n the last n. */
@@ -40,11 +41,12 @@ void stream_end(void)
 }
 
 #define REVERSE(NAME, TYPE)                                                                        \
-    FAST static void NAME(TYPE *restrict to, const TYPE *restrict from, size_t count)              \
+    INLINED void NAME##_base(TYPE *restrict to, const TYPE *restrict from, size_t count)           \
     {                                                                                              \
         for (size_t x = 0; x < count; x++)                                                         \
             to[x] = from[count - 1 - x];                                                           \
-    }
+    }                                                                                              \
+    FOR_LEVELS(NAME, (TYPE *restrict to, const TYPE *restrict from, size_t count), (to, from, count))
 
 REVERSE(reverse_8, uint8_t)
 REVERSE(reverse_16, uint16_t)

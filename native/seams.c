@@ -4,6 +4,7 @@
  * Chunks meet at any pixel, so without this most rows of a crop would have such lines: half the
  * time that writing them takes. */
 #include "blocks.h"
+#include "native.h"
 
 #ifdef RAWKIT_CHUNKS
 

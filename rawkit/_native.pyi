@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LEVEL: str
+
 def pack_counted(
     mosaic: NDArray[np.uint16], planes: NDArray[np.uint16], counts: NDArray[np.int64], /
 ) -> None: ...

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rawkit.evaluate import Evaluation
     from rawkit.ingest import IngestPlan, IngestReport, Targets
-    from rawkit.restore import Restorer
+    from rawkit.restore import ColourMode, Restorer
     from rawkit.stream import Batch, BatchStream, TensorBatch
     from rawkit.subset import Subset
     from rawkit.synth import SynthReport
@@ -212,7 +212,8 @@ def train(frames: str | None = None, *, recipe: str | None = None, name: str | N
 
 
 def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
-            weights: Anywhere | Restorer | None = None, m: float | None = None,
+            weights: Anywhere | Restorer | None = None, colour: ColourMode = "auto",
+            m: float | Literal["auto"] | None = None,
             amplification: float | None = None, pattern: str | None = None,
             black: float | Sequence[float] | None = None, white: float | None = None,
             white_balance: Sequence[float] | None = None, workspace: Anywhere = ".",
@@ -220,8 +221,11 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
     """Restore one raw file, one frame of a store, or a mosaic of one's own; upright, (H, W, 3).
 
     `weights` are published ones or a checkpoint (the newest run's best if None), or what
-    `rawkit.restore.load_restorer` gave for many pictures. `m` multiplies the estimated
-    amplification, `amplification` takes its place. An array needs `pattern`, `black` and `white`;
+    `rawkit.restore.load_restorer` gave for many pictures. `colour` says whose colours the picture
+    has: the network's own (``network``), the sensor's under the network's detail (``sensor``), or
+    the network's for a camera it was trained on and else the sensor's (``auto``). `m` multiplies
+    the estimated amplification (``"auto"``: as bright as a photographer expects), `amplification`
+    takes its place. An array needs `pattern`, `black` and `white`;
     for a raw file `black` and `white` override its own levels.
 
     Raises
@@ -246,10 +250,11 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         restorer = load_restorer(found, Compute(found, max_ram=max_ram))
     brightness = (
         Brightness("number", (amplification,)) if amplification is not None
-        else Brightness() if m is None else Brightness("auto", (m,))
+        else Brightness() if m is None
+        else Brightness("expected") if m == "auto" else Brightness("auto", (m,))
     )  # fmt: skip
     single = decode_single(*_input(what, pattern, black, white, white_balance))
-    return Picture.of(restore_single(single, restorer, brightness))
+    return Picture.of(restore_single(single, restorer, brightness, colour))
 
 
 def evaluate(weights: Anywhere | None = None, *, run: str | None = None,

@@ -137,7 +137,11 @@ class NotRawError(RawFileError):
 
 
 class HeaderlessError(RawFileError):
-    """The file has pixels but no header: LibRaw would guess from its size what they are."""
+    """The file has pixels but no header: LibRaw would guess from its size what they are.
+
+    Say what it holds with ``--headerless``, such as ``--headerless 768x512,12,RGGB,64``: size,
+    bits, pattern, and where they are not 0 and full scale the black and the white level.
+    """
 
     kind = "headerless"
 

@@ -63,4 +63,9 @@ def callable_as(package: str, function: str) -> None:
         def __signature__(self) -> inspect.Signature:
             return inspect.signature(getattr(import_module(module), name))
 
-    sys.modules[package].__class__ = Callable
+    called = sys.modules[package]
+    called.__class__ = Callable
+    called.__doc__ = (
+        f"{called.__doc__}\nCalled, as ``{package}(...)``, it is `{module}.{name}`: what it takes "
+        f'says ``help("{module}.{name}")``.\n'
+    )

@@ -139,7 +139,9 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
         raise UsageError(
             f"{scheme}:// needs a package that is not installed ({error})",
             where=url,
-            fix="pip install rawkit[s3]" if scheme in S3_SCHEMES else "Install it with pip.",
+            fix="pip install 'rawkit-lowlight[s3]'"
+            if scheme in S3_SCHEMES
+            else "Install it with pip.",
         ) from error
     except ValueError as error:
         raise UsageError(

@@ -31,6 +31,7 @@ _FIELDS = {
     "vgg": "vgg",
     "vgg_layer": "perceptual_layer",
     "augment": "augment",
+    "balance": "balance",
     "precision": "precision",
     "clip": "clip_norm",
     "ema": "ema",
@@ -118,6 +119,8 @@ _OPTIONS = (
     click.option("--m", type=float, help="Multiple of the estimate.  [default: 1]"),
     click.option("--augment/--no-augment", default=None, help="Flips and transposes.  [default: "
                  "augment]"),
+    click.option("--balance/--no-balance", default=None, help="Put the planes of every file at one "
+                 "neutral, by its white balance: for several cameras.  [default: no-balance]"),
     click.option(
         "--precision",
         type=click.Choice(["fp32", "bf16", "fp16"]),

@@ -27,6 +27,7 @@ def models(as_json: bool) -> None:
             "receptive_field": receptive_field(network.name),
             "multiple": network.multiple,
             "licence": network.licence,
+            "cameras": list(network.cameras),
             "reference": network.reference,
         }
         for network in NETWORKS.values()
@@ -44,6 +45,7 @@ def models(as_json: bool) -> None:
             "receptive field": f"{one['receptive_field']} pixels to each side",
             "sides": f"multiples of {one['multiple']} (padded and cut by itself)",
             "published weights": one["licence"],
+            "trained on": ", ".join(NETWORKS[str(one["name"])].cameras),
             "paper": one["reference"],
         }
         for one in found

@@ -53,7 +53,7 @@ def report(
         raise UsageError(
             f"{error.name} is not installed",
             expected="the extra report",
-            fix='pip install "rawkit[report]"',
+            fix='pip install "rawkit-lowlight[report]"',
         ) from error
 
     study = load_study(workspace, title=title, runs=runs, evaluations=evaluations)

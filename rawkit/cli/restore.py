@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
+_AUTO = "auto"
+
+
+def _multiples(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[float, ...] | str | None:
+    """Read ``auto``, or numbers."""
+    return value if value in (None, _AUTO) else NUMBERS.convert(value, parameter, ctx)
+
+
 @click.command()
 @click.argument("files", nargs=-1)
 @click.option(
@@ -39,8 +49,15 @@ if TYPE_CHECKING:
     "by numbers.  [default: as the network was trained]",
 )  # fmt: skip
 @click.option(
-    "--m", "multiples", type=NUMBERS,
-    help="Multiples of the estimated amplification, such as 1,5,8; one picture each.",
+    "--m", "multiples", metavar="auto|NUMBERS", callback=_multiples,
+    help="auto: as bright as a photographer expects; or multiples of the estimated amplification, "
+    "such as 1,5,8, one picture each.  [default: auto for published weights in the sensor's "
+    "colours]",
+)  # fmt: skip
+@click.option(
+    "--colour", type=click.Choice(["auto", "sensor", "network"]), default="auto", show_default=True,
+    help="Whose colours: the network's own, as published; the sensor's, under the network's "
+    "detail; auto: the network's for a camera it was trained on, the sensor's for any other.",
 )  # fmt: skip
 @click.option(
     "--exposure", help="As bright as this exposure: 10s, or 10s,iso100,f/8; implies ratio."
@@ -163,6 +180,7 @@ def _output(options: dict[str, Any]) -> Output:
         skip_existing=options["skip_existing"],
         compare=options["compare"],
         levels=None if black is None and white is None else Levels(black, white),
+        colour=options["colour"],
         headerless=headerless_of(options["headerless"]),
     )
 
@@ -175,6 +193,10 @@ def _brightness(options: dict[str, Any]) -> Any:
     )
     if multiples is None and exposure is None and named is None:
         return Brightness()
+    if multiples == _AUTO:
+        if named is not None or exposure is not None:
+            raise click.UsageError("--m auto chooses the brightness: it goes with no other choice")
+        return Brightness("expected")
     if multiples is not None and exposure is not None:
         raise click.UsageError("--m multiplies the estimate, --exposure names a ratio: choose one")
     kind, values = (
@@ -284,6 +306,7 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
                         "plain": None if one.plain is None else str(one.plain),
                         "amplification": one.amplification,
                         "resampled": one.resampled,
+                        "colour": one.note.colour,
                         "seconds": one.seconds,
                     }
                     for one in report.restored
@@ -299,8 +322,11 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
             }
         )
     else:
-        rows = [(one.picture, one.amplification, one.seconds) for one in report.restored]
-        click.echo(table(("picture", "amplification", "seconds"), rows))
+        rows = [
+            (one.picture, one.amplification, one.note.colour, one.seconds)
+            for one in report.restored
+        ]
+        click.echo(table(("picture", "amplification", "colour", "seconds"), rows))
         if report.skipped:
             click.echo(f"there already: {len(report.skipped)} files")
         if len(report.restored) > 1:
@@ -321,6 +347,6 @@ def _show_notes(report: RestoreReport) -> None:
         if said is not None:
             click.echo(f"note: {where}: {said}", err=True)
     for one in report.restored:
-        for warning in (one.level_warning, one.memory_warning):
+        for warning in (one.level_warning, one.memory_warning, one.brightness_warning):
             if warning is not None:
                 click.echo(f"warning: {one.source}: {warning}", err=True)

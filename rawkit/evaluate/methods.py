@@ -21,17 +21,18 @@ from rawkit.models import (
     restore_bands,
 )
 from rawkit.pictures import convert_planes, linear_of
-from rawkit.sensor import Amplification, unpack
+from rawkit.sensor import BAYER, Amplification, WhiteBalance, gains_to, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from rawkit.evaluate.light import Light
     from rawkit.evaluate.pairs import Pair
+    from rawkit.models import LoadedWeights
+    from rawkit.sensor import Neutral
+    from rawkit.store import FrameRow
 
 PLAIN = "plain"
 """Name of the plain conversion, in place of weights."""
@@ -85,13 +86,15 @@ class NetworkMethod:
     net: Staged
     """Prepared for inference."""
     digest: str
-    """SHA-256 of network, parameters and amplification, hexadecimal."""
+    """SHA-256 of network, parameters, amplification and neutral, hexadecimal."""
     amplification: Amplification
     """As the network was trained; the plain estimate where the file does not say."""
     licence: str | None
     """A note on the licence of the weights."""
     tile: int | None = None
     """Side of a tile in pixels, see `rawkit.models.restore_bands`; None: the fastest."""
+    neutral: Neutral | None = None
+    """Where the network wants grey in its input; None: planes stay as the camera has them."""
 
     def within(self, max_ram: int, height: int, width: int) -> NetworkMethod:
         """Return the method with tiles that keep the process within so many bytes.
@@ -103,17 +106,31 @@ class NetworkMethod:
         """
         return replace(self, tile=tile_within(self.name, max_ram, height, width))
 
-    def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - a method may look at the pair
-        """Restore a dark frame; (H, W, 3) of 0 to 1."""
+    def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Restore a dark frame; (H, W, 3) of 0 to 1.
+
+        Where the network wants grey at a neutral, the planes are balanced by the balance that the
+        truth was rendered with.
+        """
         pixels = unpack(light.planes)
         height, width = pixels.shape
         black = unpack(light.black.reshape(-1, 1, 1))
         padding = padding_for(height, width, (0, 0), describe(self.name).multiple)
-        mosaic = AmplifiedMosaic(pixels, black, np.float32(light.white) - black, factor, padding)
+        mosaic = AmplifiedMosaic(
+            pixels, black, np.float32(light.white) - black, factor, padding, self._gains(pair.long)
+        )
         restored = np.empty((height, width, 3), np.float32)
         for top, band in restore_bands(self.net, mosaic, tile=self.tile):
             restored[top : top + len(band)] = band
         return restored
+
+    def _gains(self, long: FrameRow) -> NDArray[np.float32] | None:
+        """Gains of each pixel of the cell, (2, 2)."""
+        if self.neutral is None:
+            return None
+        balance = WhiteBalance(long.white_balance, long.white_balance_source)
+        gains = gains_to(self.neutral, balance, BAYER.colours)
+        return None if gains is None else unpack(np.array(gains, np.float32)[:, None, None])
 
 
 def load_method(weights: Path) -> NetworkMethod:
@@ -130,17 +147,22 @@ def load_method(weights: Path) -> NetworkMethod:
         amplification = Amplification(kind, float(loaded.settings.get("amplification_value", 1.0)))
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
-    digest = _digest(loaded.network, loaded.state_dict, amplification)
+    digest = _digest(loaded, amplification)
     ready = prepare(net)
     if not isinstance(ready, Staged):
         raise WeightsError(
             f"a {type(ready).__name__}", expected="a network in stages", where=weights
         )
-    return NetworkMethod(loaded.network, ready, digest, amplification, loaded.licence)
+    return NetworkMethod(
+        loaded.network, ready, digest, amplification, loaded.licence, neutral=loaded.neutral
+    )
 
 
-def _digest(network: str, state: Mapping[str, Tensor], amplification: Amplification) -> str:
-    digest = sha256(repr((network, amplification.kind, amplification.value)).encode())
+def _digest(loaded: LoadedWeights, amplification: Amplification) -> str:
+    about = (loaded.network, amplification.kind, amplification.value)
+    state, neutral = loaded.state_dict, loaded.neutral
+    # As it was before there were neutrals, for weights without one.
+    digest = sha256(repr(about if neutral is None else (*about, neutral)).encode())
     for name in sorted(state):
         values = state[name].detach().to(torch.float32).contiguous().numpy()
         digest.update(repr((name, values.shape)).encode())

@@ -11,12 +11,14 @@ describes a decoded mosaic as a network's input, `inference` restores it::
 
 from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import InferencePlan, plan_inference
+from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field
+from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
@@ -46,11 +48,13 @@ __all__ = [
     "Exported",
     "InferencePlan",
     "Lamba2021",
+    "LearnedNeutral",
     "LoadedWeights",
     "MemoryPlan",
     "Network",
     "NetworkCosts",
     "Padding",
+    "SeenCamera",
     "SidUnet",
     "SidXtransUnet",
     "Staged",
@@ -65,6 +69,8 @@ __all__ = [
     "count_parameters",
     "describe",
     "export_network",
+    "find_neutral",
+    "flat_response",
     "fold_weight_norm",
     "is_folded",
     "load_network",

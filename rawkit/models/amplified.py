@@ -7,6 +7,7 @@ for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from rawkit.errors import MosaicError, UsageError
 from rawkit.models.padding import padding_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -44,6 +47,9 @@ class AmplifiedMosaic:
     """The amplification."""
     padding: Padding
     """How the mosaic is padded."""
+    gains: NDArray[np.float32] | None = None
+    """What each pixel of the canonical cell is multiplied by beside the factor, shape (side, side);
+    None: nothing."""
 
     @property
     def height(self) -> int:
@@ -57,6 +63,8 @@ class AmplifiedMosaic:
 
     def window(self, window: Area) -> Tensor:
         """Return a window of the padded mosaic: max(value - black, 0) / (white - black) x factor.
+
+        Where there are gains, the factor of each plane is the factor times its gain.
 
         Parameters
         ----------
@@ -82,6 +90,8 @@ class AmplifiedMosaic:
         values = np.empty(sensor.shape, np.float32)
         # Whole rows at a time, few enough to stay in the cache: four times as fast as by cells.
         black, span = (np.tile(level, width // side) for level in (self.black, self.span))
+        factor = np.float32(self.factor)
+        factors = factor if self.gains is None else np.tile(self.gains * factor, width // side)
         rows = max(1, _BLOCK_PIXELS // max(1, side * width))
         for top in range(0, len(values), rows):
             block = values[top : top + rows]
@@ -89,7 +99,7 @@ class AmplifiedMosaic:
             block -= black
             np.maximum(block, np.float32(0), out=block)
             block /= span
-            block *= np.float32(self.factor)
+            block *= factors
         return torch.from_numpy(values.reshape(1, 1, height, width))
 
     def _copied(self, window: Area) -> NDArray[np.uint16]:
@@ -104,7 +114,11 @@ class AmplifiedMosaic:
 
 
 def amplified(
-    pixels: NDArray[np.uint16], mosaic: Mosaic, factor: float, network: Network
+    pixels: NDArray[np.uint16],
+    mosaic: Mosaic,
+    factor: float,
+    network: Network,
+    gains: Sequence[float] | None = None,
 ) -> AmplifiedMosaic:
     """Describe a decoded mosaic as the input of a network.
 
@@ -118,13 +132,17 @@ def amplified(
         The amplification.
     network
         The network that is to read it, from the registry.
+    gains
+        What each packed plane is multiplied by beside the factor, in the order of the cell's
+        planes, after black is subtracted; nothing if None. See `rawkit.sensor.gains_to`.
 
     Raises
     ------
     MosaicError
         If the network reads another kind of mosaic.
     UsageError
-        If the mosaic is smaller than a cell, or the white level is not above the black levels.
+        If the mosaic is smaller than a cell, the white level is not above the black levels, or
+        there are not as many gains as planes, finite and above 0.
     """
     cell = mosaic.cell
     if cell != network.cell:
@@ -138,10 +156,13 @@ def amplified(
             f"black levels of {mosaic.black_level} and a white level of {mosaic.white_level:g}",
             expected="a white level above",
         )
-    black = np.empty((cell.side, cell.side))
-    for places, level in zip(cell.positions, mosaic.black_level, strict=True):
-        for y, x in places:
-            black[y, x] = level
+    if gains is not None and not (
+        len(gains) == cell.planes and all(0 < gain < math.inf for gain in gains)
+    ):
+        raise UsageError(
+            f"gains of {tuple(gains)}", expected=f"{cell.planes} finite numbers above 0, by plane"
+        )
+    black = _by_pixel(cell, mosaic.black_level)
     height, width = pixels.shape
     return AmplifiedMosaic(
         pixels,
@@ -149,7 +170,17 @@ def amplified(
         (mosaic.white_level - black).astype(np.float32),
         factor,
         padding_for(height, width, mosaic.phase, network.multiple, cell),
+        None if gains is None else _by_pixel(cell, gains).astype(np.float32),
     )
+
+
+def _by_pixel(cell: Cell, values: Sequence[float]) -> NDArray[np.float64]:
+    """Lay values of the planes out as the pixels of the canonical cell, (side, side)."""
+    laid = np.empty((cell.side, cell.side))
+    for places, value in zip(cell.positions, values, strict=True):
+        for y, x in places:
+            laid[y, x] = value
+    return laid
 
 
 def _article(cell: Cell) -> str:

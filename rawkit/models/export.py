@@ -161,7 +161,10 @@ def _metadata(loaded: LoadedWeights) -> dict[str, str]:
         "rawkit_licence": loaded.licence or "",
         "rawkit_amplification": f"{settings.get('amplification', 'auto')} "
         f"{settings.get('amplification_value', 1.0)}",
-        "rawkit_input": "max(value - black, 0) / (white - black) x amplification, float32 "
+        "rawkit_cameras": ", ".join(loaded.cameras),
+        "rawkit_neutral": "" if loaded.neutral is None else " ".join(map(str, loaded.neutral)),
+        "rawkit_input": "max(value - black, 0) / (white - black) x amplification"
+        f"{'' if loaded.neutral is None else ' x white balance x neutral'}, float32 "
         f"(1, 1, H, W), {network.cell.name} mosaic with its canonical cell at (0, 0), H and W "
         f"multiples of {network.multiple}",
         "rawkit_output": "float32 (1, 3, H, W), RGB of 0 to 1 in the curve it was trained on",
@@ -218,7 +221,7 @@ def _module(name: str) -> Any:
         return __import__(name)
     except ImportError as error:
         raise MissingError(
-            f"{name} is not installed", fix="Install it with: pip install 'rawkit[onnx]'."
+            f"{name} is not installed", fix="Install it with: pip install 'rawkit-lowlight[onnx]'."
         ) from error
 
 

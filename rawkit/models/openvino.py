@@ -170,6 +170,7 @@ def openvino_module() -> Any:
     except ImportError as error:
         raise MissingError(
             "OpenVINO is not installed",
-            fix="Install it with: pip install 'rawkit[openvino]'. Or leave the backend to torch.",
+            fix="Install it with: pip install 'rawkit-lowlight[openvino]'. "
+            "Or leave the backend to torch.",
         ) from error
     return openvino

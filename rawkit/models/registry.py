@@ -1,14 +1,15 @@
 """The networks rawkit knows, by name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.models import sid_unet
+from rawkit.models.cameras import SeenCamera
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
-from rawkit.sensor import BAYER, XTRANS
+from rawkit.sensor import BAYER, REFERENCE_NEUTRAL, XTRANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,8 @@ class Network:
     """The paper."""
     published_modules: "Mapping[str, str]"
     """Layer in the published weights -> the same layer here."""
+    cameras: "Mapping[str, SeenCamera]" = field(default_factory=dict)
+    """Camera model that the published weights were trained on -> what is known of it."""
 
     @property
     def multiple(self) -> int:
@@ -62,6 +65,7 @@ _LAMBA2021 = Network(
         "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR), 2021"
     ),
     published_modules=PUBLISHED_MODULES,
+    cameras=MappingProxyType({"ILCE-7SM2": SeenCamera(None, REFERENCE_NEUTRAL)}),
 )
 
 _SID = Network(
@@ -77,6 +81,7 @@ _SID = Network(
         "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR), 2018"
     ),
     published_modules=sid_unet.PUBLISHED_MODULES,
+    cameras=MappingProxyType({"ILCE-7SM2": SeenCamera(None, None)}),
 )
 
 _SID_XTRANS = replace(
@@ -87,6 +92,7 @@ _SID_XTRANS = replace(
     cell=XTRANS,
     geometry=SidXtransUnet.geometry,
     costs=SidXtransUnet.costs,
+    cameras=MappingProxyType({"X-T2": SeenCamera(None, None)}),
 )
 
 NETWORKS: "Mapping[str, Network]" = MappingProxyType(

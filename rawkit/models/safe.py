@@ -8,6 +8,8 @@ holds beside its tensors::
     network   name in the registry
     settings  how it was trained
     licence   terms inherited from the weights training began with; absent where there are none
+    cameras   for each camera model its pairs and its neutral; absent where none is known
+    neutral   where grey is put in its input; absent where planes stay as the camera has them
 """
 
 import json
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+    from rawkit.models.cameras import SeenCamera
+    from rawkit.sensor import Neutral
 
 WEIGHTS_FORMAT = "rawkit-weights"
 """What the metadata of rawkit's own file holds under ``format``."""
@@ -50,6 +55,8 @@ def save_safetensors(
     settings: "Mapping[str, Any]",
     *,
     licence: str | None = None,
+    cameras: "Mapping[str, SeenCamera] | None" = None,
+    neutral: "Neutral | None" = None,
 ) -> None:
     """Write the weights of a network atomically; `load_weights` reads them back.
 
@@ -67,6 +74,10 @@ def save_safetensors(
         How it was trained: plain values that JSON can hold.
     licence
         Terms inherited from the weights training began with.
+    cameras
+        The cameras of the training pairs, by model.
+    neutral
+        Where grey was put in the planes; None where they stayed as the camera has them.
 
     Raises
     ------
@@ -86,6 +97,8 @@ def save_safetensors(
         "network": network,
         "settings": dict(settings),
         **({} if licence is None else {"licence": licence}),
+        **({"cameras": seen} if seen else {}),
+        **({} if neutral is None else {"neutral": list(neutral)}),
     }
     try:
         metadata = {_KEY: json.dumps(about, sort_keys=True)}

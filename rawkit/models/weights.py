@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rawkit.errors import WeightsError
+from rawkit.models.cameras import SeenCamera, cameras_of, neutral_from
 from rawkit.models.folding import fold_weight_norm
 from rawkit.models.matching import PREFIXES, match, misfit
 from rawkit.models.registry import NETWORKS, build, describe
@@ -24,6 +25,7 @@ from rawkit.models.safe import (
     read_safetensors,
 )
 from rawkit.models.unpickle import read_start, read_tensors
+from rawkit.sensor import Neutral
 
 if TYPE_CHECKING:
     import os
@@ -58,6 +60,12 @@ class LoadedWeights:
     as it was trained on from such; None where there are none."""
     folded: bool
     """Whether weight norm is folded into the weights."""
+    cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
+    """Camera model as EXIF spells it -> what of it the weights were trained on; empty where the
+    file does not say. Pairs of no known camera are left out."""
+    neutral: Neutral | None = None
+    """Where the weights want grey in their input: `rawkit.sensor.gains_to` says what planes are
+    multiplied by. None: they were trained on planes as the cameras have them."""
 
 
 def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
@@ -83,6 +91,8 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
     content = _mapping(read_safetensors(source) if safe else read_tensors(source), source)
     settings: Mapping[str, Any] = {}
     licence: str | None = None
+    cameras: Mapping[str, SeenCamera] = {}
+    neutral: Neutral | None = None
     stated: str | None = None
     model: object = content
     if "format" in content:
@@ -90,6 +100,8 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
         stated = _stated_network(content, source)
         settings = _mapping(content.get("settings", {}), source)
         licence = _licence(content)
+        cameras = cameras_of(content.get("cameras"), source)
+        neutral = neutral_from(content.get("neutral"), source)
         model = content.get("model")
     elif "model" in content:
         model = content["model"]
@@ -101,6 +113,7 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
     _check_finite(state, source)
     if found.published:
         licence = describe(found.network).licence
+        cameras = describe(found.network).cameras
     return LoadedWeights(
         network=found.network,
         state_dict=found.state_dict,
@@ -108,6 +121,8 @@ def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
         source=source,
         licence=licence,
         folded=found.folded,
+        cameras=cameras,
+        neutral=neutral,
     )
 
 

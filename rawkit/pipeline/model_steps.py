@@ -52,6 +52,7 @@ class TrainStep(Step):
     """Train a network on a subset."""
 
     FREE: ClassVar[frozenset[str]] = frozenset({"threads"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"balance"})
 
     name: str
     """Name of the run; its folder has the first digits of the step's key too, so that settings that
@@ -78,6 +79,8 @@ class TrainStep(Step):
     """auto, ratio, or a number."""
     m: float = Field(default=1.0, gt=0)
     """Multiple of the estimate, with auto."""
+    balance: bool = False
+    """Whether the planes of every file are put at one neutral."""
     seed: int = 0
     """Seed of weights, order and crops."""
     minutes: float = Field(default=0.0, ge=0)
@@ -107,11 +110,12 @@ class TrainStep(Step):
     def command(self) -> str:
         """Return `rawkit train`."""
         crop = f" --crop {self.crop}" if self.crop else ""
+        balance = " --balance" if self.balance else ""
         minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
         return (
             f"rawkit train --subset {self.subset} --steps {self.steps}{crop} --batch {self.batch} "
             f"--lr {self.learning_rate:g} --schedule {self.schedule} --ms-ssim {self.ms_ssim:g} "
-            f"--m {self.m:g}{minutes}"
+            f"--m {self.m:g}{balance}{minutes}"
         )
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
@@ -146,6 +150,7 @@ class TrainStep(Step):
             ms_ssim_weight=self.ms_ssim,
             amplification=kind["amplification"],
             amplification_value=self.m if self.amplify == "auto" else kind["amplification_value"],
+            balance=self.balance,
             seed=self.seed,
         )
 

@@ -155,7 +155,11 @@ class Study:
 def settings_of(step: PlannedStep) -> dict[str, Any]:
     """Return the settings of a step that decide what comes out, as plain values."""
     chosen = step.instance.step
-    values: dict[str, Any] = chosen.model_dump(mode="json", exclude=set(type(chosen).FREE))
+    kind = type(chosen)
+    unsaid = {
+        name for name in kind.LATER if getattr(chosen, name) == kind.model_fields[name].default
+    }
+    values: dict[str, Any] = chosen.model_dump(mode="json", exclude=unsaid | kind.FREE)
     return values
 
 

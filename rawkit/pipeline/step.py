@@ -55,6 +55,8 @@ class Step(BaseModel):
     """Counts up when the same settings come to mean something else."""
     FREE: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not change what comes out."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came later: at their default the step is the one it was without them."""
 
     @abstractmethod
     def inputs(self) -> list[Artefact]:

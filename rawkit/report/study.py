@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
+from rawkit import __version__
 from rawkit.errors import MissingError
 from rawkit.evaluate import Protocol, changes_of, find_evaluation, find_evaluations, published_for
 from rawkit.report.runs import load_runs
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 _PACKAGES: Final = (
-    "rawkit",
     "torch",
     "numpy",
     "zarr",
@@ -198,7 +198,7 @@ def _cameras(stores: Iterable[Store]) -> set[str]:
 
 def versions() -> dict[str, str]:
     """Version of each package that has a part in a result, and of Python."""
-    found = {"Python": ".".join(map(str, sys.version_info[:3]))}
+    found = {"Python": ".".join(map(str, sys.version_info[:3])), "rawkit": __version__}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

@@ -9,7 +9,7 @@ from typing import Literal
 from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor import MAX_RATIO, Amplification, Exposure, gain_ratio
 
-Kind = Literal["trained", "auto", "ratio", "number"]
+Kind = Literal["trained", "auto", "ratio", "number", "expected"]
 
 _PARTS = {
     "seconds": re.compile(r"(?P<value>[0-9./]+)s?"),
@@ -24,7 +24,8 @@ class Brightness:
 
     kind: Kind = "trained"
     """``trained``: as the network was; ``auto``: multiples of the estimate; ``ratio``: to an
-    exposure; ``number``: one factor for all."""
+    exposure; ``number``: one factor for all; ``expected``: as bright as a photographer expects, see
+    `rawkit.colour.automatic_factor`."""
     values: tuple[float, ...] = ()
     """Multiples m for ``auto``, factors for ``number``; one picture each."""
     exposure: Exposure | None = None
@@ -59,6 +60,8 @@ class Brightness:
         trained: Amplification,
         *,
         ratio_to_estimate: float = 1.0,
+        expected: float | None = None,
+        by_default: bool = False,
     ) -> list[float]:
         """Return the factor of each picture of a file.
 
@@ -74,6 +77,11 @@ class Brightness:
             How the network's input was amplified in training.
         ratio_to_estimate
             For a network trained on ratios: what multiplies the estimate of a file without a long.
+        expected
+            The factor of ``expected``, where it is known.
+        by_default
+            Whether that one is taken where nothing is asked for, instead of what the network was
+            trained with.
 
         Raises
         ------
@@ -84,6 +92,10 @@ class Brightness:
             return list(self.values)
         if self.kind == "ratio":
             return [self._ratio(exposure, ratio)]
+        if expected is not None and (
+            self.kind == "expected" or (by_default and self.kind == "trained")
+        ):
+            return [expected]
         if self.kind == "auto" or self.values:
             return [base * value for value in self.values or (1.0,)]
         if trained.kind == "number":

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ClusterError, OutputError, RawkitError, UsageError
 from rawkit.progress import SILENT
@@ -23,7 +23,7 @@ from rawkit.restore.parallel import (
     threads_for,
     workers_that_fit,
 )
-from rawkit.restore.pipeline import Outcome, Restored, restore_stream
+from rawkit.restore.pipeline import restore_stream
 from rawkit.restore.spilling import spilled
 from rawkit.restore.stored import StoredFrame
 from rawkit.workers import Resources, connect_cluster
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rawkit.progress import Progress
-    from rawkit.restore.network import Restorer
+    from rawkit.restore.outcome import Outcome, Restored
+    from rawkit.restore.restorer import Restorer
 
 _PROCESS_BYTES = 800_000_000
 """What a process takes that restores files of 12 MP, its decoder included."""
@@ -109,7 +110,7 @@ def restore_items(
         def done(outcome: Outcome) -> None:
             for one in outcome.restored:
                 report.restored.append(one)
-                manifest.add(asdict(one))
+                manifest.add(line_of(one))
             if outcome.error is not None:
                 report.failed.append((outcome.item.where, outcome.error))
             advance(1, Path(outcome.item.name).name)
@@ -187,6 +188,12 @@ def _station(
     threads = None if workers is None else threads_for(workers)
     limit = decoder_memory(resources.max_ram // share)
     return Station(output, compute, resources.frame_seconds, threads, limit)
+
+
+def line_of(restored: Restored) -> dict[str, Any]:
+    """Return the line of the manifest for a picture."""
+    values = asdict(restored)
+    return {**values, **values.pop("note")}
 
 
 def _wanted(

@@ -87,6 +87,8 @@ def decode_job(job: DecodeJob) -> Decoded:
     contents = job.contents
     with open_raw(contents, name=job.where, headerless=job.headerless) as raw:
         image = raw.image(job.levels, resample=True)
+        if image.colour_matrix is None:
+            image = replace(image, colour_matrix=raw.probe_matrix())
         histograms = plane_histograms(image)
         base = amplification_base(image, histograms)
         plain: NDArray[np.uint16] | RawFileError | None = None

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Measured as resident memory, rounded up.
-_DECODER = 120 * 10**6
+_DECODER = 115 * 10**6
 """Bytes of the process that decodes, before its first file and after each."""
 _DECODED_PIXEL = 8
 """Bytes a pixel that decoding takes: the file, the mosaic, its copies and counts."""
-_RENDERED_PIXEL = 28
+_RENDERED_PIXEL = 22
 """The same where LibRaw renders, too."""
 _LINEAR_DECODED_PIXEL, _LINEAR_RENDERED_PIXEL = 17, 32
 """Both for a linear file, of which LibRaw keeps four values a pixel."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from rawkit.models import (
 )
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
+from rawkit.restore.restorer import Compute, Restorer
 from rawkit.sensor import Amplification
 
 if TYPE_CHECKING:
@@ -32,51 +32,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from rawkit.restore.development import Development
     from rawkit.sensor import RawImage
-
-Precision = Literal["f32", "bf16", "f16"]
-Backend = Literal["torch", "openvino"]
 
 _OPENVINO_BYTES = 2_000_000_000
 """With this much its own tiles, larger than a plan's, fit pictures of a camera."""
 _TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """Which network runs, where and in what; travels to other processes."""
-
-    weights: Path
-    """The file of its weights."""
-    backend: Backend = "torch"
-    """What runs it."""
-    device: str | None = None
-    """Where torch runs it, such as ``cuda`` or ``cpu``; None: on a GPU if there is one."""
-    precision: Precision = "f32"
-    """What it computes in; other than ``f32`` is faster on some machines, and not exact."""
-    max_ram: int | None = None
-    """Bytes that the process may take, which decides the size of tiles; None: the fastest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restorer:
-    """A prepared network and how its input is made."""
-
-    net: Staged | nn.Module
-    """The network, ready for inference."""
-    network: str
-    """Its name in the registry."""
-    licence: str | None
-    """A note on the licence of its weights, to be shown."""
-    amplification: Amplification
-    """How mosaics were amplified in training, or the estimate for published weights."""
-    compute: Compute | None = None
-    """How to load it again elsewhere; None if that is not possible."""
-    identity: str = ""
-    """SHA-256 of the file of its weights, hexadecimal."""
-    ratio_to_estimate: float = 1.0
-    """Median ratio of the training pairs over their estimate: what multiplies the estimate of a
-    file without a long, where mosaics were amplified by a ratio in training."""
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
@@ -104,14 +65,15 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     ready = _prepared(net, chosen, device)
     identity = identity_of(weights)
     return Restorer(
-        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple
-    )
+        ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
+        loaded.neutral, loaded.licence is not None and not loaded.settings, loaded.cameras,
+    )  # fmt: skip
 
 
 def restore_bands(
-    image: RawImage, restorer: Restorer, factor: float, held: Held | None = None
+    image: RawImage, restorer: Restorer, development: Development, held: Held | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Restore a decoded mosaic, amplified by `factor`, in bands from the top.
+    """Restore a decoded mosaic as `develop` has decided, in bands from the top.
 
     `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
 
@@ -122,13 +84,15 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
-    mosaic = amplified(image.pixels, image.mosaic, factor, describe(restorer.network))
+    mosaic = amplified(
+        image.pixels, image.mosaic, development.fed, describe(restorer.network), development.gains
+    )
     height, width = image.pixels.shape
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    for _, band in models.restore_bands(restorer.net, mosaic, tile=tile):
-        yield band
+    bands = models.restore_bands(restorer.net, mosaic, tile=tile)
+    yield from development.coloured(band for _, band in bands)
 
 
 def tile_for(
@@ -159,9 +123,11 @@ def tile_for(
     return plan.tile, None
 
 
-def restore_image(image: RawImage, restorer: Restorer, factor: float) -> NDArray[np.float32]:
+def restore_image(
+    image: RawImage, restorer: Restorer, development: Development
+) -> NDArray[np.float32]:
     """Restore a decoded mosaic, as `restore_bands` does, at once: (height, width, 3)."""
-    return np.concatenate(list(restore_bands(image, restorer, factor)))
+    return np.concatenate(list(restore_bands(image, restorer, development)))
 
 
 def _prepared(net: nn.Module, compute: Compute, device: torch.device) -> Staged | nn.Module:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from rawkit.errors import UsageError
 from rawkit.pictures import PictureFormat
 from rawkit.restore.amplify import Brightness
+from rawkit.restore.colours import NETWORK_COLOUR, asked_colour
 from rawkit.restore.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rawkit.restore.colours import ColourMode
     from rawkit.restore.inputs import Item
     from rawkit.sensor import Headerless, Levels
 
@@ -40,6 +42,8 @@ class Output:
     """Whether LibRaw's conversion, as bright as the picture, is written beside it."""
     levels: Levels | None = None
     """Levels that override those of every file, to see what wrong ones do."""
+    colour: ColourMode = "auto"
+    """Whose colours pictures have, see `rawkit.restore.develop`."""
     headerless: Headerless | None = None
     """What files hold that do not say so themselves."""
 
@@ -87,9 +91,10 @@ def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Path]]:
 
 
 def existing(plan: Mapping[Item, Sequence[Path]], output: Output, weights: str) -> set[Item]:
-    """Return the items all of whose pictures are there and were made with these weights.
+    """Return the items all of whose pictures are there, by these weights, in these colours.
 
     The manifest of the folder tells; a picture that it does not know counts as made with others.
+    Lines of before there was a choice have the network's colours.
 
     Parameters
     ----------
@@ -106,10 +111,14 @@ def existing(plan: Mapping[Item, Sequence[Path]], output: Output, weights: str) 
         If there is a manifest that cannot be read.
     """
     lines = read_manifest(output.folder)
-    made = {Path(path).resolve(): line.get("weights") for path, line in lines.items()}
+    wanted = weights, asked_colour(output.colour)
+    made = {
+        Path(path).resolve(): (line.get("weights"), line.get("colour_asked", NETWORK_COLOUR))
+        for path, line in lines.items()
+    }
     return {
         item
         for item, paths in plan.items()
         if all(path.is_file() for path in paths)
-        and all(made.get(path.resolve()) == weights for path in output.pictures(item.name))
+        and all(made.get(path.resolve()) == wanted for path in output.pictures(item.name))
     }

@@ -35,8 +35,10 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.development import Development, develop
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
+from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
 from rawkit.sensor import RESAMPLED, amplification_base, overridden
@@ -49,68 +51,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.restore.inputs import Item
-    from rawkit.restore.network import Restorer
     from rawkit.restore.output import Output
+    from rawkit.restore.restorer import Restorer
     from rawkit.sensor import RawImage
 
 _WRITERS = 2
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 """What the next file would meet, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """One picture that was written."""
-
-    source: str
-    """The raw file: its path, or archive or store and the path in it."""
-    picture: Path
-    """The picture."""
-    plain: Path | None
-    """The plain conversion beside it."""
-    amplification: float
-    """What the normalised mosaic was multiplied by."""
-    amplification_base: float
-    """The amplifier's estimate, of which `amplification` may be a multiple."""
-    black_level: tuple[float, ...]
-    """Black level of each plane that was subtracted, in sensor units."""
-    white_level: float
-    """White level, in sensor units."""
-    level_warning: str | None
-    """Why the levels may not fit the pixels."""
-    memory_warning: str | None
-    """Why it may have taken more memory than was allowed."""
-    resampled: str | None
-    """What was done to a file that holds no mosaic; None for all others."""
-    network: str
-    """Name of the network."""
-    weights: str
-    """SHA-256 of the file of its weights, hexadecimal."""
-    decode_seconds: float
-    """Time to decode the raw file and to estimate the amplification."""
-    restore_seconds: float
-    """Time in the network."""
-    write_seconds: float
-    """Time to write after the network: the end of turning, encoding, and the plain conversion."""
-
-    @property
-    def seconds(self) -> float:
-        """Time of all stages; those of neighbouring files overlap."""
-        return self.decode_seconds + self.restore_seconds + self.write_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an item."""
-
-    item: Item
-    """The item."""
-    restored: tuple[Restored, ...] = ()
-    """Pictures written."""
-    error: RawkitError | None = None
-    """Why it failed, in whole or in part."""
-    fatal: bool = False
-    """Whether the next one would fail as well: a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,20 +230,21 @@ def _restore(
     """
     item = work.item
     try:
-        factors = output.brightness.factors(
-            loaded.base, loaded.capture.exposure, loaded.gain_ratio, restorer.amplification,
-            ratio_to_estimate=restorer.ratio_to_estimate,
+        developments = develop(
+            loaded.image, restorer, output.brightness, output.colour, base=loaded.base,
+            exposure=loaded.capture.exposure, gain_ratio=loaded.gain_ratio,
+            camera=loaded.capture.model,
         )  # fmt: skip
-        for path, factor in zip(output.pictures(item.name), factors, strict=True):
+        for path, one in zip(output.pictures(item.name), developments, strict=True):
             bands = Bands()
             clock = [0.0]
             try:
                 work.futures.append(
                     writers.submit(
-                        _write, item, loaded, path, factor, output, restorer, bands, clock, held
+                        _write, item, loaded, path, one, output, restorer, bands, clock, held
                     )
                 )
-                _run_network(loaded.image, restorer, factor, output, bands, clock, held)
+                _run_network(loaded.image, restorer, one, output, bands, clock, held)
             except BaseException:
                 bands.abort()
                 raise
@@ -331,7 +279,7 @@ def _plain_error(loaded: _Loaded, output: Output, item: Item) -> RawkitError | N
 def _run_network(
     image: RawImage,
     restorer: Restorer,
-    factor: float,
+    development: Development,
     output: Output,
     bands: Bands,
     clock: list[float],
@@ -343,7 +291,7 @@ def _run_network(
     """
     started = time.monotonic()
     for band in toned(
-        restore_bands(image, restorer, factor, held), image.mosaic, linear=output.linear
+        restore_bands(image, restorer, development, held), image.mosaic, linear=output.linear
     ):
         clock[0] += time.monotonic() - started
         if not bands.put(quantise(band, output.format.bits)):
@@ -357,7 +305,7 @@ def _write(
     item: Item,
     loaded: _Loaded,
     path: Path,
-    factor: float,
+    development: Development,
     output: Output,
     restorer: Restorer,
     bands: Bands,
@@ -383,8 +331,11 @@ def _write(
         source=item.where,
         picture=path,
         plain=plain,
-        amplification=factor,
+        amplification=development.amplification,
         amplification_base=loaded.base,
+        fed=development.fed,
+        note=development.note,
+        brightness_warning=development.warning,
         black_level=mosaic.black_level,
         white_level=mosaic.white_level,
         level_warning=loaded.warning,

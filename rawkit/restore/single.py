@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rawkit.pictures import Capture, capture_of_row, orient
 from rawkit.restore.amplify import Brightness
 from rawkit.restore.decoder import DecodeJob, decode_job
-from rawkit.restore.network import restore_image
+from rawkit.restore.development import develop
+from rawkit.restore.network import restore_bands
 from rawkit.restore.stored import StoredFrame
+from rawkit.restore.tone import toned
 from rawkit.sensor import RawImage, amplification_base
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.restore.network import Restorer
+    from rawkit.restore.colours import ColourMode
+    from rawkit.restore.restorer import Restorer
     from rawkit.sensor import Levels
 
 
@@ -62,7 +66,10 @@ def decode_single(
 
 
 def restore_single(
-    single: Single, restorer: Restorer, brightness: Brightness | None = None
+    single: Single,
+    restorer: Restorer,
+    brightness: Brightness | None = None,
+    colour: ColourMode = "auto",
 ) -> NDArray[np.float32]:
     """Restore a mosaic; upright, (height, width, 3), 0 to 1, BT.709 curve on sRGB primaries.
 
@@ -73,9 +80,11 @@ def restore_single(
     MosaicError
         If the network reads another kind of mosaic, or a ratio is asked for and not known.
     """
-    factor = (brightness or Brightness()).factors(
-        single.base, single.capture.exposure, single.gain_ratio, restorer.amplification,
-        ratio_to_estimate=restorer.ratio_to_estimate,
+    development = develop(
+        single.image, restorer, brightness or Brightness(), colour, base=single.base,
+        exposure=single.capture.exposure, gain_ratio=single.gain_ratio,
+        camera=single.capture.model,
     )[0]  # fmt: skip
-    picture = restore_image(single.image, restorer, factor)
+    bands = restore_bands(single.image, restorer, development)
+    picture = np.concatenate(list(toned(bands, single.image.mosaic, linear=False)))
     return orient(picture, single.capture.orientation)

@@ -9,6 +9,14 @@ from rawkit.sensor.amplifier import (
     plane_histograms,
 )
 from rawkit.sensor.array import image_of_array
+from rawkit.sensor.balance import (
+    REFERENCE_NEUTRAL,
+    UNKNOWN_BALANCE,
+    Neutral,
+    gains_to,
+    neutral_of,
+    plane_gains,
+)
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -35,7 +43,9 @@ from rawkit.sensor.video import image_of_packed
 __all__ = [
     "BAYER",
     "MAX_RATIO",
+    "REFERENCE_NEUTRAL",
     "RESAMPLED",
+    "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
     "Cell",
@@ -48,6 +58,7 @@ __all__ = [
     "LevelCheck",
     "Levels",
     "Mosaic",
+    "Neutral",
     "PhaseCrop",
     "RawFile",
     "RawImage",
@@ -59,15 +70,18 @@ __all__ = [
     "decode",
     "exposure_ratio",
     "gain_ratio",
+    "gains_to",
     "image_of_array",
     "image_of_packed",
     "is_raw",
+    "neutral_of",
     "normalise",
     "open_raw",
     "overridden",
     "pack",
     "pack_and_count",
     "phase_crop",
+    "plane_gains",
     "plane_histograms",
     "read_exif",
     "unpack",

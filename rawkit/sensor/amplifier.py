@@ -115,16 +115,20 @@ def base_of_histograms(
     histograms: Sequence[NDArray[np.int64]] | NDArray[np.int64],
     blacks: Sequence[float],
     white: float,
+    gains: Sequence[float] | None = None,
 ) -> float:
-    """Estimate from one histogram (levels,) for each plane and the plane's black level."""
+    """Estimate from one histogram (levels,) for each plane and the plane's black level.
+
+    `gains` are what normalised planes are multiplied by first, such as those that balance them.
+    """
     edges, weights = bin_edges(), bin_weights().astype(np.float64)
     weight_sum = signal_sum = 0.0
-    last: tuple[int, float] | None = None
-    for counts, black in zip(histograms, blacks, strict=True):
-        if last != (counts.size, black):  # planes share their black level as a rule
-            x = normalise(np.arange(counts.size), black, white)
+    last: tuple[int, float, float] | None = None
+    for counts, black, gain in zip(histograms, blacks, gains or [1.0] * len(blacks), strict=True):
+        if last != (counts.size, black, gain):  # planes share their black level as a rule
+            x = normalise(np.arange(counts.size), black, white) * np.float32(gain)
             index = np.searchsorted(edges, x, side="right") - 1
-            inside, last = index < BINS, (counts.size, black)
+            inside, last = index < BINS, (counts.size, black, gain)
         weighted = counts[inside] * weights[index[inside]]
         weight_sum += float(weighted.sum())
         signal_sum += float((weighted * x[inside]).sum())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rawkit.errors import MosaicError, UsageError
+from rawkit.sensor.balance import UNKNOWN_BALANCE
 from rawkit.sensor.cells import BAYER, find_cell
 from rawkit.sensor.types import Exposure, Mosaic, RawImage, WhiteBalance
 
@@ -125,7 +126,7 @@ def _values(name: str, given: float | Sequence[float], planes: int) -> tuple[flo
 
 def _balance(given: Sequence[float] | None, colours: tuple[int, ...]) -> WhiteBalance:
     if given is None:
-        return WhiteBalance((1.0,) * len(colours), "unknown")
+        return WhiteBalance((1.0,) * len(colours), UNKNOWN_BALANCE)
     values = np.asarray(given, np.float64)
     if values.shape != (3,) or not (np.isfinite(values).all() and (values > 0).all()):
         raise UsageError(f"white_balance = {given}", expected="three numbers above 0, R, G and B")

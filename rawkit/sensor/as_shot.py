@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor.types import Mosaic
 
+    Balance = tuple[float, float, float, float]
     Blocks = Callable[[], NDArray[np.float64]]
 
 LOWEST, HIGHEST = 0.5, 8.0
@@ -37,6 +38,8 @@ filters need 1 to 4 under the sun and under lamps alike; half as much, or twice 
 light of coloured lamps. What lies beyond is a wrong number as a rule."""
 _SAME = 1e-4
 """Multipliers that differ by no more than this part are one number."""
+_BARE_SENSOR = (2.0, 1.0, 1.5)
+"""What greys need under daylight on a sensor as they are, for files of which nobody knows it."""
 _COLOURS = 3
 _ROWS = 64
 """Rows of blocks in a frame; blocks are square."""
@@ -59,7 +62,7 @@ _NEARER = 0.95
 class Chosen:
     """A balance that was chosen."""
 
-    values: tuple[float, float, float, float]
+    values: Balance
     """Multipliers in LibRaw's order R, G1, B, G2; G1 is 1."""
     source: str
     """What `WhiteBalance.source` says."""
@@ -79,15 +82,15 @@ class Candidates:
     def choose(self, blocks: Blocks) -> Chosen:
         """Choose; `blocks` returns `block_means`, and is called only where they must tell."""
         as_shot, daylight = _scaled(self.as_shot), _scaled(self.daylight)
-        if daylight is not None and _all_ones(daylight):
-            daylight = None  # LibRaw has no matrix
         doubt = None if as_shot is None else _doubt(as_shot)
         if as_shot is not None and doubt is None:
             return Chosen(as_shot, "camera", decided=False)
-        if as_shot is None or daylight is None:
-            if daylight is not None:
-                return Chosen(daylight, "daylight", decided=False)
-            return Chosen((1.0, 1.0, 1.0, 1.0), "unknown", decided=True)
+        if daylight is None or _all_ones(daylight):  # LibRaw has no matrix
+            if as_shot is not None:
+                return _without_matrix(as_shot, f"camera ({doubt}", blocks)
+            return _without_matrix(daylight, "daylight (all ones", blocks)
+        if as_shot is None:
+            return Chosen(daylight, "daylight", decided=False)
         usable = _usable(blocks())
         if len(usable) < _LEAST_BLOCKS:
             why = f"as-shot {doubt}; no greys to tell by"
@@ -134,6 +137,17 @@ def block_means(pixels: NDArray[np.uint16], mosaic: Mosaic) -> NDArray[np.float6
     return colours[fits]
 
 
+def _without_matrix(values: Balance | None, source: str, blocks: Blocks) -> Chosen:
+    """Take a balance if it suits the greys better than what bare sensors need; else ones."""
+    if values is not None:
+        usable = _usable(blocks())
+        if len(usable) >= _LEAST_BLOCKS and (
+            _greys(usable, values)[0] < _NEARER * _greys(usable, _BARE_SENSOR)[0]
+        ):
+            return Chosen(values, f"{source}; the frame's greys agree)", decided=True)
+    return Chosen((1.0, 1.0, 1.0, 1.0), "unknown", decided=True)
+
+
 def _usable(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Leave out the darkest blocks."""
     if not len(means):
@@ -171,7 +185,7 @@ def _tint_and_temperature(
     return (red + blue) / 2, _TEMPERATURE * (red - blue) / 2
 
 
-def _scaled(values: Sequence[float] | None) -> tuple[float, float, float, float] | None:
+def _scaled(values: Sequence[float] | None) -> Balance | None:
     """Scale multipliers so that the first green is 1; None if they can be none.
 
     Cameras write zeros and negative numbers where they did not measure any. A fourth of zero is

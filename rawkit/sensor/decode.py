@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
+import numpy as np
 import rawpy
 from threadpoolctl import threadpool_limits
 
@@ -27,9 +28,10 @@ from rawkit.errors import (
 )
 from rawkit.sensor.as_shot import Chosen, block_means
 from rawkit.sensor.cells import XTRANS
-from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw
+from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw, matrix_to_srgb
 from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.linear import sampled
+from rawkit.sensor.matrix import probe_matrix
 from rawkit.sensor.types import MOSAICS, Levels, Mosaic, RawImage, WhiteBalance
 from rawkit.sensor.whole import (
     COLOUR_MATRIX,
@@ -42,14 +44,16 @@ from rawkit.sensor.whole import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.sensor.render import RenderParameters
+    from rawkit.sensor.types import ColourMatrix
 
 MAX_BYTES_AT_ONCE = 64 << 20
 """Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
 JPEG of 12 MP takes it 12 ms less than from a file."""
+_LIKE_NONE = 0.01
+"""A rendered matrix so close to none is none."""
 _OUT_OF_MEMORY = (
     MemoryError,
     rawpy.LibRawUnsufficientMemoryError,
@@ -67,8 +71,10 @@ class RawFile:
         described: Headerless | None = None,
         *,
         tags: frozenset[int] = frozenset(),
+        opened: str | BinaryIO | None = None,
     ) -> None:
         self._raw = raw
+        self._opened = opened
         self._tags = tags
         self._balances: dict[Levels | None, Chosen] = {}
         self.path = path
@@ -174,6 +180,30 @@ class RawFile:
             )
         return picture
 
+    def probe_matrix(self) -> ColourMatrix | None:
+        """Ask LibRaw for a matrix that it renders with and does not hand out.
+
+        None where there is none. It decodes the file once more and renders it in half size: for
+        files that are looked at one by one.
+
+        Raises
+        ------
+        CorruptError
+            If LibRaw fails.
+        """
+        if self._opened is None or self._description.linear:
+            return None
+        with _libraw_errors(self.path):
+            mosaic = self._description.mosaic
+            if not isinstance(self._opened, str):
+                self._opened.seek(0)
+            with rawpy.imread(self._opened) as raw:
+                raw.unpack()
+                found = probe_matrix(raw, mosaic)
+        if np.abs(found - np.eye(3)).max() < _LIKE_NONE:
+            return None  # with that it renders cameras that it does not know
+        return matrix_to_srgb(found, "libraw")
+
     def _pixels(self) -> NDArray[np.uint16]:
         """Return LibRaw's own visible mosaic, or one sampled from a linear file."""
         visible: NDArray[np.uint16] = self._raw.raw_image_visible
@@ -259,7 +289,8 @@ def open_raw(
         with _libraw_errors(where):
             check_size(raw, size, where)
             raw.unpack()
-        yield RawFile(raw, where, described, tags=tags)
+        again = opened if described is None else None
+        yield RawFile(raw, where, described, tags=tags, opened=again)
 
 
 def _identified(

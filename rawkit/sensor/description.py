@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from rawkit.sensor.cells import Pattern
 
 NO_MOSAIC = "no mosaic: every pixel has all colours"
 _LEAST_DETERMINANT = 1e-6
+_LEAST_FIRST = 0.125
+"""LibRaw takes a file's matrix only if its first element is above this."""
 _SRGB_OF_XYZ = np.linalg.inv(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
@@ -150,18 +154,30 @@ def _exposure(raw: Any) -> Exposure:
 def _colour_matrix(raw: Any, source: str) -> ColourMatrix | None:
     """Take the matrix that LibRaw renders with; an absurd one is none.
 
-    For some files it has none of XYZ but the one from the camera's balanced colours to sRGB, which
-    says the same.
+    One that the file brings, from the camera's balanced colours to sRGB, comes before the one of
+    LibRaw's table, as when LibRaw renders.
     """
-    matrix = np.asarray(raw.rgb_xyz_matrix, np.float64)[:3, :3]
-    if not matrix.any():
-        to_srgb = np.asarray(raw.color_matrix, np.float64)[:3, :3]
-        if not np.isfinite(to_srgb).all() or abs(np.linalg.det(to_srgb)) < _LEAST_DETERMINANT:
-            return None
-        # Each row is scaled so that white is neutral; only ratios within a row matter, as the
-        # balance scales the rows.
-        matrix = np.linalg.inv(to_srgb) @ _SRGB_OF_XYZ
+    to_srgb = np.asarray(raw.color_matrix, np.float64)
+    if np.isfinite(to_srgb).all() and to_srgb[0, 0] > _LEAST_FIRST and not to_srgb[:, 3:].any():
+        return matrix_to_srgb(to_srgb[:, :3], "file")
+    table = np.asarray(raw.rgb_xyz_matrix, np.float64)
+    if not table.any() or table[3:].any():  # a fourth row is a fourth colour
+        return None
+    return _matrix(table[:3, :3], source)
+
+
+def matrix_to_srgb(matrix: NDArray[np.float64], source: str) -> ColourMatrix | None:
+    """Return the colour matrix of a camera whose balanced colours lead to linear sRGB by another.
+
+    Its rows are scaled so that white is neutral. None if that matrix, (3, 3), cannot be inverted.
+    """
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < _LEAST_DETERMINANT:
+        return None
+    return _matrix(np.linalg.inv(matrix) @ _SRGB_OF_XYZ, source)
+
+
+def _matrix(values: NDArray[np.float64], source: str) -> ColourMatrix | None:
     try:
-        return ColourMatrix(tuple(float(value) for value in matrix.ravel()), source)
+        return ColourMatrix(tuple(float(value) for value in values.ravel()), source)
     except UsageError:
         return None

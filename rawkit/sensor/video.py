@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import BlankError, CorruptError
+from rawkit.sensor.balance import UNKNOWN_BALANCE
 from rawkit.sensor.types import Exposure, Mosaic, RawImage, WhiteBalance
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def image_of_packed(
             width=pixels.shape[1],
             pixel_aspect=1.0,
         ),
-        white_balance=WhiteBalance((1.0,) * (_SIDE * _SIDE), "unknown"),
+        white_balance=WhiteBalance((1.0,) * (_SIDE * _SIDE), UNKNOWN_BALANCE),
         exposure=Exposure(None, None, None),
     )
 

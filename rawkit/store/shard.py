@@ -9,6 +9,7 @@ same bytes and a band of chunks is one sequential read.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ Room = Callable[[int], NDArray[np.uint8]]
 CRC_BYTES = 4
 _BLOSC_BYTES = 16
 """What blosc adds at most."""
+_BLOSC_LENGTHS = struct.Struct("<4xI4xI")
+"""Of a chunk's header: its bytes once they are decoded, and as they are."""
 _ENTRY_BYTES = 16
 _CHANNELS = 3
 _COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
@@ -192,6 +195,17 @@ def decompress(
     StoreDamagedError
         If they hold something else.
     """
+    # The library believes what the header says of both lengths: it would read beyond the bytes, or
+    # leave what memory held before in the pixels.
+    header = bytes(body[: _BLOSC_LENGTHS.size])
+    told = _BLOSC_LENGTHS.unpack(header) if len(header) == _BLOSC_LENGTHS.size else (0, 0)
+    if told != (out.nbytes, len(body)):
+        raise StoreDamagedError(
+            f"a chunk that tells of {told[0]} bytes in {told[1]}",
+            expected=f"{out.nbytes} in {len(body)}",
+            where=where,
+            fix=REPAIR,
+        )
     try:
         _COMPRESSOR.decode(body, out=out)
     except (RuntimeError, ValueError) as error:

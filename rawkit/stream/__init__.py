@@ -31,13 +31,14 @@ from rawkit.stream.reader import ShardFile
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
-    from rawkit.stream.tensors import TensorBatch, mosaic_of, normalise_planes
+    from rawkit.stream.tensors import TensorBatch, balance_gains, mosaic_of, normalise_planes
 
 __getattr__ = late(
     __name__,
     {
         "Feed": "feed",
         "TensorBatch": "tensors",
+        "balance_gains": "tensors",
         "mosaic_of": "tensors",
         "normalise_planes": "tensors",
     },
@@ -59,6 +60,7 @@ __all__ = [
     "PlanSettings",
     "ShardFile",
     "TensorBatch",
+    "balance_gains",
     "check_crop",
     "fitting_crop",
     "mosaic_of",

@@ -78,6 +78,9 @@ class Batch:
     """What the frame must really be multiplied by, shape (B,); NaN where unknown."""
     iso: NDArray[np.float32]
     """ISO speed, shape (B,); NaN where unknown."""
+    white_balance: NDArray[np.float32]
+    """The balance that each target was rendered with: multipliers of each plane, shape (B, 4), G1
+    of the frame being 1; NaN where unknown."""
     names: tuple[str, ...]
     """Collection and name of each crop's frame."""
     position: int
@@ -193,20 +196,25 @@ def _batch_of(filled: Filled, position: int) -> Batch:
     def column(name: str) -> NDArray[np.float32]:
         return np.array([getattr(source, name) for source in sources], np.float32)
 
+    def by_plane(name: str) -> NDArray[np.float32]:
+        return np.array(
+            [
+                augment_levels(getattr(source, name), sample.augmentation)
+                for source, sample in zip(sources, samples, strict=True)
+            ],
+            np.float32,
+        )
+
     return Batch(
         packed=filled.packed,
         target=filled.target,
-        black_level=np.stack(
-            [
-                augment_levels(source.black_level, sample.augmentation)
-                for source, sample in zip(sources, samples, strict=True)
-            ]
-        ),
+        black_level=by_plane("black_level"),
         white_level=column("white_level"),
         amplification_base=column("amplification_base"),
         exposure_ratio=column("exposure_ratio"),
         gain_ratio=column("gain_ratio"),
         iso=column("iso"),
+        white_balance=by_plane("white_balance"),
         names=tuple(source.name for source in sources),
         position=position,
         origins=tuple(_origin(*crop) for crop in crops),

@@ -17,7 +17,7 @@ from rawkit.stream.tensors import tensors_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rawkit.sensor import Amplification
+    from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch, BatchStream
     from rawkit.stream.tensors import TensorBatch
 
@@ -36,6 +36,8 @@ class Feed:
         What they are multiplied by.
     device
         Where the tensors are to be.
+    neutral
+        Where grey is put in the planes; they stay as the camera has them if None.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Feed:
         stream: BatchStream,
         amplification: Amplification,
         device: torch.device | str = "cpu",
+        *,
+        neutral: Neutral | None = None,
     ) -> None:
         self._stream, self._amplification = stream, amplification
-        self._device = torch.device(device)
+        self._device, self._neutral = torch.device(device), neutral
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:
         """Yield batches from sample number `position` on, for ever.
@@ -57,14 +61,18 @@ class Feed:
                 yield from self._on_gpu(batches)
             else:
                 for batch in batches:
-                    yield tensors_of(batch, self._amplification, self._device)
+                    yield tensors_of(
+                        batch, self._amplification, self._device, neutral=self._neutral
+                    )
 
     def _on_gpu(self, batches: Iterator[Batch]) -> Iterator[TensorBatch]:
         own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # has no types
 
         def send(batch: Batch) -> tuple[Batch, TensorBatch, torch.cuda.Event]:
             with torch.cuda.stream(own):
-                tensors = tensors_of(batch, self._amplification, self._device, wait=False)
+                tensors = tensors_of(
+                    batch, self._amplification, self._device, neutral=self._neutral, wait=False
+                )
             return batch, tensors, own.record_event()
 
         for _batch, tensors, there in one_ahead(batches, send):

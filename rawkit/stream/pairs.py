@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import SelectionError, StoreError
+from rawkit.sensor import UNKNOWN_BALANCE
 from rawkit.stream.plan import FrameShape
 from rawkit.stream.reader import ShardFile
 from rawkit.subset import SPLITS
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.store import Group, Store
+    from rawkit.store import FrameRow, Group, Store
     from rawkit.subset import Subset, SubsetFrame
 
 _BAYER = ("R", "G1", "B", "G2")
+
+
+def _unknown_balance() -> NDArray[np.float32]:
+    return np.full(len(_BAYER), np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,11 @@ class PairSource:
     """Scene: what no split divides."""
     store: str = ""
     """Where the store lies."""
+    camera: str = ""
+    """Camera model as EXIF spells it; empty where unknown."""
+    white_balance: NDArray[np.float32] = field(default_factory=_unknown_balance)
+    """The balance that the target was rendered with, which is that of its long: multipliers of each
+    plane, shape (4,), G1 being 1; NaN where unknown."""
 
     @property
     def shape(self) -> FrameShape:
@@ -85,10 +95,13 @@ def pair_sources(
 
 def sources_of(frames: Sequence[SubsetFrame], stores: Mapping[str, Store]) -> list[PairSource]:
     """Locate the shards and the coordinates of frames."""
-    return [_source(frame, stores[frame.collection]) for frame in frames]
+    rendered: dict[tuple[str, str], dict[int, FrameRow]] = {}
+    return [_source(frame, stores[frame.collection], rendered) for frame in frames]
 
 
-def _source(frame: SubsetFrame, store: Store) -> PairSource:
+def _source(
+    frame: SubsetFrame, store: Store, rendered: dict[tuple[str, str], dict[int, FrameRow]]
+) -> PairSource:
     group = store.groups.get(frame.group)
     if group is None or not (
         frame.index < len(group.rows) and group.rows[frame.index].name == frame.name
@@ -99,10 +112,14 @@ def _source(frame: SubsetFrame, store: Store) -> PairSource:
             where=store.path,
             fix="Make the subset anew with `rawkit subset --refresh`.",
         )
-    return _located(frame, group)
+    key = frame.collection, frame.group
+    if key not in rendered:
+        rendered[key] = {row.target_index: row for row in group.rows}
+    return _located(frame, group, rendered[key])
 
 
-def _located(frame: SubsetFrame, group: Group) -> PairSource:
+def _located(frame: SubsetFrame, group: Group, rendered: Mapping[int, FrameRow]) -> PairSource:
+    """Locate a pair; `rendered` are the rows of the group by the index of their own target."""
     values, index = group.coordinates, frame.index
     target = group.target
     if target is None:
@@ -114,10 +131,11 @@ def _located(frame: SubsetFrame, group: Group) -> PairSource:
             where=group.store,
             fix="Make a subset of other stores with `rawkit subset --store`.",
         )
+    target_index = int(values["target_index"][index])
     return PairSource(
         name=f"{frame.collection}/{frame.name}",
         packed=ShardFile(group.shard("packed", index), group.packed),
-        target=ShardFile(group.shard("target", int(values["target_index"][index])), target),
+        target=ShardFile(group.shard("target", target_index), target),
         black_level=values["black_level"][index].astype(np.float32),
         white_level=float(values["white_level"][index]),
         amplification_base=float(values["amplification_base"][index]),
@@ -127,4 +145,12 @@ def _located(frame: SubsetFrame, group: Group) -> PairSource:
         exposure_time=float(values["exposure_time"][index]),
         scene=frame.scene,
         store=str(group.store),
+        camera=group.rows[index].model or "",
+        white_balance=_balance_of(rendered.get(target_index)),
     )
+
+
+def _balance_of(row: FrameRow | None) -> NDArray[np.float32]:
+    if row is None or row.white_balance_source == UNKNOWN_BALANCE:
+        return _unknown_balance()
+    return np.array(row.white_balance, np.float32)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.nn.functional import pixel_shuffle
 
+from rawkit.sensor import BAYER, plane_gains
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from rawkit.sensor import Amplification
+    from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch
 
 MOSAIC_ORDER = (0, 1, 3, 2)
@@ -30,7 +32,7 @@ class TensorBatch:
 
     planes: Tensor
     """Amplified planes R, G1, B, G2, shape (B, 4, n, n), float32, 0 being black and 1 white before
-    they were amplified."""
+    they were amplified, and balanced if asked for."""
     target: Tensor
     """Target, shape (B, 3, 2n, 2n), float32, 0 to 1, BT.709 curve on sRGB primaries."""
     amplification: Tensor
@@ -55,9 +57,13 @@ def tensors_of(
     amplification: Amplification,
     device: torch.device | str = "cpu",
     *,
+    neutral: Neutral | None = None,
     wait: bool = True,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
+
+    With a `neutral` the planes of each crop are multiplied so that what is grey in its target has
+    that colour; see `rawkit.sensor.plane_gains`.
 
     Without `wait` a GPU may still fetch the batch by itself when this returns, if its memory is
     pinned: keep the batch until the current CUDA stream has come so far. What is not pinned has
@@ -66,7 +72,8 @@ def tensors_of(
     Raises
     ------
     UsageError
-        If it is to be amplified by a ratio that is not known of every frame.
+        If it is to be amplified by a ratio, or balanced, and ratio or balance is not known of every
+        frame.
     """
 
     def moved(values: NDArray[np.generic]) -> Tensor:
@@ -75,8 +82,9 @@ def tensors_of(
     factors = moved(
         amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
     )
+    gains = None if neutral is None else moved(balance_gains(batch.white_balance, neutral))
     planes = normalise_planes(
-        moved(batch.packed), moved(batch.black_level), moved(batch.white_level), factors
+        moved(batch.packed), moved(batch.black_level), moved(batch.white_level), factors, gains
     )
     full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
     target = moved(batch.target).to(torch.float32).div_(full_scale)
@@ -91,13 +99,30 @@ def tensors_of(
     )
 
 
-def normalise_planes(packed: Tensor, black: Tensor, white: Tensor, factor: Tensor) -> Tensor:
+def balance_gains(white_balance: NDArray[np.float32], neutral: Neutral) -> NDArray[np.float32]:
+    """Gains of each plane, (B, 4), that put the grey of balances (B, 4) at a neutral.
+
+    Raises
+    ------
+    UsageError
+        If a balance is not known, or cannot be used.
+    """
+    gains = [plane_gains(neutral, row, BAYER.colours) for row in white_balance.tolist()]
+    return np.array(gains, np.float32)
+
+
+def normalise_planes(
+    packed: Tensor, black: Tensor, white: Tensor, factor: Tensor, gains: Tensor | None = None
+) -> Tensor:
     """max(value - black, 0) / (white - black) times the factor, shape (B, 4, h, w), float32.
 
-    `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,).
+    `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,). With `gains`,
+    (B, 4), the factor of each plane is the factor times its gain.
     """
     black = black[:, :, None, None]
     scale = factor[:, None, None, None] / (white[:, None, None, None] - black)
+    if gains is not None:
+        scale = scale * gains[:, :, None, None]
     return (packed.to(torch.float32) - black).clamp_(min=0).mul_(scale)
 
 

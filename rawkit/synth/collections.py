@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.synth._layouts import Shot
+    from rawkit.synth.cameras import Camera
 
 COLLECTIONS: Final = tuple(sorted(LAYOUTS))
 """Names of the collections that have a look-alike."""
@@ -65,6 +66,7 @@ def make_collection(
     isos: Sequence[int] | None = None,
     shutters: Sequence[float] | None = None,
     shots: int | None = None,
+    camera: Camera | None = None,
     progress: Callable[[int, int], None] | None = None,
     dry_run: bool = False,
 ) -> SynthReport:
@@ -93,6 +95,9 @@ def make_collection(
         Exposure times of the dark frames in seconds; by default the collection's.
     shots
         SID: shots of each burst, by default 2. SMID: frames of each video, by default 6.
+    camera
+        What sees the scenes, for the same ones through other filters or in another light; by
+        default the collection's.
     progress
         Called with the files done and all files, after each file.
     dry_run
@@ -117,7 +122,8 @@ def make_collection(
     count = layout.default_scenes if scenes is None else scenes
     planned = list(layout.shots(Wishes(count, seed, isos, shutters, shots)))
     directory = Path(directory)
-    studio = Studio(collection, CAMERAS[collection], size, seed, directory)
+    seen_by = camera or CAMERAS[collection]
+    studio = Studio(collection, seen_by, size, seed, directory)
     check_directory(directory, layout.folders)
     missing = _missing(planned, studio)
     size_of_missing = sum(expected_bytes(shot, studio) for shot in missing)
@@ -125,7 +131,10 @@ def make_collection(
     if not dry_run:
         check_space(directory, size_of_missing)
         make_folder(directory)
-        write_note(directory, collection, _arguments(count, size, seed, isos, shutters, shots))
+        arguments = _arguments(count, size, seed, isos, shutters, shots)
+        if camera is not None:
+            arguments += f", seen by {camera.make} {camera.model}"
+        write_note(directory, collection, arguments)
         written_bytes = make_files(missing, studio, len(planned) - len(missing), progress)
     return SynthReport(
         collection=collection,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from rawkit.models import SeenCamera
     from rawkit.train.identity import DataIdentity
 
 LAST, BEST, WEIGHTS = "last.pt", "best.pt", "weights.safetensors"
@@ -52,6 +53,8 @@ class TrainState:
     """State of torch's random generators, by device; empty in an earlier version's checkpoint."""
     data: DataIdentity | None = None
     """Which frames it is on; None in an earlier version's checkpoint."""
+    cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
+    """The cameras of the training pairs, by model; empty where none is known."""
 
 
 def save_checkpoint(path: Path, state: TrainState) -> None:
@@ -78,6 +81,8 @@ def save_checkpoint(path: Path, state: TrainState) -> None:
         "scaler": dict(state.scaler),
         "generators": dict(state.generators),
         "data": None if state.data is None else state.data.as_dict(),
+        "cameras": {model: one.as_dict() for model, one in state.cameras.items()},
+        "neutral": None if state.settings.neutral is None else list(state.settings.neutral),
     }
     if state.average is not None:
         content["trained"] = dict(state.model)
@@ -117,6 +122,7 @@ def load_checkpoint(path: Path) -> TrainState:
             scaler=content.get("scaler", {}),
             generators=content.get("generators", {}),
             data=identity_of(content.get("data")),
+            cameras=weights.cameras,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rawkit.errors import UsageError
+from rawkit.models import SeenCamera
+from rawkit.sensor import BAYER, neutral_of
 from rawkit.stream import BatchStream, PlanSettings, fitting_crop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rawkit.sensor import Neutral
     from rawkit.stream import PairSource
     from rawkit.train.identity import DataIdentity
     from rawkit.train.settings import TrainSettings
@@ -35,6 +39,53 @@ class TrainData:
     def longs(self) -> int:
         """Number of long exposures among the pairs to train on."""
         return len({source.target.path for source in self.train})
+
+
+def cameras_in(data: TrainData) -> dict[str, SeenCamera]:
+    """Return the cameras of the pairs to train on, by model; pairs of no known one are left out."""
+    seen: dict[str, list[Neutral | None]] = {}
+    for source in data.train:
+        if source.camera:
+            seen.setdefault(source.camera, []).append(_neutral(source))
+    return {
+        model: SeenCamera(len(neutrals), _median([one for one in neutrals if one is not None]))
+        for model, neutrals in sorted(seen.items())
+    }
+
+
+def _median(neutrals: Sequence[Neutral]) -> Neutral | None:
+    if not neutrals:
+        return None
+    red, green, blue = (float(value) for value in np.median(neutrals, axis=0))
+    return red, green, blue
+
+
+def _neutral(source: PairSource) -> Neutral | None:
+    try:
+        return neutral_of(source.white_balance.tolist(), BAYER.colours)
+    except UsageError:
+        return None
+
+
+def check_balance(data: TrainData, settings: TrainSettings) -> None:
+    """Refuse to balance pairs whose balance nobody knows.
+
+    Raises
+    ------
+    UsageError
+        If there are such pairs and planes are to be balanced.
+    """
+    if not settings.balance:
+        return
+    pairs = [*data.train, *data.val]
+    unknown = [source.name for source in pairs if _neutral(source) is None]
+    if unknown:
+        raise UsageError(
+            f"--balance with {len(unknown)} of {len(pairs)} pairs whose targets were rendered with "
+            f"a white balance that is not known, such as {unknown[0]}",
+            expected="targets made from raw files",
+            fix="Leave those stores out with --store, or train without --balance.",
+        )
 
 
 def plan_settings(settings: TrainSettings) -> PlanSettings:

@@ -27,7 +27,7 @@ from rawkit.train.checkpoint import (
     save_checkpoint,
     set_generators,
 )
-from rawkit.train.data import plan_settings
+from rawkit.train.data import cameras_in, check_balance, plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
@@ -100,7 +100,8 @@ class Trainer:
     Raises
     ------
     UsageError
-        If the crops do not fit, or the batch cannot be shared by the processes.
+        If the crops do not fit, the batch cannot be shared by the processes, or planes are to be
+        balanced whose balance is not known.
     MissingError, WeightsError
         If a perceptual loss is wanted and the weights of VGG cannot be used.
     """
@@ -117,7 +118,9 @@ class Trainer:
         board: bool = False,
         cache: ChunkCache | None = None,
     ) -> None:
+        check_balance(data, settings)
         self.settings, self._data, self._folder = settings, data, folder
+        self._cameras = cameras_in(data)
         self._fabric = fabric or make_fabric(precision=settings.precision)
         self._keep, self._board = keep, board
         ranks = self._fabric.world_size
@@ -132,7 +135,9 @@ class Trainer:
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
         )
-        self._feed = Feed(self._stream, settings.amplifier(), self._fabric.device)
+        self._feed = Feed(
+            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
+        )
         if settings.accumulate > settings.batch_size // ranks:
             raise UsageError(
                 f"{settings.batch_size // ranks} crops of each process in {settings.accumulate} "
@@ -276,8 +281,9 @@ class Trainer:
         mine = frames[fabric.global_rank :: fabric.world_size]
         try:
             scores = score_frames(
-                self._learner.best_net(), settings.network, mine, settings.amplifier()
-            )
+                self._learner.best_net(), settings.network, mine, settings.amplifier(),
+                settings.neutral,
+            )  # fmt: skip
         except KeyboardInterrupt:
             self._save(LAST)
             raise
@@ -338,6 +344,7 @@ class Trainer:
             scaler=learner.scaler_state(),
             generators=generator_states(),
             data=self._data.identity,
+            cameras=self._cameras,
         )
         save_checkpoint(self._folder / name, state)
 
@@ -347,6 +354,8 @@ class Trainer:
             self.settings.network,
             self._learner.best_weights(),
             self.settings.as_dict(),
+            cameras=self._cameras,
+            neutral=self.settings.neutral,
         )
 
 

@@ -14,7 +14,13 @@ from rawkit.catalog import Selection
 from rawkit.errors import UsageError
 from rawkit.progress import SILENT
 from rawkit.stream import check_crop
-from rawkit.train.data import default_crop, default_steps, plan_settings, ratio_to_estimate
+from rawkit.train.data import (
+    check_balance,
+    default_crop,
+    default_steps,
+    plan_settings,
+    ratio_to_estimate,
+)
 from rawkit.train.devices import leave, make_fabric, ranks_here
 from rawkit.train.loop import Trainer, check_new_run
 from rawkit.train.memory import check_memory, fit_memory
@@ -278,6 +284,7 @@ def settings_for(
 
 
 def _checked(plan: TrainPlan) -> TrainPlan:
+    check_balance(plan.data, plan.settings)
     check_crop([source.shape for source in plan.data.train], plan_settings(plan.settings))
     return plan
 

@@ -84,7 +84,7 @@ def _board(folder: Path, step: int) -> Any:
         raise UsageError(
             "TensorBoard is not installed",
             expected="the extra tensorboard",
-            fix="pip install rawkit[tensorboard], or leave --tensorboard out.",
+            fix="pip install rawkit-lowlight[tensorboard], or leave --tensorboard out.",
         ) from error
     with output_errors(folder):
         return SummaryWriter(str(folder), purge_step=step + 1)

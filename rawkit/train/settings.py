@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
-from rawkit.sensor import BAYER, Amplification
+from rawkit.sensor import BAYER, REFERENCE_NEUTRAL, Amplification
 from rawkit.stream import CROPS_PER_WINDOW, LIVE_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rawkit.sensor import Neutral
 
 MS_SSIM_MIN_CROP = 161
 """MS-SSIM halves the picture four times under a window of 11."""
@@ -98,6 +100,9 @@ class TrainSettings:
     the place of m where a ratio is wanted of a file without a long."""
     recipe: str = ""
     """Name of the recipe that the values came from; empty without one."""
+    balance: bool = False
+    """Whether the planes of every file are multiplied so that grey is at one neutral,
+    `rawkit.sensor.REFERENCE_NEUTRAL`, whatever the camera and the light."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
@@ -188,6 +193,11 @@ class TrainSettings:
     def amplifier(self) -> Amplification:
         """Return the amplification as an object."""
         return Amplification(self.amplification, self.amplification_value)  # type: ignore[arg-type] # checked there
+
+    @property
+    def neutral(self) -> Neutral | None:
+        """Where grey is put in the planes; None: they stay as the camera has them."""
+        return REFERENCE_NEUTRAL if self.balance else None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""

@@ -11,7 +11,7 @@ import torch
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
 from rawkit.store import decode_shard, unreadable_shard
-from rawkit.stream import mosaic_of, normalise_planes
+from rawkit.stream import balance_gains, mosaic_of, normalise_planes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.sensor import Amplification
+    from rawkit.sensor import Amplification, Neutral
     from rawkit.stream import PairSource, ShardFile
 
 MAX_FRAMES = 8
@@ -45,13 +45,17 @@ def spread(sources: Sequence[PairSource], most: int = MAX_FRAMES) -> list[PairSo
 
 
 def validate(
-    net: nn.Module, network: str, sources: Sequence[PairSource], amplification: Amplification
+    net: nn.Module,
+    network: str,
+    sources: Sequence[PairSource],
+    amplification: Amplification,
+    neutral: Neutral | None = None,
 ) -> Scores:
     """Restore whole frames in tiles, on the network's device, and compare them with their targets.
 
     Means of no frames are NaN.
     """
-    scores = score_frames(net, network, sources, amplification)
+    scores = score_frames(net, network, sources, amplification, neutral)
     if not scores:
         return Scores(float("nan"), float("nan"), 0)
     means = np.mean(scores, axis=0)
@@ -59,32 +63,47 @@ def validate(
 
 
 def score_frames(
-    net: nn.Module, network: str, sources: Sequence[PairSource], amplification: Amplification
+    net: nn.Module,
+    network: str,
+    sources: Sequence[PairSource],
+    amplification: Amplification,
+    neutral: Neutral | None = None,
 ) -> list[tuple[float, float]]:
     """PSNR in dB and SSIM of each frame."""
     ready = prepare(net)
     scores = []
     for source in sources:
         restored, truth = (
-            _picture(one) for one in restore_pair(ready, network, source, amplification)
+            _picture(one) for one in restore_pair(ready, network, source, amplification, neutral)
         )
         scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
     return scores
 
 
 def restore_pair(
-    ready: nn.Module, network: str, source: PairSource, amplification: Amplification
+    ready: nn.Module,
+    network: str,
+    source: PairSource,
+    amplification: Amplification,
+    neutral: Neutral | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W)."""
+    """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
+
+    With a `neutral` its planes are balanced by what the target was rendered with.
+    """
     device = next(ready.parameters()).device
     packed = torch.from_numpy(_read(source.packed))[None]
     ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
     factors = amplification.factors(*(np.array([one], np.float32) for one in ratios))
+    gains = None
+    if neutral is not None:
+        gains = torch.from_numpy(balance_gains(source.white_balance[None], neutral)).to(device)
     planes = normalise_planes(
         packed.to(device),
         torch.from_numpy(source.black_level)[None].to(device),
         torch.tensor([source.white_level], device=device),
         torch.from_numpy(factors).to(device),
+        gains,
     )
     mosaic = mosaic_of(planes).cpu()
     padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)

@@ -118,7 +118,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     env = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
     ended = start("verify", "s3://night/sid.zarr", cwd=tmp_path, env=env)
     assert ended.code == 2
-    assert "pip install rawkit[s3]" in error_line(ended)
+    assert "pip install 'rawkit-lowlight[s3]'" in error_line(ended)
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path, object_server: ObjectServer) -> None:

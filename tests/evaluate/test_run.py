@@ -33,6 +33,7 @@ from rawkit.evaluate import (
     evaluation_id,
     find_evaluation,
     find_evaluations,
+    load_method,
     pictures_done,
     protocol,
     run_evaluation,
@@ -46,9 +47,10 @@ from rawkit.evaluate.tables import MEANS_CSV, PICTURES_CSV, PICTURES_TABLE, SUMM
 from rawkit.metrics.similarity import compare
 from rawkit.models import load_network
 from rawkit.pictures.plain import demosaiced
+from rawkit.sensor import REFERENCE_NEUTRAL
 from rawkit.store import Store
 from rawkit.store.locks.lock import lock
-from rawkit.train import TrainState, save_checkpoint
+from rawkit.train import TrainState, load_checkpoint, save_checkpoint
 from rawkit.train.runs import weights_of_run
 from tests.support.factories import files_of, local
 from tests.support.fixtures_cli import REPOSITORY, run_in
@@ -76,6 +78,37 @@ def work(sid_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 def plan_of(workspace: Workspace, chosen: Protocol = ALL, **options: object) -> EvaluationPlan:
     what = subject(workspace, weights="plain")
     return plan_evaluation(workspace, what, chosen, **options)  # type: ignore[arg-type] # passed on
+
+
+def test_balanced_weights_are_evaluated_on_planes_balanced_as_the_truth(work: Workspace) -> None:
+    method = load_method(weights_of_run(work, "one"))
+    balanced = replace(method, neutral=REFERENCE_NEUTRAL)
+    (pair, *_) = choose_pairs([Store(work.store("sid"))], ALL)
+    own = replace(pair, dark=replace(pair.dark, white_balance=(9.0, 1.0, 9.0, 1.0)))
+    light = light_of(pair, ALL)
+    found = balanced.picture(own, light, 200.0)
+    red, _, blue, _ = pair.long.white_balance
+    # Integers that are 64 times as large can be multiplied before: rounding no longer counts.
+    gains = np.array([0.40 * red, 1, 0.39 * blue, 1])[:, None, None]
+    above = np.maximum(light.planes.astype(np.float64) - light.black[:, None, None], 0)
+    planes = np.minimum(np.rint(above * gains * 64), 65535).astype(np.uint16)
+    assert planes.max() < 65535
+    span = 64 * (light.white - float(light.black[0]))
+    by_hand = replace(light, planes=planes, black=np.zeros(4, np.float32), white=span)
+    np.testing.assert_allclose(found, method.picture(pair, by_hand, 200.0), rtol=0, atol=2e-3)
+    assert np.abs(found - method.picture(pair, light, 200.0)).max() > 1e-2
+
+
+def test_the_neutral_belongs_to_the_identity_of_weights(work: Workspace, tmp_path: Path) -> None:
+    paths = []
+    for balance in (False, True):
+        state = load_checkpoint(weights_of_run(work, "one"))
+        changed = replace(state, settings=replace(state.settings, balance=balance))
+        save_checkpoint(path := tmp_path / f"{balance}.pt", changed)
+        paths.append(path)
+    plain, balanced = (load_method(path) for path in paths)
+    assert plain.digest == load_method(weights_of_run(work, "one")).digest != balanced.digest
+    assert (plain.neutral, balanced.neutral) == (None, REFERENCE_NEUTRAL)
 
 
 def naive_interval(

@@ -106,6 +106,30 @@ def test_a_window_is_that_part_of_the_padded_mosaic_bit_for_bit(
     np.testing.assert_array_equal(source.window(window)[0, 0].numpy(), whole[window.slices()])
 
 
+@pytest.mark.parametrize("cell", [BAYER, XTRANS])
+def test_gains_multiply_each_plane_beside_the_factor(cell: Cell) -> None:
+    network = NETWORKS["sid" if cell == BAYER else "sid-xtrans"]
+    gains = tuple(np.random.default_rng(2).uniform(0.2, 3, cell.planes).tolist())
+    pixels, mosaic = random_pixels(61, 47), mosaic_of(cell, 61, 47, (1, 1))
+    plain = amplified(pixels, mosaic, 7.3, network)
+    gained = amplified(pixels, mosaic, 7.3, network, gains)
+    window = Area(0, 0, plain.height, plain.width)
+    before, after = (one.window(window)[0, 0].numpy() for one in (plain, gained))
+    for plane, places in enumerate(cell.positions):
+        for y, x in places:
+            part = np.s_[y :: cell.side, x :: cell.side]
+            np.testing.assert_allclose(after[part], before[part] * gains[plane], rtol=1e-6)
+    ones = amplified(pixels, mosaic, 7.3, network, (1.0,) * cell.planes)
+    np.testing.assert_array_equal(ones.window(window)[0, 0].numpy(), before)
+
+
+@pytest.mark.parametrize("gains", [(1.0, 1.0, 1.0), (1.0, 0.0, 1.0, 1.0), (1.0, 1.0, np.nan, 1.0)])
+def test_gains_that_make_no_sense_are_refused(gains: tuple[float, ...]) -> None:
+    pixels, mosaic = random_pixels(64, 64), mosaic_of(BAYER, 64, 64, (0, 0))
+    with pytest.raises(UsageError, match="gains of"):
+        amplified(pixels, mosaic, 1.0, NETWORKS["lamba2021"], gains)
+
+
 @pytest.fixture(scope="module")
 def nets() -> dict[str, torch.nn.Module]:
     """Plain networks whose every layer shows in the result."""

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from rawkit.errors import OutputError, RawkitError, UsageError, WeightsError
 from rawkit.models import (
     Lamba2021,
+    SeenCamera,
     fold_weight_norm,
     is_folded,
     load_network,
@@ -59,6 +60,20 @@ def test_what_was_saved_comes_back(tmp_path: Path, folded: bool) -> None:  # noq
     assert equal(loaded.state_dict(), net.state_dict())
     assert is_folded(loaded) == about.folded == folded
     assert (about.network, about.settings, about.licence) == ("lamba2021", SETTINGS, "theirs")
+
+
+def test_cameras_and_neutral_come_back(tmp_path: Path, net: Lamba2021, whole: bytes) -> None:
+    cameras = {"ILCE-7SM2": SeenCamera(12, (0.49, 1.0, 0.61)), "EOS": SeenCamera(3, None)}
+    path = tmp_path / "weights.safetensors"
+    save_safetensors(
+        path, "lamba2021", net.state_dict(), SETTINGS, cameras=cameras, neutral=(0.4, 1.0, 0.39)
+    )
+    found = load_weights(path)
+    assert found.cameras == cameras
+    assert found.neutral == (0.4, 1.0, 0.39)
+    path.write_bytes(whole)
+    assert load_weights(path).cameras == {}
+    assert load_weights(path).neutral is None
 
 
 def test_the_same_weights_give_the_same_bytes_in_any_memory_order(

@@ -18,6 +18,7 @@ from rawkit.models import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
     Lamba2021,
+    SeenCamera,
     fold_weight_norm,
     is_folded,
     load_network,
@@ -121,6 +122,50 @@ def test_a_checkpoint_loads_with_its_settings(tmp_path: Path, state: dict[str, T
     assert loaded.settings == {"steps": 10, "rate": 1e-4}
     assert loaded.licence is None
     assert not net.training
+
+
+def test_a_checkpoint_says_which_cameras_it_saw(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    cameras = {"ILCE-7SM2": {"pairs": 12, "neutral": [0.5, 1.0, 0.6]}}
+    path = saved(tmp_path / "last.pt", checkpoint(state, cameras=cameras, neutral=[0.4, 1.0, 0.39]))
+    found = load_weights(path)
+    assert found.cameras == {"ILCE-7SM2": SeenCamera(12, (0.5, 1.0, 0.6))}
+    assert found.neutral == (0.4, 1.0, 0.39)
+
+
+def test_a_checkpoint_of_an_earlier_version_says_of_no_camera(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    found = load_weights(saved(tmp_path / "last.pt", checkpoint(state)))
+    assert found.cameras == {}
+    assert found.neutral is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cameras": ["ILCE-7SM2"]},
+        {"cameras": {"ILCE-7SM2": {"pairs": 12}}},
+        {"cameras": {"ILCE-7SM2": {"pairs": "many", "neutral": None}}},
+        {"cameras": {"ILCE-7SM2": {"pairs": 1, "neutral": [0.5, 1.0]}}},
+        {"neutral": [0.4, 1.0, float("nan")]},
+        {"neutral": "grey"},
+    ],
+)
+def test_cameras_of_another_kind_are_refused(
+    tmp_path: Path, state: dict[str, Tensor], changes: dict[str, Any]
+) -> None:
+    path = saved(tmp_path / "last.pt", checkpoint(state, **changes))
+    with pytest.raises(WeightsError, match=r"cameras|neutral") as caught:
+        load_weights(path)
+    assert caught.value.where == str(path)
+
+
+def test_published_weights_saw_the_camera_of_their_paper(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    found = load_weights(saved(tmp_path / "weights", {"model": published_form(state)}))
+    assert found.cameras == {"ILCE-7SM2": SeenCamera(None, (0.4, 1.0, 0.39))}
+    assert found.neutral is None
 
 
 def test_a_checkpoint_keeps_the_licence_it_inherited(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.installed import install_alone, run
+from tests.support.paths import REPOSITORY
+
 SHIPPED = {"catalogs": ("*.toml",), "pipelines": ("*.toml",)}
 
 
@@ -31,33 +31,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel into an environment of its own; return its `rawkit` command.
-
-    What rawkit depends on is taken from this environment, so that nothing is fetched.
-    """
-    home = tmp_path_factory.mktemp("elsewhere") / "env"
-    venv.create(home, with_pip=False, symlinks=True)
-    python = home / "bin" / "python"
-    paths = sysconfig.get_paths(vars={"base": str(home), "platbase": str(home)})
-    site = Path(paths["purelib"])
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps",
-         "--no-index", "--disable-pip-version-check", str(built[1])],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    # A path file adds folders, but not the path files in them: not our own editable install.
-    (site / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return home / "bin" / "rawkit"
-
-
-def run(*command: object, cwd: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    found = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+    """Install the wheel into an environment of its own; return its `rawkit` command."""
+    return install_alone(built[1], tmp_path_factory.mktemp("elsewhere") / "env") / "rawkit"
 
 
 def test_the_wheel_holds_catalogs_pipelines_types_and_licence(built: tuple[Path, Path]) -> None:
@@ -69,7 +44,7 @@ def test_the_wheel_holds_catalogs_pipelines_types_and_licence(built: tuple[Path,
         assert {f"rawkit/{folder}/{name}" for name in expected} <= names
     assert "rawkit/py.typed" in names
     assert "rawkit/_native.abi3.so" in names
-    assert built[1].name.startswith("rawkit-0.1.0-cp311-abi3-")
+    assert built[1].name.startswith("rawkit_lowlight-0.1.0-cp311-abi3-")
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "catalogs/", "docs/")) for name in names)
 
@@ -97,7 +72,7 @@ def test_a_wheel_is_built_without_a_compiler_too(built: tuple[Path, Path], tmp_p
     assert ended.returncode == 0, ended.stderr
     assert "built without its native module" in ended.stdout + ended.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name == "rawkit-0.1.0-py3-none-any.whl"
+    assert wheel.name == "rawkit_lowlight-0.1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as content:
         names = content.namelist()
     assert "rawkit/native.py" in names

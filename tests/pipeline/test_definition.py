@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rawkit.errors import MissingError, PipelineError, UsageError
 from rawkit.pipeline import Artefact, Study, find_pipeline, known_pipelines, load_pipeline
 from rawkit.pipeline.definition import StepInstance
-from rawkit.pipeline.plan import PlannedStep, _in_order
+from rawkit.pipeline.model_steps import TrainStep
+from rawkit.pipeline.plan import PlannedStep, _in_order, settings_of
 from rawkit.pipeline.step import Context, Step
 from rawkit.pipeline.template import fill, parse_as
 from rawkit.workspace import Workspace
@@ -168,6 +169,19 @@ def test_settings_are_read_back_as_their_kind(value: float) -> None:
     found = parse_as(text, value, "x")
     assert found == value
     assert type(found) is type(value)
+
+
+def test_a_training_without_balance_is_the_one_it_was_before_there_was_any() -> None:
+    plain = TrainStep(name="run", subset="f1", steps=10)
+    balanced = TrainStep(name="run", subset="f1", steps=10, balance=True)
+    known, others = (
+        settings_of(PlannedStep(StepInstance("train", "train", step, ()), (), ()))
+        for step in (plain, balanced)
+    )
+    assert "balance" not in known
+    assert others == known | {"balance": True}
+    assert "--balance" in balanced.command()
+    assert "--balance" not in plain.command()
 
 
 class Dummy(Step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
 from rawkit.restore import (
     Brightness,
+    ColourNote,
     Compute,
+    Development,
     Output,
     Restorer,
     load_restorer,
@@ -23,7 +26,14 @@ from rawkit.restore import (
     restore_image,
 )
 from rawkit.restore.manifest import read_manifest
-from rawkit.sensor import Amplification, RawImage, amplification_base, decode
+from rawkit.sensor import (
+    REFERENCE_NEUTRAL,
+    Amplification,
+    RawImage,
+    amplification_base,
+    decode,
+    image_of_array,
+)
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
 from rawkit.synth.dng import encode_linear_dng
 from rawkit.train import TrainState, save_checkpoint
@@ -91,6 +101,11 @@ def write(path: Path, *, pattern: str = "RGGB", **changes: Any) -> Path:
     return path
 
 
+def as_published(factor: float) -> Development:
+    """Return what leaves colours to the network."""
+    return Development(factor, factor, None, ColourNote("network", "asked for", "network"))
+
+
 @pytest.mark.parametrize("pattern", sorted(BAYER_PATTERNS))
 def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_of_it(
     tmp_path: Path, net: nn.Module, restorer: Restorer, pattern: str
@@ -100,7 +115,7 @@ def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_o
     assert image.mosaic.pattern_text == pattern
     assert len(set(image.mosaic.black_level)) == 4
     factor = amplification_base(image)
-    picture = restore_image(image, restorer, factor)
+    picture = restore_image(image, restorer, as_published(factor))
     assert picture.shape == (71, 97, 3)
     expected = by_hand(image, net, factor)
     np.testing.assert_allclose(picture, expected, atol=1e-5)
@@ -113,7 +128,7 @@ def test_sizes_that_are_no_multiples_come_back_whole(
 ) -> None:
     write_noise_dng(tmp_path / "a.dng", shape=shape, pattern=BAYER_PATTERNS["GRBG"])
     image = decode(tmp_path / "a.dng")
-    picture = restore_image(image, restorer, 5.0)
+    picture = restore_image(image, restorer, as_published(5.0))
     assert picture.shape == (*shape, 3)
     np.testing.assert_allclose(picture, by_hand(image, net, 5.0), atol=1e-5)
 
@@ -263,6 +278,33 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
     assert found.amplification == expected
 
 
+def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
+    net: nn.Module, restorer: Restorer, tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path / "last.pt", balance=True)
+    assert load_restorer(path).neutral == REFERENCE_NEUTRAL
+    pixels = np.random.default_rng(3).integers(500, 900, (70, 90), np.uint16)
+    image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
+                           white_balance=(2.0, 1.0, 1.5))  # fmt: skip
+    restored = restore_image(image, replace(restorer, neutral=REFERENCE_NEUTRAL), 9.0)
+    # What is black subtracted and multiplied is the same as another mosaic without black.
+    values = np.maximum(pixels.astype(np.float64) - 512, 0)
+    for y, x, plane in image.mosaic.positions():
+        values[y::2, x::2] *= (0.40 * 2.0, 1.0, 0.39 * 1.5, 1.0)[plane]
+    mosaic = replace(image.mosaic, black_level=(0.0,) * 4, white_level=16383.0 - 512)
+    expected = by_hand(replace(image, pixels=values, mosaic=mosaic), net, 9.0)
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-5)
+
+
+def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    np.testing.assert_array_equal(
+        restore_image(image, balanced, 9.0), restore_image(image, restorer, 9.0)
+    )
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"amplification": "guess"}, {"amplification_value": "much"}, {"amplification_value": -1}],
@@ -285,7 +327,7 @@ def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Pa
     path = real_data / "RAW_KODAK_DC50.KDC"
     chosen = load_restorer(PUBLISHED)
     assert "non-commercial" in (chosen.licence or "")
-    (one,) = restore_files([path], Output(tmp_path), chosen).restored
+    (one,) = restore_files([path], Output(tmp_path, colour="network"), chosen).restored
     read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
     assert read is not None
     image = decode(path)

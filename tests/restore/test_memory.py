@@ -34,10 +34,16 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resident(pid: int) -> int:
-    """Bytes that a process and all below it hold now."""
+    """Bytes that a process and all below it hold now.
+
+    A child that has yet to become another program is its parent: it has no memory of its own.
+    """
+    here = Path(f"/proc/{pid}")
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        pages = int((here / "statm").read_text().split()[1])
+        children = (here / "task" / str(pid) / "children").read_text().split()
+        command = (here / "cmdline").read_bytes()
+        below = [one for one in children if Path(f"/proc/{one}/cmdline").read_bytes() != command]
     except (OSError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE") + sum(map(resident, map(int, below)))

@@ -122,9 +122,21 @@ def test_multipliers_that_are_usual_are_not_asked_about() -> None:
         assert Candidates(as_shot, [2.0, 1.0, 1.5, 0.0]).choose(unasked).source == "camera"
     for as_shot in ([0.0, 1.0, 0.0, 1.0], [-1.0, 1.0, 1.0, 1.0], [float("nan"), 1.0, 1.0, 1.0]):
         assert Candidates(as_shot, [2.0, 1.0, 1.5, 0.0]).choose(unasked).source == "daylight"
-        for daylight in ([0.0] * 4, [1.0, 1.0, 1.0, 0.0], None):
+        for daylight in ([0.0] * 4, None):
             found = Candidates(as_shot, daylight).choose(unasked)
             assert (found.source, found.values) == ("unknown", (1.0,) * 4)
+
+
+def test_without_a_matrix_ones_are_taken_where_greys_agree_and_else_nothing_is_known() -> None:
+    for sensor, source in (
+        ((1.0, 1.0, 1.0), "camera (all ones; the frame's greys agree)"),
+        (SENSOR, "unknown"),
+    ):
+        image = decode(dng_of(scene(), sensor))
+        means = block_means(image.pixels, image.mosaic)
+        for daylight in (None, [0.0] * 4, [1.0, 1.0, 1.0, 0.0]):
+            found = Candidates([1.0] * 4, daylight).choose(lambda means=means: means)  # type: ignore[misc]
+            assert (found.source, found.values) == (source, (1.0,) * 4)
 
 
 def test_without_greys_that_tell_daylight_is_taken() -> None:
@@ -248,9 +260,13 @@ def test_photographs_of_both_kinds_are_told_apart_bright_and_dark(
 
 
 def test_kodaks_that_balance_before_they_write_would_keep_their_ones(real_data: Path) -> None:
-    for name in ("RAW_KODAK_DC50.KDC", "KODAK_DC120_P003911_compressed.KDC"):
+    for name, whose in (
+        ("RAW_KODAK_DC50.KDC", "camera"),
+        ("KODAK_DC120_P003911_compressed.KDC", "daylight"),
+    ):
         image = decode(real_data / name)
-        assert image.white_balance.source == "unknown"  # LibRaw has no matrix of theirs
+        # LibRaw hands no matrix of theirs out.
+        assert image.white_balance.source == f"{whose} (all ones; the frame's greys agree)"
         assert set(image.white_balance.multipliers) == {1.0}
         found = Candidates([1.0] * 4, [2.2, 1.0, 1.1, 1.0]).choose(
             lambda image=image: block_means(image.pixels, image.mosaic)  # type: ignore[misc]

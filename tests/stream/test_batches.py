@@ -163,6 +163,8 @@ def test_augmented_crops_lie_on_their_targets_with_their_levels(tmp_path: Path) 
             transposed = int(batch.packed[place, 1, 0, 0]) // 60 % 2 == 1
             levels = [512, 515, 514, 513] if transposed else [512, 513, 514, 515]
             np.testing.assert_array_equal(batch.black_level[place], levels)
+            balance = [2.0, 1.1, 1.5, 1.0] if transposed else [2.0, 1.0, 1.5, 1.1]
+            np.testing.assert_array_equal(batch.white_balance[place], np.array(balance, "f4"))
             swapped += transposed
     assert 20 < swapped < 60  # of 80
 
@@ -213,6 +215,34 @@ def test_sources_are_the_pairs_of_a_split_with_the_coordinates_of_the_store(
         np.testing.assert_array_equal(arrays["black_level"][index], source.black_level)
         for name in ("white_level", "amplification_base", "exposure_ratio", "gain_ratio", "iso"):
             assert arrays[name][index] == getattr(source, name), name
+        assert source.camera == "ILCE-7SM2"
+        np.testing.assert_array_equal(arrays["white_balance"][truth], source.white_balance)
+
+
+def test_the_balance_of_a_pair_is_that_of_its_long_as_the_target_was_rendered_with_it(
+    sid_workspace: Workspace,
+) -> None:
+    from dataclasses import replace
+
+    store = Store(sid_workspace.store("sid"))
+    (name,) = store.groups
+    rows = store.groups[name].rows
+    first = next(row for row in rows if row.role == "long")
+    balances = {"long": (1.5, 1.0, 2.5, 1.0), "short": (9.0, 1.0, 9.0, 1.0)}
+    rows = tuple(
+        replace(row, white_balance_source="unknown")
+        if row == first
+        else replace(row, white_balance=balances[row.role])
+        for row in rows
+    )
+    store.groups[name] = replace(store.groups[name], rows=rows)
+    found = pair_sources(subset_of(sid_workspace), {"sid": store}, None)
+    unknown = [one for one in found if np.isnan(one.white_balance).all()]
+    own = {row.name for row in rows if row.role == "short" and row.pair == first.pair}
+    assert {one.name for one in unknown} == {f"sid/{name}" for name in own}
+    for one in found:
+        if one not in unknown:
+            np.testing.assert_array_equal(one.white_balance, np.array(balances["long"], "f4"))
 
 
 def test_a_split_without_pairs_is_named(sid_workspace: Workspace) -> None:

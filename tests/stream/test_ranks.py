@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 RANKS = (1, 2, 4, 8)
 SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=16, window_chunks=2, seed=3)
 SHAPES = [Shape(30, 45, (8, 12)), Shape(25, 40, (9, 9), codec="none"), Shape(41, 16, (10, 16))]
-FIELDS = ("packed", "target", "black_level", "white_level", "amplification_base", "gain_ratio")
+FIELDS = ("packed", "target", "black_level", "white_level", "amplification_base", "gain_ratio",
+          "white_balance")  # fmt: skip
 
 
 @pytest.fixture(scope="session")

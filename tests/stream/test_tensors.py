@@ -38,6 +38,7 @@ def batch_of(bits: int = 16) -> Batch:
         exposure_ratio=np.array([100, 250, 3000], np.float32),
         gain_ratio=np.array([100, 250, 470], np.float32),
         iso=np.array([100, 200, 6400], np.float32),
+        white_balance=np.array([[2, 1, 1.6, 1], [2.5, 1.1, 1, 1], [1, 1, 1, 1]], np.float32),
         names=("a", "b", "c"),
         position=3,
     )
@@ -68,6 +69,21 @@ def test_planes_are_normalised_each_with_its_own_black_level() -> None:
     # The test holds values below black, which must not turn negative.
     assert (batch.packed[2] < 2048).any()
     assert found.min() == 0
+
+
+def test_gains_multiply_each_plane_beside_the_factor() -> None:
+    batch = batch_of()
+    values = (
+        torch.from_numpy(batch.packed),
+        torch.from_numpy(batch.black_level),
+        torch.from_numpy(batch.white_level),
+        torch.tensor([2.0, 30.0, 0.5]),
+    )
+    plain = normalise_planes(*values)
+    gains = torch.tensor([[0.5, 1.0, 0.7, 1.0], [2.0, 3.0, 4.0, 5.0], [1.0, 1.0, 1.0, 1.0]])
+    gained = normalise_planes(*values, gains)
+    torch.testing.assert_close(gained, plain * gains[:, :, None, None], rtol=1e-6, atol=0)
+    torch.testing.assert_close(gained[2], plain[2], rtol=0, atol=0)
 
 
 def test_a_mosaic_of_planes_is_what_unpack_makes() -> None:
@@ -109,6 +125,27 @@ def test_a_ratio_that_is_unknown_cannot_be_amplified_by() -> None:
     with pytest.raises(UsageError, match="unknown") as caught:
         tensors_of(batch, Amplification("ratio"))
     assert "auto" in (caught.value.fix or "")
+
+
+def test_balanced_planes_have_grey_where_it_is_wanted() -> None:
+    batch, neutral = batch_of(), (0.4, 1.0, 0.39)
+    plain = tensors_of(batch, Amplification())
+    found = tensors_of(batch, Amplification(), neutral=neutral)
+    for crop, (red, first, blue, second) in enumerate(batch.white_balance.tolist()):
+        green = (first + second) / 2
+        for plane, gain in enumerate((0.4 * red / green, 1, 0.39 * blue / green, 1)):
+            torch.testing.assert_close(
+                found.planes[crop, plane], plain.planes[crop, plane] * gain, rtol=1e-6, atol=0
+            )
+    torch.testing.assert_close(found.target, plain.target, rtol=0, atol=0)
+
+
+def test_planes_of_an_unknown_balance_cannot_be_balanced() -> None:
+    balance = np.full((3, 4), np.nan, np.float32)
+    batch = replace(batch_of(), white_balance=balance)
+    tensors_of(batch, Amplification())
+    with pytest.raises(UsageError, match="white balance"):
+        tensors_of(batch, Amplification(), neutral=(0.4, 1.0, 0.39))
 
 
 def test_a_torch_dataset_gives_the_batches_of_the_stream_from_its_position(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def make_sources(folder: Path, shapes: Sequence[Shape], *, seed: int = 0) -> lis
                 exposure_ratio=100.0 + number,
                 gain_ratio=50.0 + number,
                 iso=100.0 * (1 + number),
+                camera=f"camera {number}",
+                white_balance=np.array([2.0, 1.0, 1.5, 1.1], np.float32) + number / 10,
             )
         )
     return sources

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -402,3 +403,26 @@ def test_a_disk_that_fills_up_leaves_whole_files_only(
     report = make_collection("sid", tmp_path, scenes=1, size=SMALL)
     assert report.kept == 2
     assert set(digests(tmp_path)) == {*report.names, NOTE_NAME}
+
+
+def test_another_camera_sees_the_same_scenes(tmp_path: Path) -> None:
+    wishes = {"scenes": 1, "size": (96, 128), "shots": 1, "shutters": [0.1]}
+    other = replace(CAMERAS["sid"], model="Other", neutral=(0.8, 1.0, 0.4))
+    reports = [
+        make_collection("sid", tmp_path / "own", **wishes),  # type: ignore[arg-type] # by name
+        make_collection("sid", tmp_path / "other", camera=other, **wishes),  # type: ignore[arg-type] # by name
+    ]
+    assert reports[0].names == reports[1].names
+    assert "Other" in (tmp_path / "other" / NOTE_NAME).read_text()
+    pictures = []
+    for report in reports:
+        long = next(name for name in report.names if "long/" in name)
+        with rawpy.imread(str(report.directory / long)) as raw:
+            balance = np.array(raw.camera_whitebalance[:3])
+            pictures.append(
+                (balance / balance[1], raw.postprocess(use_camera_wb=True, no_auto_bright=True))
+            )
+    (first, one), (second, another) = pictures
+    assert first == pytest.approx(1 / np.array(CAMERAS["sid"].neutral), rel=1e-3)
+    assert second == pytest.approx([1 / 0.8, 1, 1 / 0.4], rel=1e-3)
+    assert np.abs(one.astype(float) - another).mean() < 8

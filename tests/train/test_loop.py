@@ -18,9 +18,10 @@ import pytest
 import torch
 
 from rawkit.errors import OutputError, StoreDamagedError, TrainingError, UsageError
-from rawkit.models import load_network, prepare
-from rawkit.sensor import unpack
+from rawkit.models import SeenCamera, load_network, prepare
+from rawkit.sensor import REFERENCE_NEUTRAL, unpack
 from rawkit.store import Store
+from rawkit.stream import BatchStream
 from rawkit.train import (
     BEST,
     LAST,
@@ -32,6 +33,7 @@ from rawkit.train import (
     check_new_run,
     load_checkpoint,
 )
+from rawkit.train.data import cameras_in, plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.loop import SETTINGS
 from rawkit.train.record import METRICS
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rawkit.progress import Advance
+    from rawkit.stream import PairSource
     from rawkit.train.identity import DataIdentity
     from rawkit.workspace import Workspace
 
@@ -370,7 +373,7 @@ def test_tensorboard_that_is_not_installed_is_said(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match="TensorBoard is not installed") as caught:
         Trainer(tiny(1), tiny_data, tmp_path, board=True).run()
-    assert "rawkit[tensorboard]" in (caught.value.fix or "")
+    assert "rawkit-lowlight[tensorboard]" in (caught.value.fix or "")
 
 
 def test_a_run_does_not_go_on_with_other_frames(tiny_data: TrainData, tmp_path: Path) -> None:
@@ -548,6 +551,73 @@ def test_a_validated_frame_is_its_target_and_the_restored_whole_frame(
     with torch.no_grad():
         expected = net(mosaic)
     torch.testing.assert_close(restored, expected, rtol=0, atol=1e-5)
+
+
+def gained(source: PairSource, packed: np.ndarray) -> np.ndarray:
+    """Balance the normalised planes of a frame by hand."""
+    black = source.black_level.astype(np.float64)[:, None, None]
+    red, _, blue, _ = source.white_balance.tolist()
+    gains = np.array([0.40 * red, 1, 0.39 * blue, 1])[:, None, None]
+    planes = np.maximum(packed.astype(np.float64) - black, 0) / (source.white_level - black)
+    return np.asarray(planes * gains * source.amplification_base)
+
+
+def test_with_balance_training_and_validation_see_grey_at_one_neutral(
+    tiny_data: TrainData, sid_workspace: Workspace, tmp_path: Path
+) -> None:
+    settings = tiny(2, balance=True, augment=False)
+    trainer = Trainer(settings, tiny_data, tmp_path)
+    stream = BatchStream(tiny_data.train, plan_settings(settings), batch_size=2)
+    batch = next(stream.batches())
+    found = next(trainer._feed.batches()).planes  # noqa: SLF001 - what the network sees
+    sources = {source.name: source for source in tiny_data.train}
+    for place, name in enumerate(batch.names):
+        expected = gained(sources[name], batch.packed[place])
+        np.testing.assert_allclose(found[place].numpy(), expected, rtol=1e-5)
+    trainer.run(validate_every=2)
+    net, loaded = load_network(tmp_path / WEIGHTS)
+    assert loaded.neutral == REFERENCE_NEUTRAL
+    source = tiny_data.val[0]
+    restored, _ = restore_pair(
+        prepare(net), "lamba2021", source, settings.amplifier(), settings.neutral
+    )
+    (group,) = Store(sid_workspace.store("sid")).groups.values()
+    packed = group.read("packed", int(local(source.packed.path).parts[-4]))
+    with torch.no_grad():
+        expected = net(torch.from_numpy(unpack(gained(source, packed))).float()[None, None])
+    torch.testing.assert_close(restored, expected, rtol=0, atol=1e-5)
+
+
+def test_runs_say_which_cameras_they_saw(whole_run: Path, tiny_data: TrainData) -> None:
+    red, _, blue, _ = tiny_data.train[0].white_balance.tolist()
+    neutral = pytest.approx((1 / red, 1.0, 1 / blue))
+    for name in (LAST, BEST, WEIGHTS):
+        _, loaded = load_network(whole_run / name)
+        (found,) = loaded.cameras.values()
+        assert list(loaded.cameras) == ["ILCE-7SM2"]
+        assert found.pairs == 3
+        assert found.neutral == neutral
+        assert loaded.neutral is None
+    assert load_checkpoint(whole_run / LAST).cameras == loaded.cameras
+
+
+def test_the_neutral_of_a_camera_is_the_median_of_its_pairs(tiny_data: TrainData) -> None:
+    one = tiny_data.train[0]
+    balances = [(2.0, 1.0, 4.0, 1.0), (4.0, 1.0, 1.0, 1.0), (8.0, 1.0, 2.0, 1.0), (np.nan,) * 4]
+    sources = [replace(one, white_balance=np.array(values, np.float32)) for values in balances]
+    other = [replace(sources[3], camera="B"), replace(sources[0], camera="")]
+    found = cameras_in(TrainData([*sources, *other], []))
+    assert found == {"ILCE-7SM2": SeenCamera(4, (0.25, 1.0, 0.5)), "B": SeenCamera(1, None)}
+
+
+def test_pairs_of_no_known_balance_are_not_balanced(tiny_data: TrainData, tmp_path: Path) -> None:
+    first, *others = tiny_data.train
+    unknown = replace(first, white_balance=np.full(4, np.nan, np.float32))
+    data = TrainData([unknown, *others], tiny_data.val)
+    Trainer(tiny(), data, tmp_path)
+    with pytest.raises(UsageError, match="1 of 6 pairs") as caught:
+        Trainer(tiny(balance=True), data, tmp_path)
+    assert first.name in caught.value.found
 
 
 def test_runs_are_numbered_and_the_newest_is_found(

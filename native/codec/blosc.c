@@ -5,7 +5,7 @@
  * library says so. What a chunk's bytes say is believed nowhere: every read and write is checked
  * against the end of its memory.
  */
-#include "blosc.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 
@@ -19,6 +19,12 @@ enum { LEAST_SPLIT = 128 };
 static uint32_t little_32(const uint8_t *from)
 {
     return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+int codec_prepare(void)
+{
+    lz4_prepare();
+    return crc32c_prepare();
 }
 
 /* Decode the parts of a block, each with its length before it; a part that would grow is as it was. */

@@ -1,6 +1,6 @@
 /* Blocks of LZ4, as lz4_Block_format.md has them. What a block says is believed nowhere: every read
  * and write is checked against the end of its memory. */
-#include "blosc.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 
@@ -33,6 +33,17 @@ static int read_length(Input *input, size_t *length)
         *length += more = *input->at++;
     } while (more == 255);
     return 1;
+}
+
+/* LZ4's own decoder has a short way for sequences of few literals that begin with so much left to read
+ * and to write; it then asks less of what follows them. The same is asked here, so that both take the
+ * same blocks. `left` is to be read from the sequence's offset on. */
+enum { SHORT_INPUT = 17, SHORT_OUTPUT = 32, SHORT_OFFSET = 8 };
+
+static int is_short(uint8_t token, size_t left, size_t room)
+{
+    size_t literals = token >> 4;
+    return literals < 15 && left + literals >= SHORT_INPUT && room + literals >= SHORT_OUTPUT;
 }
 
 /* Repeat what was written from `offset` bytes ago on. */
@@ -115,18 +126,24 @@ decode_with(CopyMatch copy_match, Input input, uint8_t *out, size_t room)
         out += count;
         if (!left_of(&input))
             return out == end;
-        if (left_of(&input) < LEAST_AFTER || end - out < LAST_MATCH)
+        left = (size_t)(end - out);
+        if ((left_of(&input) < LEAST_AFTER || left < LAST_MATCH) &&
+            !is_short(token, left_of(&input), left))
             return 0;
         size_t offset = input.at[0] | (size_t)input.at[1] << 8;
         input.at += 2;
         count = token & 15;
-        if (!read_length(&input, &count) || !offset || offset > (size_t)(out - begin))
+        if (!read_length(&input, &count) || offset > (size_t)(out - begin))
             return 0;
         count += LEAST_MATCH;
-        left = (size_t)(end - out);
-        if (count + LAST_LITERALS > left)
+        if (count + LAST_LITERALS > left &&
+            (offset < SHORT_OFFSET || (token & 15) == 15 ||
+             !is_short(token, left_of(&input) + 2, left)))
             return 0;
-        copy_match(out, offset, count, left);
+        if (offset)
+            copy_match(out, offset, count, left);
+        else /* which the format has no meaning for, and LZ4's own decoder this one */
+            memset(out, 0, count);
         out += count;
     }
     return 0;

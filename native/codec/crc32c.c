@@ -1,5 +1,5 @@
 /* CRC-32C (RFC 3720, appendix B.4), as zarr's codec of that name has it. */
-#include "blocks.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 #include <nmmintrin.h>
@@ -72,7 +72,7 @@ AVX512 static void fold_all(uint8_t folded[FOLDED], uint64_t crc, const uint8_t 
 
 int crc32c_prepare(void)
 {
-    if (!__builtin_cpu_supports("sse4.2"))
+    if (!has_sums())
         return 0;
 #ifdef RAWKIT_AVX512
     /* A product has a bit less than the vector that it fills, which multiplies by x once more. */

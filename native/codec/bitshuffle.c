@@ -1,5 +1,5 @@
 /* Bits of values of two bytes, put together again after the bitshuffle of Blosc. */
-#include "blosc.h"
+#include "codec.h"
 
 #ifdef RAWKIT_CHUNKS
 
@@ -17,7 +17,7 @@ enum { TILE = 64 };
 
 /* Of 8 rows of bits, `pitch` bytes apart, make bytes: bit k of byte i of row r becomes bit r of
  * to[k][i]. */
-FAST static void gather_bits(uint64_t to[8][TILE / 8], const uint8_t *rows, size_t pitch)
+INLINED void gather_bits(uint64_t to[8][TILE / 8], const uint8_t *rows, size_t pitch)
 {
     const uint64_t m4 = 0x0F0F0F0F0F0F0F0F, m2 = 0x3333333333333333, m1 = 0x5555555555555555;
     uint64_t from[8][TILE / 8];

@@ -1,0 +1,29 @@
+"""The sensor's own colour for a network's pictures: true colour from any camera.
+
+`cells` is what the mosaic says, `noise` how far that can be trusted, `matrix` what it means,
+`scales` how it is averaged and `anchor` how it is put under a picture that comes in bands.
+`balance` and `multiple` ask the mosaic which balance and what brightness it was taken for.
+"""
+
+from rawkit.colour.anchor import ColourAnchor, SensorColour
+from rawkit.colour.balance import choose_balance
+from rawkit.colour.cells import CellGrid, overview
+from rawkit.colour.matrix import CameraMatrix, matrix_of
+from rawkit.colour.multiple import Feeding, Range, automatic_factor, feeding
+from rawkit.colour.noise import NoiseModel, estimate_noise
+
+__all__ = [
+    "CameraMatrix",
+    "CellGrid",
+    "ColourAnchor",
+    "Feeding",
+    "NoiseModel",
+    "Range",
+    "SensorColour",
+    "automatic_factor",
+    "choose_balance",
+    "estimate_noise",
+    "feeding",
+    "matrix_of",
+    "overview",
+]
