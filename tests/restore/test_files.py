@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from rawkit.colour import ColourNote, Development
 from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
 from rawkit.restore import (
     Brightness,
-    ColourNote,
     Compute,
-    Development,
+    Origin,
     Output,
     Restorer,
     load_restorer,
@@ -278,6 +278,13 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
     assert found.amplification == expected
 
 
+def nine_times(image: RawImage, restorer: Restorer) -> Development:
+    """Return how a mosaic is developed that is amplified 9 times, in the network's colours."""
+    brightness, exposure = Brightness("number", (9.0,)), image.exposure
+    (found,) = restorer.developments(image, brightness, "network", Origin(1.0, exposure))
+    return found
+
+
 def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     net: nn.Module, restorer: Restorer, tmp_path: Path
 ) -> None:
@@ -286,7 +293,8 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     pixels = np.random.default_rng(3).integers(500, 900, (70, 90), np.uint16)
     image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
                            white_balance=(2.0, 1.0, 1.5))  # fmt: skip
-    restored = restore_image(image, replace(restorer, neutral=REFERENCE_NEUTRAL), 9.0)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    restored = restore_image(image, balanced, nine_times(image, balanced))
     # What is black subtracted and multiplied is the same as another mosaic without black.
     values = np.maximum(pixels.astype(np.float64) - 512, 0)
     for y, x, plane in image.mosaic.positions():
@@ -300,9 +308,10 @@ def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: 
     pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
-    np.testing.assert_array_equal(
-        restore_image(image, balanced, 9.0), restore_image(image, restorer, 9.0)
+    found, plain = (
+        restore_image(image, one, nine_times(image, one)) for one in (balanced, restorer)
     )
+    np.testing.assert_array_equal(found, plain)
 
 
 @pytest.mark.parametrize(
