@@ -26,7 +26,7 @@ from rawkit.workspace import Workspace
 
 SIZE = (384, 576)
 SCENES = 20
-STEPS = 800
+STEPS = 1000
 SUBSET = "all"
 A7S2 = CAMERAS["sid"]
 BLACKMAGIC = (1.694, -0.459, -0.139, -0.490, 1.344, 0.112, -0.075, 0.385, 0.630)
@@ -78,7 +78,7 @@ def trained(folder: Path, places: dict[str, Workspace], keys: tuple[str, ...], *
     data = TrainData([source for part in parts for source in part.train], [])
     settings = TrainSettings(
         subset=SUBSET, steps=STEPS, crop=128, batch_size=8, learning_rate=1e-3, schedule="cosine",
-        ms_ssim_weight=0.0, amplification_value=4.0, balance=balance,
+        ms_ssim_weight=0.0, amplification="ratio", balance=balance,
     )  # fmt: skip
     trainer = Trainer(settings, data, run)
     if (run / LAST).is_file():
