@@ -51,12 +51,13 @@ def _multiples(
 @click.option(
     "--m", "multiples", metavar="auto|NUMBERS", callback=_multiples,
     help="auto: as bright as a photographer expects; or multiples of the estimated amplification, "
-    "such as 1,5,8, one picture each.  [default: auto for published weights in the sensor's colours]",
+    "such as 1,5,8, one picture each.  [default: auto for published weights in the sensor's "
+    "colours]",
 )  # fmt: skip
 @click.option(
     "--colour", type=click.Choice(["auto", "sensor", "network"]), default="auto", show_default=True,
-    help="Whose colours: the network's own, as published; the sensor's, under the network's detail; "
-    "auto: the network's for a camera it was trained on, the sensor's for any other.",
+    help="Whose colours: the network's own, as published; the sensor's, under the network's "
+    "detail; auto: the network's for a camera it was trained on, the sensor's for any other.",
 )  # fmt: skip
 @click.option(
     "--exposure", help="As bright as this exposure: 10s, or 10s,iso100,f/8; implies ratio."

@@ -2,9 +2,11 @@
 
 `cells` is what the mosaic says, `noise` how far that can be trusted, `matrix` what it means,
 `scales` how it is averaged and `anchor` how it is put under a picture that comes in bands.
+`balance` and `multiple` ask the mosaic which balance and what brightness it was taken for.
 """
 
 from rawkit.colour.anchor import ColourAnchor, SensorColour
+from rawkit.colour.balance import choose_balance
 from rawkit.colour.cells import CellGrid, overview
 from rawkit.colour.matrix import CameraMatrix, matrix_of
 from rawkit.colour.multiple import Feeding, Range, automatic_factor, feeding
@@ -19,6 +21,7 @@ __all__ = [
     "Range",
     "SensorColour",
     "automatic_factor",
+    "choose_balance",
     "estimate_noise",
     "feeding",
     "matrix_of",

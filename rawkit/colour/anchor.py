@@ -37,7 +37,7 @@ from rawkit.colour.scales import (
     reduce,
 )
 from rawkit.errors import UsageError
-from rawkit.pictures.curve import encoded_of, linear_of
+from rawkit.pictures import encoded_of, linear_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,9 +62,10 @@ _SLAB = 256
 """Rows of cells worked on at a time."""
 _COLUMNS = 1024
 """Columns of them."""
-_PIECE = 64
+_PIECE = 32
 """Rows of cells that are handed out at a time."""
 _POWER = 1 / 2.222
+_LARGEST_BALANCE = 1e4
 _CODES = 1 << 16
 
 
@@ -94,7 +95,7 @@ class SensorColour:
 
     def __post_init__(self) -> None:
         """Check that the balance is one."""
-        if len(self.balance) != 3 or not all(0 < one < 1e4 for one in self.balance):  # noqa: PLR2004 - three colours; no camera's is beyond
+        if not all(0 < one < _LARGEST_BALANCE for one in self.balance):
             raise UsageError(f"a balance of {self.balance}", expected="three numbers above 0")
 
 
@@ -146,7 +147,7 @@ class ColourAnchor:
             self._matrix, gains, self._grid.counts, colour.noise.shot, colour.noise.read
         )
         self._brightness, self._viewed = float(brightness), float(viewed)
-        self._squares = self._linear_light(overview(self._grid) if squares is None else squares)
+        self._squares = self._linear_light(overview(self._grid) if squares is None else squares.copy())
 
     def bands(self, bands: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Anchor a picture that comes in bands, from the top.
@@ -173,7 +174,9 @@ class ColourAnchor:
         for band in bands:
             if band.ndim != 3 or band.shape[1:] != (width, 3):  # noqa: PLR2004 - row, column, colour
                 raise UsageError(f"a band of shape {band.shape}", expected=f"(rows, {width}, 3)")
-            seen.add(band)
+            if len(band):
+                seen.add(band)
+            del band
             while done + _SLAB < rows and done + _SLAB + LOOK_AHEAD <= seen.ready:
                 yield from self._slab(seen, done, done + _SLAB)
                 done += _SLAB
@@ -188,33 +191,54 @@ class ColourAnchor:
 
     def _slab(self, seen: _Seen, top: int, bottom: int) -> Iterator[NDArray[np.float32]]:
         """Yield the pixels of rows of cells of the padded grid."""
-        rows, _ = self._grid.padded
+        rows, columns = self._grid.padded
         first, last = max(0, top - _SMALL_HALO), min(rows, bottom + _SMALL_HALO)
         luminance = seen.cells(first, last)
-        colour = self._colour(first, last)
+        colour = self._linear_light(self._grid.window(first, last))
         above = self._large(seen, first // _SQUARE, last // _SQUARE)
+        # One more cell each way, so that pixels at the seams are interpolated as others are.
+        begin, end = max(0, top - 1), min(rows, bottom + 1)
+        ratios = np.empty((3, end - begin, columns), np.float32)
+        for left in range(0, columns, _COLUMNS):
+            right = min(columns, left + _COLUMNS)
+            start, stop = max(0, left - _SMALL_HALO), min(columns, right + _SMALL_HALO)
+            outer = _Part(first, start, last, stop)
+            inner = outer.shrunk((begin, left, end, right), _SMALLEST_HALO)
+            found = self._cells(
+                np.ascontiguousarray(colour[:, :, start:stop]),
+                np.ascontiguousarray(luminance[:, start:stop]),
+                above.cut(slice(None), slice(start // _SQUARE, stop // _SQUARE)),
+                outer.slices_of(inner),
+            ).cut(*inner.slices_of(_Part(begin, left, end, right)))
+            found.gain *= np.float32(self._brightness)
+            ratio = np.maximum(found.chroma * found.gain, 0)
+            np.power(ratio, np.float32(_POWER), out=ratios[:, :, left:right])
+        del colour, luminance
+        yield from self._pieces(seen, ratios, begin, top, bottom)
+
+    def _cells(
+        self,
+        colour: NDArray[np.float32],
+        luminance: NDArray[np.float32],
+        above: Estimate,
+        inner: tuple[slice, slice],
+    ) -> Estimate:
+        """Estimate an inner part of cells from squares of 8x8 of them, by squares of 2x2."""
         small = guided(
             np.stack([reduce(one, 2) for one in colour]), reduce(luminance, 2),
             _SMALL, self._noise, 4, above.enlarged(_SQUARE // 2), self._viewed,
         )  # fmt: skip
-        begin, end = max(0, top - _SMALLEST_HALO), min(rows, bottom + _SMALLEST_HALO)
-        inner = slice(begin - first, end - first)
-        halves = slice((begin - first) // 2, (end - first) // 2)
-        ratios = self._ratios(
-            colour[:, inner], luminance[inner], small.cut(halves, slice(None)).enlarged(2)
-        )
-        del colour, luminance, above, small
-        yield from self._pieces(seen, ratios, begin, top, bottom)
-
-    def _colour(self, top: int, bottom: int) -> NDArray[np.float32]:
-        """Linear sRGB of cells, amplified, (3, rows, columns)."""
-        return self._linear_light(self._grid.window(top, bottom))
+        smaller = small.enlarged(2).cut(*inner)
+        cells = np.ascontiguousarray(colour[:, *inner])
+        light = np.ascontiguousarray(luminance[inner])
+        found = guided(cells, light, _SMALLEST, self._noise, 1, smaller, self._viewed)
+        return detailed(cells, light, _DETAIL_RADIUS, self._noise, found)
 
     def _linear_light(self, camera: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Linear sRGB of camera colours (3, rows, columns), amplified."""
-        cells = camera * self._gains[:, None, None]
-        np.minimum(cells, self._white, out=cells)
-        return mix(self._matrix, cells)
+        """Linear sRGB of camera colours (3, rows, columns), amplified; those are overwritten."""
+        camera *= self._gains[:, None, None]
+        np.minimum(camera, self._white, out=camera)
+        return mix(self._matrix, camera)
 
     def _large(self, seen: _Seen, top: int, bottom: int) -> Estimate:
         """Estimate rows of squares of 8x8 cells."""
@@ -227,33 +251,11 @@ class ColourAnchor:
         large = coarse(colour, luminance, _LARGE, self._noise, cells, largest)
         return large.cut(slice(top - first, bottom - first), slice(None))
 
-    def _ratios(
-        self, colour: NDArray[np.float32], luminance: NDArray[np.float32], above: Estimate
-    ) -> NDArray[np.float32]:
-        """Linear RGB over the network's luminance, to the power of the curve, (3, rows, columns)."""
-        rows, columns = luminance.shape
-        ratios = np.empty((3, rows, columns), np.float32)
-        brightness = np.float32(self._brightness)
-        for left in range(0, columns, _COLUMNS):
-            right = min(columns, left + _COLUMNS)
-            start, stop = max(0, left - _SMALLEST_HALO), min(columns, right + _SMALLEST_HALO)
-            outer = slice(start, stop)
-            cells = np.ascontiguousarray(colour[:, :, outer])
-            light = np.ascontiguousarray(luminance[:, outer])
-            coarser = above.cut(slice(None), outer)
-            found = guided(cells, light, _SMALLEST, self._noise, 1, coarser, self._viewed)
-            found = detailed(cells, light, _DETAIL_RADIUS, self._noise, found)
-            found = found.cut(slice(None), slice(left - start, right - start))
-            ratio = found.chroma * (found.gain * brightness)
-            np.maximum(ratio, 0, out=ratio)
-            ratios[:, :, left:right] = np.power(ratio, np.float32(_POWER))
-        return ratios
-
     def _pieces(
         self, seen: _Seen, ratios: NDArray[np.float32], begin: int, top: int, bottom: int
     ) -> Iterator[NDArray[np.float32]]:
         """Multiply ratios, whose first row is `begin`, onto the pixels of cells top to bottom."""
-        rows, columns = self._grid.padded
+        rows, _ = self._grid.padded
         (own_rows, _), block = self._grid.shape, self._grid.block
         height, width = self._grid.pixels.shape
         to_power, to_code = _powers(), _encoded()
@@ -262,19 +264,45 @@ class ColourAnchor:
             start, stop = first * block, height if last >= own_rows else last * block
             if start >= height:
                 return
-            # One more cell each way, so that pixels at the seams are interpolated as others are.
             above, below = max(0, first - 1), min(rows, last + 1)
             light = _looked_up(to_power, seen.lumas(start, stop))
             picture = np.empty((stop - start, width, 3), np.float32)
             colours = []
             for one in ratios[:, above - begin : below - begin]:
                 large = enlarge(one, block)
-                part = large[start - above * block :][: stop - start, :width]
+                part = _extended(large[start - above * block :], stop - start, width)
                 # Rounded and held below 65536 on the way.
                 codes = cv2.multiply(part, light, scale=_CODES - 1, dtype=cv2.CV_16U)
                 colours.append(_looked_up(to_code, codes))
             cv2.merge(colours, picture)
             yield picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A rectangle of cells of the padded grid, from 0, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def shrunk(self, core: tuple[int, int, int, int], halo: int) -> _Part:
+        """Return `core` with a halo, as far as that lies inside."""
+        top, left, bottom, right = core
+        return _Part(
+            max(self.top, top - halo),
+            max(self.left, left - halo),
+            min(self.bottom, bottom + halo),
+            min(self.right, right + halo),
+        )
+
+    def slices_of(self, other: _Part) -> tuple[slice, slice]:
+        """Return where another lies in it."""
+        return (
+            slice(other.top - self.top, other.bottom - self.top),
+            slice(other.left - self.left, other.right - self.left),
+        )
 
 
 class _Seen:
@@ -364,10 +392,20 @@ class _Rows:
         return np.concatenate([self._none, *parts]) if len(parts) != 1 else parts[0]
 
 
+def _extended(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """Cut to so many rows and columns; the last are repeated where there are fewer."""
+    below, right = (max(0, n - m) for n, m in zip((rows, columns), values.shape, strict=True))
+    if below or right:
+        values = np.pad(values, ((0, below), (0, right)), mode="edge")
+    return values[:rows, :columns]
+
+
 def _luma(band: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Weighted sum of encoded RGB, rounded to 65535; what is not a number counts as black."""
-    lumas = cv2.transform(np.ascontiguousarray(band), np.array([LUMINANCE]) * (_CODES - 1))
-    return np.asarray(cv2.add(lumas, 0, dtype=cv2.CV_16U), np.uint16)
+    weights = np.array([LUMINANCE]) * (_CODES - 1)
+    lumas = np.asarray(cv2.transform(np.ascontiguousarray(band), weights), np.float32)
+    # Adding nothing rounds, and holds what is beyond at the ends.
+    return np.asarray(cv2.add(lumas, np.zeros(1), dtype=cv2.CV_16U), np.uint16)
 
 
 def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.float32]:
@@ -380,16 +418,16 @@ def _looked_up(table: NDArray[np.float32], codes: NDArray[Any]) -> NDArray[np.fl
 @cache
 def _linear() -> NDArray[np.float32]:
     """Linear light of each code, (65536,)."""
-    return linear_of(np.linspace(0, 1, _CODES)).astype(np.float32)
+    return np.asarray(linear_of(np.linspace(0, 1, _CODES)), np.float32)
 
 
 @cache
 def _powers() -> NDArray[np.float32]:
     """Linear light of each code to the power of the curve, in which light is multiplied."""
-    return np.power(linear_of(np.linspace(0, 1, _CODES)), _POWER).astype(np.float32)
+    return np.asarray(linear_of(np.linspace(0, 1, _CODES)) ** _POWER, np.float32)
 
 
 @cache
 def _encoded() -> NDArray[np.float32]:
-    """Encoded value of each power, (65536,)."""
-    return encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)).astype(np.float32)
+    """Tabulate the encoded value of each power, (65536,)."""
+    return np.asarray(encoded_of(np.linspace(0, 1, _CODES) ** (1 / _POWER)), np.float32)

@@ -98,14 +98,16 @@ class CellGrid:
                 f"cells {top} to {bottom}", expected=f"multiples of {ALIGNED} up to {all_rows}"
             )
         inside = min(bottom, rows)
-        cells = self._cells(top, inside)
-        padding = ((0, 0), (0, bottom - inside), (0, all_columns - columns))
-        return np.pad(cells, padding, mode="edge")
+        cells = np.zeros((3, bottom - top, all_columns), np.float32)
+        self._fill(top, inside, cells[:, : inside - top, :columns])
+        cells[:, :, columns:] = cells[:, :, columns - 1 : columns]
+        cells[:, inside - top :] = cells[:, inside - top - 1 : inside - top]
+        return cells
 
-    def _cells(self, top: int, bottom: int) -> NDArray[np.float32]:
+    def _fill(self, top: int, bottom: int, sums: NDArray[np.float32]) -> None:
+        """Add up rows of cells in what holds nothing yet, (3, rows, columns), and divide."""
         mosaic, side, block = self.mosaic, self.mosaic.cell.side, self.block
         repeats, columns, colours = side // block, self.shape[1], mosaic.cell.colours
-        sums = np.zeros((3, bottom - top, columns), np.float32)
         band = self.pixels[top * block : bottom * block, : columns * block]
         for y, x, plane in mosaic.positions():
             target = sums[colours[plane], y // block :: repeats, x // block :: repeats]
@@ -117,11 +119,10 @@ class CellGrid:
         counts = self._counts()
         if (counts == counts[:, :1, :1]).all():
             sums *= (1 / counts[:, :1, :1]).astype(np.float32)
-            return sums
+            return
         for y in range(repeats):
             for x in range(repeats):
                 sums[:, y::repeats, x::repeats] /= counts[:, y, x, None, None]
-        return sums
 
     def _counts(self) -> NDArray[np.float32]:
         """Pixels of each colour in each kind of cell, shape (3, repeats, repeats)."""

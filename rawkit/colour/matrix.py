@@ -1,8 +1,7 @@
 """From the camera's colours to linear light on sRGB primaries, and what to do where it is absurd.
 
-LibRaw renders with one of two matrices: one that a file brings (balanced camera to linear sRGB, from
-a DNG's tags), or its own table's (CIE XYZ to camera). Both become the first kind here: rows sum to
-1, so that what the balance makes neutral stays neutral.
+What a file or LibRaw says leads from CIE XYZ to the camera. Turned round it becomes what LibRaw
+renders with: rows sum to 1, so that what the balance makes neutral stays neutral.
 """
 
 from __future__ import annotations
@@ -24,13 +23,9 @@ XYZ_OF_RGB = np.array(
 )
 """Linear light on sRGB primaries to CIE XYZ, the values that LibRaw has."""
 _LEAST_SUM = 1e-6
-_LEAST_FIRST = 0.125
-"""LibRaw takes a file's matrix only if its first element is above this."""
 _MOST_GAIN = 8.0
 """Largest element of a usable matrix: the published ones stay below 3, and a matrix multiplies the
 noise of colour by as much."""
-_LIKE_NONE = 0.01
-"""A rendered matrix so close to none, with which LibRaw renders cameras it does not know, is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,11 @@ IDENTITY: tuple[tuple[float, float, float], ...] = (
 
 
 def matrix_of(found: ColourMatrix | None) -> CameraMatrix:
-    """Return what a file's matrix makes of balanced colours; none, with the reason, if unusable."""
+    """Return what a file's matrix makes of balanced colours, from CIE XYZ to camera.
+
+    The source is ``none``, with the reason, where it cannot be used: there is none, it is singular,
+    it turns colours over, or it multiplies more than any camera's.
+    """
     if found is None:
         return CameraMatrix(IDENTITY, "none", "the file brings none and LibRaw knows none")
     camera = found.array @ XYZ_OF_RGB
@@ -73,67 +72,12 @@ def matrix_of(found: ColourMatrix | None) -> CameraMatrix:
     return _checked(np.linalg.inv(camera / sums), source)
 
 
-def find_matrix(
-    file_matrix: NDArray[np.floating] | None,
-    table_matrix: NDArray[np.floating] | None,
-    rendered: NDArray[np.floating] | None = None,
-) -> CameraMatrix:
-    """Choose the matrix that LibRaw renders with, and check it.
-
-    Parameters
-    ----------
-    file_matrix
-        Balanced camera to linear sRGB as a file brings it (LibRaw's ``color_matrix``), shape (3, 3)
-        or more columns; zeros or None where it brings none.
-    table_matrix
-        CIE XYZ to camera (LibRaw's ``rgb_xyz_matrix``), shape (3, 3) or more rows; zeros or None.
-    rendered
-        Balanced camera to linear sRGB as LibRaw renders it (`rawkit.sensor.probe_matrix`), (3, 3):
-        for a camera whose matrix it has and does not hand out. Asked where there is no other.
-
-    Returns
-    -------
-    CameraMatrix
-        With the source ``none`` and the reason where neither can be used: none is there, a fourth
-        colour, values that are not finite, a singular matrix, or one that multiplies more than any
-        camera's.
-    """
-    reason = "the file brings none and LibRaw knows none for this camera"
-    if file_matrix is not None and np.any(file_matrix):
-        found = np.asarray(file_matrix, np.float64)
-        if not np.isfinite(found).all() or found[0, 0] > _LEAST_FIRST:
-            return _checked(found[:3], "file")
-        reason = "the file's has a first element that LibRaw does not take"
-    if table_matrix is not None and np.any(table_matrix):
-        table = np.asarray(table_matrix, np.float64)
-        if table.shape[0] > 3 and np.any(table[3:]):  # noqa: PLR2004 - rows are colours
-            return CameraMatrix(IDENTITY, "none", "it is of four colours")
-        camera = table[:3, :3] @ XYZ_OF_RGB
-        sums = camera.sum(axis=1, keepdims=True)
-        if not np.isfinite(camera).all() or (np.abs(sums) < 1e-6).any():  # noqa: PLR2004 - none
-            return CameraMatrix(IDENTITY, "none", "LibRaw's has values that mean nothing")
-        camera = camera / sums
-        if abs(np.linalg.det(camera)) < 1e-6:  # noqa: PLR2004 - none
-            return CameraMatrix(IDENTITY, "none", "LibRaw's is singular")
-        return _checked(np.linalg.inv(camera), "libraw")
-    if rendered is not None and np.any(rendered):
-        found = np.asarray(rendered, np.float64)
-        plain = np.isfinite(found).all() and np.abs(found - np.eye(3)).max() < _LIKE_NONE
-        if not plain:
-            return _checked(found, "libraw")
-    return CameraMatrix(IDENTITY, "none", reason)
-
-
 def _checked(matrix: NDArray[np.float64], source: Source) -> CameraMatrix:
     """Refuse what no camera has; scale the rest so that rows sum to 1."""
-    fourth = matrix[:, 3:]
-    if fourth.size and np.any(fourth):
-        return CameraMatrix(IDENTITY, "none", "it is of four colours")
-    three = matrix[:, :3]
-    sums = three.sum(axis=1, keepdims=True)
-    if not np.isfinite(three).all() or (sums <= 0).any():
+    sums = matrix.sum(axis=1, keepdims=True)
+    if not np.isfinite(matrix).all() or (sums <= 0).any():
         return CameraMatrix(IDENTITY, "none", "it has values that mean nothing")
-    three = three / sums
+    three = matrix / sums
     if np.abs(three).max() > _MOST_GAIN:
         return CameraMatrix(IDENTITY, "none", f"it multiplies by {np.abs(three).max():.3g}")
     if abs(np.linalg.det(three)) < 1e-3 or (np.diag(three) <= 0).any():  # noqa: PLR2004 - none

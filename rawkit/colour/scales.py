@@ -36,6 +36,10 @@ _TRUSTED = 2.0
 """Times the variance of the noise that differences must exceed before they count."""
 _DARKEST = 0.35
 """Share of the luminance that is expected below which the sensor's own is not divided by."""
+_FOLLOWED = 0.25
+"""Least share of its luminance that a place keeps when it is smoothed with a guide."""
+_DARKER, _BRIGHTER = 0.2, 20.0
+"""Least and most by which one scale changes the gain."""
 _SMOOTHED_TWICE = 2.25
 """Cells that a window of n cells counts for when it is applied twice: 1 / sum of the squares of a
 triangle's weights is 1.5 times its half width, each way."""
@@ -169,7 +173,8 @@ def coarse(
 
     samples = cells * _SMOOTHED_TWICE * (2 * scale.radius + 1) ** 2
     means = np.stack([smooth(one) for one in colour])
-    return _refined(means, smooth(luminance), scale, noise, samples, above)
+    structure = np.maximum(smooth(luminance), _LEAST)
+    return _refined(means, structure, scale, noise, samples, above)
 
 
 def guided(
@@ -222,7 +227,10 @@ def guided(
     followed = np.empty_like(colour)
     for one, target in zip(colour, followed, strict=True):
         target[:] = follow(one)
-    return _refined(followed, follow(luminance), scale, noise, samples, above)
+    # Beside a bright edge a line through the window can lead below nothing.
+    structure = np.maximum(follow(luminance), luminance * np.float32(_FOLLOWED))
+    np.maximum(structure, _LEAST, out=structure)
+    return _refined(followed, structure, scale, noise, samples, above)
 
 
 def detailed(
@@ -254,7 +262,7 @@ def detailed(
 def _difference(own: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
     """Relative difference of luminance, within bounds."""
     difference = own / expected
-    np.clip(difference, 0.05, 20, out=difference)
+    np.clip(difference, _DARKER, _BRIGHTER, out=difference)
     difference -= 1
     return difference
 
@@ -266,26 +274,25 @@ def _box(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
 
 def _refined(
     colour: NDArray[np.float32],
-    luminance: NDArray[np.float32],
+    structure: NDArray[np.float32],
     scale: Scale,
     noise: ColourNoise,
     samples: float,
     above: Estimate | None,
 ) -> Estimate:
-    """Bring in the estimate of one scale; see the top of the module."""
+    """Bring in the estimate of one scale from smoothed colour and luminance; see the top."""
 
     def around(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
         once = _box(values, radius)
         return _box(once, radius) if scale.twice else once
 
-    shape = luminance.shape
+    shape = structure.shape
     derived = mix(noise.matrix, colour)
     own = derived[4]
     np.maximum(derived[:4], 0, out=derived[:4])
     derived[:4] += noise.constant[:, None, None]
     chroma_noise = np.maximum(np.maximum(derived[0], derived[1]), derived[2])
     gain_noise = derived[3]
-    structure = np.maximum(luminance, _LEAST)
     gain = np.ones(shape, np.float32) if above is None else above.gain
     expected = gain * structure
     level = np.maximum(own, expected * np.float32(_DARKEST))

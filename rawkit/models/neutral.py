@@ -96,8 +96,9 @@ def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> LearnedN
     """
     seen: dict[tuple[float, float, float], float] = {}
 
-    def off(red: float, blue: float, level: float) -> float:
+    def off(one: tuple[float, float], level: float) -> float:
         """Mean square of the log ratios at one level."""
+        red, blue = one
         key = (round(red, 6), round(blue, 6), level)
         if key not in seen:
             light = flat_response(net, cell, multiple, (level * red, level, level * blue))
@@ -105,9 +106,9 @@ def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> LearnedN
         return seen[key]
 
     def error(one: tuple[float, float]) -> float:
-        return float(np.sqrt(np.mean([off(*one, level) for level in LEVELS])))
+        return float(np.sqrt(np.mean([off(one, level) for level in LEVELS])))
 
-    grid = sorted(itertools.product(_GRID, _GRID), key=lambda one: off(*one, LEVELS[1]))
+    grid = sorted(itertools.product(_GRID, _GRID), key=lambda one: off(one, LEVELS[1]))
     best = min(grid[:_CANDIDATES], key=error)
     step = float(np.log(_GRID[1] / _GRID[0])) / 2
     for _ in range(_ROUNDS):

@@ -18,24 +18,19 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, restore_files, restore_items
     from rawkit.restore.development import Development, develop
-    from rawkit.restore.network import (
-        Compute,
-        Restorer,
-        load_restorer,
-        restore_bands,
-        restore_image,
-    )
-    from rawkit.restore.pipeline import Restored
+    from rawkit.restore.network import load_restorer, restore_bands, restore_image
+    from rawkit.restore.outcome import Restored
+    from rawkit.restore.restorer import Compute, Restorer
     from rawkit.restore.single import Single, decode_single, restore_single
 
 __getattr__ = late(
     __name__,
     {
-        "Compute": "network",
+        "Compute": "restorer",
         "Development": "development",
         "RestoreReport": "batch",
-        "Restored": "pipeline",
-        "Restorer": "network",
+        "Restored": "outcome",
+        "Restorer": "restorer",
         "Single": "single",
         "decode_single": "single",
         "develop": "development",

@@ -23,7 +23,7 @@ from rawkit.restore.parallel import (
     threads_for,
     workers_that_fit,
 )
-from rawkit.restore.pipeline import Outcome, Restored, restore_stream
+from rawkit.restore.pipeline import restore_stream
 from rawkit.restore.spilling import spilled
 from rawkit.restore.stored import StoredFrame
 from rawkit.workers import Resources, connect_cluster
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rawkit.progress import Progress
-    from rawkit.restore.network import Restorer
+    from rawkit.restore.outcome import Outcome, Restored
+    from rawkit.restore.restorer import Restorer
 
 _PROCESS_BYTES = 800_000_000
 """What a process takes that restores files of 12 MP, its decoder included."""

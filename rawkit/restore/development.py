@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from rawkit.restore.amplify import Brightness
     from rawkit.restore.colours import ColourMode
-    from rawkit.restore.network import Restorer
+    from rawkit.restore.restorer import Restorer
     from rawkit.sensor import Exposure, RawImage
 
 

@@ -12,7 +12,9 @@ from rawkit.models import describe, find_neutral
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rawkit.restore.network import Restorer
+    from torch import nn
+
+    from rawkit.models import Staged
     from rawkit.sensor import Neutral
 
 SUFFIX = ".neutral.json"
@@ -21,27 +23,27 @@ _known: dict[str, Neutral | None] = {}
 """By the identity of the weights, while the process lives: a folder may not be written to."""
 
 
-def probed_neutral(restorer: Restorer) -> Neutral | None:
+def probed_neutral(
+    net: Staged | nn.Module, network: str, identity: str, weights: Path | None
+) -> Neutral | None:
     """Return the neutral of weights that do not say which cameras they saw; some seconds once.
 
-    None where no grey comes out neutral.
+    `identity` is the SHA-256 of their file, empty where there is none. None where no grey comes out
+    neutral.
     """
-    if restorer.identity and restorer.identity in _known:
-        return _known[restorer.identity]
-    path = None
-    if restorer.compute is not None and restorer.identity:
-        weights = restorer.compute.weights
-        path = weights.with_name(weights.name + SUFFIX)
-    kept = None if path is None else _read(path, restorer.identity)
+    if identity and identity in _known:
+        return _known[identity]
+    path = None if weights is None or not identity else weights.with_name(weights.name + SUFFIX)
+    kept = None if path is None else _read(path, identity)
     if kept is None:
-        about = describe(restorer.network)
-        found = find_neutral(restorer.net, about.cell, about.multiple)
-        kept = {"weights": restorer.identity, "red": found.red, "blue": found.blue,
+        about = describe(network)
+        found = find_neutral(net, about.cell, about.multiple)
+        kept = {"weights": identity, "red": found.red, "blue": found.blue,
                 "error": found.error, "found": found.found}  # fmt: skip
         _keep(path, kept)
     neutral = (float(kept["red"]), 1.0, float(kept["blue"])) if kept["found"] else None
-    if restorer.identity:
-        _known[restorer.identity] = neutral
+    if identity:
+        _known[identity] = neutral
     return neutral
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from rawkit.errors import ClusterError, CrashedError, RawkitError
 from rawkit.interrupt import uninterrupted
 from rawkit.restore.decoder import Decoder
-from rawkit.restore.pipeline import Outcome, restore_stream
+from rawkit.restore.outcome import Outcome
+from rawkit.restore.pipeline import restore_stream
 from rawkit.workers import Child, require_seen
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.restore.inputs import Item
-    from rawkit.restore.network import Compute, Restorer
     from rawkit.restore.output import Output
+    from rawkit.restore.restorer import Compute, Restorer
     from rawkit.workers import Cluster
 
 _NEXT = "next"

@@ -38,6 +38,7 @@ from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
 from rawkit.restore.development import Development, develop
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
+from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
 from rawkit.sensor import amplification_base, overridden
@@ -49,75 +50,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.restore.colours import ColourNote
     from rawkit.restore.inputs import Item
-    from rawkit.restore.network import Restorer
     from rawkit.restore.output import Output
+    from rawkit.restore.restorer import Restorer
     from rawkit.sensor import RawImage
 
 _WRITERS = 2
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 """What the next file would meet, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """One picture that was written."""
-
-    source: str
-    """The raw file: its path, or archive or store and the path in it."""
-    picture: Path
-    """The picture."""
-    plain: Path | None
-    """The plain conversion beside it."""
-    amplification: float
-    """What the normalised mosaic was multiplied by."""
-    amplification_base: float
-    """The amplifier's estimate, of which `amplification` may be a multiple."""
-    fed: float
-    """What the normalised mosaic was multiplied by before the network; the rest was given back in
-    linear light."""
-    note: ColourNote
-    """Whose colours it has."""
-    brightness_warning: str | None
-    """What is beyond the weights."""
-    black_level: tuple[float, ...]
-    """Black level of each plane that was subtracted, in sensor units."""
-    white_level: float
-    """White level, in sensor units."""
-    level_warning: str | None
-    """Why the levels may not fit the pixels."""
-    memory_warning: str | None
-    """Why it may have taken more memory than was allowed."""
-    network: str
-    """Name of the network."""
-    weights: str
-    """SHA-256 of the file of its weights, hexadecimal."""
-    decode_seconds: float
-    """Time to decode the raw file and to estimate the amplification."""
-    restore_seconds: float
-    """Time in the network."""
-    write_seconds: float
-    """Time to write after the network: the end of turning, encoding, and the plain conversion."""
-
-    @property
-    def seconds(self) -> float:
-        """Time of all stages; those of neighbouring files overlap."""
-        return self.decode_seconds + self.restore_seconds + self.write_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an item."""
-
-    item: Item
-    """The item."""
-    restored: tuple[Restored, ...] = ()
-    """Pictures written."""
-    error: RawkitError | None = None
-    """Why it failed, in whole or in part."""
-    fatal: bool = False
-    """Whether the next one would fail as well: a full disk."""
 
 
 @dataclass(frozen=True, slots=True)

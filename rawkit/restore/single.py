@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.restore.colours import ColourMode
-    from rawkit.restore.network import Restorer
+    from rawkit.restore.restorer import Restorer
     from rawkit.sensor import Levels
 
 

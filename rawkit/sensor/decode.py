@@ -173,8 +173,8 @@ class RawFile:
     def probe_matrix(self) -> ColourMatrix | None:
         """Ask LibRaw for a matrix that it renders with and does not hand out.
 
-        None where there is none. It decodes the file once more and renders it in half size: for files that are looked at one
-        by one.
+        None where there is none. It decodes the file once more and renders it in half size: for
+        files that are looked at one by one.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """The matrix with which LibRaw renders a file, where neither it nor the file tells: by asking.
 
 For some old cameras LibRaw has a matrix that it does not hand out. It renders what lies in its
-buffer, though: patches that are a little redder, greener, bluer than grey come out as the columns of
-the matrix.
+buffer, though: patches that are a little redder, greener, bluer than grey come out as the columns
+of the matrix.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_what_a_refusal_asks_for_suffices(height: int, width: int) -> None:
 
 
 def test_less_memory_means_smaller_tiles_until_none_is_left() -> None:
-    sides = [tile_within("sid", budget, *FULL_FRAME) for budget in (10**10, 14 * 10**8)]
+    sides = [tile_within("sid", budget, *FULL_FRAME) for budget in (10**10, 145 * 10**7)]
     assert sides == sorted(sides, reverse=True)
     assert len(set(sides)) == 2
     with pytest.raises(UsageError, match="needs"):

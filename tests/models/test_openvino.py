@@ -50,5 +50,5 @@ def test_half_precision_comes_only_when_asked_for() -> None:
 
 def test_without_openvino_the_way_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingError, match=r"pip install 'rawkit\[openvino\]'"):
+    with pytest.raises(MissingError, match=r"pip install 'rawkit-lowlight\[openvino\]'"):
         compile_openvino(build("lamba2021"))

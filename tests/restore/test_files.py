@@ -16,7 +16,9 @@ from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
 from rawkit.restore import (
     Brightness,
+    ColourNote,
     Compute,
+    Development,
     Output,
     Restorer,
     load_restorer,
@@ -97,6 +99,11 @@ def write(path: Path, *, pattern: str = "RGGB", **changes: Any) -> Path:
     return path
 
 
+def as_published(factor: float) -> Development:
+    """Return what leaves colours to the network."""
+    return Development(factor, factor, None, ColourNote("network", "asked for", "network"))
+
+
 @pytest.mark.parametrize("pattern", sorted(BAYER_PATTERNS))
 def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_of_it(
     tmp_path: Path, net: nn.Module, restorer: Restorer, pattern: str
@@ -106,7 +113,7 @@ def test_the_whole_visible_area_of_every_phase_is_what_the_plain_network_makes_o
     assert image.mosaic.pattern_text == pattern
     assert len(set(image.mosaic.black_level)) == 4
     factor = amplification_base(image)
-    picture = restore_image(image, restorer, factor)
+    picture = restore_image(image, restorer, as_published(factor))
     assert picture.shape == (71, 97, 3)
     expected = by_hand(image, net, factor)
     np.testing.assert_allclose(picture, expected, atol=1e-5)
@@ -119,7 +126,7 @@ def test_sizes_that_are_no_multiples_come_back_whole(
 ) -> None:
     write_noise_dng(tmp_path / "a.dng", shape=shape, pattern=BAYER_PATTERNS["GRBG"])
     image = decode(tmp_path / "a.dng")
-    picture = restore_image(image, restorer, 5.0)
+    picture = restore_image(image, restorer, as_published(5.0))
     assert picture.shape == (*shape, 3)
     np.testing.assert_allclose(picture, by_hand(image, net, 5.0), atol=1e-5)
 
@@ -318,7 +325,7 @@ def test_the_published_weights_restore_a_real_file(tmp_path: Path, real_data: Pa
     path = real_data / "RAW_KODAK_DC50.KDC"
     chosen = load_restorer(PUBLISHED)
     assert "non-commercial" in (chosen.licence or "")
-    (one,) = restore_files([path], Output(tmp_path), chosen).restored
+    (one,) = restore_files([path], Output(tmp_path, colour="network"), chosen).restored
     read = cv2.imread(str(one.picture), cv2.IMREAD_UNCHANGED)
     assert read is not None
     image = decode(path)

@@ -226,7 +226,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", absent)
-    with pytest.raises(UsageError, match=r"pip install rawkit\[s3\]"):
+    with pytest.raises(UsageError, match=r"pip install 'rawkit-lowlight\[s3\]'"):
         open_source("s3://bucket/x.zip").files()
 
 
