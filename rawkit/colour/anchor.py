@@ -147,7 +147,9 @@ class ColourAnchor:
             self._matrix, gains, self._grid.counts, colour.noise.shot, colour.noise.read
         )
         self._brightness, self._viewed = float(brightness), float(viewed)
-        self._squares = self._linear_light(overview(self._grid) if squares is None else squares.copy())
+        self._squares = self._linear_light(
+            overview(self._grid) if squares is None else squares.copy()
+        )
 
     def bands(self, bands: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Anchor a picture that comes in bands, from the top.

@@ -91,6 +91,7 @@ def save_safetensors(
     describe(network)
     if match(state_dict, network) is None:
         raise misfit(state_dict, network, path)
+    seen = {model: one.as_dict() for model, one in (cameras or {}).items()}
     about = {
         "format": WEIGHTS_FORMAT,
         "version": WEIGHTS_VERSION,

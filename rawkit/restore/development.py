@@ -108,10 +108,9 @@ def develop(
     chosen, why = _chosen(mode, image, restorer, camera)
     asked = asked_colour(mode)
     if chosen == "sensor":
-        return _by_sensor(image, restorer, brightness, exposure, gain_ratio, why, asked)
+        return _by_sensor(image, restorer, brightness, base, exposure, gain_ratio, why, asked)
+    # The base is that of the planes as they are, for balanced weights too: so they were trained.
     gains = restorer.gains(image)
-    if gains is not None:
-        base = _balanced_base(image, gains)
     note = ColourNote("network", why, asked, None if gains is None else restorer.neutral)
     light = None
     if brightness.kind == "expected":
@@ -148,6 +147,7 @@ def _by_sensor(
     image: RawImage,
     restorer: Restorer,
     brightness: Brightness,
+    base: float,
     exposure: Exposure,
     gain_ratio: float | None,
     why: str,
@@ -164,8 +164,10 @@ def _by_sensor(
         "sensor", why, asked, neutral, colour.balance, balance.source, matrix.values,
         matrix.source if matrix.reason is None else f"{matrix.source}: {matrix.reason}",
     )  # fmt: skip
+    if restorer.neutral is None:  # balanced weights were trained on the base of planes as they are
+        base = _balanced_base(image, gains)
     factors = brightness.factors(
-        _balanced_base(image, gains), exposure, gain_ratio, restorer.amplification,
+        base, exposure, gain_ratio, restorer.amplification,
         ratio_to_estimate=restorer.ratio_to_estimate,
         expected=expected, by_default=restorer.published,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from rawkit.restore import (
     Development,
     Output,
     Restorer,
+    develop,
     load_restorer,
     restore_files,
     restore_image,
@@ -284,7 +285,12 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     pixels = np.random.default_rng(3).integers(500, 900, (70, 90), np.uint16)
     image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
                            white_balance=(2.0, 1.0, 1.5))  # fmt: skip
-    restored = restore_image(image, replace(restorer, neutral=REFERENCE_NEUTRAL), 9.0)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    (development,) = develop(
+        image, balanced, Brightness("number", (9.0,)), "network",
+        base=1.0, exposure=image.exposure,
+    )  # fmt: skip
+    restored = restore_image(image, balanced, development)
     # What is black subtracted and multiplied is the same as another mosaic without black.
     values = np.maximum(pixels.astype(np.float64) - 512, 0)
     for y, x, plane in image.mosaic.positions():
@@ -297,10 +303,26 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
 def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
     pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
+    (development,) = develop(
+        image, replace(restorer, neutral=REFERENCE_NEUTRAL), Brightness(), "network",
+        base=7.0, exposure=image.exposure,
+    )  # fmt: skip
+    assert development.gains is None
+    assert development.amplification == 7
+
+
+def test_balanced_weights_amplify_by_the_estimate_of_planes_as_they_are_as_in_training(
+    restorer: Restorer,
+) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383,
+                           white_balance=(2.0, 1.0, 1.5))  # fmt: skip
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
-    np.testing.assert_array_equal(
-        restore_image(image, balanced, 9.0), restore_image(image, restorer, 9.0)
-    )
+    for mode in ("network", "sensor"):
+        (development,) = develop(
+            image, balanced, Brightness(), mode, base=7.0, exposure=image.exposure  # type: ignore[arg-type] # one of the modes
+        )  # fmt: skip
+        assert development.amplification == 7, mode
 
 
 @pytest.mark.parametrize(
