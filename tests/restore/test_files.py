@@ -320,7 +320,7 @@ def test_balanced_weights_amplify_by_the_estimate_of_planes_as_they_are_as_in_tr
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
     for mode in ("network", "sensor"):
         (development,) = develop(
-            image, balanced, Brightness(), mode, base=7.0, exposure=image.exposure  # type: ignore[arg-type] # one of the modes
+            image, balanced, Brightness(), mode, base=7.0, exposure=image.exposure
         )  # fmt: skip
         assert development.amplification == 7, mode
 
