@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
     from rawkit.ingest import IngestPlan, IngestReport, Targets
-    from rawkit.restore import ColourMode, Restorer
+    from rawkit.restore import Restorer
     from rawkit.stream import Batch, BatchStream, TensorBatch
     from rawkit.subset import Subset
     from rawkit.synth import SynthReport

@@ -2,10 +2,10 @@
 
     python docs/figures/balance.py FOLDER
 
-makes the same look-alike of See-in-the-Dark seen by three cameras and in two lights, trains a network
-on the first camera and one on the first two, each with and without --balance, and evaluates all of
-them on the held-out scenes of every camera. The table goes to standard output. What is done in
-FOLDER is kept: run again, it goes on.
+makes the same look-alike of See-in-the-Dark seen by three cameras and in two lights, trains a
+network on the first camera and one on the first two, each with and without --balance, and evaluates
+all of them on the held-out scenes of every camera. The table goes to standard output. What is done
+in FOLDER is kept: run again, it goes on.
 """
 
 from __future__ import annotations

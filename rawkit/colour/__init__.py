@@ -2,26 +2,44 @@
 
 `cells` is what the mosaic says, `noise` how far that can be trusted, `matrix` what it means,
 `scales` how it is averaged and `anchor` how it is put under a picture that comes in bands.
+`development` decides for a mosaic which of all that is done to it.
 `balance` and `multiple` ask the mosaic which balance and what brightness it was taken for.
 """
 
 from rawkit.colour.anchor import ColourAnchor, SensorColour
 from rawkit.colour.balance import choose_balance
 from rawkit.colour.cells import CellGrid, overview
+from rawkit.colour.development import Development, Estimates, Learned, develop
 from rawkit.colour.matrix import CameraMatrix, matrix_of
+from rawkit.colour.mode import (
+    COLOUR_MODES,
+    NETWORK_COLOUR,
+    ColourMode,
+    ColourNote,
+    asked_colour,
+)
 from rawkit.colour.multiple import Feeding, Range, automatic_factor, feeding
 from rawkit.colour.noise import NoiseModel, estimate_noise
 
 __all__ = [
+    "COLOUR_MODES",
+    "NETWORK_COLOUR",
     "CameraMatrix",
     "CellGrid",
     "ColourAnchor",
+    "ColourMode",
+    "ColourNote",
+    "Development",
+    "Estimates",
     "Feeding",
+    "Learned",
     "NoiseModel",
     "Range",
     "SensorColour",
+    "asked_colour",
     "automatic_factor",
     "choose_balance",
+    "develop",
     "estimate_noise",
     "feeding",
     "matrix_of",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rawkit.late import callable_as, late
 from rawkit.restore.amplify import Brightness, parse_amplification, parse_exposure
-from rawkit.restore.colours import COLOUR_MODES, ColourMode, ColourNote
 from rawkit.restore.inputs import Inputs, Item, LocalRaw, find_inputs
 from rawkit.restore.manifest import MANIFEST, identity_of
 from rawkit.restore.output import Output, existing, planned
@@ -17,23 +16,21 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, restore_files, restore_items
-    from rawkit.restore.development import Development, develop
     from rawkit.restore.network import load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Restored
-    from rawkit.restore.restorer import Compute, Restorer
+    from rawkit.restore.restorer import Compute, Origin, Restorer
     from rawkit.restore.single import Single, decode_single, restore_single
 
 __getattr__ = late(
     __name__,
     {
         "Compute": "restorer",
-        "Development": "development",
         "RestoreReport": "batch",
         "Restored": "outcome",
         "Restorer": "restorer",
         "Single": "single",
         "decode_single": "single",
-        "develop": "development",
+        "Origin": "restorer",
         "load_restorer": "network",
         "restore_bands": "network",
         "restore_files": "batch",
@@ -46,16 +43,13 @@ __getattr__ = late(
 callable_as(__name__, "rawkit.api:restore")
 
 __all__ = [
-    "COLOUR_MODES",
     "MANIFEST",
     "Brightness",
-    "ColourMode",
-    "ColourNote",
     "Compute",
-    "Development",
     "Inputs",
     "Item",
     "LocalRaw",
+    "Origin",
     "Output",
     "RestoreReport",
     "Restored",
@@ -63,7 +57,6 @@ __all__ = [
     "Single",
     "StoredFrame",
     "decode_single",
-    "develop",
     "existing",
     "find_inputs",
     "frames_of_stores",

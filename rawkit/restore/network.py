@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from rawkit.restore.development import Development
+    from rawkit.colour import Development
     from rawkit.sensor import RawImage
 
 _OPENVINO_BYTES = 2_000_000_000

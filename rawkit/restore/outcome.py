@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawkit.colour import ColourNote
     from rawkit.errors import RawkitError
-    from rawkit.restore.colours import ColourNote
     from rawkit.restore.inputs import Item
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from rawkit.colour import NETWORK_COLOUR, asked_colour
 from rawkit.errors import UsageError
 from rawkit.pictures import PictureFormat
 from rawkit.restore.amplify import Brightness
-from rawkit.restore.colours import NETWORK_COLOUR, asked_colour
 from rawkit.restore.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rawkit.restore.colours import ColourMode
+    from rawkit.colour import ColourMode
     from rawkit.restore.inputs import Item
     from rawkit.sensor import Headerless, Levels
 

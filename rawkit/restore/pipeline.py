@@ -35,10 +35,10 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
-from rawkit.restore.development import Development, develop
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.outcome import Outcome, Restored
+from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
 from rawkit.sensor import amplification_base, overridden
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rawkit.colour import Development
     from rawkit.restore.inputs import Item
     from rawkit.restore.output import Output
     from rawkit.restore.restorer import Restorer
@@ -229,11 +230,9 @@ def _restore(
     """
     item = work.item
     try:
-        developments = develop(
-            loaded.image, restorer, output.brightness, output.colour, base=loaded.base,
-            exposure=loaded.capture.exposure, gain_ratio=loaded.gain_ratio,
-            camera=loaded.capture.model,
-        )  # fmt: skip
+        capture = loaded.capture
+        origin = Origin(loaded.base, capture.exposure, loaded.gain_ratio, capture.model)
+        developments = restorer.developments(loaded.image, output.brightness, output.colour, origin)
         for path, one in zip(output.pictures(item.name), developments, strict=True):
             bands = Bands()
             clock = [0.0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from rawkit.colour import Learned, develop
 from rawkit.restore.neutral import probed_neutral
-from rawkit.sensor import gains_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from rawkit.colour import ColourMode, Development, Estimates
     from rawkit.models import SeenCamera, Staged
-    from rawkit.sensor import Amplification, Neutral, RawImage
+    from rawkit.restore.amplify import Brightness
+    from rawkit.sensor import Amplification, Exposure, Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
 Backend = Literal["torch", "openvino"]
@@ -64,29 +66,51 @@ class Restorer:
     cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
     """Cameras that the weights were trained on, by their models; empty where unknown."""
 
-    @property
-    def folds_blue(self) -> bool:
-        """Whether blue things come out red even from the camera the weights were trained on.
-
-        Probing the published ones with flat fields shows it: see the page on colour.
-        """
-        return self.published
-
-    def gains(self, image: RawImage) -> tuple[float, ...] | None:
-        """Return what planes are multiplied by for a network that wants grey at a neutral."""
-        if self.neutral is None:
-            return None
-        return gains_to(self.neutral, image.white_balance, image.mosaic.cell.colours)
-
-    def learned_neutral(self) -> Neutral | None:
-        """Return the grey that the weights make neutral: as they say, or found by asking them.
-
-        None where they make none so.
-        """
-        known = [one.neutral for one in self.cameras.values() if one.neutral is not None]
-        if self.neutral is not None:
-            return self.neutral
-        if known:
-            return known[0]
+    def learned(self) -> Learned:
+        """Return what the weights have learned of cameras."""
         weights = None if self.compute is None else self.compute.weights
-        return probed_neutral(self.net, self.network, self.identity, weights)
+        return Learned(
+            {model: one.neutral for model, one in self.cameras.items()},
+            self.neutral,
+            self.published,
+            lambda: probed_neutral(self.net, self.network, self.identity, weights),
+        )
+
+    def developments(
+        self, image: RawImage, brightness: Brightness, mode: ColourMode, of: Origin
+    ) -> list[Development]:
+        """Decide for each brightness how a mosaic becomes a picture; see `rawkit.colour.develop`.
+
+        Raises
+        ------
+        MosaicError
+            If a ratio is asked for and the file does not say enough for one.
+        UsageError
+            If there is no such mode.
+        """
+
+        def factors(found: Estimates) -> list[float]:
+            return brightness.factors(
+                found.base, of.exposure, of.gain_ratio, self.amplification,
+                ratio_to_estimate=self.ratio_to_estimate,
+                expected=found.expected, by_default=found.by_default,
+            )  # fmt: skip
+
+        return develop(
+            image, self.learned(), mode, factors, base=of.base, camera=of.camera,
+            expects=brightness.kind == "expected",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What there is to know of a mosaic beside its pixels."""
+
+    base: float
+    """The amplifier's estimate for its planes as they are."""
+    exposure: Exposure
+    """Its exposure."""
+    gain_ratio: float | None = None
+    """Gain ratio to its long, from a store; None where unknown."""
+    camera: str | None = None
+    """Its model as EXIF spells it; None where unknown."""

@@ -15,8 +15,8 @@ import numpy as np
 from rawkit.pictures import Capture, capture_of_row, orient
 from rawkit.restore.amplify import Brightness
 from rawkit.restore.decoder import DecodeJob, decode_job
-from rawkit.restore.development import develop
 from rawkit.restore.network import restore_bands
+from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
 from rawkit.sensor import RawImage, amplification_base
@@ -24,7 +24,7 @@ from rawkit.sensor import RawImage, amplification_base
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rawkit.restore.colours import ColourMode
+    from rawkit.colour import ColourMode
     from rawkit.restore.restorer import Restorer
     from rawkit.sensor import Levels
 
@@ -80,11 +80,9 @@ def restore_single(
     MosaicError
         If the network reads another kind of mosaic, or a ratio is asked for and not known.
     """
-    development = develop(
-        single.image, restorer, brightness or Brightness(), colour, base=single.base,
-        exposure=single.capture.exposure, gain_ratio=single.gain_ratio,
-        camera=single.capture.model,
-    )[0]  # fmt: skip
+    capture = single.capture
+    origin = Origin(single.base, capture.exposure, single.gain_ratio, capture.model)
+    development = restorer.developments(single.image, brightness or Brightness(), colour, origin)[0]
     bands = restore_bands(single.image, restorer, development)
     picture = np.concatenate(list(toned(bands, single.image.mosaic, linear=False)))
     return orient(picture, single.capture.orientation)

@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from rawkit.colour import ColourMode, ColourNote, Development
 from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
 from rawkit.restore import (
     Brightness,
-    ColourNote,
     Compute,
-    Development,
+    Origin,
     Output,
     Restorer,
-    develop,
     load_restorer,
     restore_files,
     restore_image,
@@ -277,6 +276,13 @@ def test_a_checkpoint_restores_with_the_amplification_it_was_trained_with(
     assert found.amplification == expected
 
 
+def nine_times(image: RawImage, restorer: Restorer) -> Development:
+    """Return how a mosaic is developed that is amplified 9 times, in the network's colours."""
+    brightness, exposure = Brightness("number", (9.0,)), image.exposure
+    (found,) = restorer.developments(image, brightness, "network", Origin(1.0, exposure))
+    return found
+
+
 def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     net: nn.Module, restorer: Restorer, tmp_path: Path
 ) -> None:
@@ -286,11 +292,7 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     image = image_of_array(pixels, pattern="GBRG", black=512, white=16383,
                            white_balance=(2.0, 1.0, 1.5))  # fmt: skip
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
-    (development,) = develop(
-        image, balanced, Brightness("number", (9.0,)), "network",
-        base=1.0, exposure=image.exposure,
-    )  # fmt: skip
-    restored = restore_image(image, balanced, development)
+    restored = restore_image(image, balanced, nine_times(image, balanced))
     # What is black subtracted and multiplied is the same as another mosaic without black.
     values = np.maximum(pixels.astype(np.float64) - 512, 0)
     for y, x, plane in image.mosaic.positions():
@@ -300,29 +302,26 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-5)
 
 
-def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
-    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
-    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
-    (development,) = develop(
-        image, replace(restorer, neutral=REFERENCE_NEUTRAL), Brightness(), "network",
-        base=7.0, exposure=image.exposure,
-    )  # fmt: skip
-    assert development.gains is None
-    assert development.amplification == 7
-
-
+@pytest.mark.parametrize("mode", ["network", "sensor"])
 def test_balanced_weights_amplify_by_the_estimate_of_planes_as_they_are_as_in_training(
-    restorer: Restorer,
+    restorer: Restorer, mode: ColourMode
 ) -> None:
     pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383,
                            white_balance=(2.0, 1.0, 1.5))  # fmt: skip
     balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
-    for mode in ("network", "sensor"):
-        (development,) = develop(
-            image, balanced, Brightness(), mode, base=7.0, exposure=image.exposure
-        )  # fmt: skip
-        assert development.amplification == 7, mode
+    (found,) = balanced.developments(image, Brightness(), mode, Origin(7.0, image.exposure))
+    assert found.amplification == 7
+
+
+def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    found, plain = (
+        restore_image(image, one, nine_times(image, one)) for one in (balanced, restorer)
+    )
+    np.testing.assert_array_equal(found, plain)
 
 
 @pytest.mark.parametrize(

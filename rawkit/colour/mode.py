@@ -1,4 +1,4 @@
-"""Whose colours a picture has: what may be asked for, and what the manifest says of it."""
+"""Whose colours a picture has: what may be asked for, and what is said of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asked_colour(mode: ColourMode) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColourNote:
-    """Whose colours a picture has, for the manifest."""
+    """Whose colours a picture has, and by what."""
 
     colour: str
     """``network`` or ``sensor``."""
