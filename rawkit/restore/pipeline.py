@@ -41,7 +41,7 @@ from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
-from rawkit.sensor import amplification_base, overridden
+from rawkit.sensor import RESAMPLED, amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -212,6 +212,7 @@ def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Hel
         decoder=decoder,
         ahead=ahead,
         compare=output.compare,
+        linear=loaded.image.resampled,
         turned=kept_to_turn(size, loaded.capture.orientation),
     )
 
@@ -338,6 +339,7 @@ def _write(
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
         memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
+        resampled=RESAMPLED if loaded.image.resampled else None,
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,

@@ -22,6 +22,7 @@ from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
+from rawkit.sensor.linear import RESAMPLED
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.signature import is_raw
@@ -43,6 +44,7 @@ __all__ = [
     "BAYER",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
+    "RESAMPLED",
     "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
