@@ -204,7 +204,8 @@ class BlankError(RawFileError):
 class MosaicError(RawFileError):
     """The file holds no mosaic, or one that rawkit cannot pack.
 
-    Use a file from a camera with a Bayer or X-Trans mosaic, not converted to a linear DNG.
+    Use a file from a camera with a Bayer or X-Trans mosaic, not converted to a linear DNG: such
+    files can be restored, but not stored.
     """
 
     kind = "unsupported-mosaic"

@@ -305,6 +305,7 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
                         "picture": str(one.picture),
                         "plain": None if one.plain is None else str(one.plain),
                         "amplification": one.amplification,
+                        "resampled": one.resampled,
                         "colour": one.note.colour,
                         "seconds": one.seconds,
                     }
@@ -331,13 +332,21 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
         if len(report.restored) > 1:
             rate = len(report.restored) / report.seconds
             click.echo(f"{len(report.restored)} pictures, {rate:.2f} pictures/s")
-    for one in report.restored:
-        for warning in (one.level_warning, one.memory_warning, one.brightness_warning):
-            if warning is not None:
-                click.echo(f"warning: {one.source}: {warning}", err=True)
+    _show_notes(report)
     for where, error in report.failed:
         click.echo(f"failed ({error.kind}): {where}: {error.reason}", err=True)
     if report.interrupted:
         click.echo("interrupted: with --skip-existing the next run goes on from here", err=True)
     if report.stopped is not None:
         click.echo(f"stopped ({report.stopped.kind}): {report.stopped}", err=True)
+
+
+def _show_notes(report: RestoreReport) -> None:
+    """Print what is to be known of single files."""
+    for where, said in dict.fromkeys((one.source, one.resampled) for one in report.restored):
+        if said is not None:
+            click.echo(f"note: {where}: {said}", err=True)
+    for one in report.restored:
+        for warning in (one.level_warning, one.memory_warning, one.brightness_warning):
+            if warning is not None:
+                click.echo(f"warning: {one.source}: {warning}", err=True)

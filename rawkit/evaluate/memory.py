@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rawkit.colour import anchor_memory
 from rawkit.errors import UsageError
 from rawkit.models import plan_inference
 
@@ -49,13 +50,23 @@ def check_memory(max_ram: int, height: int, width: int) -> None:
         )
 
 
-def tile_within(network: str, max_ram: int, height: int, width: int) -> int:
+def tile_within(
+    network: str, max_ram: int, height: int, width: int, *, anchored: bool = False
+) -> int:
     """Return the side of the largest tiles with which a network stays within so many bytes.
+
+    `anchored` tells whether pictures may have the sensor's colours.
 
     Raises
     ------
     UsageError
         If there are none.
     """
-    others = {"picture": _RESTORED_PIXEL * height * width}
-    return plan_inference(network, height, width, max_ram, others=others).tile
+    others, before, band_pixel = {"picture": _RESTORED_PIXEL * height * width}, 0, 0
+    if anchored:
+        taken = anchor_memory(width)
+        others["colours"] = taken.kept
+        before, band_pixel = taken.at_work, taken.band_pixel
+    return plan_inference(
+        network, height, width, max_ram, others=others, before=before, band_pixel=band_pixel
+    ).tile

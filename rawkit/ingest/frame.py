@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
-    from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage
+    from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage, WhiteBalance
     from rawkit.source import Source, SourceFile
     from rawkit.store import ArrayName, Codec
 
@@ -85,6 +85,8 @@ class FrameJob:
     """What the raw file holds, if it does not say so itself."""
     version: int = VERSION
     """Format version of the store, which says how pixels are hashed."""
+    balance: WhiteBalance | None = None
+    """The balance that the store has recorded, for a frame that is made anew."""
 
     @property
     def origin(self) -> Path | None:
@@ -172,7 +174,7 @@ def _render(
     if not isinstance(job.rendering, RenderParameters) or job.entry.role != "long":
         return None, None
     try:
-        picture = raw.render(job.rendering, levels=job.levels)
+        picture = raw.render(job.rendering, levels=job.levels, balance=job.balance)
     except MosaicError as error:
         return None, error.reason
     return picture[crop.slices].transpose(2, 0, 1), None

@@ -12,6 +12,7 @@ from rawkit.files import output_errors
 from rawkit.ingest.frame import described_by, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
 from rawkit.progress import SILENT
+from rawkit.sensor import WhiteBalance
 from rawkit.store import (
     Damage,
     Store,
@@ -100,7 +101,10 @@ def repair_store(
                         catalog, entry, number, folder, codecs, rendering=rendering,
                         headerless=described_by(one.frame), version=store.about.version,
                     )  # fmt: skip
-                    prepared = prepare_frame(job)
+                    # How balances are chosen may have changed since.
+                    row = one.frame
+                    balance = WhiteBalance(row.white_balance, row.white_balance_source)
+                    prepared = prepare_frame(replace(job, balance=balance))
                     reason = _replace(open_place(location), one, prepared)
                 if reason:
                     still.append(replace(one, reason=f"{one.reason}; {reason}"))

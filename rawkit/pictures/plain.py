@@ -95,7 +95,7 @@ def converted(
     meter = LightMeter(8 * like.dtype.itemsize, linear=False)
     meter.see(like)
     with open_raw(path) as raw:
-        raw.image()  # the checks that LibRaw does not make
+        raw.image(resample=True)  # the checks that LibRaw does not make
         plain = raw.render(RenderParameters(bits=16))
     return as_bright(plain.astype(np.uint16, copy=False), meter.light(), bits, linear=False)
 

@@ -11,7 +11,7 @@ from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
-from rawkit.sensor import amplification_base, decode, read_exif
+from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
 from rawkit.store import Store, is_store
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT)
 
 def describe_raw(path: Path) -> dict[str, Any]:
     """Describe one raw file, decoded."""
-    image = decode(path)
+    image = decode(path, resample=True)
     try:
         with path.open("rb") as file:
             exif = read_exif(file)
@@ -75,6 +75,7 @@ def describe_raw(path: Path) -> dict[str, Any]:
         "f_number": exposure.f_number,
         "orientation": exif.orientation,
         "pattern": mosaic.pattern_text,
+        "note": RESAMPLED if image.resampled else None,
         "raw_size": [mosaic.raw_height, mosaic.raw_width],
         "visible_size": [mosaic.height, mosaic.width],
         "visible_top_left": [mosaic.top, mosaic.left],

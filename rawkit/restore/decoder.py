@@ -86,7 +86,7 @@ def decode_job(job: DecodeJob) -> Decoded:
     started = time.monotonic()
     contents = job.contents
     with open_raw(contents, name=job.where, headerless=job.headerless) as raw:
-        image = raw.image(job.levels)
+        image = raw.image(job.levels, resample=True)
         if image.colour_matrix is None:
             image = replace(image, colour_matrix=raw.probe_matrix())
         histograms = plane_histograms(image)

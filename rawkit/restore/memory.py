@@ -17,6 +17,8 @@ _DECODED_PIXEL = 8
 """Bytes a pixel that decoding takes: the file, the mosaic, its copies and counts."""
 _RENDERED_PIXEL = 22
 """The same where LibRaw renders, too."""
+_LINEAR_DECODED_PIXEL, _LINEAR_RENDERED_PIXEL = 17, 32
+"""Both for a linear file, of which LibRaw keeps four values a pixel."""
 _PLAIN_PIXEL = 9
 """LibRaw's conversion at 16 bits, and the counts of its values."""
 _MOSAIC_PIXEL = 2
@@ -50,7 +52,14 @@ class Held:
 
 
 def held_beside(
-    pixels: int, bits: int, *, decoder: bool, ahead: bool, compare: bool, turned: int
+    pixels: int,
+    bits: int,
+    *,
+    decoder: bool,
+    ahead: bool,
+    compare: bool,
+    turned: int,
+    linear: bool = False,
 ) -> Held:
     """Say what is held beside the network.
 
@@ -68,9 +77,11 @@ def held_beside(
         Whether there is a plain conversion.
     turned
         Bytes that are kept to turn the picture upright.
+    linear
+        Whether the file is linear.
     """
     picture = pixels * _CHANNELS * bits // 8
-    decoding = pixels * (_RENDERED_PIXEL if compare else _DECODED_PIXEL)
+    decoding = pixels * _decoding_pixel(compare=compare, linear=linear)
     decoding += _DECODER if decoder else 0
     loaded = pixels * (_MOSAIC_PIXEL + (2 * _CHANNELS if compare else 0))
     others = {
@@ -85,3 +96,9 @@ def held_beside(
         0 if ahead else decoding,
         _WAITING_BANDS * _CHANNELS * bits // 8,
     )
+
+
+def _decoding_pixel(*, compare: bool, linear: bool) -> int:
+    if linear:
+        return _LINEAR_RENDERED_PIXEL if compare else _LINEAR_DECODED_PIXEL
+    return _RENDERED_PIXEL if compare else _DECODED_PIXEL

@@ -42,6 +42,8 @@ class Restored:
     """Why the levels may not fit the pixels."""
     memory_warning: str | None
     """Why it may have taken more memory than was allowed."""
+    resampled: str | None
+    """What was done to a file that holds no mosaic; None for all others."""
     network: str
     """Name of the network."""
     weights: str

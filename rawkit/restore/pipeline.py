@@ -41,7 +41,7 @@ from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
-from rawkit.sensor import amplification_base, overridden
+from rawkit.sensor import RESAMPLED, amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -193,7 +193,8 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | Rawk
 
 def _load_stored(frame: StoredFrame, output: Output) -> _Loaded:
     started = time.monotonic()
-    image, base = frame.image(), frame.row.amplification_base
+    image = frame.image(fit=output.colour != "network")
+    base = frame.row.amplification_base
     if output.levels is not None:
         image = replace(image, mosaic=overridden(image.mosaic, output.levels))
         base = amplification_base(image)
@@ -212,6 +213,7 @@ def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Hel
         decoder=decoder,
         ahead=ahead,
         compare=output.compare,
+        linear=loaded.image.resampled,
         turned=kept_to_turn(size, loaded.capture.orientation),
     )
 
@@ -341,6 +343,7 @@ def _write(
         white_level=mosaic.white_level,
         level_warning=loaded.warning,
         memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
+        resampled=RESAMPLED if loaded.image.resampled else None,
         network=restorer.network,
         weights=restorer.identity,
         decode_seconds=loaded.seconds,

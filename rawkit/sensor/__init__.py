@@ -20,8 +20,10 @@ from rawkit.sensor.balance import (
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
+from rawkit.sensor.description import matrix_to_srgb
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
+from rawkit.sensor.linear import RESAMPLED
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.signature import is_raw
@@ -43,6 +45,7 @@ __all__ = [
     "BAYER",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
+    "RESAMPLED",
     "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
@@ -72,6 +75,7 @@ __all__ = [
     "image_of_array",
     "image_of_packed",
     "is_raw",
+    "matrix_to_srgb",
     "neutral_of",
     "normalise",
     "open_raw",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import stat
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -25,16 +24,23 @@ from rawkit.errors import (
     NotRawError,
     RawFileError,
     TooLargeError,
-    TruncatedError,
     UnreadableError,
 )
+from rawkit.sensor.as_shot import Chosen, block_means
 from rawkit.sensor.cells import XTRANS
-from rawkit.sensor.description import Description, describe_raw, matrix_to_srgb
-from rawkit.sensor.extents import declared_end, directories
+from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw, matrix_to_srgb
 from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
-from rawkit.sensor.lossless import missing_pixels
+from rawkit.sensor.linear import sampled
 from rawkit.sensor.matrix import probe_matrix
-from rawkit.sensor.types import Levels, Mosaic, RawImage
+from rawkit.sensor.render import libraw_levels
+from rawkit.sensor.types import MOSAICS, Levels, Mosaic, RawImage, WhiteBalance
+from rawkit.sensor.whole import (
+    COLOUR_MATRIX,
+    DNG_VERSION,
+    check_size,
+    check_whole,
+    check_whole_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,16 +50,9 @@ if TYPE_CHECKING:
     from rawkit.sensor.render import RenderParameters
     from rawkit.sensor.types import ColourMatrix
 
-MAX_PIXELS = 400_000_000
-"""No camera has more; a damaged header may claim anything."""
-MAX_PIXELS_PER_BYTE = 32
-"""A compressed mosaic with noise in it takes about one byte a pixel. A file that claims more pixels
-than this for each of its bytes is cut off or lies, and would cost gigabytes to find out."""
 MAX_BYTES_AT_ONCE = 64 << 20
 """Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
 JPEG of 12 MP takes it 12 ms less than from a file."""
-_COLOUR_MATRIX = 50721
-"""DNG's tag ColorMatrix1."""
 _LIKE_NONE = 0.01
 """A rendered matrix so close to none is none."""
 _OUT_OF_MEMORY = (
@@ -72,26 +71,30 @@ class RawFile:
         path: Path | str,
         described: Headerless | None = None,
         *,
-        has_matrix: bool = False,
+        tags: frozenset[int] = frozenset(),
         opened: str | BinaryIO | None = None,
     ) -> None:
         self._raw = raw
         self._opened = opened
-        self._has_matrix = has_matrix
+        self._tags = tags
+        self._balances: dict[Levels | None, Chosen] = {}
         self.path = path
         self.described = described
         """What it holds, where that had to be said; None for a file that says so itself."""
 
-    def image(self, levels: Levels | None = None, *, copy: bool = True) -> RawImage:
+    def image(
+        self, levels: Levels | None = None, *, copy: bool = True, resample: bool = False
+    ) -> RawImage:
         """Decode the visible mosaic; `levels` override the file's.
 
         Without `copy` the pixels are LibRaw's own: to be read only, and only while the file is
-        open.
+        open. With `resample` a linear file is sampled back onto a mosaic RGGB.
 
         Raises
         ------
         MosaicError
-            If the file holds no mosaic, or one that is neither Bayer nor X-Trans.
+            If the file holds no mosaic, or one that is neither Bayer nor X-Trans; linear files are
+            taken with `resample` only.
         BlankError
             If all pixels have one value, as in some truncated files.
         CorruptError
@@ -99,9 +102,12 @@ class RawFile:
         """
         with _libraw_errors(self.path):
             found = self._description
-            pixels: NDArray[np.uint16] = self._raw.raw_image_visible
-            pixels = pixels.copy() if copy else pixels
-            masked = self._masked(found.mosaic)
+            if found.linear and not resample:
+                taken = "`rawkit restore` takes it, sampled back onto RGGB"
+                raise MosaicError(f"{NO_MOSAIC} ({taken})", expected=MOSAICS, where=self.path)
+            pixels = self._pixels()
+            pixels = pixels.copy() if copy and not found.linear else pixels
+            masked = None if found.linear else self._masked(found.mosaic)
         mosaic = overridden(found.mosaic, levels)
         if mosaic.white_level <= max(mosaic.black_level):
             raise CorruptError(
@@ -117,8 +123,10 @@ class RawFile:
                 where=self.path,
                 fix="The file is probably cut off; fetch it again.",
             )
+        chosen = self._balance(levels, pixels)
+        balance = WhiteBalance(found.colours.by_plane(chosen.values), chosen.source)
         return RawImage(
-            pixels, mosaic, found.white_balance, found.exposure, found.colour_matrix, masked
+            pixels, mosaic, balance, found.exposure, found.colour_matrix, masked, found.linear
         )
 
     def render(
@@ -128,24 +136,27 @@ class RawFile:
         brightness: float = 1.0,
         levels: Levels | None = None,
         square: bool = False,
+        balance: WhiteBalance | None = None,
     ) -> NDArray[np.uint16] | NDArray[np.uint8]:
         """Render the visible area, shape (height, width, 3), RGB, not rotated.
 
-        The tone curve is BT.709 on sRGB primaries. As-shot white balance where it is usable,
-        daylight otherwise. `brightness` multiplies linear light; targets are rendered with 1.
+        The tone curve is BT.709 on sRGB primaries. The white balance is that of `image`, or
+        `balance`, as `image` has returned it at an earlier time.
+        `brightness` multiplies linear light; targets are rendered with 1.
         `levels` override the file's for LibRaw too. With `square`, a picture of pixels that are not
         square is stretched until they are, see `Mosaic.square_size`.
 
         Raises
         ------
         MosaicError
-            As `image`, or if the pixels are not square and shall not become so: then the picture
-            would not lie on the mosaic.
+            As `image` (linear files are rendered), or if the pixels are not square and shall not
+            become so: then the picture would not lie on the mosaic.
         CorruptError
             If LibRaw fails.
         """
         with _libraw_errors(self.path):
-            mosaic, balance = self._description.mosaic, self._description.white_balance
+            mosaic = self._description.mosaic
+            multipliers = self._multipliers(levels, balance)
         if not (square or mosaic.is_square):
             raise MosaicError(
                 f"pixels of aspect {mosaic.pixel_aspect:.3f}",
@@ -154,11 +165,11 @@ class RawFile:
             )
         with _libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
-                use_camera_wb=balance.source == "camera",
+                **multipliers,
                 no_auto_bright=True,
                 output_bps=parameters.bits,
                 bright=brightness,
-                **_libraw_levels(levels),
+                **libraw_levels(levels),
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
@@ -181,7 +192,7 @@ class RawFile:
         CorruptError
             If LibRaw fails.
         """
-        if self._opened is None:
+        if self._opened is None or self._description.linear:
             return None
         with _libraw_errors(self.path):
             mosaic = self._description.mosaic
@@ -194,6 +205,32 @@ class RawFile:
             return None  # with that it renders cameras that it does not know
         return matrix_to_srgb(found, "libraw")
 
+    def _pixels(self) -> NDArray[np.uint16]:
+        """Return LibRaw's own visible mosaic, or one sampled from a linear file."""
+        visible: NDArray[np.uint16] = self._raw.raw_image_visible
+        return sampled(visible) if self._description.linear else visible
+
+    def _balance(self, levels: Levels | None, pixels: NDArray[np.uint16] | None = None) -> Chosen:
+        """Choose the balance, once for the same levels; `pixels` where they are known already."""
+        if levels not in self._balances:
+            found = self._description
+            mosaic = overridden(found.mosaic, levels)
+            self._balances[levels] = found.candidates.choose(
+                lambda: block_means(self._pixels() if pixels is None else pixels, mosaic)
+            )
+        return self._balances[levels]
+
+    def _multipliers(self, levels: Levels | None, balance: WhiteBalance | None) -> dict[str, Any]:
+        """Return LibRaw's parameters for a balance, or for the one that is chosen."""
+        if balance is None:
+            chosen = self._balance(levels)
+            source, values = chosen.source, chosen.values if chosen.decided else None
+        else:
+            source, values = balance.source, self._description.colours.of(balance.multipliers)
+        if source in ("camera", "daylight"):  # what LibRaw takes by itself
+            return {"use_camera_wb": source == "camera"}
+        return {"user_wb": values and list(values)}
+
     def _masked(self, mosaic: Mosaic) -> NDArray[np.uint16] | None:
         """Copy the columns left of the visible area, which most cameras shield from light."""
         rows = slice(mosaic.top, mosaic.top + mosaic.height)
@@ -201,8 +238,13 @@ class RawFile:
 
     @cached_property
     def _description(self) -> Description:
-        """Pattern, levels, balance and exposure, read before LibRaw renders and changes them."""
-        return describe_raw(self._raw, self.path, has_matrix=self._has_matrix)
+        """Pattern, levels, balances and exposure, read before LibRaw renders and changes them."""
+        return describe_raw(
+            self._raw,
+            self.path,
+            has_matrix=COLOUR_MATRIX in self._tags,
+            is_dng=DNG_VERSION in self._tags,
+        )
 
 
 @contextmanager
@@ -237,19 +279,19 @@ def open_raw(
     opened: Any
     if isinstance(file, str | os.PathLike):
         where = Path(file)
-        size, has_matrix = _check_whole_path(where)
+        size, tags = check_whole_path(where)
         opened = _read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
     else:
         where, opened = name, file
-        size, has_matrix = _check_whole(file, where)
+        size, tags = check_whole(file, where)
         file.seek(0)
     raw, described = _identified(opened, where, size, headerless)
     with raw:
         with _libraw_errors(where):
-            _check_size(raw, size, where)
+            check_size(raw, size, where)
             raw.unpack()
         again = opened if described is None else None
-        yield RawFile(raw, where, described, has_matrix=has_matrix, opened=again)
+        yield RawFile(raw, where, described, tags=tags, opened=again)
 
 
 def _identified(
@@ -315,31 +357,18 @@ def _reproducible(mosaic: Mosaic) -> Iterator[None]:
         yield
 
 
-def _libraw_levels(levels: Levels | None) -> dict[str, Any]:
-    """LibRaw's parameters for overridden levels; its own offsets per colour are set to nothing."""
-    parameters: dict[str, Any] = {}
-    if levels is not None and levels.black is not None:
-        parameters |= {"user_black": levels.black, "user_cblack": [0, 0, 0, 0]}
-    if levels is not None and levels.white is not None:
-        parameters["user_sat"] = levels.white
-    return parameters
+def decode(
+    file: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    name: str = "raw file",
+    resample: bool = False,
+) -> RawImage:
+    """Decode the visible mosaic of one raw file; takes and raises what `open_raw` does.
 
-
-def decode(file: str | os.PathLike[str] | bytes | BinaryIO, *, name: str = "raw file") -> RawImage:
-    """Decode the visible mosaic of one raw file; takes and raises what `open_raw` does."""
+    With `resample` a linear file is sampled back onto a mosaic RGGB.
+    """
     with open_raw(file, name=name) as raw:
-        return raw.image()
-
-
-def _check_whole_path(path: Path) -> tuple[int, bool]:
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise UnreadableError("a pipe, socket or device", expected="a file", where=path)
-        with path.open("rb") as file:
-            return _check_whole(file, path)
-    except OSError as error:
-        raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
+        return raw.image(resample=resample)
 
 
 def _read_whole(path: Path) -> BinaryIO:
@@ -348,46 +377,6 @@ def _read_whole(path: Path) -> BinaryIO:
             return io.BytesIO(path.read_bytes())
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
-
-
-def _check_whole(file: BinaryIO, path: Path | str) -> tuple[int, bool]:
-    """Check that a file holds all that it declares.
-
-    Returns its size in bytes, and whether it says which colours its camera sees.
-    """
-    size = file.seek(0, io.SEEK_END)
-    tags = list(directories(file, frozenset({_COLOUR_MATRIX})))
-    end = declared_end(tags)
-    if size == 0:
-        raise NotRawError("an empty file", expected="a raw file", where=path)
-    if end > size:
-        raise TruncatedError(
-            f"{size} bytes, but pixel data up to byte {end}",
-            expected="a whole file",
-            where=path,
-            fix="Fetch it again.",
-        )
-    missing = missing_pixels(file)
-    if missing is not None:
-        raise CorruptError(
-            missing,
-            expected="all the pixels that the file declares",
-            where=path,
-            fix="Fetch it again.",
-        )
-    return size, any(_COLOUR_MATRIX in one for one in tags)
-
-
-def _check_size(raw: Any, size: int, path: Path | str) -> None:
-    sizes = raw.sizes
-    pixels = sizes.raw_height * sizes.raw_width
-    if pixels > MAX_PIXELS or pixels > MAX_PIXELS_PER_BYTE * size:
-        raise TruncatedError(
-            f"{sizes.raw_width}x{sizes.raw_height} pixels declared in {size} bytes",
-            expected=f"at most {min(MAX_PIXELS, MAX_PIXELS_PER_BYTE * size)} pixels",
-            where=path,
-            fix="The file is cut off or damaged; fetch it again.",
-        )
 
 
 @contextmanager

@@ -9,8 +9,10 @@ import numpy as np
 import rawpy
 
 from rawkit.errors import MosaicError, UsageError
+from rawkit.sensor.as_shot import Candidates
 from rawkit.sensor.cells import BAYER, XTRANS, find_cell
-from rawkit.sensor.types import MOSAICS, ColourMatrix, Exposure, Mosaic, WhiteBalance
+from rawkit.sensor.linear import RGGB, is_linear
+from rawkit.sensor.types import MOSAICS, ColourMatrix, Exposure, Mosaic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor.cells import Pattern
 
+NO_MOSAIC = "no mosaic: every pixel has all colours"
 _LEAST_DETERMINANT = 1e-6
 _LEAST_FIRST = 0.125
 """LibRaw takes a file's matrix only if its first element is above this."""
@@ -35,34 +38,44 @@ class Description:
 
     mosaic: Mosaic
     """Pattern, levels and geometry."""
-    white_balance: WhiteBalance
-    """The balance that a rendering uses."""
+    candidates: Candidates
+    """The balances of which a rendering uses one."""
+    colours: Colours
+    """From LibRaw's colours to packed planes."""
     exposure: Exposure
     """Exposure as LibRaw tells it."""
     colour_matrix: ColourMatrix | None
     """From XYZ to the camera's colours; None where nobody says."""
+    linear: bool = False
+    """Whether the file holds all colours of each pixel; the mosaic is the one to sample onto."""
 
 
-def describe_raw(raw: Any, path: Path | str, *, has_matrix: bool = False) -> Description:
+def describe_raw(
+    raw: Any, path: Path | str, *, has_matrix: bool = False, is_dng: bool = False
+) -> Description:
     """Read the description of an unpacked file; must come before LibRaw renders and changes it.
 
-    `has_matrix` tells whether the file itself says which colours its camera sees.
+    `has_matrix` tells whether the file itself says which colours its camera sees, `is_dng` whether
+    it is a DNG: other linear files are not taken.
 
     Raises
     ------
     MosaicError
-        If the file holds no mosaic, or one that is neither Bayer nor X-Trans.
+        If the file holds neither all colours of each pixel nor a mosaic that is Bayer or X-Trans.
     """
-    pattern = _pattern(raw, path)
+    linear = is_dng and is_linear(raw)
+    colours = Colours(RGGB if linear else _pattern(raw, path))
     return Description(
-        _mosaic(raw, _Colours(pattern)),
-        _white_balance(raw, _Colours(pattern)),
+        _mosaic(raw, colours, linear=linear),
+        Candidates(raw.camera_whitebalance, raw.daylight_whitebalance),
+        colours,
         _exposure(raw),
         _colour_matrix(raw, "file" if has_matrix else "libraw"),
+        linear,
     )
 
 
-class _Colours:
+class Colours:
     """Takes values that LibRaw gives for each colour to packed planes."""
 
     def __init__(self, pattern: Pattern) -> None:
@@ -77,12 +90,18 @@ class _Colours:
         ]
 
     def by_plane(self, of_colour: Sequence[float]) -> tuple[float, ...]:
+        """Return the value of each packed plane from those of LibRaw's colours R, G1, B, G2."""
         return tuple(float(of_colour[colour]) for colour in self._of_plane)
+
+    def of(self, planes: Sequence[float]) -> tuple[float, float, float, float]:
+        """Return the values of R, G1, B and G2 from those of packed planes, the inverse."""
+        found = dict(zip(self._of_plane, planes, strict=True))
+        return found[0], found[1], found[2], found.get(3, found[1])
 
 
 def _pattern(raw: Any, path: Path | str) -> Pattern:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
-        raise MosaicError("no mosaic: every pixel has all colours", expected=MOSAICS, where=path)
+        raise MosaicError(NO_MOSAIC, expected=MOSAICS, where=path)
     letters = raw.color_desc.decode("ascii", "replace")
     if raw.num_colors != 3 or letters != "RGBG":  # noqa: PLR2004 - three colours
         raise MosaicError(f"a four-colour mosaic ({letters})", expected=MOSAICS, where=path)
@@ -100,13 +119,16 @@ def _pattern(raw: Any, path: Path | str) -> Pattern:
     return pattern
 
 
-def _mosaic(raw: Any, colours: _Colours) -> Mosaic:
+def _mosaic(raw: Any, colours: Colours, *, linear: bool) -> Mosaic:
     sizes = raw.sizes
-    saturation = raw.camera_white_level_per_channel
+    black, saturation = raw.black_level_per_channel, raw.camera_white_level_per_channel
+    if linear:  # there is but one green
+        black = _with_one_green(black)
+        saturation = None if saturation is None else _with_one_green(saturation)
     usable = saturation is not None and all(value > 0 for value in saturation)
     return Mosaic(
         pattern=colours.pattern,
-        black_level=colours.by_plane(raw.black_level_per_channel),
+        black_level=colours.by_plane(black),
         white_level=float(raw.white_level),
         camera_white_level=colours.by_plane(saturation) if usable else None,
         raw_height=sizes.raw_height,
@@ -119,16 +141,9 @@ def _mosaic(raw: Any, colours: _Colours) -> Mosaic:
     )
 
 
-def _white_balance(raw: Any, colours: _Colours) -> WhiteBalance:
-    as_shot = raw.camera_whitebalance
-    from_camera = usable_white_balance(as_shot)
-    values = list(as_shot if from_camera else raw.daylight_whitebalance)
-    if not usable_white_balance(values):
-        values = [1.0, 1.0, 1.0, 1.0]
-    if values[3] <= 0:
-        values[3] = values[1]  # one green multiplier serves both greens
-    scaled = [value / values[1] for value in values]
-    return WhiteBalance(colours.by_plane(scaled), "camera" if from_camera else "daylight")
+def _with_one_green(of_colour: Sequence[float]) -> tuple[float, ...]:
+    red, green, blue = of_colour[:3]
+    return red, green, blue, green
 
 
 def _exposure(raw: Any) -> Exposure:
@@ -166,15 +181,3 @@ def _matrix(values: NDArray[np.float64], source: str) -> ColourMatrix | None:
         return ColourMatrix(tuple(float(value) for value in values.ravel()), source)
     except UsageError:
         return None
-
-
-def usable_white_balance(multipliers: Any) -> bool:
-    """Tell whether as-shot multipliers (R, G1, B, G2) can be used.
-
-    Cameras write zero, negative or all-one multipliers where they did not measure any. A fourth of
-    zero is usual: it means that both greens share one.
-    """
-    if multipliers is None:
-        return False
-    red, green, blue = (float(value) for value in multipliers[:3])
-    return min(red, green, blue) > 0 and not red == green == blue == 1

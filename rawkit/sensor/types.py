@@ -227,7 +227,14 @@ class WhiteBalance:
     multipliers: tuple[float, ...]
     """One for each packed plane, scaled so that the first green is 1."""
     source: str
-    """``camera`` where the as-shot balance is usable, ``daylight`` otherwise."""
+    """Whose they are, and in brackets why where that had to be decided: ``camera`` (as shot),
+    ``daylight``, ``given``, or ``unknown`` with multipliers of 1; such as ``camera (all ones; the
+    frame's greys agree)``."""
+
+    @property
+    def kind(self) -> str:
+        """Whose they are, the first word of `source`."""
+        return self.source.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +248,8 @@ class ColourMatrix:
     values: tuple[float, ...]
     """The nine values, row by row."""
     source: str
-    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does."""
+    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does, ``fitted``
+    where it was found from a long exposure and its picture."""
 
     def __post_init__(self) -> None:
         """Check that there are nine numbers that can be inverted.
@@ -281,3 +289,5 @@ class RawImage:
     """What leads from XYZ to the camera's colours; None where neither file nor LibRaw says."""
     masked: NDArray[np.uint16] | None = None
     """Masked columns left of the visible area, shape (height, columns), sensor units, if any."""
+    resampled: bool = False
+    """Whether the file is linear, and its channels were sampled back onto the mosaic."""

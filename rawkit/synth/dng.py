@@ -20,6 +20,8 @@ from rawkit.synth._files import write_atomically
 from rawkit.tiff import HEADER_BYTES, Tag, directory_bytes, encode_directory, encode_header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
 Pattern: TypeAlias = tuple[tuple[int, ...], ...]
@@ -37,7 +39,7 @@ SRGB_FROM_XYZ: Final = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.055
 """XYZ to linear sRGB, shape (9,), row by row (IEC 61966-2-1): the matrix of an ideal camera."""
 
 _UNCOMPRESSED, _LOSSLESS_JPEG = 1, 7
-_COLOUR_FILTER_ARRAY = 32803
+_COLOUR_FILTER_ARRAY, _LINEAR_RAW = 32803, 34892
 _D65 = 21
 _STRIP_ALIGNMENT = 16
 _MAX_SHORT = 65535
@@ -135,18 +137,27 @@ def encode_dng_head(shape: tuple[int, int], meta: DngMeta) -> bytes:
 def _encode_head(
     shape: tuple[int, int], meta: DngMeta, compression: int, strip_bytes: int
 ) -> bytes:
+    def tags(strip_offset: int) -> list[Tag]:
+        return [
+            *_picture_tags(shape, meta),
+            *_mosaic_tags(meta),
+            *_dng_tags(shape, meta),
+            Tag.short(259, compression),  # Compression
+            Tag.long(278, shape[0]),  # RowsPerStrip
+            Tag.long(273, strip_offset),  # StripOffsets
+            Tag.long(279, strip_bytes),  # StripByteCounts
+        ]
+
+    return _laid_out(shape, meta, tags)
+
+
+def _laid_out(shape: tuple[int, int], meta: DngMeta, tags: Callable[[int], list[Tag]]) -> bytes:
+    """Encode all that comes before the pixels; `tags` are made from the place where they begin."""
     _check(shape, meta)
     exif = _exif_tags(meta)
 
     def first(exif_offset: int, strip_offset: int) -> list[Tag]:
-        return [
-            *_picture_tags(shape, meta),
-            Tag.short(259, compression),  # Compression
-            Tag.long(273, strip_offset),  # StripOffsets
-            Tag.long(279, strip_bytes),  # StripByteCounts
-            Tag.long(34665, exif_offset),  # ExifIFD
-            *_dng_tags(shape, meta),
-        ]
+        return [*tags(strip_offset), Tag.long(34665, exif_offset)]  # ExifIFD
 
     exif_offset = HEADER_BYTES + directory_bytes(first(0, 0))
     end = exif_offset + directory_bytes(exif)
@@ -184,13 +195,9 @@ def _picture_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
         Tag.long(254, 0),  # NewSubfileType: the picture itself
         Tag.long(256, width),  # ImageWidth
         Tag.long(257, height),  # ImageLength
-        Tag.short(258, 16),  # BitsPerSample
-        Tag.short(262, _COLOUR_FILTER_ARRAY),  # PhotometricInterpretation
         Tag.ascii(271, meta.make),
         Tag.ascii(272, meta.model),
         Tag.short(274, meta.orientation),
-        Tag.short(277, 1),  # SamplesPerPixel
-        Tag.long(278, height),  # RowsPerStrip
         Tag.short(284, 1),  # PlanarConfiguration
         Tag.ascii(305, "rawkit synth"),  # Software
     ]
@@ -201,16 +208,23 @@ def _picture_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
     return tags
 
 
-def _dng_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
-    rows, columns = len(meta.pattern), len(meta.pattern[0])
-    tags = [
-        Tag.short(33421, rows, columns),  # CFARepeatPatternDim
+def _mosaic_tags(meta: DngMeta) -> list[Tag]:
+    return [
+        Tag.short(258, 16),  # BitsPerSample
+        Tag.short(262, _COLOUR_FILTER_ARRAY),  # PhotometricInterpretation
+        Tag.short(277, 1),  # SamplesPerPixel
+        Tag.short(33421, len(meta.pattern), len(meta.pattern[0])),  # CFARepeatPatternDim
         Tag.byte(33422, *(colour for row in meta.pattern for colour in row)),  # CFAPattern
+        Tag.byte(50710, 0, 1, 2),  # CFAPlaneColor
+        Tag.short(50711, 1),  # CFALayout: rectangular
+    ]
+
+
+def _dng_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
+    tags = [
         Tag.byte(50706, 1, 4, 0, 0),  # DNGVersion
         Tag.byte(50707, 1, 1, 0, 0),  # DNGBackwardVersion
         Tag.ascii(50708, f"{meta.make} {meta.model}"),  # UniqueCameraModel
-        Tag.byte(50710, 0, 1, 2),  # CFAPlaneColor
-        Tag.short(50711, 1),  # CFALayout: rectangular
         Tag.long(50717, meta.white_level),
         Tag.srational(50721, *meta.color_matrix),  # ColorMatrix1
         Tag.short(50778, _D65),  # CalibrationIlluminant1
@@ -246,6 +260,83 @@ def _lossless_jpeg(mosaic: NDArray[np.uint16]) -> bytes:
 
     bits = max(8, int(mosaic.max()).bit_length())
     return bytes(imagecodecs.ljpeg_encode(mosaic, bitspersample=bits))
+
+
+def encode_linear_dng(
+    channels: NDArray[np.uint16],
+    meta: DngMeta,
+    *,
+    tile: int | None = None,
+    table: Sequence[int] | None = None,
+) -> bytes:
+    """Encode a picture that was demosaiced already as a linear DNG, as phones write them.
+
+    Parameters
+    ----------
+    channels
+        Red, green and blue of each pixel, shape (height, width, 3), uint16, sensor units.
+    meta
+        What the file says of it; its pattern means nothing, and its black level is one number.
+    tile
+        Side of the tiles, compressed as lossless JPEG (needs imagecodecs, a development
+        dependency); None: 16-bit values in one strip.
+    table
+        The file's LinearizationTable: sensor units of each value of `channels`.
+
+    Raises
+    ------
+    UsageError
+        If `channels` or `meta` cannot be such a file.
+    """
+    if channels.ndim != 3 or channels.shape[2] != 3 or channels.dtype != np.uint16:  # noqa: PLR2004 - rows, columns, colours
+        raise UsageError(
+            f"channels of shape {channels.shape} and type {channels.dtype}",
+            expected="(height, width, 3) of uint16",
+        )
+    if isinstance(meta.black_level, tuple):
+        raise UsageError("a black level for each place of a cell", expected="one number")
+    height, width = channels.shape[:2]
+    bits = 16 if tile is None else max(8, int(channels.max()).bit_length())
+    parts = (
+        [channels.astype("<u2", copy=False).tobytes()]
+        if tile is None
+        else list(_jpeg_tiles(channels, tile, bits))
+    )
+
+    def tags(offset: int) -> list[Tag]:
+        sizes = [len(part) for part in parts]
+        places = [offset + sum(sizes[:number]) for number in range(len(sizes))]
+        if tile is None:
+            pixels = [Tag.long(278, height), Tag.long(273, *places), Tag.long(279, *sizes)]
+        else:
+            pixels = [
+                Tag.long(322, tile), Tag.long(323, tile),  # TileWidth, TileLength
+                Tag.long(324, *places), Tag.long(325, *sizes),
+            ]  # fmt: skip
+        return [
+            *_picture_tags((height, width), meta),
+            *_dng_tags((height, width), meta),
+            *pixels,
+            Tag.short(258, bits, bits, bits),  # BitsPerSample
+            Tag.short(259, _UNCOMPRESSED if tile is None else _LOSSLESS_JPEG),
+            Tag.short(262, _LINEAR_RAW),  # PhotometricInterpretation
+            Tag.short(277, 3),  # SamplesPerPixel
+            *([] if table is None else [Tag.short(50712, *table)]),  # LinearizationTable
+        ]
+
+    return _laid_out((height, width), meta, tags) + b"".join(parts)
+
+
+def _jpeg_tiles(channels: NDArray[np.uint16], side: int, bits: int) -> Iterator[bytes]:
+    """Compress tiles in reading order; those at the edges are filled up."""
+    import imagecodecs  # noqa: PLC0415 - a development dependency, for this variant alone
+
+    for top in range(0, channels.shape[0], side):
+        for left in range(0, channels.shape[1], side):
+            part = channels[top : top + side, left : left + side]
+            missing = [(0, side - size) for size in part.shape[:2]]
+            whole = np.ascontiguousarray(np.pad(part, [*missing, (0, 0)], mode="edge"))
+            yield bytes(imagecodecs.jpeg_encode(whole, lossless=True, bitspersample=bits))
 
 
 def write_dng(

@@ -19,6 +19,7 @@ from rawkit.errors import MosaicError, SelectionError, UsageError
 from rawkit.models import build, save_safetensors
 from rawkit.pictures import quantise
 from rawkit.sensor import decode
+from rawkit.synth.dng import DngMeta, encode_linear_dng
 from tests.support.fixtures_cli import run_in
 from tests.support.paths import REPOSITORY
 
@@ -183,6 +184,12 @@ def test_a_restored_file_is_the_picture_of_the_command(workspace: Path, weights:
     np.testing.assert_array_equal(
         np.asarray(rawkit.restore(file.read_bytes(), weights=weights)), np.asarray(picture)
     )
+
+
+def test_a_linear_file_is_restored(weights: Path) -> None:
+    channels = np.random.default_rng(0).integers(100, 2000, (65, 97, 3), dtype=np.uint16)
+    dng = encode_linear_dng(channels, DngMeta("Rawkit", "Phone", black_level=64))
+    assert np.asarray(rawkit.restore(dng, weights=weights)).shape == (65, 97, 3)
 
 
 def test_an_array_is_restored_as_the_frame_it_is(workspace: Path, weights: Path) -> None:

@@ -23,10 +23,11 @@ from rawkit.ingest import IngestReport, plan_ingest, run_ingest
 from rawkit.ingest.frame import prepare_frame
 from rawkit.ingest.jobs import job_of
 from rawkit.progress import SILENT, Advance, Progress
-from rawkit.sensor import RawFile, RenderParameters, pack
+from rawkit.sensor import RawFile, RenderParameters, decode, pack
 from rawkit.store import FrameRow, Store
 from rawkit.store.locks.lock import lock
-from tests.support.factories import files_of, local, write_noise_dng
+from rawkit.synth.dng import DngMeta, encode_linear_dng
+from tests.support.factories import files_of, local, noise_mosaic, write_noise_dng
 from tests.support.fixtures_killed import killed_after_its_last_commit
 
 FOLDER, SMID, SID, MID = (load_definition(name) for name in ("folder", "smid", "sid", "mid"))
@@ -397,6 +398,26 @@ def test_bad_files_leave_no_holes_and_are_tried_again(tmp_path: Path) -> None:
     report = ingest(FOLDER, source, store)
     assert (report.added, report.left_out) == (1, [])
     assert stored(store)["1.dng"].index == 3
+
+
+def test_stores_refuse_linear_files_and_record_how_a_doubtful_balance_was_decided(
+    tmp_path: Path,
+) -> None:
+    source, store = tmp_path / "photos", tmp_path / "folder.zarr"
+    source.mkdir()
+    meta = DngMeta("Rawkit", "Test", black_level=64.0)  # as-shot all ones
+    channels = noise_mosaic((64, 3 * 96)).reshape(64, 96, 3)
+    (source / "linear.dng").write_bytes(encode_linear_dng(channels, meta))
+    write_noise_dng(source / "ones.dng", as_shot_neutral=(1.0, 1.0, 1.0))
+    report = ingest(FOLDER, source, store)
+    (refused,) = report.left_out
+    assert (refused.name, refused.kind) == ("linear.dng", "unsupported-mosaic")
+    assert "every pixel has all colours" in refused.reason
+    assert "`rawkit restore` takes it" in refused.reason
+    found = decode(source / "ones.dng").white_balance
+    row = stored(store)["ones.dng"]
+    assert (row.white_balance, row.white_balance_source) == (found.multipliers, found.source)
+    assert "as-shot all ones" in row.white_balance_source
 
 
 def test_where_every_file_is_bad_no_store_appears(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rawkit.colour import ColourNote, Development
+from rawkit.colour import ColourMode, ColourNote, Development
 from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
@@ -25,6 +25,7 @@ from rawkit.restore import (
     restore_files,
     restore_image,
 )
+from rawkit.restore.manifest import read_manifest
 from rawkit.sensor import (
     REFERENCE_NEUTRAL,
     Amplification,
@@ -34,6 +35,7 @@ from rawkit.sensor import (
     image_of_array,
 )
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
+from rawkit.synth.dng import encode_linear_dng
 from rawkit.train import TrainState, save_checkpoint
 from tests.support.factories import XTRANS, write_noise_dng
 from tests.support.fixtures_stream import tiny
@@ -302,6 +304,18 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", ["network", "sensor"])
+def test_balanced_weights_amplify_by_the_estimate_of_planes_as_they_are_as_in_training(
+    restorer: Restorer, mode: ColourMode
+) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383,
+                           white_balance=(2.0, 1.0, 1.5))  # fmt: skip
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    (found,) = balanced.developments(image, Brightness(), mode, Origin(7.0, image.exposure))
+    assert found.amplification == 7
+
+
 def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
     pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=512, white=16383)
@@ -391,3 +405,28 @@ def test_a_picture_that_does_not_fit_is_restored_with_a_warning(tmp_path: Path) 
     assert "Allow it" in str(small.memory_warning)
     first, second = (np.asarray(cv2.imread(str(one.picture), -1)) for one in (small, large))
     assert np.abs(first.astype(int) - second).max() <= 1
+
+
+def test_a_linear_file_is_restored_from_the_mosaic_onto_which_it_is_sampled(
+    tmp_path: Path, restorer: Restorer, net: nn.Module
+) -> None:
+    channels = np.random.default_rng(0).integers(500, 4000, (65, 97, 3), dtype=np.uint16)
+    meta = DngMeta("Rawkit", "Phone", black_level=528, white_level=4095, iso=1600, seconds=0.1)
+    (tmp_path / "linear.dng").write_bytes(encode_linear_dng(channels, meta, tile=48))
+    write(tmp_path / "mosaic.dng")
+    output = Output(tmp_path / "out", PictureFormat("png", 16), compare=True)
+    report = restore_files([tmp_path / "linear.dng", tmp_path / "mosaic.dng"], output, restorer)
+    assert report.failed == []
+    linear, mosaic = report.restored
+    assert linear.resampled == "linear file, sampled back onto RGGB"
+    assert mosaic.resampled is None
+    lines = read_manifest(output.folder)
+    assert lines[str(linear.picture)]["resampled"] == linear.resampled
+    expected = by_hand(decode(tmp_path / "linear.dng", resample=True), net, linear.amplification)
+    read = cv2.imread(str(linear.picture), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert read.shape == (65, 97, 3)
+    assert np.abs(read[..., ::-1] - np.clip(expected, 0, 1) * 65535).max() < 1.5
+    plain = cv2.imread(str(linear.plain), cv2.IMREAD_UNCHANGED)
+    assert plain is not None
+    assert plain.shape == (65, 97, 3)

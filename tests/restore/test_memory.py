@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from rawkit.models import build, plan_inference
 from rawkit.restore import Compute, load_restorer
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import tile_for
+from rawkit.synth.dng import DngMeta, encode_linear_dng
 from tests.support.factories import write_noise_dng
 from tests.support.paths import REPOSITORY
 
@@ -97,6 +99,33 @@ def test_what_decodes_meanwhile_takes_its_share(weights: Path) -> None:
     assert whole is not None
     assert tile is not None
     assert tile < whole or warning is not None
+
+
+def test_a_linear_file_takes_more_to_decode() -> None:
+    for compare in (False, True):
+        one, other = (
+            held_beside(PIXELS, 8, decoder=True, ahead=False, compare=compare, turned=0,
+                        linear=linear)
+            for linear in (False, True)
+        )  # fmt: skip
+        assert other.before - one.before >= 4 * PIXELS
+
+
+@pytest.mark.parametrize("more", [(), ("--compare",)])
+def test_linear_files_stay_within_what_they_may_take(
+    weights: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    channels = np.random.default_rng(0).integers(500, 4000, (*SHAPE, 3), dtype=np.uint16)
+    meta = DngMeta("Rawkit", "Phone", black_level=528, white_level=4095)
+    (tmp_path / "dark").mkdir()
+    for number in range(2):
+        (tmp_path / "dark" / f"{number}.dng").write_bytes(encode_linear_dng(channels, meta))
+    peak, warned = peak_of(
+        "restore", str(tmp_path / "dark"), "-o", str(tmp_path / "out"), "--json",
+        "--weights", str(weights), "--max-ram", "700MB", *more,
+    )  # fmt: skip
+    assert warned == []
+    assert peak <= 700e6
 
 
 def test_memory_that_has_been_given_back_counts_once() -> None:

@@ -154,7 +154,7 @@ def test_without_a_usable_as_shot_balance_daylight_is_taken_and_recorded(
 ) -> None:
     write_noise_dng(tmp_path / "a.dng", as_shot_neutral=neutral)
     balance = decode(tmp_path / "a.dng").white_balance
-    assert balance.source == "daylight"
+    assert balance.kind == "daylight"
     assert balance.multipliers[1] == 1
     assert min(balance.multipliers) > 0
 

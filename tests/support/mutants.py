@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import RawFileError
 from rawkit.sensor import RenderParameters, open_raw
-from rawkit.synth.dng import DngMeta, encode_dng
+from rawkit.synth.dng import DngMeta, encode_dng, encode_linear_dng
 from tests.support.factories import XTRANS, noise_mosaic
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ SECONDS = 20.0
 """A decode of a small file that takes longer counts as hung."""
 _FILL_FRESH_MEMORY = -6
 """The C library's M_PERTURB: allocated memory is filled with the complement of this byte."""
+_SMALL = 8
+"""Whole files that are made here."""
 _REAL = (
     "RAW_KODAK_DC50.KDC",
     "KODAK_DC120_P003911_compressed.KDC",
@@ -43,6 +45,7 @@ def seeds(real: Path | None = None) -> dict[str, bytes]:
     )
     margins = DngMeta("Rawkit", "Test", active_area=(6, 8, 134, 198), black_level=(64, 65, 66, 67))
     xtrans = DngMeta("Rawkit", "X", pattern=XTRANS, black_level=1.0)
+    channels = noise_mosaic((128, 3 * 192)).reshape(128, 192, 3)
     found = {
         "plain": encode_dng(noise_mosaic((128, 192)), meta),
         "jpeg": encode_dng(noise_mosaic((128, 192)), meta, lossless_jpeg=True),
@@ -50,6 +53,8 @@ def seeds(real: Path | None = None) -> dict[str, bytes]:
         "jpeg margins": encode_dng(noise_mosaic((136, 200)), margins, lossless_jpeg=True),
         "x-trans": encode_dng(noise_mosaic((528, 546)), xtrans),
         "x-trans jpeg": encode_dng(noise_mosaic((528, 546)), xtrans, lossless_jpeg=True),
+        "linear": encode_linear_dng(channels, meta),
+        "linear jpeg": encode_linear_dng(channels, meta, tile=64, table=range(0, 16000, 4)),
     }
     if real is not None and real.is_dir():
         found |= {name: (real / name).read_bytes() for name in _REAL}
@@ -190,7 +195,9 @@ def decode_all(
     process: Any = None
     for number in numbers:
         # Real files are large and slow: one mutant in twelve.
-        name = names[number % 6] if number % 12 or len(names) == 6 else names[6 + number // 12 % 4]
+        name = names[number % _SMALL]
+        if number % 12 == 0 and len(names) > _SMALL:
+            name = names[_SMALL + number // 12 % len(_REAL)]
         if process is None:
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs,), daemon=True)
@@ -255,7 +262,7 @@ def fill_fresh_memory(byte: int) -> None:
 
 def _fingerprint(data: bytes, *, render: bool) -> str:
     with open_raw(data, name="mutant") as raw:
-        image = raw.image()
+        image = raw.image(resample=True)
         digest = sha256(image.pixels.tobytes())
         if image.masked is not None:
             digest.update(image.masked.tobytes())
