@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rawkit.models import describe, load_network, prepare
-from rawkit.models.neutral import Neutral, find_neutral, flat_response
+from rawkit.models import describe, find_neutral, flat_response, load_network, prepare
 from rawkit.pictures.curve import encoded_of
 from rawkit.pictures.write import PictureFormat, write_picture
 
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     built, loaded = load_network(chosen.weights)
     net, network = prepare(built), describe(loaded.network)
-    neutral: Neutral = find_neutral(net, network.cell, network.multiple)
+    neutral = find_neutral(net, network.cell, network.multiple)
     sys.stdout.write(
         f"neutral: R/G {neutral.red:.2f}, B/G {neutral.blue:.2f}, error {neutral.error:.3f}\n"
     )

@@ -22,9 +22,9 @@ import numpy as np
 from rawkit.errors import RawFileError
 from rawkit.pictures.curve import linear_of
 from rawkit.pictures.write import PictureFormat, write_picture
-from rawkit.report.sheet import Cell, contact_sheet
-from rawkit.restore import load_restorer, restore_image
-from rawkit.sensor import Levels, RenderParameters, amplification_base, open_raw, read_exif
+from rawkit.report.sheet import SheetCell, contact_sheet
+from rawkit.restore import Brightness, decode_single, load_restorer, restore_single
+from rawkit.sensor import Levels, RenderParameters, open_raw, read_exif
 from rawkit.synth import make_collection
 
 if TYPE_CHECKING:
@@ -44,19 +44,18 @@ FORMAT = PictureFormat("jpeg")
 
 def restored(
     path: Path, restorer: Restorer, levels: Levels | None, m: float = 1
-) -> tuple[Cell, list[str]]:
+) -> tuple[SheetCell, list[str]]:
     """Restore a file; return a small picture of it and its figures: black, factor, R/G, B/G."""
     try:
-        with open_raw(path) as raw:
-            image = raw.image(levels)
+        single = decode_single(path, levels)
     except RawFileError as error:
         blank = np.full((SMALL[1], SMALL[0], 3), 225, np.uint8)
-        return Cell(blank, error.found), ["512", "-", "-", "-"]
-    factor = m * amplification_base(image)
-    picture = restore_image(image, restorer, factor)
-    black = f"{np.mean(image.mosaic.black_level):.0f}"
+        return SheetCell(blank, error.found), ["512", "-", "-", "-"]
+    factor = m * single.base
+    picture = restore_single(single, restorer, Brightness("number", (factor,)), "network")
+    black = f"{np.mean(single.image.mosaic.black_level):.0f}"
     caption = f"black {black}, x{factor:.1f}"
-    return Cell(fitted(picture), caption), [black, f"{factor:.1f}", *colour(picture)]
+    return SheetCell(fitted(picture), caption), [black, f"{factor:.1f}", *colour(picture)]
 
 
 def fitted(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
