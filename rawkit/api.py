@@ -259,15 +259,15 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
 
 
 def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
-             protocol: str = "all", split: str | None = None,
+             protocol: str = "all", split: str | None = None, colour: ColourMode = "network",
              workspace: Anywhere = ".", subset: str | None = None,
              stores: Sequence[str] | None = None, limit: int | None = None,
              max_ram: int = 2 * 10**9, progress: bool = True,
              **filters: Any) -> Evaluation:  # fmt: skip
     """Measure a run, weights or ``"plain"`` against the truth, as ``rawkit evaluate`` does.
 
-    `split` takes the place of the protocol's: ``train``, ``val``, ``test``, several separated by
-    commas, or ``all``.
+    `colour` says whose colours the pictures have, see `restore`. `split` takes the place of the
+    protocol's: ``train``, ``val``, ``test``, several separated by commas, or ``all``.
 
     Raises
     ------
@@ -280,7 +280,8 @@ def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
 
     place = Workspace(Path(workspace))
     changes = {} if split is None else {"splits": listed_splits(split)}
-    chosen = subject(place, run=run, weights=None if weights is None else fspath(weights))
+    chosen = subject(place, run=run, weights=None if weights is None else fspath(weights),
+                     colour=colour)  # fmt: skip
     plan = plan_evaluation(
         place,
         chosen,

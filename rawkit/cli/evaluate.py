@@ -65,6 +65,10 @@ _NOT_OURS = {"role"}
     help="Also save so many of the best, median and worst pictures.",
 )  # fmt: skip
 @click.option(
+    "--colour", type=click.Choice(["auto", "sensor", "network"]), default="network",
+    show_default=True, help="Whose colours the pictures of a network have, see `rawkit restore`.",
+)  # fmt: skip
+@click.option(
     "--max-ram", type=SIZE, default="2GB", show_default=True,
     help="Memory of the process; decides the size of the network's tiles.",
 )  # fmt: skip
@@ -116,7 +120,9 @@ def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
 
     return plan_evaluation(
         workspace,
-        subject(workspace, run=options["run"], weights=options["weights"]),
+        subject(
+            workspace, run=options["run"], weights=options["weights"], colour=options["colour"]
+        ),
         _protocol(options),
         stores=options["stores"],
         subset=options["subset"],

@@ -3,13 +3,13 @@
 `cells` is what the mosaic says, `noise` how far that can be trusted, `matrix` what it means,
 `scales` how it is averaged and `anchor` how it is put under a picture that comes in bands.
 `development` decides for a mosaic which of all that is done to it.
-`balance` and `multiple` ask the mosaic which balance and what brightness it was taken for.
+`multiple` says what brightness it was taken for, and how bright a frame a network is fed.
 """
 
 from rawkit.colour.anchor import ColourAnchor, SensorColour
-from rawkit.colour.balance import choose_balance
 from rawkit.colour.cells import CellGrid, overview
 from rawkit.colour.development import Development, Estimates, Learned, develop
+from rawkit.colour.fit import SQUARE, fit_to_picture, fitted_matrix
 from rawkit.colour.matrix import CameraMatrix, matrix_of
 from rawkit.colour.mode import (
     COLOUR_MODES,
@@ -24,6 +24,7 @@ from rawkit.colour.noise import NoiseModel, estimate_noise
 __all__ = [
     "COLOUR_MODES",
     "NETWORK_COLOUR",
+    "SQUARE",
     "CameraMatrix",
     "CellGrid",
     "ColourAnchor",
@@ -38,10 +39,11 @@ __all__ = [
     "SensorColour",
     "asked_colour",
     "automatic_factor",
-    "choose_balance",
     "develop",
     "estimate_noise",
     "feeding",
+    "fit_to_picture",
+    "fitted_matrix",
     "matrix_of",
     "overview",
 ]

@@ -81,7 +81,8 @@ class Estimates:
     """What brightness can be decided on."""
 
     base: float
-    """The amplifier's estimate for the planes as the network gets them."""
+    """The amplifier's estimate as the weights were trained on it: for planes as their camera would
+    have them, or for those of the file where they were trained on balanced ones."""
     expected: float | None
     """The factor that makes a picture as bright as a photographer expects, where it was asked for
     or the colours are the sensor's."""
@@ -149,10 +150,9 @@ def develop(
         raise UsageError(f"colour {mode!r}", expected=", ".join(COLOUR_MODES))
     chosen, why = _chosen(mode, image, learned, camera)
     if chosen == "sensor":
-        return _by_sensor(image, learned, factors, ColourNote("sensor", why, asked_colour(mode)))
+        note = ColourNote("sensor", why, asked_colour(mode))
+        return _by_sensor(image, learned, factors, note, base)
     gains = learned.gains(image)
-    if gains is not None:
-        base = _balanced_base(image, gains)
     note = ColourNote("network", why, asked_colour(mode), None if gains is None else learned.wanted)
     expected = None
     if expects:
@@ -186,6 +186,7 @@ def _by_sensor(
     learned: Learned,
     factors: Callable[[Estimates], Sequence[float]],
     note: ColourNote,
+    base: float,
 ) -> list[Development]:
     colours, balance = image.mosaic.cell.colours, image.white_balance
     neutral = learned.neutral()
@@ -200,7 +201,9 @@ def _by_sensor(
         colour_matrix_source=matrix.source
         if matrix.reason is None else f"{matrix.source}: {matrix.reason}",
     )  # fmt: skip
-    base = _balanced_base(image, gains)
+    # Balanced weights were trained on estimates of planes as they are.
+    if learned.wanted is None:
+        base = _balanced_base(image, gains)
     found = []
     for factor in factors(Estimates(base, expected, by_default=learned.published)):
         feed = feeding(squares, colour, factor)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import ColourMatrix
 
-Source = Literal["file", "libraw", "none"]
+Source = Literal["file", "libraw", "fitted", "none"]
 
 XYZ_OF_RGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
@@ -35,8 +35,8 @@ class CameraMatrix:
     values: tuple[tuple[float, float, float], ...]
     """Balanced camera red, green, blue to linear sRGB, three rows; each sums to 1."""
     source: Source
-    """``file``; ``libraw`` for its table; ``none``: there is no usable one, and the camera's
-    balanced colours are taken as they are."""
+    """``file``; ``libraw`` for its table; ``fitted`` to a long and its picture; ``none``: there is
+    no usable one, and the camera's balanced colours are taken as they are."""
     reason: str | None = None
     """Why there is none, if there is none."""
 
@@ -68,7 +68,8 @@ def matrix_of(found: ColourMatrix | None) -> CameraMatrix:
     sums = camera.sum(axis=1, keepdims=True)
     if (np.abs(sums) < _LEAST_SUM).any() or abs(np.linalg.det(camera / sums)) < _LEAST_SUM:
         return CameraMatrix(IDENTITY, "none", "it has values that mean nothing")
-    source: Source = "file" if found.source == "file" else "libraw"
+    known: dict[str, Source] = {"file": "file", "fitted": "fitted"}
+    source = known.get(found.source, "libraw")
     return _checked(np.linalg.inv(camera / sums), source)
 
 

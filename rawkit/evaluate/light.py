@@ -33,6 +33,8 @@ class Light:
     """White level, sensor units."""
     base: float
     """The amplifier's estimate with these levels, 1 to 300."""
+    by_estimate: bool = True
+    """Whether the frame is amplified by a multiple of the estimate."""
 
 
 def light_of(pair: Pair, protocol: Protocol) -> Light:

@@ -13,6 +13,7 @@ from rawkit.train import newest_weights, weights_of_run
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
+    from rawkit.colour import ColourMode
     from rawkit.evaluate.methods import Method
     from rawkit.evaluate.protocol import Protocol
     from rawkit.evaluate.tables import Evaluation
@@ -31,8 +32,16 @@ class Subject:
     """Folder of its evaluations."""
 
 
-def subject(workspace: Workspace, *, run: str | None = None, weights: str | None = None) -> Subject:
+def subject(
+    workspace: Workspace,
+    *,
+    run: str | None = None,
+    weights: str | None = None,
+    colour: ColourMode = "network",
+) -> Subject:
     """Load what is to be evaluated: a run, a file of weights, ``plain``, or the newest run.
+
+    `colour` says whose colours the pictures of a network have; see `rawkit.colour.develop`.
 
     Raises
     ------
@@ -47,12 +56,12 @@ def subject(workspace: Workspace, *, run: str | None = None, weights: str | None
         if weights == PLAIN:
             return Subject(PlainMethod(), PLAIN, workspace.evaluations(PLAIN))
         path = Path(weights)
-        method = load_method(path)
+        method = load_method(path, colour)
         name = f"{path.stem}-{method.digest[:8]}"
         return Subject(method, path.name, workspace.evaluations(name))
     path = newest_weights(workspace) if run is None else weights_of_run(workspace, run)
     folder = path.parent
-    return Subject(load_method(path), f"runs/{folder.name}", folder / "evaluations")
+    return Subject(load_method(path, colour), f"runs/{folder.name}", folder / "evaluations")
 
 
 def default_name(protocol: Protocol, identity: str) -> str:

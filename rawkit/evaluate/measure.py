@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,8 +127,9 @@ def measure(pair: Pair, method: Method, protocol: Protocol, evaluation: str) -> 
     UsageError
         If the picture is too small for the protocol's window or border, or a ratio is not known.
     """
-    light = light_of(pair, protocol)
-    factor = factor_of(light, pair, protocol.amplifier(method.amplification))
+    amplifier = protocol.amplifier(method.amplification)
+    light = replace(light_of(pair, protocol), by_estimate=amplifier.kind == "auto")
+    factor = factor_of(light, pair, amplifier)
     restored = prepared(method.picture(pair, light, factor), protocol.bits, protocol.border)
     truth = prepared(pair.target(), protocol.bits, protocol.border)
     variant = SSIM_VARIANTS[protocol.ssim]

@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
+from rawkit.colour import SQUARE, Learned, asked_colour, develop, fit_to_picture, fitted_matrix
 from rawkit.errors import UsageError, WeightsError
 from rawkit.evaluate.memory import tile_within
 from rawkit.models import (
     AmplifiedMosaic,
     Staged,
+    amplified,
     describe,
+    find_neutral,
     load_network,
     padding_for,
     prepare,
     restore_bands,
 )
-from rawkit.pictures import convert_planes, linear_of
-from rawkit.sensor import BAYER, Amplification, WhiteBalance, gains_to, unpack
+from rawkit.pictures import convert_planes
+from rawkit.sensor import (
+    BAYER,
+    Amplification,
+    ColourMatrix,
+    WhiteBalance,
+    gains_to,
+    image_of_array,
+    neutral_of,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from rawkit.colour import ColourMode, Estimates
     from rawkit.evaluate.light import Light
     from rawkit.evaluate.pairs import Pair
     from rawkit.models import LoadedWeights
-    from rawkit.sensor import Neutral
+    from rawkit.sensor import Neutral, RawImage
     from rawkit.store import FrameRow
 
 PLAIN = "plain"
 """Name of the plain conversion, in place of weights."""
-_SATURATED = 0.9
-"""Share of white above which a pixel says nothing of colour."""
-_LEAST_PIXELS = 64
-_BAND = 256
-"""Rows of a target that are halved at a time."""
 
 
 class Method(Protocol):
@@ -95,6 +103,10 @@ class NetworkMethod:
     """Side of a tile in pixels, see `rawkit.models.restore_bands`; None: the fastest."""
     neutral: Neutral | None = None
     """Where the network wants grey in its input; None: planes stay as the camera has them."""
+    learned: Learned = field(default_factory=Learned)
+    """What the weights have learned of cameras."""
+    colour: ColourMode = "network"
+    """Whose colours its pictures have."""
 
     def within(self, max_ram: int, height: int, width: int) -> NetworkMethod:
         """Return the method with tiles that keep the process within so many bytes.
@@ -112,6 +124,8 @@ class NetworkMethod:
         Where the network wants grey at a neutral, the planes are balanced by the balance that the
         truth was rendered with.
         """
+        if self.colour != "network":
+            return self._developed(pair, light, factor)
         pixels = unpack(light.planes)
         height, width = pixels.shape
         black = unpack(light.black.reshape(-1, 1, 1))
@@ -124,6 +138,29 @@ class NetworkMethod:
             restored[top : top + len(band)] = band
         return restored
 
+    def in_colours(self, colour: ColourMode) -> NetworkMethod:
+        """Return the method whose pictures have other colours, with a digest of its own."""
+        if colour == "network":
+            return self
+        digest = sha256(f"{self.digest} {asked_colour(colour)}".encode()).hexdigest()
+        return replace(self, colour=colour, digest=digest)
+
+    def _developed(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Restore a dark frame as `rawkit restore` does, by its own balance and matrix."""
+        image = image_of(pair, light)
+
+        def factors(found: Estimates) -> list[float]:
+            return [found.base * factor / light.base if light.by_estimate else factor]
+
+        (development,) = develop(
+            image, self.learned, self.colour, factors, base=light.base, camera=pair.dark.model
+        )
+        mosaic = amplified(
+            image.pixels, image.mosaic, development.fed, describe(self.name), development.gains
+        )
+        bands = restore_bands(self.net, mosaic, tile=self.tile)
+        return np.concatenate([*development.coloured(band for _, band in bands)])
+
     def _gains(self, long: FrameRow) -> NDArray[np.float32] | None:
         """Gains of each pixel of the cell, (2, 2)."""
         if self.neutral is None:
@@ -133,8 +170,25 @@ class NetworkMethod:
         return None if gains is None else unpack(np.array(gains, np.float32)[:, None, None])
 
 
-def load_method(weights: Path) -> NetworkMethod:
-    """Load weights and prepare their network.
+def image_of(pair: Pair, light: Light) -> RawImage:
+    """Lay a dark frame out as a mosaic, with its balance and its matrix.
+
+    A store that does not keep the matrix has it of the long and its picture.
+    """
+    row = pair.dark
+    pixels = unpack(light.planes)
+    balance = WhiteBalance(row.white_balance, row.white_balance_source)
+    image = image_of_array(pixels, pattern="RGGB", black=light.black.tolist(), white=light.white)
+    if row.colour_matrix is not None:
+        matrix = ColourMatrix(row.colour_matrix, row.colour_matrix_source or "file")
+        return replace(image, white_balance=balance, colour_matrix=matrix)
+    red, green, blue = neutral_of(pair.long.white_balance, BAYER.colours)
+    fitted = fitted_matrix(colour_matrix(pair, SQUARE), (green / red, 1.0, green / blue))
+    return replace(image, white_balance=balance, colour_matrix=fitted)
+
+
+def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
+    """Load weights and prepare their network, whose pictures are to have such colours.
 
     Raises
     ------
@@ -153,9 +207,24 @@ def load_method(weights: Path) -> NetworkMethod:
         raise WeightsError(
             f"a {type(ready).__name__}", expected="a network in stages", where=weights
         )
-    return NetworkMethod(
-        loaded.network, ready, digest, amplification, loaded.licence, neutral=loaded.neutral
+    learned = Learned(
+        {model: one.neutral for model, one in loaded.cameras.items()},
+        loaded.neutral,
+        loaded.licence is not None and not loaded.settings,
+        lambda: _asked(ready, loaded.network),
     )
+    method = NetworkMethod(
+        loaded.network, ready, digest, amplification, loaded.licence,
+        neutral=loaded.neutral, learned=learned,
+    )  # fmt: skip
+    return method.in_colours(colour)
+
+
+def _asked(net: Staged, network: str) -> Neutral | None:
+    """Find the grey that weights make neutral by asking them."""
+    about = describe(network)
+    found = find_neutral(net, about.cell, about.multiple)
+    return (found.red, 1.0, found.blue) if found.found else None
 
 
 def _digest(loaded: LoadedWeights, amplification: Amplification) -> str:
@@ -207,30 +276,8 @@ class PlainMethod:
         return convert_planes(light.planes, light.black, light.white, factor, self._matrix[1])
 
 
-def colour_matrix(pair: Pair) -> NDArray[np.float32]:
+def colour_matrix(pair: Pair, square: int = 1) -> NDArray[np.float32]:
     """Matrix (3, 3) from normalised sensor colours (row vectors) to linear light of the target."""
-    planes, long = pair.long_planes(), pair.long
-    black = np.array(long.black_level, np.float32)[:, None, None]
-    normalised = (planes.astype(np.float32) - black) / (np.float32(long.white_level) - black)
-    sensor = np.stack(
-        [normalised[0], (normalised[1] + normalised[3]) / 2, normalised[2]], -1
-    ).reshape(-1, 3)
-    target = pair.target()
-    light = np.empty((target.shape[0] // 2, target.shape[1] // 2, 3), np.float32)
-    for top in range(0, len(light), _BAND // 2):
-        light[top : top + _BAND // 2] = _halved(target[2 * top : 2 * top + _BAND])
-    truth = light.reshape(-1, 3)
-    usable = (sensor.max(1) < _SATURATED) & (truth.max(1) < _SATURATED) & (truth.min(1) > 0)
-    if np.count_nonzero(usable) < _LEAST_PIXELS:
-        usable = np.ones(len(truth), bool)
-    solved = np.linalg.lstsq(
-        sensor[usable].astype(np.float64), truth[usable].astype(np.float64), rcond=None
-    )[0]
-    return np.asarray(solved, np.float32)
-
-
-def _halved(target: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-    """Means of linear light over 2x2 pixels of a target (H, W, 3), H and W even."""
-    light = linear_of(target.astype(np.float32) / np.float32(np.iinfo(target.dtype).max))
-    means = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
-    return np.asarray(means, np.float32)
+    long = pair.long
+    planes, target = pair.long_planes(), pair.target()
+    return fit_to_picture(planes, long.black_level, long.white_level, target, square=square)

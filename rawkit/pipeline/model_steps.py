@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from rawkit.colour import ColourMode  # noqa: TC001 - pydantic reads it
 from rawkit.errors import UsageError
 from rawkit.evaluate import (
     MAX_RAM,
@@ -158,6 +159,8 @@ class TrainStep(Step):
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"colour"})
+
     FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
 
     name: str
@@ -182,6 +185,8 @@ class EvaluateStep(FilteredStep):
     """Variant of SSIM; the protocol's where empty."""
     black_level: float = Field(default=-1.0, ge=-1)
     """One black level for all frames; -1: each file's own."""
+    colour: ColourMode = "network"
+    """Whose colours the pictures of a network have."""
     resamples: int = Field(default=2000, gt=0)
     """Draws of the bootstrap."""
     seed: int = Field(default=0, ge=0)
@@ -238,8 +243,10 @@ class EvaluateStep(FilteredStep):
         """Return `rawkit evaluate`."""
         what = f"--run {self.run}" if self.run else f"--weights {self.weights}"
         data = f"--subset {self.subset}" if self.subset else f"--store {','.join(self.stores)}"
+        colour = f" --colour {self.colour}" if self.colour != "network" else ""
         black = f" --black-level {self.black_level:g}" if self.black_level >= 0 else ""
-        return f"rawkit evaluate {what} {data} --protocol {self.protocol}{black}{self.options()}"
+        more = f"{black}{colour}{self.options()}"
+        return f"rawkit evaluate {what} {data} --protocol {self.protocol}{more}"
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Measure what is not measured yet."""
@@ -265,10 +272,12 @@ class EvaluateStep(FilteredStep):
             weights = self.weights
             if weights != PLAIN:
                 weights = str(context.inputs[Artefact("file", weights)])
-            return subject(context.workspace, weights=weights)
+            return subject(context.workspace, weights=weights, colour=self.colour)
         folder = context.inputs[Artefact("run", self.run)]
         return Subject(
-            load_method(weights_in(folder)), f"runs/{folder.name}", folder / "evaluations"
+            load_method(weights_in(folder), self.colour),
+            f"runs/{folder.name}",
+            folder / "evaluations",
         )
 
 

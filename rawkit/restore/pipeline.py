@@ -193,7 +193,8 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | Rawk
 
 def _load_stored(frame: StoredFrame, output: Output) -> _Loaded:
     started = time.monotonic()
-    image, base = frame.image(), frame.row.amplification_base
+    image = frame.image(fit=output.colour != "network")
+    base = frame.row.amplification_base
     if output.levels is not None:
         image = replace(image, mosaic=overridden(image.mosaic, output.levels))
         base = amplification_base(image)

@@ -59,7 +59,9 @@ def decode_single(
         return Single(what, amplification_base(what), Capture(exposure=what.exposure))
     if isinstance(what, StoredFrame):
         row = what.row
-        return Single(what.image(), row.amplification_base, capture_of_row(row), what.gain_ratio)
+        return Single(
+            what.image(fit=True), row.amplification_base, capture_of_row(row), what.gain_ratio
+        )
     where = str(what) if isinstance(what, Path) else "bytes of a raw file"
     found = decode_job(DecodeJob(what, where, levels, plain=False))
     return Single(found.image, found.base, found.capture)

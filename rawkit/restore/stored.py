@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.catalog import Selection, select_entries
+from rawkit.colour import SQUARE, fit_to_picture, fitted_matrix
 from rawkit.errors import SelectionError
 from rawkit.sensor import (
     BAYER,
@@ -18,9 +19,10 @@ from rawkit.sensor import (
     Mosaic,
     RawImage,
     WhiteBalance,
+    neutral_of,
     unpack,
 )
-from rawkit.store import Store
+from rawkit.store import Store, long_of_pair
 from rawkit.subset import entries_of, open_stores
 
 if TYPE_CHECKING:
@@ -59,8 +61,11 @@ class StoredFrame:
         """Store and name."""
         return f"{self.store}: {self.row.name}"
 
-    def image(self) -> RawImage:
+    def image(self, *, fit: bool = False) -> RawImage:
         """Read the stored area as a mosaic in the canonical phase.
+
+        With `fit`, where the store does not keep the camera's matrix, it is found from the long of
+        the frame and its picture, if there are any.
 
         Raises
         ------
@@ -88,12 +93,24 @@ class StoredFrame:
         )
         balance = WhiteBalance(row.white_balance, row.white_balance_source)
         exposure = Exposure(row.exposure_time, row.iso, row.f_number)
-        matrix = (
-            None
-            if row.colour_matrix is None
-            else ColourMatrix(row.colour_matrix, row.colour_matrix_source or "file")
-        )
+        matrix = None
+        if row.colour_matrix is not None:
+            matrix = ColourMatrix(row.colour_matrix, row.colour_matrix_source or "file")
+        elif fit:
+            matrix = self._fitted_matrix()
         return RawImage(pixels, mosaic, balance, exposure, matrix)
+
+    def _fitted_matrix(self) -> ColourMatrix | None:
+        """Find the camera's matrix from the long of the frame and its picture."""
+        row, group = self.row, Store(self.store).groups[self.row.group]
+        long = long_of_pair([*group.rows, *group.duplicates]).get(row.pair)
+        if long is None or long.target_index < 0 or group.packed.planes != BAYER.planes:
+            return None
+        target = np.ascontiguousarray(group.read("target", long.target_index).transpose(1, 2, 0))
+        planes = group.read("packed", long.index)
+        found = fit_to_picture(planes, long.black_level, long.white_level, target, square=SQUARE)
+        red, green, blue = neutral_of(long.white_balance, BAYER.colours)
+        return fitted_matrix(found, (green / red, 1.0, green / blue))
 
 
 def frames_of_stores(

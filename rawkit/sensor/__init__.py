@@ -20,6 +20,7 @@ from rawkit.sensor.balance import (
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
+from rawkit.sensor.description import matrix_to_srgb
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.linear import RESAMPLED
@@ -74,6 +75,7 @@ __all__ = [
     "image_of_array",
     "image_of_packed",
     "is_raw",
+    "matrix_to_srgb",
     "neutral_of",
     "normalise",
     "open_raw",

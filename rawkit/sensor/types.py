@@ -248,7 +248,8 @@ class ColourMatrix:
     values: tuple[float, ...]
     """The nine values, row by row."""
     source: str
-    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does."""
+    """``file`` where the file has it, ``libraw`` where LibRaw's table of cameras does, ``fitted``
+    where it was found from a long exposure and its picture."""
 
     def __post_init__(self) -> None:
         """Check that there are nine numbers that can be inverted.

@@ -53,7 +53,8 @@ def test_tiles_of_any_size_make_the_same_picture(work: Workspace) -> None:
 def test_bands_make_the_same_plain_conversion(
     work: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rawkit.evaluate.methods._BAND", 6)
+    monkeypatch.setattr("rawkit.colour.fit._BAND", 6)
+    monkeypatch.setattr("rawkit.pictures.plain._BAND", 6)
     pair = plan_evaluation(work, subject(work, weights="plain"), ALL).pairs[0]
     light = light_of(pair, ALL)
     black = light.black[[0, 1, 2]].astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rawkit.colour import ColourNote, Development
+from rawkit.colour import ColourMode, ColourNote, Development
 from rawkit.errors import OutputError, UsageError, WeightsError
 from rawkit.models import Lamba2021, build, load_network, prepare
 from rawkit.pictures.write import PictureFormat
@@ -302,6 +302,18 @@ def test_balanced_weights_get_planes_balanced_by_the_file_s_own_balance(
     mosaic = replace(image.mosaic, black_level=(0.0,) * 4, white_level=16383.0 - 512)
     expected = by_hand(replace(image, pixels=values, mosaic=mosaic), net, 9.0)
     np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["network", "sensor"])
+def test_balanced_weights_amplify_by_the_estimate_of_planes_as_they_are_as_in_training(
+    restorer: Restorer, mode: ColourMode
+) -> None:
+    pixels = np.random.default_rng(3).integers(500, 900, (64, 64), np.uint16)
+    image = image_of_array(pixels, pattern="RGGB", black=512, white=16383,
+                           white_balance=(2.0, 1.0, 1.5))  # fmt: skip
+    balanced = replace(restorer, neutral=REFERENCE_NEUTRAL)
+    (found,) = balanced.developments(image, Brightness(), mode, Origin(7.0, image.exposure))
+    assert found.amplification == 7
 
 
 def test_balanced_weights_take_planes_of_no_known_balance_as_they_are(restorer: Restorer) -> None:
