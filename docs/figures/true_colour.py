@@ -144,6 +144,23 @@ def draw_isos(restorer: Restorer, folder: Path) -> None:
     ))  # fmt: skip
 
 
+def measure_own_camera(restorer: Restorer, folder: Path) -> None:
+    """Measure a look-alike of the camera that the published weights were trained on."""
+    make_collection("sid", folder, scenes=2, shutters=(SHUTTER,), shots=1)
+    say("| look-alike of ILCE-7SM2 | as published: colour | blue | SSIM | true: colour | blue |"
+        " SSIM |")  # fmt: skip
+    say("|---|---|---|---|---|---|---|")
+    for path in sorted(folder.glob("Sony/short/*")):
+        long = next(folder.glob(f"Sony/long/{path.name[:5]}_*"))
+        with open_raw(long) as raw:
+            truth = linear_of(raw.render(RenderParameters(bits=16)).astype(np.float32) / 65535)
+        cells = [
+            compare(restored(path, restorer, colour, brightness), truth).cells()
+            for colour, brightness in (("network", PUBLISHED), ("auto", EXPECTED))
+        ]
+        say(f"| {path.stem} | {' | '.join(cells)} |")
+
+
 def ratios(picture: NDArray[np.float32]) -> str:
     """Mean linear red and blue of a picture over its green."""
     red, green, blue = linear_of(picture).mean(axis=(0, 1))
@@ -190,6 +207,7 @@ def main() -> None:
             return
         draw_cameras(paths, restorer, Path(folder))
         draw_isos(restorer, Path(folder) / "mid")
+        measure_own_camera(restorer, Path(folder) / "sid")
 
 
 if __name__ == "__main__":
