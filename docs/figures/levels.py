@@ -23,8 +23,8 @@ from rawkit.errors import RawFileError
 from rawkit.pictures.curve import linear_of
 from rawkit.pictures.write import PictureFormat, write_picture
 from rawkit.report.sheet import SheetCell, contact_sheet
-from rawkit.restore import Brightness, decode_single, load_restorer, restore_single
-from rawkit.sensor import Levels, RenderParameters, open_raw, read_exif
+from rawkit.restore import Brightness, Origin, load_restorer, restore_image
+from rawkit.sensor import Levels, RenderParameters, amplification_base, open_raw, read_exif
 from rawkit.synth import make_collection
 
 if TYPE_CHECKING:
@@ -47,13 +47,19 @@ def restored(
 ) -> tuple[SheetCell, list[str]]:
     """Restore a file; return a small picture of it and its figures: black, factor, R/G, B/G."""
     try:
-        single = decode_single(path, levels)
+        with open_raw(path) as raw:
+            image = raw.image(levels)
     except RawFileError as error:
         blank = np.full((SMALL[1], SMALL[0], 3), 225, np.uint8)
         return SheetCell(blank, error.found), ["512", "-", "-", "-"]
-    factor = m * single.base
-    picture = restore_single(single, restorer, Brightness("number", (factor,)), "network")
-    black = f"{np.mean(single.image.mosaic.black_level):.0f}"
+    base = amplification_base(image)
+    factor = m * base
+    # In the network's own colours: it is what wrong levels do to them that is drawn.
+    (development,) = restorer.developments(
+        image, Brightness("number", (factor,)), "network", Origin(base, image.exposure)
+    )
+    picture = restore_image(image, restorer, development)
+    black = f"{np.mean(image.mosaic.black_level):.0f}"
     caption = f"black {black}, x{factor:.1f}"
     return SheetCell(fitted(picture), caption), [black, f"{factor:.1f}", *colour(picture)]
 

@@ -32,6 +32,7 @@ from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw, matr
 from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
 from rawkit.sensor.linear import sampled
 from rawkit.sensor.matrix import probe_matrix
+from rawkit.sensor.render import libraw_levels
 from rawkit.sensor.types import MOSAICS, Levels, Mosaic, RawImage, WhiteBalance
 from rawkit.sensor.whole import (
     COLOUR_MATRIX,
@@ -168,7 +169,7 @@ class RawFile:
                 no_auto_bright=True,
                 output_bps=parameters.bits,
                 bright=brightness,
-                **_libraw_levels(levels),
+                **libraw_levels(levels),
                 user_flip=0,
                 adjust_maximum_thr=parameters.adjust_maximum_thr,
             )
@@ -354,16 +355,6 @@ def _reproducible(mosaic: Mosaic) -> Iterator[None]:
         return
     with threadpool_limits(limits=1, user_api="openmp"):
         yield
-
-
-def _libraw_levels(levels: Levels | None) -> dict[str, Any]:
-    """LibRaw's parameters for overridden levels; its own offsets per colour are set to nothing."""
-    parameters: dict[str, Any] = {}
-    if levels is not None and levels.black is not None:
-        parameters |= {"user_black": levels.black, "user_cblack": [0, 0, 0, 0]}
-    if levels is not None and levels.white is not None:
-        parameters["user_sat"] = levels.white
-    return parameters
 
 
 def decode(

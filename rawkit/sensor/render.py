@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from rawkit.sensor.types import Levels
 
 TONE_CURVE = "BT.709"
 """LibRaw's default gamma (2.222, 4.5): the ITU-R BT.709 curve, not the sRGB one."""
@@ -73,3 +76,13 @@ class GivenPictures:
             "tone_curve": "sRGB",
             "primaries": PRIMARIES,
         }
+
+
+def libraw_levels(levels: Levels | None) -> dict[str, Any]:
+    """LibRaw's parameters for overridden levels; its own offsets per colour are set to nothing."""
+    parameters: dict[str, Any] = {}
+    if levels is not None and levels.black is not None:
+        parameters |= {"user_black": levels.black, "user_cblack": [0, 0, 0, 0]}
+    if levels is not None and levels.white is not None:
+        parameters["user_sat"] = levels.white
+    return parameters
