@@ -46,7 +46,8 @@ def swapped(true: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.
     """Whether red and blue (..., 3) differ by a tenth at least, and the other way round."""
     order = np.log(true[..., 2] / true[..., 0])
     other = np.log(np.maximum(seen[..., 2], 1e-4) / np.maximum(seen[..., 0], 1e-4))
-    return (order * other < 0) & (np.minimum(np.abs(order), np.abs(other)) > np.log(1.1))
+    found = (order * other < 0) & (np.minimum(np.abs(order), np.abs(other)) > np.log(1.1))
+    return np.asarray(found)
 
 
 def drawn(light: NDArray[np.float64], framed: NDArray[np.bool_]) -> NDArray[np.uint8]:
