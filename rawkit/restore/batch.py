@@ -193,7 +193,8 @@ def _station(
 def line_of(restored: Restored) -> dict[str, Any]:
     """Return the line of the manifest for a picture."""
     values = asdict(restored)
-    return {**values, **values.pop("note")}
+    note = values.pop("note")
+    return {**values, **note}
 
 
 def _wanted(
