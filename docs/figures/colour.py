@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rawkit.models import describe, load_network, prepare
-from rawkit.models.neutral import Neutral, find_neutral, flat_response
+from rawkit.models import describe, find_neutral, flat_response, load_network, prepare
 from rawkit.pictures.curve import encoded_of
 from rawkit.pictures.write import PictureFormat, write_picture
 
@@ -47,7 +46,8 @@ def swapped(true: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.
     """Whether red and blue (..., 3) differ by a tenth at least, and the other way round."""
     order = np.log(true[..., 2] / true[..., 0])
     other = np.log(np.maximum(seen[..., 2], 1e-4) / np.maximum(seen[..., 0], 1e-4))
-    return (order * other < 0) & (np.minimum(np.abs(order), np.abs(other)) > np.log(1.1))
+    found = (order * other < 0) & (np.minimum(np.abs(order), np.abs(other)) > np.log(1.1))
+    return np.asarray(found)
 
 
 def drawn(light: NDArray[np.float64], framed: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     built, loaded = load_network(chosen.weights)
     net, network = prepare(built), describe(loaded.network)
-    neutral: Neutral = find_neutral(net, network.cell, network.multiple)
+    neutral = find_neutral(net, network.cell, network.multiple)
     sys.stdout.write(
         f"neutral: R/G {neutral.red:.2f}, B/G {neutral.blue:.2f}, error {neutral.error:.3f}\n"
     )

@@ -85,7 +85,7 @@ def colour(picture: NDArray[np.float32]) -> list[str]:
 def truth(path: Path) -> list[str]:
     """Measure the colour of a long exposure as LibRaw renders it."""
     with open_raw(path) as raw:
-        picture = raw.render(RenderParameters(bits=16)).astype(np.float32) / 65535
+        picture = np.float32(1 / 65535) * raw.render(RenderParameters(bits=16)).astype(np.float32)
     return ["long, LibRaw", "512", "-", *colour(picture), "", "", "", ""]
 
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def run(
     workspace: Workspace, pipeline: str, sets: tuple[str, ...], dry_run: bool, as_json: bool
 ) -> None:
-    """Run the study PIPELINE: a file, or fractions, black-level, cross-camera, demo.
+    """Run the study PIPELINE: a file, or one that ships.
+
+    fractions, black-level, cross-camera, true-colour and demo do.
 
     Everything is checked before anything starts. Interrupt it at will: the same command goes on
     where it stopped, and does a step again only when its inputs or settings have changed. With

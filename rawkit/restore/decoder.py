@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_HEADROOM = 8.0
+"""How far below the estimate a plain conversion is rendered: a picture may be darker than the
+estimate, and what is clipped cannot be darkened again."""
 _GRACE_SECONDS = 10.0
 """What a process may take to start, beyond the time for a file."""
 _LEAST_BYTES = 1_000_000_000
@@ -75,8 +78,8 @@ class Decoded:
     capture: Capture
     """What is known of the capture."""
     plain: NDArray[np.uint16] | RawFileError | None
-    """LibRaw's conversion (H, W, 3), brightened by the estimate, or why there is none; None where
-    it was not asked for."""
+    """LibRaw's conversion (H, W, 3), brightened where the estimate is high, or why there is none;
+    None where it was not asked for."""
     seconds: float
     """Time it took."""
 
@@ -94,7 +97,12 @@ def decode_job(job: DecodeJob) -> Decoded:
         plain: NDArray[np.uint16] | RawFileError | None = None
         if job.plain:
             try:
-                rendered = raw.render(RenderParameters(bits=16), levels=job.levels, square=True)
+                rendered = raw.render(
+                    RenderParameters(bits=16),
+                    brightness=max(1.0, base / _HEADROOM),
+                    levels=job.levels,
+                    square=True,
+                )
                 plain = rendered.astype(np.uint16, copy=False)
             except RawFileError as error:
                 plain = error

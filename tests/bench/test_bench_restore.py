@@ -108,14 +108,14 @@ def test_a_raw_file_to_png_against_the_plain_way(weights: Path, tmp_path: Path) 
     net = as_published(load_network(weights)[0])
     ways = ways_of(weights)
     for name, restorer in ways.items():  # compiled, and warm
-        restore_files([path], Output(tmp_path / name), restorer)
+        restore_files([path], Output(tmp_path / name, colour="network"), restorer)
     plain: list[dict[str, float]] = []
     ours: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(_ROUNDS):
         plain.append(plain_way(path, net, tmp_path / "plain.png"))
         for name, restorer in ways.items():
             started = time.process_time()
-            restore_files([path], Output(tmp_path / name), restorer)
+            restore_files([path], Output(tmp_path / name, colour="network"), restorer)
             ours[name].append(time.process_time() - started)
     least = min(plain, key=lambda one: sum(one.values()))
     total = sum(least.values())
@@ -144,7 +144,7 @@ def test_a_folder_of_20_files(weights: Path, tmp_path: Path) -> None:
         "from rawkit.restore import find_inputs, load_restorer, restore_items, Output\n"
         "restorer = load_restorer(Path(sys.argv[1]))\n"
         "items = find_inputs([sys.argv[2]]).items\n"
-        "output = Output(Path(sys.argv[3]))\n"
+        "output = Output(Path(sys.argv[3]), colour='network')\n"
         "restore_items(items[:2], output, restorer)\n"
         "def cpu():\n"
         "    used = [resource.getrusage(who) for who in\n"
