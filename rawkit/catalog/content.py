@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog.types import LeftOut
 from rawkit.errors import MissingError, NotRawError, UnreadableError
-from rawkit.sensor import is_raw
+from rawkit.sensor import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rawkit.sensor import Kind
     from rawkit.source import Source, SourceFile
 
 RAW_SUFFIXES = frozenset(
@@ -57,11 +58,11 @@ def by_content(
         suffix = _suffix(file.path)
         if suffix in OTHER_SUFFIXES:
             continue
-        reason = _not_raw(source, file)
-        if reason is None:
+        found = _looked_at(source, file)
+        if isinstance(found, LeftOut):
+            others[suffix].append(found)
+        elif found == "raw":
             raw.append(file)
-        else:
-            others[suffix].append(reason)
     return raw, [line for suffix in sorted(others) for line in _lines(suffix, others[suffix])]
 
 
@@ -69,7 +70,8 @@ def _suffix(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
-def _not_raw(source: Source, file: SourceFile) -> LeftOut | None:
+def _looked_at(source: Source, file: SourceFile) -> Kind | LeftOut:
+    """Return what the first bytes of a file are, or why it is not used."""
     if source.sequential(file):
         return LeftOut(
             file.path, "not-looked-at",
@@ -78,17 +80,17 @@ def _not_raw(source: Source, file: SourceFile) -> LeftOut | None:
     try:
         path = source.local_path(file)
         if path is None:
-            found = is_raw(io.BytesIO(source.head(file)))
+            found = kind_of(io.BytesIO(source.head(file)))
         else:
             with path.open("rb") as opened:
-                found = is_raw(opened)
+                found = kind_of(opened)
     except (UnreadableError, MissingError) as error:
         return LeftOut(file.path, error.kind, error.reason)
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
         return LeftOut(file.path, UnreadableError.kind, reason)
-    if found:
-        return None
+    if found == "raw" or (found == "text" and not _suffix(file.path)):
+        return found  # LICENSE and README are texts whatever they lie beside
     return LeftOut(
         file.path, NotRawError.kind, "neither its ending nor its first bytes are those of raw files"
     )

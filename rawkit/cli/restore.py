@@ -9,10 +9,11 @@ import click
 
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
-from rawkit.cli._group import NAMES, NUMBERS
+from rawkit.cli._group import NAMES, ListOf
 from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
+from rawkit.numbers import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
 _AUTO = "auto"
 
 
-def _multiples(
-    ctx: click.Context, parameter: click.Parameter, value: str | None
-) -> tuple[float, ...] | str | None:
-    """Read ``auto``, or numbers."""
-    return value if value in (None, _AUTO) else NUMBERS.convert(value, parameter, ctx)
+class _Multiples(ListOf):
+    """``auto``, or numbers separated by commas."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Read either; ``auto`` stands for itself."""
+        return (_AUTO,) if value in (_AUTO, (_AUTO,)) else super().convert(value, param, ctx)
+
+
+_MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such as 1,5,8")
 
 
 @click.command()
@@ -49,7 +56,7 @@ def _multiples(
     "by numbers.  [default: as the network was trained]",
 )  # fmt: skip
 @click.option(
-    "--m", "multiples", metavar="auto|NUMBERS", callback=_multiples,
+    "--m", "multiples", type=_MULTIPLES,
     help="auto: as bright as a photographer expects; or multiples of the estimated amplification, "
     "such as 1,5,8, one picture each.  [default: auto for published weights in the sensor's "
     "colours]",
@@ -193,7 +200,7 @@ def _brightness(options: dict[str, Any]) -> Any:
     )
     if multiples is None and exposure is None and named is None:
         return Brightness()
-    if multiples == _AUTO:
+    if multiples == (_AUTO,):
         if named is not None or exposure is not None:
             raise click.UsageError("--m auto chooses the brightness: it goes with no other choice")
         return Brightness("expected")

@@ -26,7 +26,7 @@ from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.linear import RESAMPLED
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
-from rawkit.sensor.signature import is_raw
+from rawkit.sensor.signature import Kind, is_raw, kind_of
 from rawkit.sensor.types import (
     MAX_RATIO,
     ColourMatrix,
@@ -56,6 +56,7 @@ __all__ = [
     "Frame",
     "GivenPictures",
     "Headerless",
+    "Kind",
     "LevelCheck",
     "Levels",
     "Mosaic",
@@ -75,6 +76,7 @@ __all__ = [
     "image_of_array",
     "image_of_packed",
     "is_raw",
+    "kind_of",
     "matrix_to_srgb",
     "neutral_of",
     "normalise",

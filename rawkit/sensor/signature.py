@@ -5,7 +5,7 @@ For files whose ending says nothing. Cheap: some kilobytes of each, whatever its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rawkit.sensor.extents import directories
 
@@ -24,7 +24,9 @@ _SIGNATURES: tuple[tuple[int, bytes], ...] = (
     (8, b"IIII"), (8, b"MMMM"),  # IIQ
     (25, b"ARECOYK"),  # Contax
 )  # fmt: skip
-_HEAD = 32
+_HEAD = 256
+_CUT_CHARACTER = 3
+"""Bytes of a character of UTF-8 that the end of what was read may have cut."""
 _COMPRESSION, _PHOTOMETRIC, _CFA_PATTERN, _DNG_VERSION = 259, 262, 33422, 50706
 _MOSAIC_PHOTOMETRICS = {32803, 34892}
 _MAKERS_COMPRESSIONS = {32767, 32769, 32770, 34713, 65000, 65535}
@@ -32,13 +34,33 @@ _MAKERS_COMPRESSIONS = {32767, 32769, 32770, 34713, 65000, 65535}
 _TAGS = frozenset((_COMPRESSION, _PHOTOMETRIC, _CFA_PATTERN, _DNG_VERSION))
 
 
-def is_raw(file: BinaryIO) -> bool:
-    """Tell whether a seekable binary file, or its first bytes, look like a raw file."""
+Kind = Literal["raw", "text", "other"]
+
+
+def kind_of(file: BinaryIO) -> Kind:
+    """Say what a seekable binary file, or its first bytes, look like."""
     file.seek(0)
     head = file.read(_HEAD)
-    if any(head[at:].startswith(mark) for at, mark in _SIGNATURES):
-        return True
-    return any(map(_says_mosaic, directories(file, _TAGS)))
+    marked = any(head[at:].startswith(mark) for at, mark in _SIGNATURES)
+    if marked or any(map(_says_mosaic, directories(file, _TAGS))):
+        return "raw"
+    return "text" if _is_text(head) else "other"
+
+
+def is_raw(file: BinaryIO) -> bool:
+    """Tell whether a seekable binary file, or its first bytes, look like a raw file."""
+    return kind_of(file) == "raw"
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether the first bytes are those of a text, as a licence beside raw files is."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode("utf-8")
+        if len(head) - error.start > _CUT_CHARACTER:
+            return False
+    return bool(text) and all(one.isprintable() or one.isspace() for one in text)
 
 
 def _says_mosaic(tags: dict[int, tuple[int, ...]]) -> bool:

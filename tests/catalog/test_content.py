@@ -12,7 +12,7 @@ import pytest
 from rawkit.catalog import Matcher, has_raw_suffix, known_collections, load_definition, scan
 from rawkit.errors import MissingError
 from rawkit.restore import find_inputs
-from rawkit.sensor import is_raw
+from rawkit.sensor import Kind, is_raw, kind_of
 from tests.support.factories import write_noise_dng
 
 if TYPE_CHECKING:
@@ -84,14 +84,22 @@ def test_many_files_of_one_ending_are_one_line(folder: Path) -> None:
     assert [one.name for one in found.left_out] == ["nothing", "00.bin and 40 more .bin"]
 
 
+def test_texts_without_an_ending_are_passed_over(folder: Path) -> None:
+    for name, text in (("LICENSE", "MIT License\n\nCopyright (c) 2020 Zoë"), ("README", "ü" * 400)):
+        (folder / name).write_text(text, "utf-8")
+    (folder / "half").write_bytes(b"\xc3" * 300)
+    found = scan(load_definition("folder"), folder)
+    assert {one.name for one in found.left_out} == {"recording.bin", "half", "nothing"}
+
+
 def test_only_the_first_bytes_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = list[str]()
 
-    def seen(file: BinaryIO) -> bool:
+    def seen(file: BinaryIO) -> Kind:
         looked.append(file.name)
-        return is_raw(file)
+        return kind_of(file)
 
-    monkeypatch.setattr("rawkit.catalog.content.is_raw", seen)
+    monkeypatch.setattr("rawkit.catalog.content.kind_of", seen)
     with (folder / "huge.vol").open("wb") as file:
         file.truncate(50 << 30)
     scan(load_definition("folder"), folder)
