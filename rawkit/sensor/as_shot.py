@@ -36,6 +36,8 @@ LOWEST, HIGHEST = 0.5, 8.0
 """Multipliers of red and blue over green that a camera may have measured. Sensors with their usual
 filters need 1 to 4 under the sun and under lamps alike; half as much, or twice as much, is the
 light of coloured lamps. What lies beyond is a wrong number as a rule."""
+_ABSURD = 1e4
+"""Multipliers that are so many times others are no balance at all."""
 _SAME = 1e-4
 """Multipliers that differ by no more than this part are one number."""
 _BARE_SENSOR = (2.0, 1.0, 1.5)
@@ -188,8 +190,8 @@ def _tint_and_temperature(
 def _scaled(values: Sequence[float] | None) -> Balance | None:
     """Scale multipliers so that the first green is 1; None if they can be none.
 
-    Cameras write zeros and negative numbers where they did not measure any. A fourth of zero is
-    usual: both greens share one multiplier.
+    Cameras write zeros and negative numbers where they did not measure any, and damaged files hold
+    any number. A fourth of zero is usual: both greens share one multiplier.
     """
     if values is None:
         return None
@@ -200,7 +202,7 @@ def _scaled(values: Sequence[float] | None) -> Balance | None:
     if not (np.isfinite(other) and other > 0):
         other = green
     scaled = (red / green, 1.0, blue / green, other / green)
-    return scaled if np.isfinite(scaled).all() else None
+    return scaled if 1 / _ABSURD < min(scaled) and max(scaled) < _ABSURD else None
 
 
 def _all_ones(values: Sequence[float]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rawpy
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rawkit.sensor import Levels, RenderParameters, WhiteBalance, decode, open_raw
@@ -153,6 +153,8 @@ def test_without_greys_that_tell_daylight_is_taken() -> None:
     st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=4, max_size=4),
     st.integers(0, 99),
 )
+@example([1.0, 9.5e167, 2.3e-156, 0.0], [0.0] * 4, 23)
+@example([0.0] * 4, [1.0, 9.5e167, 2.3e-156, 0.0], 0)
 def test_whatever_a_file_says_the_multipliers_are_numbers_above_zero(
     as_shot: list[float], daylight: list[float], seed: int
 ) -> None:
