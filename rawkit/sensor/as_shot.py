@@ -202,7 +202,7 @@ def _scaled(values: Sequence[float] | None) -> Balance | None:
     if not (np.isfinite(other) and other > 0):
         other = green
     scaled = (red / green, 1.0, blue / green, other / green)
-    return scaled if 1 / _ABSURD < min(scaled) and max(scaled) < _ABSURD else None
+    return scaled if min(scaled) > 1 / _ABSURD and max(scaled) < _ABSURD else None
 
 
 def _all_ones(values: Sequence[float]) -> bool:
