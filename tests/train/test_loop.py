@@ -113,6 +113,15 @@ def resumed(settings: TrainSettings, data: TrainData, folder: Path, **options: A
     return trainer.run(**options)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let all runs of this module compute in one thread: it decides the last bit of a sum."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def whole_run(tiny_data: TrainData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run that was never stopped, validated twice."""
