@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import BlankError, CorruptError
+from rawkit.sensor.array import pattern_of
 from rawkit.sensor.balance import UNKNOWN_BALANCE
 from rawkit.sensor.types import Exposure, Mosaic, RawImage, WhiteBalance
 
@@ -55,7 +56,7 @@ def image_of_packed(
     return RawImage(
         pixels=pixels,
         mosaic=Mosaic(
-            pattern=_pattern(mosaic),
+            pattern=pattern_of(mosaic),
             black_level=(float(levels.black),) * (_SIDE * _SIDE),
             white_level=float(levels.white),
             camera_white_level=None,
@@ -69,13 +70,4 @@ def image_of_packed(
         ),
         white_balance=WhiteBalance((1.0,) * (_SIDE * _SIDE), UNKNOWN_BALANCE),
         exposure=Exposure(None, None, None),
-    )
-
-
-def _pattern(mosaic: str) -> tuple[tuple[int, ...], ...]:
-    """LibRaw colours of a cell: 0 red, 1 green on the red row, 2 blue, 3 the other green."""
-    rows = [mosaic[:_SIDE], mosaic[_SIDE:]]
-    return tuple(
-        tuple({"R": 0, "B": 2, "G": 1 if "R" in row else 3}[letter] for letter in row)
-        for row in rows
     )
