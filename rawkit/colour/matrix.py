@@ -44,6 +44,10 @@ class CameraMatrix:
         """Return the values, float32 (3, 3)."""
         return np.array(self.values, np.float32)
 
+    def xyz_to_camera(self) -> NDArray[np.float64]:
+        """Return CIE XYZ (D65) to balanced camera colours, float64 (3, 3)."""
+        return np.asarray(np.linalg.inv(np.array(self.values)) @ np.linalg.inv(XYZ_OF_RGB))
+
 
 IDENTITY: tuple[tuple[float, float, float], ...] = (
     (1.0, 0.0, 0.0),

@@ -27,6 +27,7 @@ def test_it_is_the_one_that_the_camera_was_made_with_however_it_is_scaled(
     found = matrix_of(of(XYZ_TO_CAMERA * np.array(gains)[:, None], source))
     assert (found.source, found.reason) == (source, None)
     np.testing.assert_allclose(found.array(), MATRIX, atol=1e-6)
+    np.testing.assert_allclose(found.xyz_to_camera(), XYZ_TO_CAMERA, atol=1e-6)
 
 
 @pytest.mark.parametrize(
