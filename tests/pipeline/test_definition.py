@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rawkit.cli import main
 from rawkit.cli._train_options import changes_of
 from rawkit.cli.train import train
 from rawkit.errors import MissingError, PipelineError, UsageError
@@ -191,7 +193,8 @@ def test_a_training_without_balance_is_the_one_it_was_before_there_was_any() -> 
 @pytest.mark.parametrize("changes", [{"amplify": "ratio"}, {"amplify": "40"}, {"m": 5.0}])
 def test_the_command_of_a_training_asks_for_what_the_step_does(changes: dict[str, Any]) -> None:
     step = TrainStep(name="run", subset="f1", steps=10, network="sid", l1=0.5, seed=7, **changes)
-    asked = changes_of(train.make_context("train", step.command().split()[2:]).params)
+    whole = click.Context(main, **main.context_settings)
+    asked = changes_of(train.make_context("train", step.command().split()[2:], whole).params)
     if "m" in asked:
         asked["amplification_value"] = asked.pop("m")
     assert TrainSettings(subset="f1", crop=512, **asked) == step._settings(512)  # noqa: SLF001 - what it trains with
