@@ -164,7 +164,7 @@ def plan_ingest(
         )
         catalog, warning = found.catalog, found.warning
     selected = select(catalog, selection)
-    have = {row.name for row in Store(store).rows} if is_store(store) else set()
+    have = set(Store(store).frames.texts("name")) if is_store(store) else set()
     known = {} if retry else read_quarantine(store)
     bad = {
         entry.frame.name: known[entry.frame.name]

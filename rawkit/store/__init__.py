@@ -1,6 +1,17 @@
 """The zarr store: layout, shards, the table of frames, one writer, many readers."""
 
-from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
+from rawkit.store.coordinates import (
+    NO_TARGET,
+    NOBODY,
+    GroupFrames,
+    exposure_of,
+    is_text,
+    known_of,
+    long_of_pair,
+    ratio_of,
+    targets_of,
+)
+from rawkit.store.frames import FrameRows, FrameTable, InMemory, codes_of, column_of, value_counts
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
@@ -14,6 +25,7 @@ from rawkit.store.layout import (
 )
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, derived_files, root_file, stored_count
+from rawkit.store.parquet import encode_rows, encode_table, read_rows
 from rawkit.store.pixel_hash import pixel_hash
 from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.places.place import (
@@ -27,7 +39,7 @@ from rawkit.store.places.place import (
 from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import in_parallel
 from rawkit.store.read import Group, Store, unreadable_shard
-from rawkit.store.rows import FrameRow, encode_rows, read_rows, table_of_rows
+from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
     REPAIR,
     check_sum,
@@ -53,6 +65,7 @@ from rawkit.store.writer import (
 __all__ = [
     "FORMAT",
     "FRAMES_TABLE",
+    "NOBODY",
     "NO_TARGET",
     "REPAIR",
     "VERSION",
@@ -62,7 +75,11 @@ __all__ = [
     "Codec",
     "Damage",
     "FrameRow",
+    "FrameRows",
+    "FrameTable",
     "Group",
+    "GroupFrames",
+    "InMemory",
     "ObjectPlace",
     "Place",
     "ReadablePlace",
@@ -76,6 +93,8 @@ __all__ = [
     "check_shard",
     "check_sum",
     "clear_after_death",
+    "codes_of",
+    "column_of",
     "compresses",
     "decode_chunk",
     "decode_shard",
@@ -83,11 +102,14 @@ __all__ = [
     "derived_files",
     "encode_rows",
     "encode_shard",
+    "encode_table",
     "exposure_of",
     "group_name",
     "in_parallel",
     "index_bytes",
     "is_store",
+    "is_text",
+    "known_of",
     "lock",
     "lock_of",
     "long_of_pair",
@@ -98,13 +120,16 @@ __all__ = [
     "packed_layout",
     "parse_index",
     "pixel_hash",
+    "ratio_of",
     "read_rows",
     "root_file",
     "staging_of",
     "stored_count",
     "table_of_rows",
     "target_layout",
+    "targets_of",
     "unreadable_shard",
+    "value_counts",
     "verify_store",
     "write_shard",
 ]

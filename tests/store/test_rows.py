@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store import FrameRow, table_of_rows
 from rawkit.store.layout import VERSION
-from rawkit.store.rows import encode_rows, read_rows, rows_of_table
+from rawkit.store.parquet import encode_rows, read_rows
+from rawkit.store.rows import rows_of_table
 from tests.support.factories import frame_row
 from tests.support.strategies import frame_rows
 

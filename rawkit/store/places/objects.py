@@ -140,6 +140,15 @@ class ObjectPlace:
             if name.startswith(prefix)
         }
 
+    def top(self) -> list[str]:
+        """Names of the objects that lie directly here, in one listing."""
+        fs, root = self._opened
+        try:
+            found = self._asked("", lambda: fs.ls(root, detail=True))
+        except FileNotFoundError:
+            return []
+        return sorted(str(one["name"]).rpartition("/")[2] for one in found if one["type"] == "file")
+
     def write(self, key: str, data: bytes) -> None:
         """Put an object."""
         fs, _ = self._opened
