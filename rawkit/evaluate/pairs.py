@@ -87,7 +87,7 @@ def choose_pairs(
     StoreError
         If a pair is no Bayer one, or the subset names a frame that its store no longer holds.
     """
-    frames = choose_frames(
+    frames: Sequence[SubsetFrame] = choose_frames(
         stores,
         fraction=1.0,
         seed=0,

@@ -78,7 +78,7 @@ class OpenStore:
         if not any(one.role == "short" for one in found):
             raise SelectionError("no dark frame", where=self.path)
         located = {self.collection: str(self.path)}
-        subset = Subset("selected", 1.0, 0, "", located, tuple(found), Limits(), selection)
+        subset = Subset("selected", 1.0, 0, "", located, found, Limits(), selection)
         return Frames(self.store, subset, self._shots)
 
     @cached_property

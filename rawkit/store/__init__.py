@@ -5,13 +5,20 @@ from rawkit.store.coordinates import (
     NOBODY,
     GroupFrames,
     exposure_of,
-    is_text,
     known_of,
     long_of_pair,
     ratio_of,
     targets_of,
 )
-from rawkit.store.frames import FrameRows, FrameTable, InMemory, codes_of, column_of, value_counts
+from rawkit.store.frames import (
+    FrameRows,
+    FrameTable,
+    InMemory,
+    codes_of,
+    column_of,
+    is_text,
+    value_counts,
+)
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
@@ -60,6 +67,7 @@ from rawkit.store.writer import (
     StoreWriter,
     clear_after_death,
     open_writer,
+    write_rows,
 )
 
 __all__ = [
@@ -131,5 +139,6 @@ __all__ = [
     "unreadable_shard",
     "value_counts",
     "verify_store",
+    "write_rows",
     "write_shard",
 ]

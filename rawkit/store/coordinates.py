@@ -115,20 +115,25 @@ class GroupFrames:
     @cached_property
     def truth(self) -> NDArray[np.int32]:
         """Row of the ground truth of each stored frame, itself for a long, `NOBODY` if none."""
-        return self.truth_of(self.stored)
+        return np.where(self.table.is_long[self.stored], self.stored.astype(np.int32), self.long)
 
-    def truth_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+    @cached_property
+    def long(self) -> NDArray[np.int32]:
+        """Row of the long of each stored frame's pair, of a long's pair too; `NOBODY` if none.
+
+        It is the longest exposure of the pair, the first by name. A duplicate counts.
+        """
+        return self.long_of(self.stored)
+
+    def long_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int32]:
         """Do the same for other rows of the group."""
-        columns = self.table.columns("role", "pair")
-        is_long = is_text(columns, "role", "long")
-        pairs, names = codes_of(columns, "pair")
+        pairs, names = codes_of(self.table.columns("pair"), "pair")
         longs = np.concatenate([self.stored, self.duplicates])
-        longs = longs[is_long[longs]]
+        longs = longs[self.table.is_long[longs]]
         best = np.full(len(names), NOBODY, np.int32)
         ordered = self._longest_first(longs, pairs[longs])
         best[pairs[ordered[::-1]]] = ordered[::-1]  # so that the first of each pair stays
-        own = numbers.astype(np.int32)
-        return np.where(is_long[numbers], own, best[pairs[numbers]])
+        return best[pairs[numbers]]
 
     def _longest_first(
         self, longs: NDArray[np.int64], pairs: NDArray[np.int32]
@@ -168,7 +173,7 @@ class Coordinates(Mapping[str, "NDArray[np.generic]"]):
     def _values(self, name: str, *, by_plane: bool) -> NDArray[np.generic]:
         frames = self._frames
         if name == "role":
-            return is_text(frames.of_stored("role"), "role", "long")
+            return np.asarray(frames.table.is_long[frames.stored])
         if name == "target_index":
             return targets_of(frames)
         if name == "exposure_ratio":
@@ -228,12 +233,6 @@ def targets_of(frames: GroupFrames) -> NDArray[np.int64]:
     others = np.where(truth == NOBODY, NO_TARGET, own[truth])
     mine = own[frames.stored]
     return np.where(mine != NO_TARGET, mine, others)  # a short may bring its own
-
-
-def is_text(table: pa.Table, name: str, text: str) -> NDArray[np.bool_]:
-    """Tell of each row whether a column of shared texts holds this one."""
-    codes, texts = codes_of(table, name)
-    return codes == texts.index(text) if text in texts else np.zeros(len(codes), np.bool_)
 
 
 def stored_rows(rows: Iterable[FrameRow], group: str) -> list[FrameRow]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol, overload
 
@@ -111,6 +112,11 @@ class FrameTable:
     def rows(self) -> FrameRows:
         """All rows, as a sequence."""
         return FrameRows(self)
+
+    @cached_property
+    def is_long(self) -> NDArray[np.bool_]:
+        """Whether each row is a long, shape (rows,)."""
+        return is_text(self.columns("role"), "role", "long")
 
     def columns(self, *names: str) -> pa.Table:
         """Read columns of all rows, those of the newest version, each of one chunk.
@@ -271,6 +277,12 @@ def codes_of(table: pa.Table, name: str) -> tuple[NDArray[np.int32], list[Any]]:
     return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
 
 
+def is_text(table: pa.Table, name: str, text: str) -> NDArray[np.bool_]:
+    """Tell of each row whether a column of shared texts holds this one."""
+    codes, texts = codes_of(table, name)
+    return codes == texts.index(text) if text in texts else np.zeros(len(codes), np.bool_)
+
+
 def value_counts(table: pa.Table, name: str) -> dict[Any, int]:
     """Count the values of a column; those of a list are tuples."""
     array = column_of(table, name)
@@ -278,12 +290,19 @@ def value_counts(table: pa.Table, name: str) -> dict[Any, int]:
         pairs = array.value_counts()
         values, counts = pairs.field("values").to_pylist(), pairs.field("counts").to_pylist()
         return dict(zip(values, counts, strict=True))
-    lengths = np.unique(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False))
-    if array.null_count or len(lengths) != 1:
+    lengths = pc.unique(pc.list_value_length(array))
+    if array.null_count or len(lengths) != 1 or not lengths[0].as_py():
         return Counter(None if one is None else tuple(one) for one in array.to_pylist())
-    flat = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
-    rows, numbers = np.unique(flat, axis=0, return_counts=True)
-    return dict(zip(map(tuple, rows.tolist()), numbers.tolist(), strict=True))
+    # Each place of the lists is coded, and then the codes of all places together.
+    places = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
+    keys = np.zeros(len(array), np.int64)
+    for values in places.T:
+        coded = pa.array(values).dictionary_encode()
+        keys = keys * len(coded.dictionary) + coded.indices.to_numpy()
+        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    lists = [tuple(one) for one in places[first].tolist()]
+    return dict(zip(lists, counts.tolist(), strict=True))
 
 
 def _coded(field: pa.Field) -> pa.Field:

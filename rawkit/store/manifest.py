@@ -17,7 +17,6 @@ from rawkit.store.layout import (
     COORDINATE_CHUNK,
     COORDINATES,
     FORMAT,
-    FRAMES_TABLE,
     METADATA,
     PARTS,
     VERSION,
@@ -29,13 +28,14 @@ from rawkit.store.layout import (
     group_metadata,
 )
 from rawkit.store.rows import VERSION_KEY
-from rawkit.store.shard import with_crc
+from rawkit.store.shard import CRC_BYTES, with_crc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rawkit.store.coordinates import GroupFrames
     from rawkit.store.rows import FrameRow
 
 
@@ -144,16 +144,36 @@ def derived_files(about: About, rows: Sequence[FrameRow]) -> Iterator[tuple[str,
         yield from stage.items()
 
 
-def derived_keys(members: Members) -> list[str]:
-    """Paths of the table and of every derived file, without the root."""
-    keys = [FRAMES_TABLE]
+def chunk_keys(members: Members) -> Iterator[str]:
+    """Yield the paths of all chunks of coordinates."""
     for group, frames in members.items():
-        count = len(frames.stored)
         for name, (_, dimensions) in COORDINATES.items():
             rest = "/0" * (len(dimensions) - 1)
-            chunks = range(-(-count // COORDINATE_CHUNK))
-            keys += [f"{group}/{name}/c/{number}{rest}" for number in chunks]
-            keys.append(f"{group}/{name}/{METADATA}")
+            for number in range(_chunks(frames)):
+                yield f"{group}/{name}/c/{number}{rest}"
+
+
+def chunk_bytes(about: About, members: Members) -> int:
+    """Bytes of all chunks of coordinates: each is as large as if it were full."""
+    total = 0
+    for group, frames in members.items():
+        for dtype, dimensions in COORDINATES.values():
+            values = COORDINATE_CHUNK
+            if len(dimensions) > 1:
+                values *= about.layouts[group, "packed"].planes
+            total += _chunks(frames) * (values * np.dtype(dtype).itemsize + CRC_BYTES)
+    return total
+
+
+def _chunks(frames: GroupFrames) -> int:
+    return -(-len(frames.stored) // COORDINATE_CHUNK)
+
+
+def metadata_keys(members: Members) -> list[str]:
+    """Paths of all derived metadata, without the root's."""
+    keys = []
+    for group in members:
+        keys += [f"{group}/{name}/{METADATA}" for name in COORDINATES]
         arrays: tuple[ArrayName, ...] = ("packed", "target")
         keys += [f"{group}/{name}/{METADATA}" for name in arrays if _count(members, group, name)]
         keys.append(f"{group}/{METADATA}")

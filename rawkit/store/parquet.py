@@ -168,7 +168,7 @@ class OpenTable:
 
 def _values(blocks: Iterable[pa.Table], version: int) -> Iterator[dict[str, Any]]:
     for block in blocks:
-        yield from values_of(rows_of_table(block), version)
+        yield from (values_of(row, version) for row in rows_of_table(block))
 
 
 def _opened(path: StoreFile, data: bytes | None) -> Any:

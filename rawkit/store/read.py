@@ -18,7 +18,6 @@ from rawkit.store.coordinates import (
     Coordinates,
     GroupFrames,
     Members,
-    is_text,
     long_of_pair,
 )
 from rawkit.store.frames import FrameTable, column_of
@@ -33,7 +32,15 @@ from rawkit.store.layout import (
     layout_of_metadata,
     part_name,
 )
-from rawkit.store.manifest import About, about_of, derived_files, derived_keys, root_file
+from rawkit.store.manifest import (
+    About,
+    about_of,
+    chunk_bytes,
+    chunk_keys,
+    derived_files,
+    metadata_keys,
+    root_file,
+)
 from rawkit.store.parquet import OpenTable, encode_table
 from rawkit.store.places.place import open_place, open_readable
 from rawkit.store.places.web import WebPlace
@@ -167,8 +174,8 @@ class Group:
     def _longs(self) -> dict[str, FrameRow]:
         frames = self.frames
         everyone = np.concatenate([frames.stored, frames.duplicates])
-        is_long = is_text(frames.table.columns("role"), "role", "long")
-        numbers = np.unique(frames.truth_of(everyone[is_long[everyone]]))
+        longs = everyone[frames.table.is_long[everyone]]
+        numbers = np.unique(frames.long_of(longs))
         return long_of_pair(frames.table.take(numbers.astype(np.int64)))
 
     def key(self, name: ArrayName, index: int) -> str:
@@ -305,7 +312,8 @@ class Store:
 
     def _keys(self) -> set[str]:
         """Paths of all files that the table of frames tells of."""
-        return set(self._others()) | {key for key, _, _ in self.shards()}
+        chunks = chunk_keys(self._joined) if self.joined else ()
+        return {*self._tables(), *chunks} | {key for key, _, _ in self.shards()}
 
     def derived(self) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of all files that follow from the table, itself and the root last.
@@ -313,17 +321,23 @@ class Store:
         While parts of it wait, the others follow from the rows that are joined.
         """
         if self.joined:
-            table = self.frames.first(self.joined)
-            about = about_of(self._joined_about, Members(table), self.place.file(FRAMES_TABLE))
+            members = self._joined
+            about = about_of(self._joined_about, members, self.place.file(FRAMES_TABLE))
+            table = members.table
             yield from derived_files(about, table.rows)
             yield FRAMES_TABLE, encode_table(table, about.as_dict())
         yield root_file(self.about, self.parts)
 
-    def _others(self) -> list[str]:
-        """Paths of all files but the shards."""
+    @property
+    def _joined(self) -> Members:
+        """Groups of the rows that the arrays know."""
+        return self._members if not self.parts else Members(self.frames.first(self.joined))
+
+    def _tables(self) -> list[str]:
+        """Paths of the tables and of all metadata."""
         parts = [part_name(first) for first, _ in self.parts]
-        derived = derived_keys(Members(self.frames.first(self.joined))) if self.joined else []
-        return [METADATA, *parts, *derived]
+        joined = [FRAMES_TABLE, *metadata_keys(self._joined)] if self.joined else []
+        return [METADATA, *parts, *joined]
 
     def shards(self) -> Iterator[tuple[str, ArrayLayout, FrameRow]]:
         """Yield every shard that the rows vouch for: path within the store, layout, and frame."""
@@ -358,7 +372,14 @@ class Store:
         if pc.any(pc.and_(stored, column_of(columns, "packed_bytes").is_null())).as_py():
             return sum(self._sizes.values())
         known = sum(pc.sum(column_of(columns, name)).as_py() or 0 for name in _BYTES)
-        return known + sum(map(self.size, self._others()))
+        chunks = chunk_bytes(self.about, self._joined) if self.joined else 0
+        return known + chunks + sum(map(self._size_if_there, self._tables()))
+
+    def _size_if_there(self, key: str) -> int:
+        try:
+            return self.place.size(key)
+        except FileNotFoundError:
+            return 0
 
 
 _TRIES = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -166,21 +166,25 @@ ONCE = frozenset({
 
 def table_of_rows(rows: Sequence[FrameRow], version: int = VERSION) -> pa.Table:
     """Arrow table with one row for each frame, with the columns of a format version."""
-    return pa.Table.from_pylist(values_of(rows, version), schema=SCHEMAS[version])
+    schema = SCHEMAS[version]
+    arrays = [
+        pa.array([_value(row, field.name) for row in rows], field.type) for field in schema
+    ]  # fmt: skip
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def values_of(rows: Sequence[FrameRow], version: int) -> list[dict[str, Any]]:
-    """Values of rows by the names that columns have in a format version."""
-    return [_values(row, version) for row in rows]
+def _value(row: FrameRow, column: str) -> Any:
+    """Return the value of a row for a column of any format version."""
+    if column != HASH_V1:
+        return getattr(row, column)
+    if not row.pixel_hash.startswith(SHA256):
+        raise AssertionError(f"{row.pixel_hash} in a store of version 1")
+    return row.pixel_hash.removeprefix(SHA256)
 
 
-def _values(row: FrameRow, version: int) -> dict[str, Any]:
-    values = {name: value for name, value in asdict(row).items() if version >= SINCE.get(name, 1)}
-    if version == 1:
-        if not row.pixel_hash.startswith(SHA256):
-            raise AssertionError(f"{row.pixel_hash} in a store of version 1")
-        values[HASH_V1] = values.pop(HASH).removeprefix(SHA256)
-    return values
+def values_of(row: FrameRow, version: int) -> dict[str, Any]:
+    """Values of a row by the names that columns have in a format version."""
+    return {name: _value(row, name) for name in SCHEMAS[version].names}
 
 
 def rows_of_table(table: pa.Table) -> list[FrameRow]:

@@ -37,7 +37,7 @@ from rawkit.store.shard import decode_shard, encode_shard
 from rawkit.store.staging import staging_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rawkit.locations import Location
@@ -332,6 +332,27 @@ def open_writer(
                 writer.finish()
             finally:
                 shutil.rmtree(waiting, ignore_errors=True)
+
+
+def write_rows(location: Location, rows: Sequence[FrameRow] | FrameTable, about: About) -> None:
+    """Write all of a store but its shards: what follows from the rows, their table, and the root.
+
+    `about` has the layouts of the arrays; their counts follow from the rows. For stores whose
+    shards come from elsewhere, and for large tables to try things on.
+
+    Raises
+    ------
+    OutputError, StoreUnreachableError
+        If something cannot be written.
+    """
+    table = rows if isinstance(rows, FrameTable) else FrameTable.of(rows, about.version)
+    members = Members(table)
+    about = about_of(about.as_dict(), members, location)
+    open_place(location).write_stages([
+        *derived_stages(about, members),
+        {FRAMES_TABLE: encode_table(table, about.as_dict())},
+        dict([root_file(about)]),
+    ])  # fmt: skip
 
 
 def clear_after_death(location: Location, staging: Path | None = None) -> None:
