@@ -3,6 +3,7 @@
 from rawkit.store.coordinates import (
     NO_TARGET,
     NOBODY,
+    Coordinates,
     GroupFrames,
     exposure_of,
     known_of,
@@ -81,6 +82,7 @@ __all__ = [
     "ArrayLayout",
     "ArrayName",
     "Codec",
+    "Coordinates",
     "Damage",
     "FrameRow",
     "FrameRows",

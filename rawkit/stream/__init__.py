@@ -1,6 +1,7 @@
 """From stores to batches in bounded memory.
 
-`plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
+`pairs` are what there is to draw from, and `locate` finds them in stores. `plan` says which crop is
+sample number i; `schedule` which windows a process reads for its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
@@ -15,13 +16,24 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.locate import pair_sources
 from rawkit.stream.open import open_stream, stream_of
-from rawkit.stream.pairs import PairSource, pair_sources
+from rawkit.stream.pairs import (
+    Pairs,
+    PairSource,
+    any_elsewhere,
+    balances_of,
+    count_targets,
+    layouts_of,
+    numbers_of,
+    shapes_of,
+)
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     EpochPlan,
     FrameShape,
+    FrameShapes,
     PlanSettings,
     check_crop,
     fitting_crop,
@@ -55,18 +67,26 @@ __all__ = [
     "EpochPlan",
     "Feed",
     "FrameShape",
+    "FrameShapes",
     "Origin",
     "PairSource",
+    "Pairs",
     "PlanSettings",
     "ShardFile",
     "TensorBatch",
+    "any_elsewhere",
     "balance_gains",
+    "balances_of",
     "check_crop",
+    "count_targets",
     "fitting_crop",
+    "layouts_of",
     "mosaic_of",
     "normalise_planes",
+    "numbers_of",
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "shapes_of",
     "stream_of",
 ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
-from rawkit.store import RemoteFile
 from rawkit.stream.augment import augment_levels
 from rawkit.stream.buffers import check_pinned
+from rawkit.stream.pairs import Pairs, any_elsewhere, layouts_of, shapes_of
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import RankShare
@@ -145,19 +145,19 @@ class BatchStream:
             raise UsageError(f"{threads} threads", expected="at least 1")
         if pinned:
             check_pinned()
-        kinds = {source.target.layout.dtype for source in sources}
+        kinds = {target.dtype for _, target in layouts_of(sources)}
         if len(kinds) > 1:
             raise UsageError(
                 f"targets of {' and '.join(sorted(kinds))}", expected="one data type for all stores"
             )
-        shapes = [source.shape for source in sources]
+        shapes = shapes_of(sources)
         check_crop(shapes, settings)
         self._share = RankShare(batch_size, rank, ranks)
-        if any(isinstance(source.packed.path, RemoteFile) for source in sources):
+        if any_elsewhere(sources):
             # They wait for answers most of the time, and do so beside whatever else runs.
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
-            tuple(sources), settings, self._share,
+            sources if isinstance(sources, Pairs) else tuple(sources), settings, self._share,
             threads=threads, cache=cache, in_bursts=in_bursts, pinned=pinned,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)

@@ -1,26 +1,30 @@
-"""The frames that can be trained on: a dark frame with its target, out of opened stores."""
+"""The frames that can be trained on: a dark frame with its target.
+
+A million pairs are columns of some dozen bytes each; a `PairSource` is made when one is looked at.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
+import pyarrow as pa
 
-from rawkit.errors import SelectionError, StoreError
-from rawkit.sensor import UNKNOWN_BALANCE
-from rawkit.stream.plan import FrameShape
+from rawkit.store import RemoteFile
+from rawkit.stream.plan import FrameShape, FrameShapes
 from rawkit.stream.reader import ShardFile
-from rawkit.subset import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from rawkit.store import FrameRow, Group, Store
-    from rawkit.subset import Subset, SubsetFrame
+    from rawkit.store import ArrayLayout, ReadablePlace
+    from rawkit.stream.texts import PackedTexts, SharedTexts
 
 _BAYER = ("R", "G1", "B", "G2")
 
@@ -70,87 +74,224 @@ class PairSource:
         return FrameShape(layout.height, layout.width, layout.chunk)
 
 
-def pair_sources(
-    subset: Subset, stores: Mapping[str, Store], split: str | None
-) -> list[PairSource]:
-    """All pairs of a split, or of all splits if None, in the subset's order.
+_T = TypeVar("_T", bound=np.generic)
+_KEPT = 4096
+"""Pairs that are kept once they were made."""
+NUMBERS = (
+    "white_level", "amplification_base", "exposure_ratio", "gain_ratio", "iso", "exposure_time",
+)  # fmt: skip
+"""Fields of a pair that are numbers."""
 
-    Raises
-    ------
-    SelectionError
-        If the split has none.
-    StoreError
-        If a store no longer holds a frame of the subset.
+
+class Values:
+    """Values of many pairs, each different one held once where few are.
+
+    Parameters
+    ----------
+    values
+        Shape (pairs,) or (pairs, planes).
     """
-    splits = SPLITS if split is None else (split,)
-    frames = [frame for one in splits for frame in subset.pairs(one)]
-    if not frames:
-        raise SelectionError(
-            f"subset {subset.name} has no pair in split {' or '.join(splits)}",
-            expected="dark frames with their long exposure",
-            fix="Ingest more scenes, and make the subset anew with --refresh.",
+
+    def __init__(self, values: NDArray[np.generic]) -> None:
+        self._distinct, self._codes = values, None
+        if len(values) > _FEW:
+            distinct, codes = _coded(values)
+            if len(distinct) <= len(values) // _FEW:
+                self._distinct, self._codes = distinct, codes.astype(_smallest(len(distinct)))
+
+    def __getitem__(self, index: int) -> NDArray[np.generic]:
+        """Value of a pair."""
+        found: NDArray[np.generic] = self._distinct[
+            index if self._codes is None else self._codes[index]
+        ]
+        return found
+
+    def all(self) -> NDArray[np.generic]:
+        """Values of all pairs."""
+        return self._distinct if self._codes is None else self._distinct[self._codes]
+
+
+_FEW = 8
+"""So many times must values repeat on the average, for each different one to be held once."""
+
+
+def _coded(values: NDArray[_T]) -> tuple[NDArray[_T], NDArray[np.int64]]:
+    """Different values, and which one each is; values with the same bits are the same."""
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    keys = np.zeros(len(values), np.int64)
+    for column in flat.T:
+        bits = pa.array(np.ascontiguousarray(column).view(f"u{column.itemsize}"))
+        coded = bits.dictionary_encode()
+        keys = keys * len(coded.dictionary) + coded.indices.to_numpy()
+        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+    # Codes are given in the order in which values appear.
+    first = np.unique(keys, return_index=True)[1]
+    return values[first], keys
+
+
+def _smallest(count: int) -> type[np.unsignedinteger]:
+    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
+
+
+class Origins(NamedTuple):
+    """A group of a store that pairs come from."""
+
+    collection: str
+    """Collection of the store."""
+    place: ReadablePlace
+    """Where the store lies."""
+    name: str
+    """Camera and geometry."""
+    packed: ArrayLayout
+    """Layout of the packed planes."""
+    target: ArrayLayout
+    """Layout of the targets."""
+
+    def shard(self, layout: ArrayLayout, index: int) -> ShardFile:
+        """Return a shard of one of the two arrays, `index` from 0."""
+        return ShardFile(self.place.file(f"{self.name}/{layout.key(index)}"), layout)
+
+
+class Pairs(Sequence[PairSource]):
+    """Pairs as columns, each a `PairSource` when it is looked at.
+
+    Parameters
+    ----------
+    groups
+        Groups that they come from.
+    which, index, target
+        Of each pair, shape (pairs,): number of its group, of its dark frame and of its target
+        there.
+    numbers
+        Values of `NUMBERS`, shape (pairs,) each.
+    black_level, white_balance
+        As in `PairSource`, shape (pairs, 4).
+    names, scenes, cameras
+        Texts of each pair; names are those within the collection.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Origins],
+        which: NDArray[np.integer],
+        index: NDArray[np.int32],
+        target: NDArray[np.int32],
+        *,
+        numbers: dict[str, NDArray[np.float64]],
+        black_level: NDArray[np.float32],
+        white_balance: NDArray[np.float32],
+        names: PackedTexts,
+        scenes: SharedTexts,
+        cameras: SharedTexts,
+    ) -> None:
+        self.groups, self.which = tuple(groups), which
+        self.index, self.target = index, target
+        self._numbers = {name: Values(values) for name, values in numbers.items()}
+        self._black_level, self._white_balance = Values(black_level), Values(white_balance)
+        self._names, self._scenes, self._cameras = names, scenes, cameras
+        self._made: dict[int, PairSource] = {}
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    @overload
+    def __getitem__(self, index: int) -> PairSource: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PairSource]: ...
+    def __getitem__(self, index: int | slice) -> PairSource | list[PairSource]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        number = range(len(self))[index]  # raises IndexError beyond the end
+        found = self._made.get(number)
+        if found is None:
+            found = self._source(number)
+            if len(self._made) < _KEPT:
+                self._made[number] = found
+        return found
+
+    def __iter__(self) -> Iterator[PairSource]:
+        return (self._source(number) for number in range(len(self)))
+
+    def _source(self, number: int) -> PairSource:
+        one = self.groups[int(self.which[number])]
+        packed, target = int(self.index[number]), int(self.target[number])
+        values = {name: float(self._numbers[name][number]) for name in NUMBERS}  # type: ignore[arg-type] # of one
+        return PairSource(
+            name=f"{one.collection}/{self._names[number]}",
+            packed=one.shard(one.packed, packed),
+            target=one.shard(one.target, target),
+            black_level=self._black_level[number].astype(np.float32),
+            scene=self._scenes[number],
+            store=str(one.place.location),
+            camera=self._cameras[number],
+            white_balance=self._white_balance[number].astype(np.float32),
+            **values,
         )
-    return sources_of(frames, stores)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Values of one of `NUMBERS`, shape (pairs,)."""
+        return np.asarray(self._numbers[name].all(), np.float64)
+
+    def balances(self) -> Counter[tuple[str, tuple[float, ...]]]:
+        """Count the pairs of each camera and white balance."""
+        cameras, texts = self._cameras.codes, self._cameras.texts
+        balances = np.asarray(self._white_balance.all(), np.float32)
+        distinct, which = _coded(balances)
+        keys, counts = np.unique(which * len(texts) + cameras, return_counts=True)
+        found: Counter[tuple[str, tuple[float, ...]]] = Counter()
+        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            balance, camera = divmod(key, len(texts))
+            found[texts[camera].as_py(), tuple(distinct[balance].tolist())] += count
+        return found
 
 
-def sources_of(frames: Sequence[SubsetFrame], stores: Mapping[str, Store]) -> list[PairSource]:
-    """Locate the shards and the coordinates of frames."""
-    rendered: dict[tuple[str, str], dict[int, FrameRow]] = {}
-    return [_source(frame, stores[frame.collection], rendered) for frame in frames]
+def balances_of(sources: Sequence[PairSource]) -> Counter[tuple[str, tuple[float, ...]]]:
+    """Count the pairs of each camera and white balance, multipliers of the four planes."""
+    if isinstance(sources, Pairs):
+        return sources.balances()
+    return Counter((one.camera, tuple(one.white_balance.tolist())) for one in sources)
 
 
-def _source(
-    frame: SubsetFrame, store: Store, rendered: dict[tuple[str, str], dict[int, FrameRow]]
-) -> PairSource:
-    group = store.groups.get(frame.group)
-    if group is None or not (
-        frame.index < len(group.rows) and group.rows[frame.index].name == frame.name
-    ):
-        raise StoreError(
-            f"{frame.name} is no longer frame {frame.index} of {frame.group}",
-            expected="the store that the subset was made from",
-            where=store.path,
-            fix="Make the subset anew with `rawkit subset --refresh`.",
-        )
-    key = frame.collection, frame.group
-    if key not in rendered:
-        rendered[key] = {row.target_index: row for row in group.rows}
-    return _located(frame, group, rendered[key])
+def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
+    """Return what a plan must know of pairs."""
+    if not isinstance(sources, Pairs):
+        return FrameShapes.of(source.shape for source in sources)
+    layouts = [one.packed for one in sources.groups]
+    kinds = [FrameShape(one.height, one.width, one.chunk) for one in layouts]
+    distinct = list(dict.fromkeys(kinds))
+    numbers = np.array([distinct.index(kind) for kind in kinds], np.uint16)
+    return FrameShapes(distinct, numbers[sources.which])
 
 
-def _located(frame: SubsetFrame, group: Group, rendered: Mapping[int, FrameRow]) -> PairSource:
-    """Locate a pair; `rendered` are the rows of the group by the index of their own target."""
-    values, index = group.coordinates, frame.index
-    target = group.target
-    if target is None:
-        raise StoreError(f"{frame.group} has no targets", where=group.store)
-    if group.packed.planes != len(_BAYER):
-        raise StoreError(
-            f"{frame.group} has {group.packed.planes} planes",
-            expected=f"the {len(_BAYER)} of a Bayer mosaic: the networks know no other",
-            where=group.store,
-            fix="Make a subset of other stores with `rawkit subset --store`.",
-        )
-    target_index = int(values["target_index"][index])
-    return PairSource(
-        name=f"{frame.collection}/{frame.name}",
-        packed=ShardFile(group.shard("packed", index), group.packed),
-        target=ShardFile(group.shard("target", target_index), target),
-        black_level=values["black_level"][index].astype(np.float32),
-        white_level=float(values["white_level"][index]),
-        amplification_base=float(values["amplification_base"][index]),
-        exposure_ratio=float(values["exposure_ratio"][index]),
-        gain_ratio=float(values["gain_ratio"][index]),
-        iso=float(values["iso"][index]),
-        exposure_time=float(values["exposure_time"][index]),
-        scene=frame.scene,
-        store=str(group.store),
-        camera=group.rows[index].model or "",
-        white_balance=_balance_of(rendered.get(target_index)),
-    )
+def layouts_of(sources: Sequence[PairSource]) -> set[tuple[ArrayLayout, ArrayLayout]]:
+    """Return the layouts of planes and targets that pairs have."""
+    if not isinstance(sources, Pairs):
+        return {(source.packed.layout, source.target.layout) for source in sources}
+    return {(one.packed, one.target) for one in _used(sources)}
 
 
-def _balance_of(row: FrameRow | None) -> NDArray[np.float32]:
-    if row is None or row.white_balance_source == UNKNOWN_BALANCE:
-        return _unknown_balance()
-    return np.array(row.white_balance, np.float32)
+def any_elsewhere(sources: Sequence[PairSource]) -> bool:
+    """Tell whether the store of any pair lies on another machine."""
+    if not isinstance(sources, Pairs):
+        return any(isinstance(source.packed.path, RemoteFile) for source in sources)
+    return any(isinstance(one.place.file(""), RemoteFile) for one in _used(sources))
+
+
+def _used(pairs: Pairs) -> list[Origins]:
+    counts = np.bincount(pairs.which, minlength=len(pairs.groups))
+    return [one for one, count in zip(pairs.groups, counts.tolist(), strict=True) if count]
+
+
+def numbers_of(sources: Sequence[PairSource], name: str) -> NDArray[np.float64]:
+    """Values of one of `NUMBERS`, shape (pairs,)."""
+    if isinstance(sources, Pairs):
+        return sources.column(name)
+    return np.array([getattr(source, name) for source in sources], np.float64)
+
+
+def count_targets(sources: Sequence[PairSource]) -> int:
+    """Count the different targets of pairs."""
+    if not isinstance(sources, Pairs):
+        return len({source.target.path for source in sources})
+    keys = sources.which.astype(np.int64) << 32 | sources.target
+    return len(np.unique(keys))

@@ -12,21 +12,28 @@ Nothing here depends on threads, time or what was read before: where to resume i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
 LANES = 8
 CROPS_PER_WINDOW, LIVE_WINDOWS = 4, 24
 """Defaults of `PlanSettings`."""
+_BLOCK = 1 << 16
+"""Samples whose places are drawn at once."""
+_KEPT_BLOCKS = 3
+"""Blocks that are kept: samples are asked for nearly in their order."""
+_COUNTED = 4
+"""Numbers of 64 bits that Philox makes at once."""
 _TRANSPOSE, _FLIP_DOWN, _FLIP_ACROSS = 4, 2, 1
 
 
@@ -45,6 +52,42 @@ class FrameShape:
     def grid(self) -> tuple[int, int]:
         """Chunks down and across."""
         return -(-self.height // self.chunk[0]), -(-self.width // self.chunk[1])
+
+
+class FrameShapes(Sequence[FrameShape]):
+    """Shapes of frames: the few that there are, and which one each frame has.
+
+    Parameters
+    ----------
+    kinds
+        Different shapes.
+    which
+        Number of the shape of each frame, shape (frames,).
+    """
+
+    def __init__(self, kinds: Sequence[FrameShape], which: NDArray[np.integer]) -> None:
+        self.kinds, self.which = tuple(kinds), which
+
+    @classmethod
+    def of(cls, frames: Iterable[FrameShape]) -> FrameShapes:
+        """Return the shapes of frames."""
+        if isinstance(frames, FrameShapes):
+            return frames
+        numbers: dict[FrameShape, int] = {}
+        which = [numbers.setdefault(frame, len(numbers)) for frame in frames]
+        return cls(tuple(numbers), np.array(which, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    @overload
+    def __getitem__(self, index: int) -> FrameShape: ...
+    @overload
+    def __getitem__(self, index: slice) -> FrameShapes: ...
+    def __getitem__(self, index: int | slice) -> FrameShape | FrameShapes:
+        if isinstance(index, slice):
+            return FrameShapes(self.kinds, self.which[index])
+        return self.kinds[int(self.which[index])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +157,82 @@ class Sample:
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order."""
 
 
+class Windows(Sequence[Window]):
+    """Windows as columns, each an object when it is looked at.
+
+    Parameters
+    ----------
+    frame, top, left
+        Of each window, shape (windows,): as in `Window`.
+    sizes
+        Rows and columns of chunks of the windows of each frame, shape (kinds of frames, 2).
+    which
+        Kind of each frame, shape (frames,).
+    """
+
+    def __init__(
+        self,
+        frame: NDArray[np.int32],
+        top: NDArray[np.integer],
+        left: NDArray[np.integer],
+        sizes: Sequence[tuple[int, int]],
+        which: NDArray[np.integer],
+    ) -> None:
+        self.frame, self.top, self.left = frame, top, left
+        self._sizes, self._which = tuple(sizes), which
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Window]: ...
+    def __getitem__(self, index: int | slice) -> Window | list[Window]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        frame = int(self.frame[index])
+        rows, columns = self._sizes[self._which[frame]]
+        return Window(frame, int(self.top[index]), int(self.left[index]), rows, columns)
+
+    def __iter__(self) -> Iterator[Window]:
+        return (self[index] for index in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment] # like a list's
+
+
 class EpochPlan:
-    """The windows and samples of one epoch."""
+    """The windows and samples of one epoch.
+
+    A million frames have several million samples: what each is, is held in few bytes, or drawn when
+    it is asked for.
+    """
 
     def __init__(self, frames: Sequence[FrameShape], settings: PlanSettings, epoch: int) -> None:
         check_crop(frames, settings)
-        self._frames, self._settings = frames, settings
+        self._frames, self._settings = FrameShapes.of(frames), settings
         generator = _generator(settings.seed, epoch, 0)
-        self.windows = _deal_windows(frames, settings, generator)
+        self.windows = _deal_windows(self._frames, settings, generator)
         """Windows, the one at index j belonging to lane j mod 8."""
         self.epoch = epoch
         """Which epoch, from 0."""
         per_lane = len(self.windows) // LANES
-        self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int64)
+        self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int32)
         for lane in range(LANES):
             draws = _generator(settings.seed, epoch, 1 + lane).random(
                 (per_lane, settings.crops_per_window)
             )
             self._order[lane::LANES] = _lane_order(len(self.windows), lane, settings, draws)
-        self._places = _generator(settings.seed, epoch, 1 + LANES).random((len(self._order), 2))
         # All crops of a window are transposed or none is. Nothing needs that any more, but a run
         # that is resumed must go on with the samples it would have had.
-        flipped = _generator(settings.seed, epoch, 2 + LANES).integers(0, 4, len(self._order))
         turned = _generator(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
-        self._augmentations = flipped + _TRANSPOSE * turned[self._order]
+        self._turned = turned.astype(np.uint8)
+        self._drawn: dict[int, tuple[NDArray[np.float64], NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
         """Return the number of samples; the same in every epoch."""
@@ -149,22 +244,42 @@ class EpochPlan:
         window = self.windows[number]
         height, width = window_size(self._frames[window.frame], window)
         extent = self._settings.extent
-        down, across = self._places[index]
+        block, within = divmod(index if index >= 0 else index + len(self), _BLOCK)
+        places, flipped = self._drawn.get(block) or self._draw(block)
+        down, across = places[within]
+        augmentation = int(flipped[within]) + _TRANSPOSE * int(self._turned[number])
         return Sample(
             window=number,
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
-            augmentation=int(self._augmentations[index]) if self._settings.augment else 0,
+            augmentation=augmentation if self._settings.augment else 0,
         )
 
-    def window_numbers(self) -> NDArray[np.int64]:
+    def window_numbers(self) -> NDArray[np.int32]:
         """Index of the window of every sample, in the order of samples."""
         return self._order
+
+    def _draw(self, block: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Draw places and flips of a block of samples, the numbers that all at once would give."""
+        count = min(_BLOCK, len(self) - block * _BLOCK)
+        seed, epoch = self._settings.seed, self.epoch
+        places = _generator(seed, epoch, 1 + LANES, skip=2 * block * _BLOCK).random((count, 2))
+        # A number below 4 takes half of a drawn 64 bits.
+        flips_of = _generator(seed, epoch, 2 + LANES, skip=block * _BLOCK // 2)
+        drawn = places, flips_of.integers(0, 4, count)
+        kept = list(self._drawn.items())[1 - _KEPT_BLOCKS :]
+        self._drawn = {**dict(kept), block: drawn}
+        return drawn
 
 
 def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     """Return the number of samples of every epoch."""
-    windows = sum(_window_count(frame, settings) for frame in frames)
+    shapes = FrameShapes.of(frames)
+    counts = np.bincount(shapes.which, minlength=len(shapes.kinds)).tolist()
+    windows: int = sum(
+        count * _window_count(kind, settings)
+        for count, kind in zip(counts, shapes.kinds, strict=True)
+    )
     return -(-windows // LANES) * LANES * settings.crops_per_window
 
 
@@ -178,13 +293,20 @@ def fitting_crop(frames: Sequence[FrameShape], *, augment: bool, most: int = 512
     """
     if not frames:
         raise UsageError("no frames to take crops from", expected="at least one pair")
-    smallest = min(min(frame.height, frame.width) for frame in frames)
+    smallest = _smallest(frames)
     fitting = 2 * (smallest - int(augment)) // 32 * 32
     if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
         raise UsageError(
             f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
         )
     return min(most, fitting)
+
+
+def _smallest(frames: Sequence[FrameShape]) -> int:
+    """Return the shortest side of any frame, in packed pixels."""
+    shapes = FrameShapes.of(frames)
+    used = [shapes.kinds[kind] for kind in np.flatnonzero(np.bincount(shapes.which)).tolist()]
+    return min(min(frame.height, frame.width) for frame in used)
 
 
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
@@ -197,7 +319,7 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
     """
     if not frames:
         raise UsageError("no frames to take crops from", expected="at least one pair")
-    smallest = min(min(frame.height, frame.width) for frame in frames)
+    smallest = _smallest(frames)
     if smallest < settings.extent:
         room = smallest - int(settings.augment)
         fitting = 2 * room // 32 * 32
@@ -239,34 +361,50 @@ def _window_count(frame: FrameShape, settings: PlanSettings) -> int:
 
 
 def _deal_windows(
-    frames: Sequence[FrameShape], settings: PlanSettings, generator: np.random.Generator
-) -> list[Window]:
+    frames: FrameShapes, settings: PlanSettings, generator: np.random.Generator
+) -> Windows:
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
-    windows = []
-    for number, frame in enumerate(frames):
-        rows, columns = window_chunks(frame, settings)
-        places = (frame.grid[0] - rows + 1, frame.grid[1] - columns + 1)
-        count = _window_count(frame, settings)
-        tops = generator.integers(0, places[0], count)
-        lefts = generator.integers(0, places[1], count)
-        windows += [
-            Window(number, int(top), int(left), rows, columns)
-            for top, left in zip(tops, lefts, strict=True)
-        ]
-    shuffled = [windows[index] for index in generator.permutation(len(windows))]
+    sizes = [window_chunks(kind, settings) for kind in frames.kinds]
+    counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
+    frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
+    top, left = _window_places(frames, sizes, counts, generator)
+    shuffled = generator.permutation(len(frame))
     extra = -len(shuffled) % LANES
-    return shuffled + [shuffled[index % len(shuffled)] for index in range(extra)]
+    order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
+    return Windows(frame[order], top[order], left[order], sizes, frames.which)
+
+
+def _window_places(
+    frames: FrameShapes,
+    sizes: Sequence[tuple[int, int]],
+    counts: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Draw first row and column of each window: of a frame all rows, then all columns."""
+    places = np.array([
+        (kind.grid[0] - rows + 1, kind.grid[1] - columns + 1)
+        for kind, (rows, columns) in zip(frames.kinds, sizes, strict=True)
+    ], np.uint32)  # fmt: skip
+    total = int(counts.sum())
+    if places.max() == 1:  # nothing is drawn for what has one place
+        return np.zeros(total, np.uint16), np.zeros(total, np.uint16)
+    twice = np.repeat(counts, 2)
+    highest = np.repeat(places[frames.which].ravel(), twice)
+    # 32 bits at a time, as numbers of 64 bits below 2**32 are drawn, too.
+    drawn = generator.integers(0, highest, dtype=np.uint32).astype(np.uint16)
+    is_top = np.repeat(np.tile([True, False], len(counts)), twice)
+    return drawn[is_top], drawn[~is_top]
 
 
 def _lane_order(
     count: int, lane: int, settings: PlanSettings, draws: NDArray[np.float64]
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Order in which a lane's windows give their crops: window index of each of its samples.
 
     `draws`, shape (windows of the lane, crops of each), lie between 0 and 1.
     """
     crops, live = settings.crops_per_window, settings.live_windows // LANES
-    numbers = np.arange(lane, count, LANES)
+    numbers = np.arange(lane, count, LANES, dtype=np.int32)
     moments = np.arange(len(numbers))[:, None] + live * (np.arange(crops) + draws) / crops
     return np.repeat(numbers, crops)[np.argsort(moments, axis=None, kind="stable")]
 
@@ -281,9 +419,15 @@ def longest_span(settings: PlanSettings) -> int:
     return LANES * (live * (settings.crops_per_window + 1) - 1)
 
 
-def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    """Return an independent generator for each purpose of each epoch."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, purpose])))
+def _generator(seed: int, epoch: int, purpose: int, *, skip: int = 0) -> np.random.Generator:
+    """Return an independent generator for each purpose of each epoch.
+
+    It is as after `skip` numbers of 64 bits, a multiple of 4: Philox counts by fours.
+    """
+    bits = np.random.Philox(np.random.SeedSequence([seed, epoch, purpose]))
+    if skip:
+        bits.advance(skip // _COUNTED)
+    return np.random.Generator(bits)
 
 
 def flips(augmentation: int) -> tuple[bool, bool, bool]:

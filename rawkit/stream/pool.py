@@ -18,6 +18,7 @@ import numpy as np
 
 from rawkit.stream.buffers import Buffers
 from rawkit.stream.cutting import native_bytes
+from rawkit.stream.pairs import layouts_of, shapes_of
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch
 from rawkit.stream.schedule import jobs, open_batches
@@ -87,7 +88,7 @@ class BatchPool:
         StoreDamagedError
             If a shard is missing or damaged, at the first batch that needs it.
         """
-        shapes = [source.shape for source in self._sources]
+        shapes = shapes_of(self._sources)
         run = _Run(self, jobs(shapes, self._settings, self._share, position))
         # A stream that is never closed must not keep the process from ending, nor may its threads
         # be caught in the middle of a library that is being taken down.
@@ -277,7 +278,7 @@ def pool_bytes(
     chunk of each kind and an encoded one, and the memory of the native module.
     """
     n, crops = settings.packed_side, settings.crops_per_window
-    layouts = {(source.packed.layout, source.target.layout) for source in sources}
+    layouts = layouts_of(sources)
     crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
     samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * crops
     kinds = {layout for pair in layouts for layout in pair}

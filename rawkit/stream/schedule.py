@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from rawkit.stream.plan import FrameShape, PlanSettings, Sample, Window
 
 
+_PIECE = 1 << 15
+"""Samples that are sorted at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class RankShare:
     """Which part of every batch a process hands out."""
@@ -99,7 +103,7 @@ def jobs(
         # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
         first = start + (share.rank - start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]
-        for serials in _by_window(numbers):
+        for serials in by_window(numbers, longest_span(settings)):
             uses = tuple(
                 Use(
                     *divmod(done + serial, share.size),
@@ -113,16 +117,23 @@ def jobs(
         epoch, start = epoch + 1, 0
 
 
-def _by_window(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
-    """Yield, for each window in the order of first use, the indices of its samples, ascending."""
-    if not len(numbers):
-        return
-    sorter = np.argsort(numbers, kind="stable")
-    borders = np.flatnonzero(np.diff(numbers[sorter])) + 1
-    begins = np.concatenate(([0], borders))
-    ends = np.concatenate((borders, [len(numbers)]))
-    for index in np.argsort(sorter[begins], kind="stable").tolist():
-        yield sorter[begins[index] : ends[index]].tolist()
+def by_window(numbers: NDArray[np.integer], span: int) -> Iterator[list[int]]:
+    """Yield, for each window in the order of first use, the indices of its samples, ascending.
+
+    `numbers` are the windows of samples; those of one lie within `span` samples. They are looked at
+    piece by piece: an epoch may have millions.
+    """
+    for start in range(0, len(numbers), _PIECE):
+        before = numbers[max(0, start - span) : start]
+        piece = numbers[start : start + _PIECE + span]
+        sorter = np.argsort(piece, kind="stable")
+        borders = np.flatnonzero(np.diff(piece[sorter])) + 1
+        begins = np.concatenate(([0], borders))
+        ends = np.concatenate((borders, [len(piece)]))
+        firsts = sorter[begins]
+        new = (firsts < _PIECE) & ~np.isin(piece[firsts], before)
+        for index in np.flatnonzero(new)[np.argsort(firsts[new])].tolist():
+            yield (start + sorter[begins[index] : ends[index]]).tolist()
 
 
 def open_batches(settings: PlanSettings, share: RankShare, ahead: int) -> int:

@@ -11,7 +11,15 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.models import SeenCamera
 from rawkit.sensor import BAYER, neutral_of
-from rawkit.stream import BatchStream, PlanSettings, fitting_crop
+from rawkit.stream import (
+    BatchStream,
+    PlanSettings,
+    balances_of,
+    count_targets,
+    fitting_crop,
+    numbers_of,
+    shapes_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,31 +46,36 @@ class TrainData:
     @property
     def longs(self) -> int:
         """Number of long exposures among the pairs to train on."""
-        return len({source.target.path for source in self.train})
+        return count_targets(self.train)
 
 
 def cameras_in(data: TrainData) -> dict[str, SeenCamera]:
     """Return the cameras of the pairs to train on, by model; pairs of no known one are left out."""
-    seen: dict[str, list[Neutral | None]] = {}
-    for source in data.train:
-        if source.camera:
-            seen.setdefault(source.camera, []).append(_neutral(source))
+    seen: dict[str, list[tuple[Neutral | None, int]]] = {}
+    for (camera, balance), count in balances_of(data.train).items():
+        if camera:
+            seen.setdefault(camera, []).append((_neutral(balance), count))
     return {
-        model: SeenCamera(len(neutrals), _median([one for one in neutrals if one is not None]))
-        for model, neutrals in sorted(seen.items())
+        model: SeenCamera(sum(count for _, count in found), _median(found))
+        for model, found in sorted(seen.items())
     }
 
 
-def _median(neutrals: Sequence[Neutral]) -> Neutral | None:
-    if not neutrals:
+def _median(counted: Sequence[tuple[Neutral | None, int]]) -> Neutral | None:
+    known = [(one, count) for one, count in counted if one is not None]
+    if not known:
         return None
-    red, green, blue = (float(value) for value in np.median(neutrals, axis=0))
+    counts = [count for _, count in known]
+    red, green, blue = (
+        float(np.median(np.repeat(channel, counts)))
+        for channel in np.array([one for one, _ in known]).T
+    )
     return red, green, blue
 
 
-def _neutral(source: PairSource) -> Neutral | None:
+def _neutral(balance: Sequence[float]) -> Neutral | None:
     try:
-        return neutral_of(source.white_balance.tolist(), BAYER.colours)
+        return neutral_of(balance, BAYER.colours)
     except UsageError:
         return None
 
@@ -77,12 +90,16 @@ def check_balance(data: TrainData, settings: TrainSettings) -> None:
     """
     if not settings.balance:
         return
-    pairs = [*data.train, *data.val]
-    unknown = [source.name for source in pairs if _neutral(source) is None]
+    unknown = 0
+    for pairs in (data.train, data.val):
+        counted = balances_of(pairs).items()
+        unknown += sum(count for (_, balance), count in counted if _neutral(balance) is None)
     if unknown:
+        both = (source for pairs in (data.train, data.val) for source in pairs)
+        first = next(one.name for one in both if _neutral(one.white_balance.tolist()) is None)
         raise UsageError(
-            f"--balance with {len(unknown)} of {len(pairs)} pairs whose targets were rendered with "
-            f"a white balance that is not known, such as {unknown[0]}",
+            f"--balance with {unknown} of {len(data.train) + len(data.val)} pairs whose targets "
+            f"were rendered with a white balance that is not known, such as {first}",
             expected="targets made from raw files",
             fix="Leave those stores out with --store, or train without --balance.",
         )
@@ -107,8 +124,7 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
     UsageError
         If a frame is smaller than the smallest crop of 32.
     """
-    shapes = [source.shape for source in data.train]
-    return fitting_crop(shapes, augment=augment, most=most)
+    return fitting_crop(shapes_of(data.train), augment=augment, most=most)
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
@@ -133,7 +149,7 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
         If a ratio is wanted and not known of every pair.
     """
     columns = [
-        np.array([getattr(source, name) for source in data.train], np.float32)
+        numbers_of(data.train, name).astype(np.float32)
         for name in ("amplification_base", "gain_ratio", "exposure_ratio")
     ]
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))

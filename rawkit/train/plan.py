@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rawkit.catalog import Selection
 from rawkit.errors import UsageError
 from rawkit.progress import SILENT
-from rawkit.stream import check_crop
+from rawkit.stream import check_crop, shapes_of
 from rawkit.train.data import (
     check_balance,
     default_crop,
@@ -285,7 +285,7 @@ def settings_for(
 
 def _checked(plan: TrainPlan) -> TrainPlan:
     check_balance(plan.data, plan.settings)
-    check_crop([source.shape for source in plan.data.train], plan_settings(plan.settings))
+    check_crop(shapes_of(plan.data.train), plan_settings(plan.settings))
     return plan
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Selection
     from rawkit.locations import Location
+    from rawkit.stream import PairSource
     from rawkit.subset import Subset
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.identity import DataIdentity
@@ -91,6 +92,7 @@ def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> Tr
     """
     stores = open_stores(subset, workspace)
     train = pair_sources(subset, stores, "train")
+    val: Sequence[PairSource]
     try:
         val = pair_sources(subset, stores, "val")
     except SelectionError:

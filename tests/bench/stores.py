@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from rawkit.cli import main
 from rawkit.store import StagedFrame, StagedShard, Store, open_writer
-from rawkit.stream.pairs import sources_of
+from rawkit.stream.locate import sources_of
 from rawkit.subset import SubsetFrame
 from tests.support.factories import local
 
