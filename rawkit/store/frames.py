@@ -7,11 +7,10 @@ them concerns a few columns. So a table stays in its files, block by block, and 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
@@ -184,20 +183,30 @@ class FrameTable:
             count -= min(count, piece.rows)
         return FrameTable(pieces, self.version)
 
-    def take(self, numbers: NDArray[np.int64]) -> list[FrameRow]:
+    def take(self, numbers: NDArray[np.integer]) -> list[FrameRow]:
         """Make rows by their numbers, from 0, in the order given."""
         rows: list[FrameRow] = []
-        begin = 0
-        while begin < len(numbers):
-            block = bisect_right(self._starts, int(numbers[begin])) - 1
-            low, high = self._starts[block], self._starts[block + 1]
-            inside = (numbers[begin:] >= low) & (numbers[begin:] < high)
-            count = len(inside) if inside.all() else int(np.argmin(inside))
-            table = self._kept_block(block)
-            places = numbers[begin : begin + count] - low
-            rows += rows_of_table(table.take(pa.array(places)))
-            begin += count
+        for block, places in self._by_block(numbers):
+            rows += rows_of_table(self._kept_block(block).take(pa.array(places)))
         return rows
+
+    def taken(self, numbers: NDArray[np.integer], *names: str) -> Iterator[pa.Table]:
+        """Yield columns, as `columns`, of rows by their numbers, in the order given.
+
+        Each table has rows of one block: it is meant for numbers that mostly rise.
+        """
+        for block, places in self._by_block(numbers):
+            yield self._block(block, names).take(pa.array(places))
+
+    def _by_block(self, numbers: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.integer]]]:
+        """Yield runs of numbers that lie in one block, and their places there."""
+        if not len(numbers):
+            return
+        blocks = np.searchsorted(self._starts, numbers, "right") - 1
+        borders = np.flatnonzero(np.diff(blocks)) + 1
+        for begin, end in pairwise([0, *borders.tolist(), len(numbers)]):
+            block = int(blocks[begin])
+            yield block, numbers[begin:end] - self._starts[block]
 
     def _block(self, number: int, names: Sequence[str]) -> pa.Table:
         piece, block = self._blocks[number]

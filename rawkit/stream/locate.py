@@ -58,8 +58,8 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
     chosen = SubsetFrames.of(frames)
     count = len(chosen)
     groups: list[Origins] = []
-    which, index = np.empty(count, np.uint16), np.empty(count, np.int32)
-    target, camera = np.empty(count, np.int32), np.empty(count, np.int32)
+    which = np.empty(count, np.uint16)
+    places, targets, rows, camera = (np.empty(count, np.int32) for _ in range(4))
     numbers = {name: np.empty(count) for name in NUMBERS}
     black, balance = (np.empty((count, _PLANES), np.float32) for _ in range(2))
     models: dict[str, int] = {}
@@ -67,8 +67,9 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
     for code in np.unique(collections).tolist():
         inside = np.flatnonzero(collections == code)
         candidates = Candidates(stores[names[code]])
-        places = candidates.places_of(chosen.take(inside) if len(inside) < count else chosen)
-        in_group = candidates.group_codes[places]
+        found = candidates.places_of(chosen.take(inside) if len(inside) < count else chosen)
+        rows[inside] = candidates.numbers[found]
+        in_group = candidates.group_codes[found]
         for number in np.unique(in_group).tolist():
             group = candidates.groups[number]
             groups.append(_origins(names[code], group))
@@ -76,7 +77,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
             frame = chosen.table.column("index").take(pa.array(here)).to_numpy()
             values = Coordinates(group.frames)  # of its own: what is kept costs memory
             truth = values["target_index"][frame]
-            which[here], index[here], target[here] = len(groups) - 1, frame, truth
+            which[here], places[here], targets[here] = len(groups) - 1, frame, truth
             black[here] = values["black_level"][frame]
             balance[here] = _balances(group)[truth]
             for name in NUMBERS:
@@ -84,7 +85,8 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
             camera[here] = _models(group, models)[frame]
     scenes, texts = chosen.coded("scene")
     return Pairs(
-        groups, which, index, target, numbers=numbers, black_level=black, white_balance=balance,
+        groups, which, places, targets, rows,
+        numbers=numbers, black_level=black, white_balance=balance,
         names=PackedTexts(column_of(chosen.table, "name")),
         scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
         cameras=SharedTexts(camera, pa.array(list(models), pa.string())),

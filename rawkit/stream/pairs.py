@@ -159,9 +159,9 @@ class Pairs(Sequence[PairSource]):
     ----------
     groups
         Groups that they come from.
-    which, index, target
+    which, places, targets, rows
         Of each pair, shape (pairs,): number of its group, of its dark frame and of its target
-        there.
+        there, and of the row of its dark frame in the table of its store.
     numbers
         Values of `NUMBERS`, shape (pairs,) each.
     black_level, white_balance
@@ -174,8 +174,9 @@ class Pairs(Sequence[PairSource]):
         self,
         groups: Sequence[Origins],
         which: NDArray[np.integer],
-        index: NDArray[np.int32],
-        target: NDArray[np.int32],
+        places: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        rows: NDArray[np.int32],
         *,
         numbers: dict[str, NDArray[np.float64]],
         black_level: NDArray[np.float32],
@@ -185,7 +186,7 @@ class Pairs(Sequence[PairSource]):
         cameras: SharedTexts,
     ) -> None:
         self.groups, self.which = tuple(groups), which
-        self.index, self.target = index, target
+        self.places, self.targets, self.rows = places, targets, rows
         self._numbers = {name: Values(values) for name, values in numbers.items()}
         self._black_level, self._white_balance = Values(black_level), Values(white_balance)
         self._names, self._scenes, self._cameras = names, scenes, cameras
@@ -214,8 +215,8 @@ class Pairs(Sequence[PairSource]):
 
     def _source(self, number: int) -> PairSource:
         one = self.groups[int(self.which[number])]
-        packed, target = int(self.index[number]), int(self.target[number])
-        values = {name: float(self._numbers[name][number]) for name in NUMBERS}  # type: ignore[arg-type] # of one
+        packed, target = int(self.places[number]), int(self.targets[number])
+        values = {name: self._numbers[name][number].item() for name in NUMBERS}
         return PairSource(
             name=f"{one.collection}/{self._names[number]}",
             packed=one.shard(one.packed, packed),
@@ -237,7 +238,8 @@ class Pairs(Sequence[PairSource]):
         cameras, texts = self._cameras.codes, self._cameras.texts
         balances = np.asarray(self._white_balance.all(), np.float32)
         distinct, which = _coded(balances)
-        keys, counts = np.unique(which * len(texts) + cameras, return_counts=True)
+        together: NDArray[np.int64] = which * len(texts) + cameras
+        keys, counts = np.unique(together, return_counts=True)
         found: Counter[tuple[str, tuple[float, ...]]] = Counter()
         for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
             balance, camera = divmod(key, len(texts))
@@ -293,5 +295,5 @@ def count_targets(sources: Sequence[PairSource]) -> int:
     """Count the different targets of pairs."""
     if not isinstance(sources, Pairs):
         return len({source.target.path for source in sources})
-    keys = sources.which.astype(np.int64) << 32 | sources.target
+    keys = sources.which.astype(np.int64) << 32 | sources.targets
     return len(np.unique(keys))

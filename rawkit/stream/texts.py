@@ -27,12 +27,12 @@ class SharedTexts:
 
     def __init__(self, codes: NDArray[np.integer], texts: pa.Array) -> None:
         few = len(texts) <= 1 << 16
-        self.codes = codes.astype(np.uint16 if few else np.uint32)
+        self.codes: NDArray[np.integer] = codes.astype(np.uint16 if few else np.uint32)
         self.texts = texts
 
     def __getitem__(self, index: int) -> str:
         """Return the text of a pair; empty where there is none."""
-        return self.texts[int(self.codes[index])].as_py() or ""
+        return str(self.texts[int(self.codes[index])].as_py() or "")
 
 
 class PackedTexts:
@@ -63,4 +63,4 @@ class PackedTexts:
         count = min(_BLOCK, self._count - block * _BLOCK)
         ends = np.cumsum(np.frombuffer(data, "<u4", count)) + 4 * count
         begin = int(ends[within - 1]) if within else 4 * count
-        return data[begin : int(ends[within])].decode()
+        return bytes(data[begin : int(ends[within])]).decode()

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Selection
     from rawkit.locations import Location
-    from rawkit.stream import PairSource
     from rawkit.subset import Subset
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.identity import DataIdentity
@@ -92,12 +91,12 @@ def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> Tr
     """
     stores = open_stores(subset, workspace)
     train = pair_sources(subset, stores, "train")
-    val: Sequence[PairSource]
     try:
         val = pair_sources(subset, stores, "val")
     except SelectionError:
-        val = []
-    return TrainData(train, val, identify(subset, stores, rules_of(subset), named=named))
+        val = None
+    identity = identify({"train": train, "val": val}, stores, rules_of(subset), named=named)
+    return TrainData(train, val or [], identity)
 
 
 def rules_of(subset: Subset) -> dict[str, Any]:
