@@ -17,6 +17,7 @@ from rawkit.sensor.balance import (
     neutral_of,
     plane_gains,
 )
+from rawkit.sensor.beside import Decoded, Trust
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -51,6 +52,7 @@ __all__ = [
     "Amplification",
     "Cell",
     "ColourMatrix",
+    "Decoded",
     "Exif",
     "Exposure",
     "Frame",
@@ -65,6 +67,7 @@ __all__ = [
     "RawFile",
     "RawImage",
     "RenderParameters",
+    "Trust",
     "WhiteBalance",
     "amplification_base",
     "base_of_histograms",
