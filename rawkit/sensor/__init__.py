@@ -17,7 +17,7 @@ from rawkit.sensor.balance import (
     neutral_of,
     plane_gains,
 )
-from rawkit.sensor.beside import Decoded, Trust
+from rawkit.sensor.beside import LIBRAW, Decoded, Trust
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -44,6 +44,7 @@ from rawkit.sensor.video import image_of_packed
 
 __all__ = [
     "BAYER",
+    "LIBRAW",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
     "RESAMPLED",

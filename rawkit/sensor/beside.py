@@ -6,8 +6,8 @@ JPEG there, and so unpacks nothing into the memory that it has taken for the mos
 then writes the mosaic into that memory. All that follows goes on as if LibRaw had.
 
 Only what can be told from the file's directory to be decoded alike is tried at all: lossless-JPEG
-strips and tiles of a DNG's one mosaic, without masked areas, whose mean LibRaw takes for the black
-level. Everything else, and every file that our decoder refuses, is LibRaw's.
+tiles, or the one strip, of a DNG's one mosaic, without masked areas, whose mean LibRaw takes for
+the black level. Everything else, and every file that our decoder refuses, is LibRaw's.
 
 Source of the tags: Adobe, Digital Negative (DNG) Specification, version 1.4.0.0.
 """
@@ -34,17 +34,22 @@ if TYPE_CHECKING:
 LIBRAW: Final = "libraw"
 LOSSLESS_JPEG: Final = "lossless-jpeg"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _KIND, _SAMPLES = 256, 257, 258, 259, 262, 277
-_STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 278, 279
+_STRIP_OFFSETS, _STRIP_BYTES = 273, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
 _DNG_VERSION, _TABLE, _MASKED_AREAS = 50706, 50712, 50830
-_OUR_TAGS = frozenset(
-    (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _KIND, _SAMPLES, _ROWS_PER_STRIP, _TILE_WIDTH,
-     _TILE_HEIGHT, _DNG_VERSION, _TABLE, _MASKED_AREAS)
+_TRANSFER_TABLE, _SONY_CURVE = 291, 28688
+_OTHER_MEANING = frozenset((_MASKED_AREAS, _TRANSFER_TABLE, _SONY_CURVE))
+"""Tags that make LibRaw take another black level, or other values, from what is stored."""
+_OUR_TAGS = _OTHER_MEANING | frozenset(
+    (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _KIND, _SAMPLES, _TILE_WIDTH,
+     _TILE_HEIGHT, _DNG_VERSION, _TABLE)
 )  # fmt: skip
 _MOSAIC, _JPEG = 32803, 7
 _NOTHING = b"\0\0"
 _MOST_PARTS = 1 << 14
 _VALUES = 1 << 16
+_LEAST_TOP = 255
+"""Where a table ends, at least; one of bytes is none."""
 _AT_ONCE = 1 << 20
 """Pixels that are looked up at a time, so that little memory is taken beside the mosaic."""
 
@@ -120,12 +125,15 @@ def find_parts(file: io.BytesIO) -> Parts | None:
         return None
     tags = mosaics[0]
     plain = tags.get(_COMPRESSION) == (_JPEG,) and _one(tags, _SAMPLES, 1) == 1
-    if not plain or tags.get(_TABLE) == () or any(_MASKED_AREAS in one for one in found):
+    if not plain or any(_OTHER_MEANING & one.keys() for one in found):
+        return None
+    table = tags.get(_TABLE, ())
+    if _TABLE in tags and not (table and _LEAST_TOP < table[-1] <= max(table) < _VALUES):
         return None
     height, width = _one(tags, _HEIGHT, 0), _one(tags, _WIDTH, 0)
     parts = tuple(_cut(tags, height, width, len(file.getbuffer())))
     whole = parts and sum(_inside(part, height, width) for part in parts) == height * width
-    return Parts(height, width, parts, tags.get(_TABLE, ())) if whole else None
+    return Parts(height, width, parts, table) if whole else None
 
 
 def _one(tags: Mapping[int, tuple[int, ...]], tag: int, default: int) -> int:
@@ -139,9 +147,7 @@ def _cut(tags: Mapping[int, tuple[int, ...]], height: int, width: int, size: int
     offsets = tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, ())
     counts = tags.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
     wide = _one(tags, _TILE_WIDTH, 0) if tiled else width
-    high = (
-        _one(tags, _TILE_HEIGHT, 0) if tiled else min(_one(tags, _ROWS_PER_STRIP, height), height)
-    )
+    high = _one(tags, _TILE_HEIGHT, 0) if tiled else height  # of strips LibRaw reads the first
     if min(height, width, wide, high) < 1 or len(offsets) != len(counts):
         return
     if not 0 < len(offsets) <= _MOST_PARTS:
@@ -152,8 +158,7 @@ def _cut(tags: Mapping[int, tuple[int, ...]], height: int, width: int, size: int
     for (top, left), offset, count in zip(places, offsets, counts, strict=True):
         if offset + count > size:
             return
-        rows = high if tiled else min(high, height - top)
-        yield Part(offset, count, top, left, rows, wide)
+        yield Part(offset, count, top, left, high, wide)
 
 
 def _inside(part: Part, height: int, width: int) -> int:
