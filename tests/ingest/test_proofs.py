@@ -1,4 +1,4 @@
-"""A decoder beside LibRaw is proven before it is used, and what it did is looked at where it fails."""
+"""A decoder beside LibRaw is proven before it is used, and what it did is looked at again."""
 
 from __future__ import annotations
 
