@@ -17,6 +17,7 @@ from rawkit.store.frames import (
     InMemory,
     codes_of,
     column_of,
+    give_back,
     is_text,
     value_counts,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "encode_shard",
     "encode_table",
     "exposure_of",
+    "give_back",
     "group_name",
     "in_parallel",
     "index_bytes",

@@ -7,6 +7,8 @@ them concerns a few columns. So a table stays in its files, block by block, and 
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -290,6 +292,13 @@ def is_text(table: pa.Table, name: str, text: str) -> NDArray[np.bool_]:
     """Tell of each row whether a column of shared texts holds this one."""
     codes, texts = codes_of(table, name)
     return codes == texts.index(text) if text in texts else np.zeros(len(codes), np.bool_)
+
+
+def give_back() -> None:
+    """Return to the system what reading large tables took: Arrow and C keep it for the next one."""
+    pa.default_memory_pool().release_unused()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def value_counts(table: pa.Table, name: str) -> dict[Any, int]:

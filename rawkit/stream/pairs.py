@@ -211,7 +211,7 @@ class Pairs(Sequence[PairSource]):
         return found
 
     def __iter__(self) -> Iterator[PairSource]:
-        return (self._source(number) for number in range(len(self)))
+        return (self[number] for number in range(len(self)))
 
     def _source(self, number: int) -> PairSource:
         one = self.groups[int(self.which[number])]

@@ -100,7 +100,7 @@ def pairs_of(path: Path) -> list[PairSource]:
         for row in store.rows
         if row.role == "short"
     ]  # fmt: skip
-    return sources_of(frames, {store.collection: store})
+    return list(sources_of(frames, {store.collection: store}))
 
 
 def files_below(path: Path) -> Iterator[Path]:
