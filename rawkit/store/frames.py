@@ -11,6 +11,7 @@ import ctypes
 import platform
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Protocol, overload
@@ -294,11 +295,20 @@ def is_text(table: pa.Table, name: str, text: str) -> NDArray[np.bool_]:
     return codes == texts.index(text) if text in texts else np.zeros(len(codes), np.bool_)
 
 
-def give_back() -> None:
-    """Return to the system what reading large tables took: Arrow and C keep it for the next one."""
-    pa.default_memory_pool().release_unused()
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+@contextmanager
+def lean_memory() -> Iterator[None]:
+    """Return to the system what is read of large tables within the block, once it is not needed.
+
+    Arrow's own allocator keeps it, thread by thread, for the next one; that of C can be told.
+    """
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
+        if platform.libc_ver()[0] == "glibc":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def value_counts(table: pa.Table, name: str) -> dict[Any, int]:

@@ -69,7 +69,9 @@ class ParquetPiece:
         rows = self.rows if block is None else self.blocks[block]
         with self._opened.lock:
             try:
-                found = self._opened.file.read_row_groups(list(blocks), columns=list(names))
+                found = self._opened.file.read_row_groups(
+                    list(blocks), columns=list(names), use_threads=False
+                )
             except (OSError, pa.ArrowException) as error:
                 raise _unreadable(self._opened.path, error) from error
         return found.select(list(names)).slice(0, rows)

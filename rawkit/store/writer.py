@@ -31,10 +31,11 @@ from rawkit.store.parquet import OpenTable, encode_table
 from rawkit.store.parts import with_part
 from rawkit.store.places.place import open_place
 from rawkit.store.places.uploads import Uploads
-from rawkit.store.read import read_root, read_tables
+from rawkit.store.read import read_root
 from rawkit.store.rows import VERSION_KEY
 from rawkit.store.shard import decode_shard, encode_shard
 from rawkit.store.staging import staging_of
+from rawkit.store.tables import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -32,14 +32,13 @@ from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     EpochPlan,
-    FrameShape,
-    FrameShapes,
     PlanSettings,
     check_crop,
     fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.pool import Filled
     from rawkit.stream.schedule import Use
+    from rawkit.stream.shapes import Window
 
 
 REMOTE_THREADS = 8

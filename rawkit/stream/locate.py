@@ -82,6 +82,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
             balance[here] = _balances(group)[truth]
             for name in NUMBERS:
                 numbers[name][here] = values[name][frame]
+            del values
             camera[here] = _models(group, models)[frame]
     scenes, texts = chosen.coded("scene")
     return Pairs(

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from rawkit.store import RemoteFile
-from rawkit.stream.plan import FrameShape, FrameShapes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,13 +119,16 @@ def _coded(values: NDArray[_T]) -> tuple[NDArray[_T], NDArray[np.int64]]:
     """Different values, and which one each is; values with the same bits are the same."""
     flat = np.ascontiguousarray(values).reshape(len(values), -1)
     keys = np.zeros(len(values), np.int64)
-    for column in flat.T:
+    for number, column in enumerate(flat.T):
         bits = pa.array(np.ascontiguousarray(column).view(f"u{column.itemsize}"))
         coded = bits.dictionary_encode()
-        keys = keys * len(coded.dictionary) + coded.indices.to_numpy()
-        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
-    # Codes are given in the order in which values appear.
-    first = np.unique(keys, return_index=True)[1]
+        found = coded.indices.to_numpy()
+        if number:
+            together = pa.array(keys * len(coded.dictionary) + found)
+            found = together.dictionary_encode().indices.to_numpy()
+        keys = found.astype(np.int64)
+    first = np.empty(int(keys.max(initial=-1)) + 1, np.int64)
+    first[keys[::-1]] = np.arange(len(keys))[::-1]  # so that the first of each stays
     return values[first], keys
 
 

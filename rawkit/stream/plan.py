@@ -12,16 +12,16 @@ Nothing here depends on threads, time or what was read before: where to resume i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import UsageError
+from rawkit.stream.shapes import FrameShape, FrameShapes, Windows, window_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,59 +35,6 @@ _KEPT_BLOCKS = 3
 _COUNTED = 4
 """Numbers of 64 bits that Philox makes at once."""
 _TRANSPOSE, _FLIP_DOWN, _FLIP_ACROSS = 4, 2, 1
-
-
-@dataclass(frozen=True, slots=True)
-class FrameShape:
-    """What the plan must know of one frame."""
-
-    height: int
-    """Rows of a packed plane."""
-    width: int
-    """Columns of a packed plane."""
-    chunk: tuple[int, int]
-    """Rows and columns of a chunk of packed pixels."""
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Chunks down and across."""
-        return -(-self.height // self.chunk[0]), -(-self.width // self.chunk[1])
-
-
-class FrameShapes(Sequence[FrameShape]):
-    """Shapes of frames: the few that there are, and which one each frame has.
-
-    Parameters
-    ----------
-    kinds
-        Different shapes.
-    which
-        Number of the shape of each frame, shape (frames,).
-    """
-
-    def __init__(self, kinds: Sequence[FrameShape], which: NDArray[np.integer]) -> None:
-        self.kinds, self.which = tuple(kinds), which
-
-    @classmethod
-    def of(cls, frames: Iterable[FrameShape]) -> FrameShapes:
-        """Return the shapes of frames."""
-        if isinstance(frames, FrameShapes):
-            return frames
-        numbers: dict[FrameShape, int] = {}
-        which = [numbers.setdefault(frame, len(numbers)) for frame in frames]
-        return cls(tuple(numbers), np.array(which, np.int32))
-
-    def __len__(self) -> int:
-        return len(self.which)
-
-    @overload
-    def __getitem__(self, index: int) -> FrameShape: ...
-    @overload
-    def __getitem__(self, index: slice) -> FrameShapes: ...
-    def __getitem__(self, index: int | slice) -> FrameShape | FrameShapes:
-        if isinstance(index, slice):
-            return FrameShapes(self.kinds, self.which[index])
-        return self.kinds[int(self.which[index])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +75,6 @@ class PlanSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of whole chunks of one frame."""
-
-    frame: int
-    """Index of the frame in the plan's list, from 0."""
-    top: int
-    """First row of chunks, from 0."""
-    left: int
-    """First column of chunks, from 0."""
-    rows: int
-    """Rows of chunks."""
-    columns: int
-    """Columns of chunks."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
     """One crop."""
 
@@ -155,55 +86,6 @@ class Sample:
     """First column within the window, in packed pixels, from 0."""
     augmentation: int
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order."""
-
-
-class Windows(Sequence[Window]):
-    """Windows as columns, each an object when it is looked at.
-
-    Parameters
-    ----------
-    frame, top, left
-        Of each window, shape (windows,): as in `Window`.
-    sizes
-        Rows and columns of chunks of the windows of each frame, shape (kinds of frames, 2).
-    which
-        Kind of each frame, shape (frames,).
-    """
-
-    def __init__(
-        self,
-        frame: NDArray[np.int32],
-        top: NDArray[np.integer],
-        left: NDArray[np.integer],
-        sizes: Sequence[tuple[int, int]],
-        which: NDArray[np.integer],
-    ) -> None:
-        self.frame, self.top, self.left = frame, top, left
-        self._sizes, self._which = tuple(sizes), which
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    @overload
-    def __getitem__(self, index: int) -> Window: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Window]: ...
-    def __getitem__(self, index: int | slice) -> Window | list[Window]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(len(self))[index]]
-        frame = int(self.frame[index])
-        rows, columns = self._sizes[self._which[frame]]
-        return Window(frame, int(self.top[index]), int(self.left[index]), rows, columns)
-
-    def __iter__(self) -> Iterator[Window]:
-        return (self[index] for index in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment] # like a list's
 
 
 class EpochPlan:
@@ -330,13 +212,6 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
         )
 
 
-def window_size(frame: FrameShape, window: Window) -> tuple[int, int]:
-    """Rows and columns of a window in packed pixels; the last chunks of a frame may be cut."""
-    bottom = min((window.top + window.rows) * frame.chunk[0], frame.height)
-    right = min((window.left + window.columns) * frame.chunk[1], frame.width)
-    return bottom - window.top * frame.chunk[0], right - window.left * frame.chunk[1]
-
-
 def window_chunks(frame: FrameShape, settings: PlanSettings) -> tuple[int, int]:
     """Rows and columns of chunks of this frame's windows: enough for a crop wherever they lie."""
     rows, columns = (
@@ -368,7 +243,7 @@ def _deal_windows(
     counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
     frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
     top, left = _window_places(frames, sizes, counts, generator)
-    shuffled = generator.permutation(len(frame))
+    shuffled = generator.permutation(len(frame)).astype(np.int32)
     extra = -len(shuffled) % LANES
     order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
     return Windows(frame[order], top[order], left[order], sizes, frames.which)

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.schedule import Job, RankShare, Use
+    from rawkit.stream.shapes import Window
 
 READ_AHEAD = 4
 """Windows beyond those that the batch in turn may need; a thread more than that adds one."""

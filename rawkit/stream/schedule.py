@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.stream.plan import FrameShape, PlanSettings, Sample, Window
+    from rawkit.stream.plan import PlanSettings, Sample
+    from rawkit.stream.shapes import FrameShape, Window
 
 
 _PIECE = 1 << 15

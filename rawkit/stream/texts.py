@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BLOCK = 64
+_BLOCK = 128
 """Names that are packed together: so many that they pack well, so few that one is had quickly."""
 
 
@@ -48,18 +48,23 @@ class PackedTexts:
 
     def __init__(self, texts: pa.Array) -> None:
         self._blocks: list[tuple[int, bytes]] = []
-        for start in range(0, len(texts), _BLOCK):
-            found = [one.encode() for one in texts[start : start + _BLOCK].to_pylist()]
-            lengths = np.array([len(one) for one in found], "<u4").tobytes()
-            data = lengths + b"".join(found)
-            self._blocks.append((len(data), pa.compress(data, "zstd", asbytes=True)))
         self._count = len(texts)
+        if not self._count:
+            return
+        _, offsets, data = texts.buffers()
+        begins = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + self._count + 1]
+        lengths = np.diff(begins).astype("<u4")
+        view = memoryview(b"" if data is None else data)
+        for start in range(0, self._count, _BLOCK):
+            end = min(start + _BLOCK, self._count)
+            block = lengths[start:end].tobytes() + view[begins[start] : begins[end]].tobytes()
+            self._blocks.append((len(block), pa.compress(block, "lz4", asbytes=True)))
 
     def __getitem__(self, index: int) -> str:
         """Return a text."""
         block, within = divmod(index, _BLOCK)
         size, packed = self._blocks[block]
-        data = pa.decompress(packed, size, "zstd", asbytes=True)
+        data = pa.decompress(packed, size, "lz4", asbytes=True)
         count = min(_BLOCK, self._count - block * _BLOCK)
         ends = np.cumsum(np.frombuffer(data, "<u4", count)) + 4 * count
         begin = int(ends[within - 1]) if within else 4 * count

@@ -85,7 +85,7 @@ def load_subset(path: Path) -> Subset:
             fix="`rawkit subset --fraction 0.4` makes one.",
         )  # fmt: skip
     try:
-        table = pq.read_table(path, read_dictionary=list(SHARED))
+        table = pq.ParquetFile(path, read_dictionary=list(SHARED)).read(use_threads=False)
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise StoreError(

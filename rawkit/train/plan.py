@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rawkit.catalog import Selection
 from rawkit.errors import UsageError
 from rawkit.progress import SILENT
+from rawkit.store import lean_memory
 from rawkit.stream import check_crop, shapes_of
 from rawkit.train.data import (
     check_balance,
@@ -122,19 +123,25 @@ def plan_training(
         If the settings make no sense together, do not fit into the memory, or the run is there
         already.
     """
+    with lean_memory():
+        subset, data = _opened(workspace, chosen)
+    ranks = ranks_here()
+    settings = settings_for(subset, data, changes or {}, recipe, max_ram, ranks)
+    folder = workspace.run(name or new_run_name(workspace, subset, settings.network))
+    check_new_run(folder)
+    return _checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
+                                                                   ranks=ranks)))  # fmt: skip
+
+
+def _opened(workspace: Workspace, chosen: str | FrameChoice | None) -> tuple[str, TrainData]:
+    """Choose frames and locate them; returns the name of the subset, and its pairs."""
     if isinstance(chosen, FrameChoice):
         subset = select_frames(
             workspace, chosen.stores, fraction=chosen.fraction, selection=chosen.selection
         )
     else:
         subset = choose_subset(workspace, chosen)
-    data = open_data(subset, workspace, named=not isinstance(chosen, FrameChoice))
-    ranks = ranks_here()
-    settings = settings_for(subset.name, data, changes or {}, recipe, max_ram, ranks)
-    folder = workspace.run(name or new_run_name(workspace, subset.name, settings.network))
-    check_new_run(folder)
-    return _checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
-                                                                   ranks=ranks)))  # fmt: skip
+    return subset.name, open_data(subset, workspace, named=not isinstance(chosen, FrameChoice))
 
 
 def resume_training(
@@ -165,7 +172,8 @@ def resume_training(
     if subset is not None and subset != saved.subset:
         raise other_data([f"--subset {subset} instead of {saved.subset}"])
     settings = _resumed_settings(saved, changes or {}, recipe)
-    data = reopen_data(resumed.state, workspace, resumed.folder)
+    with lean_memory():
+        data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
     return _checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, SelectionError, WeightsError
-from rawkit.store import give_back
 from rawkit.stream import pair_sources
 from rawkit.subset import (
     Limits,
@@ -96,7 +95,6 @@ def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> Tr
         val = pair_sources(subset, stores, "val")
     except SelectionError:
         val = None
-    give_back()
     identity = identify({"train": train, "val": val}, stores, rules_of(subset), named=named)
     return TrainData(train, val or [], identity)
 

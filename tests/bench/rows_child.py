@@ -22,6 +22,7 @@ def resident() -> float:
 
 def start_training(workspace: Path) -> dict[str, float]:
     """Do what a training does from its imports on up to its first windows."""
+    from rawkit.store import lean_memory
     from rawkit.stream import BatchStream, PlanSettings, shapes_of
     from rawkit.stream.schedule import RankShare, jobs
     from rawkit.subset import load_subset
@@ -30,7 +31,9 @@ def start_training(workspace: Path) -> dict[str, float]:
 
     place = Workspace(workspace)
     started, used = time.perf_counter(), time.process_time()
-    data = open_data(load_subset(place.subset("all")), place)
+    with lean_memory():  # as `plan_training` does
+        data = open_data(load_subset(place.subset("all")), place)
+    opened = resident()
     settings = PlanSettings(crop=32, augment=False)
     stream = BatchStream(data.train, settings, batch_size=8)
     assert stream.epoch_length
@@ -39,14 +42,13 @@ def start_training(workspace: Path) -> dict[str, float]:
     seconds, cpu = time.perf_counter() - started, time.process_time() - used
     gc.collect()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    return {"seconds": seconds, "cpu": cpu, "resident": resident(), "peak": peak,
+    return {"seconds": seconds, "cpu": cpu, "opened": opened, "resident": resident(), "peak": peak,
             "pairs": len(data.train)}  # fmt: skip
 
 
 def commit(workspace: Path) -> dict[str, float]:
     """Open the store for writing, commit 64 more rows as a part, and join."""
     from rawkit.store import About, FrameTable, Store, StoreWriter
-    from tests.bench.tables import table_of  # noqa: F401 - the rows come from the store itself
 
     store = Store(workspace / "stores" / "many.zarr")
     rows = list(store.rows[:64])

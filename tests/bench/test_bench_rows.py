@@ -61,7 +61,8 @@ def test_a_million_rows(tmp_path: Path) -> None:
         start = starts[count]
         parts.append(
             f"start of a training {start['seconds']:.2f} s ({start['cpu']:.2f} of CPU), "
-            f"{start['resident']:.0f} MB, peak {start['peak']:.0f} MB"
+            f"{start['opened']:.0f} MB, {start['resident']:.0f} MB with its first epoch, "
+            f"peak {start['peak']:.0f} MB"
         )
         parts += [f"{name} {seconds:.3f} s" for name, seconds in commits.items()]
         print(f"{count} rows: {', '.join(parts)}")
@@ -70,6 +71,7 @@ def test_a_million_rows(tmp_path: Path) -> None:
         assert times["subset"][1] < SECONDS["subset"]
         assert start["cpu"] < SECONDS["train"]
         assert commits["commit"] < 1.0
-    more = starts[COUNTS[-1]]["resident"] - starts[COUNTS[0]]["resident"]
-    print(f"a million rows take {more:.0f} MB more than a thousand")
-    assert more < MEGABYTES
+    first, last = starts[COUNTS[0]], starts[COUNTS[-1]]
+    opened, planned = (last[name] - first[name] for name in ("opened", "resident"))
+    print(f"a million rows take {opened:.0f} MB more than a thousand, {planned:.0f} with an epoch")
+    assert opened < MEGABYTES

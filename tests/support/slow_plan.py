@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.stream.plan import (
-    LANES,
-    PlanSettings,
-    Sample,
-    Window,
-    epoch_length,
-    window_chunks,
-    window_size,
-)
+from rawkit.stream.plan import LANES, PlanSettings, Sample, epoch_length, window_chunks
 from rawkit.stream.schedule import Job, RankShare, Use
+from rawkit.stream.shapes import Window, window_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
