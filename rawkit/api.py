@@ -90,7 +90,7 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     shown = progress_here(shown=progress)
     plan = plan_ingest(
         definition, _source(source, place.data(definition.name)), place.store(definition.name),
-        selection_of(**filters, definition=definition), shown,
+        selection_of(**filters, definition=definition, bad_pairs=place.bad_pair_lists()), shown,
         table=place.catalog(definition.name), remember=not dry_run, targets=targets,
     )  # fmt: skip
     if dry_run:
@@ -136,7 +136,8 @@ def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
     found = [place.find_store(one) for one in stores] if stores else place.stores()
     limits = Limits(max_pairs, max_bytes)
     return make_subset(place, found, fraction=fraction, seed=seed, name=name, refresh=refresh,
-                       limits=limits, selection=selection_of(**filters))[0]  # fmt: skip
+                       limits=limits,
+                       selection=selection_of(**filters, bad_pairs=place.bad_pair_lists()))[0]  # fmt: skip
 
 
 def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
@@ -288,7 +289,7 @@ def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
         protocol_named(protocol, **changes),
         stores=stores,
         subset=subset,
-        selection=selection_of(**filters),
+        selection=selection_of(**filters, bad_pairs=place.bad_pair_lists()),
         limit=limit,
         max_ram=max_ram,
     )
