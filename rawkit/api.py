@@ -135,9 +135,9 @@ def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
     place = Workspace(Path(workspace))
     found = [place.find_store(one) for one in stores] if stores else place.stores()
     limits = Limits(max_pairs, max_bytes)
+    selection = selection_of(**filters, bad_pairs=place.bad_pair_lists())
     return make_subset(place, found, fraction=fraction, seed=seed, name=name, refresh=refresh,
-                       limits=limits,
-                       selection=selection_of(**filters, bad_pairs=place.bad_pair_lists()))[0]  # fmt: skip
+                       limits=limits, selection=selection)[0]  # fmt: skip
 
 
 def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,

@@ -63,7 +63,7 @@ def selection_of(
     if without_excluded:
         found = [definition] if definition else map(load_definition, known_collections())
         excluded = tuple(pair for one in found for pair in one.excluded_pairs)
-        bad = names_of_bad(bad_pairs, definition and definition.name)
+        bad = names_of_bad(bad_pairs, None if definition is None else definition.name)
     if limit is not None and limit < 1:
         raise UsageError(f"limit = {limit}", expected="1 or more")
     return Selection(

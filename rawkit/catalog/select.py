@@ -200,11 +200,8 @@ def _tests(
 ) -> list[tuple[str, Callable[[Entry], bool]]]:
     """Return the filters that are set, by the name of their option, the cheapest first."""
     tests: list[tuple[str, Callable[[Entry], bool]]] = []
-    if selection.excluded:
-        tests.append(("without-excluded", lambda e: not is_named(_own_pair(e), selection.excluded)))
-    bad = selection.bad_of(collection)
-    if bad:
-        tests.append(("without-excluded", lambda entry: entry.frame.name not in bad))
+    if selection.excluded or selection.bad:
+        tests.append(("without-excluded", _not_excluded(selection, collection)))
     if selection.splits:
         tests.append(("split", lambda entry: entry.split in selection.splits))
     if selection.scenes:
@@ -231,6 +228,14 @@ def _tests(
             ("where", lambda e: where({name: get(e, longs) for name, get in asked.items()}))
         )
     return tests
+
+
+def _not_excluded(selection: Selection, collection: str) -> Callable[[Entry], bool]:
+    """Return the filter on pairs that are known to be bad, or were found so."""
+    bad = selection.bad_of(collection)
+    return lambda entry: (
+        entry.frame.name not in bad and not is_named(_own_pair(entry), selection.excluded)
+    )
 
 
 def _own_pair(entry: Entry) -> str:

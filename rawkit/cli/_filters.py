@@ -65,8 +65,8 @@ _OPTIONS = (
     click.option(
         "--without-excluded",
         is_flag=True,
-        help="Leave out pairs that the collection's definition names as bad, and those that `rawkit "
-        "verify --pairs` has found.",
+        help="Leave out pairs that the collection's definition names as bad, and those that "
+        "`rawkit verify --pairs` has found.",
     ),
     click.option("--limit", type=click.IntRange(min=1), help="At most so many dark frames."),
 )

@@ -190,8 +190,9 @@ def refine(
 ) -> Motion:
     """Estimate the motion that is left between a short and a template, both (height, width).
 
-    Both are smoothed, and `noise` is what that leaves of the short's. `gain` is a, `usable` 1 where pixels count and 0 elsewhere. With `whole` rotation and scale are
-    looked for; they are given only where they explain the tiles far better than a shift.
+    Both are smoothed, and `noise` is what that leaves of the short's. `gain` is a, `usable` 1 where
+    pixels count and 0 elsewhere. With `whole` rotation and scale are looked for; they are given
+    only where they explain the tiles far better than a shift.
     """
     light = np.float32(gain) * template.smooth
     weight = usable / noise.variance(light)
@@ -278,11 +279,12 @@ def _solve(
 def _robust(
     information: NDArray[np.float64], pull: NDArray[np.float64], design: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-    """Weighted least squares over tiles; returns parameters, covariance, and by how much each tile
-    is off, in squared standard deviations, with the usual excess of those.
+    """Fit parameters to tiles by weighted least squares.
 
-    A tile's share is its information, less where it disagrees more than most. The covariance is
-    larger by as much as tiles disagree more than noise explains.
+    Returns the parameters, their covariance, by how much each tile is off, in squared standard
+    deviations, and the usual excess of those. A tile's share is its information, less where it
+    disagrees more than most. The covariance is larger by as much as tiles disagree more than noise
+    explains.
     """
     size = design.shape[2]
     weights = np.ones(len(pull))
@@ -301,7 +303,7 @@ def _robust(
         scale = max(0.1, float(np.median(distance)) / (2 * math.log(2)))
         weights = np.minimum(1, np.sqrt(9 * scale / np.maximum(distance, 1e-9)))
         weights = np.where(distance > 36 * scale, 0.05 * weights, weights)
-    return found, np.linalg.inv(whole) * scale, distance, scale
+    return found, np.asarray(np.linalg.inv(whole) * scale, np.float64), distance, scale
 
 
 def compose(first: Motion, then: Motion) -> Motion:

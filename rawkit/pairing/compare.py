@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from rawkit.pairing.noise import Noise
 
 _ROUNDS: Final = 6
+_LEAST: Final = 8
+"""Squares that a line is fitted through at least."""
 _MODEL: Final = 0.03
 """Share of its light by which a square may differ without anything having moved: edges, lenses."""
 _FAINT: Final = 0.15
-"""Share of the middle light that is added before a change is taken as a share: black stays black."""
+"""Share of the middle light that is added before a change is taken as a share: black is black."""
 _SURE: Final = 5.5
 """Standard deviations from which a change is none of noise."""
 _CHANGE: Final = 0.2
@@ -56,7 +58,7 @@ def brightness(
     total = max(float(bright.sum()), 1e-9)
     means = float(dark.sum()) / total
     slope, offsets, sigma = max(means, 1e-9), np.zeros(len(short)), np.inf
-    if dark.shape[1] < 8:
+    if dark.shape[1] < _LEAST:
         return Brightness(slope, sigma, means, offsets)
     robust = np.ones_like(dark)
     for _ in range(_ROUNDS):
@@ -109,6 +111,7 @@ def changes(
     counts = usable.astype(np.float32)
     rest = _without_bands(_without_trend(rest, expected, usable), usable) * counts
     variance = noise.variance(expected) / np.float32(pixels)
+    rest = _without_outliers(rest, variance)
     faint = np.float32(_FAINT) * np.median(expected[:, usable], axis=1)[:, None, None]
     base = np.maximum(expected + faint, 1e-6)
     places = np.zeros(usable.shape, np.bool_)
@@ -125,17 +128,25 @@ def changes(
         large = np.abs(difference) > _CHANGE * light
         places |= (sure & large).any(axis=0) & usable
         blur = float(np.median((np.sqrt(spread_variance) / light)[:, usable]))
-    if spread_is_noise(places):
+    if _is_noise(places):
         places = np.zeros_like(places)
     return Change(float(places.sum() / max(1, usable.sum())), places, blur)
 
 
-def spread_is_noise(places: NDArray[np.bool_]) -> bool:
+def _without_outliers(
+    rest: NDArray[np.float32], variance: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Replace single squares far from all around them, which hold a hot pixel, by the median."""
+    usual = np.stack([cv2.medianBlur(one, 3) for one in rest])
+    return np.where(np.abs(rest - usual) > _SURE * np.sqrt(variance), usual, rest)
+
+
+def _is_noise(places: NDArray[np.bool_]) -> bool:
     """Tell whether what changed is but single squares far apart."""
     if not places.any():
         return False
     count, _, stats, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=8)
-    return count > 1 and int(stats[1:, cv2.CC_STAT_AREA].max()) < 2
+    return count > 1 and int(stats[1:, cv2.CC_STAT_AREA].max()) <= 1
 
 
 def _summed(picture: NDArray[np.float32], spread: int) -> NDArray[np.float32]:

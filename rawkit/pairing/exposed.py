@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CLIPPED_FROM: Final = 0.97
 """Share of the way from black to white from which a pixel counts as clipped: the response of a real
 sensor bends before it ends."""
+_SPIKE: Final = 16.0
+"""How far a hot pixel stands out, in units of how far pixels usually do."""
+_AROUND: Final = tuple((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0))
 _STEP: Final = 3
 """One pixel in so many, each way, stands for all where levels are counted."""
 
@@ -47,18 +50,28 @@ class Exposed:
         """From black to white, of one plane."""
         return max(1.0, self.white - float(np.mean(self.blacks)))
 
-    @cached_property
+    @property
     def light(self) -> NDArray[np.float32]:
-        """Sum of the planes above black, shape (height, width); isolated hot pixels are mended."""
+        """Sum of the mended planes above black, shape (height, width)."""
+        return self._mended[1]
+
+    @property
+    def mended(self) -> NDArray[np.uint16]:
+        """The planes with hot pixels replaced, as those lie still whatever the camera does."""
+        return self._mended[0]
+
+    @cached_property
+    def _mended(self) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
         total = np.zeros(self.shape, np.float32)
         for plane in self.planes:
             total += plane
-        return _without_spikes(total - np.float32(sum(self.blacks)))
+        total -= np.float32(sum(self.blacks))
+        return _without_hot_pixels(self.planes, total)
 
     @cached_property
     def clipped(self) -> NDArray[np.bool_]:
         """Where any plane is clipped, shape (height, width)."""
-        return np.asarray(self.planes.max(axis=0) >= np.uint16(min(65535, self._clip_level)))
+        return np.asarray(self.mended.max(axis=0) >= np.uint16(min(65535, self._clip_level)))
 
     @property
     def _clip_level(self) -> int:
@@ -77,19 +90,33 @@ class Exposed:
         return float(levels.max() / self.span)
 
 
-def _without_spikes(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace pixels that stand far out of all their neighbours by the median around them."""
-    around = cv2.medianBlur(light, 3)
-    over = light - around
+def _without_hot_pixels(
+    planes: NDArray[np.uint16], light: NDArray[np.float32]
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Replace pixels that stand far above their neighbours in one plane alone; lights do in all."""
+    if min(light.shape) <= _STEP:
+        return planes, light
+    over = light - cv2.medianBlur(light, 3)
     usual = float(np.median(np.abs(over[::_STEP, ::_STEP]))) + 1.0
-    brightest = float(np.quantile(around[::_STEP, ::_STEP], 0.999)) + 1.0
-    typical = max(1.0, float(np.median(around[::_STEP, ::_STEP])))
-    # Photon noise grows with the root of light: what is usual in the middle tones is not at lamps.
-    limit = 16 * usual * max(1.0, (brightest / typical) ** 0.5)
-    spikes = over > np.float32(limit)
-    if spikes.any():
-        light = np.where(spikes, around, light)
-    return light
+    over[[0, -1]] = over[:, [0, -1]] = 0
+    rows, columns = np.nonzero(over > np.float32(_SPIKE * usual))
+    heights, means = [], []
+    for plane in planes:
+        around = np.stack([plane[rows + y, columns + x] for y, x in _AROUND]).astype(np.float32)
+        heights.append(plane[rows, columns] - around.max(axis=0, initial=0))
+        means.append(around.mean(axis=0))
+    height = np.stack(heights)
+    highest = height.argmax(axis=0)
+    peak = height.max(axis=0, initial=0)
+    height[highest, np.arange(len(rows))] = 0
+    hot = (peak > _SPIKE / 2 * usual) & (height.max(axis=0, initial=0) < peak / 4)
+    if not hot.any():
+        return planes, light
+    at = highest[hot], rows[hot], columns[hot]
+    mended, replaced = planes.copy(), np.stack(means)[highest, np.arange(len(rows))][hot]
+    light[at[1:]] += replaced - planes[at]
+    mended[at] = np.round(replaced)
+    return mended, light
 
 
 def binned(picture: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -42,6 +42,10 @@ _STILL: Final = 0.25
 _ALIKE: Final = 0.5
 """Likeness below which two frames show two scenes, and no shift between them means anything."""
 _HIGHLIGHTS: Final = 0.99
+_LEAST: Final = 32
+"""Squares without clipping below which nothing is compared."""
+_WHOLE: Final = 0.99
+"""Share of a square that must count, of those that are put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class PreparedLong:
     @cached_property
     def means(self) -> NDArray[np.float32]:
         """Mean light of squares, (planes, rows, columns)."""
-        return plane_means(self.exposed.planes, self.square, self.exposed.blacks)
+        return plane_means(self.exposed.mended, self.square, self.exposed.blacks)
 
     @cached_property
     def clipped(self) -> NDArray[np.float32]:
@@ -119,13 +123,10 @@ class PreparedLong:
 
     def means_after(self, motion: Motion) -> NDArray[np.float32]:
         """Mean light of squares of the long, moved."""
-        planes = (moved(one.astype(np.float32), motion) for one in self.exposed.planes)
-        blacks = self.exposed.blacks
+        frame, side = self.exposed, self.square
+        planes = (moved(one.astype(np.float32), motion) for one in frame.mended)
         return np.stack(
-            [
-                binned(one, self.square) - np.float32(b)
-                for one, b in zip(planes, blacks, strict=True)
-            ]
+            [binned(one, side) - np.float32(b) for one, b in zip(planes, frame.blacks, strict=True)]
         )
 
     def clipped_after(self, motion: Motion) -> NDArray[np.float32]:
@@ -139,11 +140,11 @@ def measure_pair(short: Exposed, long: PreparedLong, scale: int = 2) -> Measured
     `scale` is the pixels of the mosaic, each way, that make one of a plane.
     """
     side, pixels = long.square, long.square**2
-    dark = plane_means(short.planes, side, short.blacks)
+    dark = plane_means(short.mended, side, short.blacks)
     own_clipped = binned(short.clipped.astype(np.float32), side)
     usable = _usable(own_clipped, long.clipped, None)
     nothing = _nothing(short, long, float(usable.mean()))
-    if usable.sum() < 32:
+    if usable.sum() < _LEAST:
         return nothing
     bright = long.means
     first = brightness(dark, bright, usable, None, pixels)
@@ -153,7 +154,7 @@ def measure_pair(short: Exposed, long: PreparedLong, scale: int = 2) -> Measured
     if abs(motion.down) + abs(motion.right) > 0:
         bright = long.means_after(motion)
         usable = _usable(own_clipped, long.clipped_after(motion), _reach(motion, side))
-        if usable.sum() < 32:
+        if usable.sum() < _LEAST:
             return nothing
     alike, alike_sigma = likeness(dark, bright, usable, plane_noise, pixels)
     first = brightness(dark, bright, usable, plane_noise, pixels)
@@ -174,7 +175,7 @@ def measure_pair(short: Exposed, long: PreparedLong, scale: int = 2) -> Measured
         bright = long.means if apart < _STILL else long.means_after(motion)
         clipped = long.clipped if apart < _STILL else long.clipped_after(motion)
         usable = _usable(own_clipped, clipped, _reach(motion, side))
-        if usable.sum() < 32:
+        if usable.sum() < _LEAST:
             return nothing
         alike, alike_sigma = likeness(dark, bright, usable, plane_noise, pixels)
         first = brightness(dark, bright, usable, plane_noise, pixels)
@@ -196,7 +197,7 @@ def measure_pair(short: Exposed, long: PreparedLong, scale: int = 2) -> Measured
 
 
 def _nothing(short: Exposed, long: PreparedLong, usable: float) -> Measured:
-    """What is known where nothing can be compared."""
+    """Return what is known where nothing can be compared."""
     unknown, unsure = math.nan, math.inf
     return Measured(
         unknown, unknown, unknown, unknown, unknown, unsure, unknown, unsure, unknown, unsure,
@@ -221,7 +222,7 @@ def _usable(
 def _reach(motion: Motion, side: int) -> int:
     """Squares at the rim that a moved picture does not fill."""
     length = math.hypot(motion.down, motion.right)
-    return math.ceil(length / side) if length > 1e-6 else 0
+    return math.ceil(length / side) if length else 0
 
 
 def _to_pixels(
@@ -241,7 +242,7 @@ def _noise(short: Exposed, long: PreparedLong, slope: float, usable: NDArray[np.
     """Noise of the sum of the short's planes."""
     tiles = usable
     if long.square != SQUARE:
-        tiles = binned(usable.astype(np.float32), SQUARE // long.square) > 0.99
+        tiles = binned(usable.astype(np.float32), SQUARE // long.square) > _WHOLE
     rows, columns = short.shape[0] // SQUARE, short.shape[1] // SQUARE
     tiles = tiles[:rows, :columns]
     if not tiles.any():
@@ -254,7 +255,7 @@ def _rough(
 ) -> Motion:
     """Find the shift by phase correlation on squares of four pixels; none below one of those."""
     dark, bright = binned(short.light, _ROUGH), binned(long.exposed.light, _ROUGH)
-    mask = binned(_to_pixels(usable, long.square, short.shape), _ROUGH) > 0.99
+    mask = binned(_to_pixels(usable, long.square, short.shape), _ROUGH) > _WHOLE
     level = float(np.median(dark[mask])) if mask.any() else 0.0
     variance = (noise.gain * max(level, 0) + noise.floor) / _ROUGH**2
     down, right = rough_shift(dark, np.float32(slope) * bright, mask, variance)

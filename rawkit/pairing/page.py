@@ -38,8 +38,9 @@ _FULL: Final = 0.5
 """Share of its light by which a place has changed that is shown in full colour."""
 _QUALITY: Final = 85
 
-_STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:1320px;padding:0 1rem;
-color:#1c1c1e;background:#fafaf8}h1{font-size:1.5rem}h2{font-size:1rem;margin:2rem 0 .2rem}
+_STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:1320px;
+padding:0 1rem;color:#1c1c1e;background:#fafaf8}h1{font-size:1.5rem}
+h2{font-size:1rem;margin:2rem 0 .2rem}
 p{margin:.2rem 0 .5rem}.row{display:flex;gap:.6rem;flex-wrap:wrap}figure{margin:0;width:400px;
 max-width:100%}img{width:100%;display:block;image-rendering:auto}.detail img{image-rendering:
 pixelated}figcaption{font-size:.8rem;color:#606064}.bad{color:#a03010}.unsure{color:#806000}
@@ -68,9 +69,11 @@ def write_page(
         "<!doctype html><html lang=en><meta charset=utf-8>",
         '<meta name=viewport content="width=device-width">',
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style><h1>{html.escape(title)}</h1>",
-        "<p>Each short is as bright as its long. In the difference red is where the short is "
-        "brighter and blue where it is darker, full where by half; grey is what cannot be "
-        "compared. The detail is where the long has its strongest edges.</p>",
+        (
+            "<p>Each short is as bright as its long. In the difference red is where the short is "
+            "brighter and blue where it is darker, full where by half; grey is what cannot be "
+            "compared. The detail is where the long has its strongest edges.</p>"
+        ),
     ]
     if left_out:
         parts.append(f"<p>{left_out} more are in the list, without pictures.</p>")
@@ -129,7 +132,7 @@ def _colour(exposed: Exposed, row: FrameRow, factor: float) -> NDArray[np.uint8]
     cell = BAYER if exposed.count == BAYER.planes else XTRANS
     height = max(1, round(_WIDTH * exposed.shape[0] / exposed.shape[1]))
     light = np.zeros((height, _WIDTH, 3), np.float32)
-    planes = zip(exposed.planes, exposed.blacks, row.white_balance, cell.colours, strict=True)
+    planes = zip(exposed.mended, exposed.blacks, row.white_balance, cell.colours, strict=True)
     for plane, black, balance, colour in planes:
         small = cv2.resize(plane.astype(np.float32), (_WIDTH, height), interpolation=cv2.INTER_AREA)
         light[..., colour] += (small - black) * np.float32(balance * factor)

@@ -179,8 +179,7 @@ def _measure(
     stop = threading.Event()
 
     def work(group: Iterable[StoredPair]) -> None:
-        for name, reason in _measure_shorts(list(group), journal, stop, advance):
-            damaged[name] = reason
+        damaged.update(_measure_shorts(list(group), journal, stop, advance))
 
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(work, group) for group in by_long.values()]

@@ -80,11 +80,11 @@ def with_object(
     y, x = rng.uniform(tall / 2, height - tall / 2), rng.uniform(wide / 2, width - wide / 2)
     mask = np.zeros((height, width), np.float32)
     cv2.ellipse(mask, ((x, y), (wide, tall), 0.0), 1.0, -1)
-    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.0))[..., None]
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.0))[..., None]
     colour = rng.uniform(0.3, 1.0, 3) * rng.choice([0.06, 0.5])
     rows = np.arange(height, dtype=np.float32)[:, None, None]
     figure = np.float32(colour) * (1 + 0.2 * np.sin(rows / 9))
-    return np.asarray(scene * (1 - mask) + mask * figure, np.float32)
+    return np.asarray(scene * (1 - soft) + soft * figure, np.float32)
 
 
 def with_fault(
