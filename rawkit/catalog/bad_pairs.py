@@ -86,7 +86,7 @@ def write_bad_pairs(
         If it cannot be written.
     """
     lines = [
-        f"# Pairs of {collection} that `rawkit verify --pairs` has found, one for each dark frame.",
+        "# Pairs that `rawkit verify --pairs` has found bad, one for each dark frame.",
         "# --without-excluded leaves them out. Add `keep = true` to a pair that is good all the",
         "# same, or a [[pair]] of your own with its `frame`: both stay when this is written anew.",
         f"collection = {_text(collection)}",

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 
 from rawkit.pairing.exposed import binned
+from rawkit.pairing.motion import Motion, compose, moved
+from rawkit.pairing.tiles import fit_motion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +39,6 @@ _CROP: Final = 768
 _TILE: Final = 64
 _HUBER: Final = 5.0
 """Standard deviations of the noise beyond which a difference counts no more than there."""
-_ROUNDS: Final = 8
-_SURE: Final = 40.0
-"""By how much rotation and scale must improve chi-squared to be believed."""
-_LEAST_TILES: Final = 4
-"""Tiles from which rotation and scale can be told from a shift."""
 _SIDES: Final = (4, 2, 1)
 """Pixels that are taken together, each way, at each level."""
 _LEAST_SIDE: Final = 48
@@ -51,60 +48,6 @@ _STILL: Final = 0.03
 """Pixels of a level that count as none where the long need not be moved."""
 _CALM: Final = 0.01
 """Pixels of a level below which an update changes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """How the short lies against the long, in pixels of a level, about the picture's centre."""
-
-    down: float = 0.0
-    """Rows."""
-    right: float = 0.0
-    """Columns."""
-    turn: float = 0.0
-    """Rotation, in radians, from x to y."""
-    zoom: float = 0.0
-    """Scale less 1."""
-    sigma: float = math.inf
-    """Standard deviation of the shift, its worse direction."""
-
-    def at(self, factor: float) -> Motion:
-        """Return the same in pixels of which a pixel here is so many."""
-        return replace(
-            self, down=self.down * factor, right=self.right * factor, sigma=self.sigma * factor
-        )
-
-    def farthest(self, shape: tuple[int, int]) -> float:
-        """Length of the shift where it is longest in a picture of (height, width)."""
-        y, x = shape[0] / 2, shape[1] / 2
-        return max(
-            math.hypot(
-                self.down + self.turn * u * x + self.zoom * v * y,
-                self.right + self.zoom * u * x - self.turn * v * y,
-            )
-            for u in (-1, 1)
-            for v in (-1, 1)
-        )
-
-
-def moved(picture: NDArray[np.float32], motion: Motion) -> NDArray[np.float32]:
-    """Move a picture (height, width) by a motion; edges are repeated."""
-    height, width = picture.shape[:2]
-    y, x = (height - 1) / 2, (width - 1) / 2
-    zoom, turn = motion.zoom, motion.turn
-    matrix = np.array(
-        [
-            [1 - zoom, turn, zoom * x - turn * y - motion.right],
-            [-turn, 1 - zoom, zoom * y + turn * x - motion.down],
-        ]
-    )
-    return np.asarray(
-        cv2.warpAffine(
-            picture, matrix, (width, height),
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.float32,
-    )  # fmt: skip
 
 
 def rough_shift(
@@ -185,28 +128,25 @@ def refine(
     gain: float,
     noise: Noise,
     usable: NDArray[np.float32],
-    *,
-    whole: bool,
 ) -> Motion:
     """Estimate the motion that is left between a short and a template, both (height, width).
 
     Both are smoothed, and `noise` is what that leaves of the short's. `gain` is a, `usable` 1 where
-    pixels count and 0 elsewhere. With `whole` rotation and scale are looked for; they are given
-    only where they explain the tiles far better than a shift.
+    pixels count and 0 elsewhere.
     """
     light = np.float32(gain) * template.smooth
     weight = usable / noise.variance(light)
     root = np.sqrt(weight)
     rest = short - light
-    middle = float(np.median(rest[::5, ::5][usable[::5, ::5] > 0])) if usable.any() else 0.0
-    rest -= np.float32(middle)
+    some = rest[::5, ::5][usable[::5, ::5] > 0]
+    rest -= np.float32(np.median(some)) if some.size else np.float32(0)
     limit = _HUBER / np.maximum(root, 1e-12)
     np.clip(rest, -limit, limit, out=rest)
     slopes = [np.float32(-gain) * template.rows, np.float32(-gain) * template.columns]
     pictures = [_apart(one, usable) for one in (light, *slopes, rest)]
     grams, centres = _grams([usable, *pictures], root, short.shape)
     information, pull = _marginal(grams)
-    return _solve(information, pull, centres, short.shape, whole=whole)
+    return fit_motion(information, pull, centres, short.shape)
 
 
 def _apart(picture: NDArray[np.float32], usable: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -246,72 +186,6 @@ def _marginal(grams: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     cross = grams[:, :2, 2:]
     left = grams[:, 2:, 2:] - np.swapaxes(cross, 1, 2) @ np.linalg.solve(nuisance, cross)
     return left[:, :2, :2], left[:, :2, 2]
-
-
-def _solve(
-    information: NDArray[np.float64],
-    pull: NDArray[np.float64],
-    centres: NDArray[np.float64],
-    shape: tuple[int, int],
-    *,
-    whole: bool,
-) -> Motion:
-    """Fit one motion to the tiles, leaving out those that go another way."""
-    reach = max(shape) / 2
-    y, x = centres[:, 0] / reach, centres[:, 1] / reach
-    design = np.zeros((len(y), 2, 4))
-    design[:, 0, 0] = design[:, 1, 1] = 1
-    design[:, 0, 2], design[:, 1, 2] = x, -y
-    design[:, 0, 3], design[:, 1, 3] = y, x
-    shift, covariance, off, scale = _robust(information, pull, design[:, :, :2])
-    found = np.array([*shift, 0, 0])
-    if whole and len(y) >= _LEAST_TILES:
-        wide, wide_covariance, wide_off, wide_scale = _robust(information, pull, design)
-        scale = min(scale, wide_scale)
-        worse, better = (float(np.minimum(one / scale, 36).sum()) for one in (off, wide_off))
-        if worse - better > _SURE:
-            found, covariance = wide, wide_covariance
-    sigma = math.sqrt(max(0.0, float(np.linalg.eigvalsh(covariance[:2, :2]).max())))
-    down, right, turn, zoom = (float(one) for one in found)
-    return Motion(down, right, turn / reach, zoom / reach, sigma)
-
-
-def _robust(
-    information: NDArray[np.float64], pull: NDArray[np.float64], design: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-    """Fit parameters to tiles by weighted least squares.
-
-    Returns the parameters, their covariance, by how much each tile is off, in squared standard
-    deviations, and the usual excess of those. A tile's share is its information, less where it
-    disagrees more than most. The covariance is larger by as much as tiles disagree more than noise
-    explains.
-    """
-    size = design.shape[2]
-    weights = np.ones(len(pull))
-    found, scale = np.zeros(size), 1.0
-    whole = np.eye(size)
-    distance = np.zeros(len(pull))
-    inverse = np.linalg.pinv(information, hermitian=True)
-    own = (inverse @ pull[:, :, None])[:, :, 0]
-    for _ in range(_ROUNDS):
-        whole = np.einsum("t,tia,tij,tjb->ab", weights, design, information, design)
-        whole += 1e-12 * np.eye(size) * max(1.0, float(np.trace(whole)))
-        side = np.einsum("t,tia,ti->a", weights, design, pull)
-        found = np.linalg.solve(whole, side)
-        off = own - design @ found
-        distance = np.einsum("ti,tij,tj->t", off, information, off)
-        scale = max(0.1, float(np.median(distance)) / (2 * math.log(2)))
-        weights = np.minimum(1, np.sqrt(9 * scale / np.maximum(distance, 1e-9)))
-        weights = np.where(distance > 36 * scale, 0.05 * weights, weights)
-    return found, np.asarray(np.linalg.inv(whole) * scale, np.float64), distance, scale
-
-
-def compose(first: Motion, then: Motion) -> Motion:
-    """Return the motion that is `first` and then `then`, both small; as sure as the second."""
-    return Motion(
-        first.down + then.down, first.right + then.right,
-        first.turn + then.turn, first.zoom + then.zoom, then.sigma,
-    )  # fmt: skip
 
 
 def align(
@@ -370,10 +244,9 @@ class _Level:
             if still:
                 motion = replace(motion, down=0.0, right=0.0, turn=0.0, zoom=0.0)
             template = self.template if still else template_of(self.template.smooth, motion)
-            step = refine(
-                self.short, template, self.gain, self.noise, _framed(self.usable, motion),
-                whole=True,
-            )  # fmt: skip
+            step = refine(self.short, template, self.gain, self.noise, _framed(self.usable, motion))
+            if not math.isfinite(step.farthest(shape)) or not math.isfinite(step.sigma):
+                return replace(motion, sigma=math.inf)
             if before is not None:
                 factor = _lengthened(before, step, factor)
             before = step if not still else None

@@ -24,6 +24,8 @@ _SURE: Final = 5.5
 """Standard deviations from which a change is none of noise."""
 _CHANGE: Final = 0.2
 """Share of its light by which a square must have changed."""
+_AROUND: Final = 15
+"""Squares a side over which light is smooth."""
 _SPREADS: Final = (1, 3, 5, 9)
 """Squares a side that are looked at together, as noise may hide what one alone shows."""
 
@@ -216,12 +218,14 @@ def likeness(
     slope = float(dark[usable].sum() / max(float(bright[usable].sum()), 1e-9))
     expected = np.maximum(slope * bright, 0)
     base = expected + np.float32(_FAINT * np.median(expected[usable]))
+    if not float(base.mean()) > 0:
+        return float("nan"), float("inf")
     counts = usable.astype(np.float32)
-    near = np.maximum(_summed(counts, 15), 1)
+    near = np.maximum(_summed(counts, _AROUND), 1)
     pair = []
     for picture in (dark, expected):
         even = picture / base.mean()
-        pair.append((even - _summed(even * counts, 15) / near)[usable].astype(np.float64))
+        pair.append((even - _summed(even * counts, _AROUND) / near)[usable].astype(np.float64))
     variance = noise.variance(expected / len(short)) * np.float32(len(short) / pixels)
     noisy = float((variance[usable] / base.mean() ** 2).mean())
     one, other = pair

@@ -23,7 +23,7 @@ _ALIKE: Final = 0.6
 _ALIKE_SIGMA: Final = 0.12
 _OTHER: Final = 0.45
 """Share of the picture from which on what shows something else is another scene."""
-_SEEN: Final = 0.1
+_SEEN: Final = 0.15
 """Share of the picture that must be comparable before two scenes are told apart."""
 _MOST_SEEN: Final = 0.5
 """Likewise before it is said that nothing moved."""
@@ -99,14 +99,15 @@ def judge(measured: Measured, gain_ratio: float, limits: PairLimits | None = Non
         said["dark"] = f"the long's brightest hundredth reaches {measured.long_light:.1%} of white"
     if measured.long_clipped > limits.max_clipped:
         said["clipped"] = f"{measured.long_clipped:.0%} of the long is clipped"
-    if measured.usable < _SEEN:
+    other = measured.moved > _OTHER or (measured.likeness < _ALIKE - 2 * measured.likeness_sigma)
+    if measured.likeness - 2 * measured.likeness_sigma > _ALIKE and not other:
+        _compare(measured, gain_ratio, limits, said, unsure)
+    elif measured.usable < _SEEN:
         unsure["scene"] = f"only {measured.usable:.0%} of the picture is free of clipping"
-    elif not measured.likeness_sigma <= _ALIKE_SIGMA:
-        unsure["scene"] = "the short drowns in noise"
-    elif measured.likeness < _ALIKE - 2 * measured.likeness_sigma or measured.moved > _OTHER:
+    elif measured.likeness_sigma <= _ALIKE_SIGMA and other:
         said["scene"] = f"they show different scenes (likeness {measured.likeness:.2f})"
     else:
-        _compare(measured, gain_ratio, limits, said, unsure)
+        unsure["scene"] = "the short drowns in noise"
     reasons = tuple(one for one in REASONS if one in said)
     parts = [said[one] for one in reasons] + [f"cannot tell: {one}" for one in unsure.values()]
     return Verdict(reasons, tuple(unsure), "; ".join(parts))

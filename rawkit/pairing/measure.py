@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from rawkit.pairing.align import (
-    Motion,
-    Template,
-    align,
-    moved,
-    rough_shift,
-    smoothed,
-    smoothing_of,
-    template_of,
-)
+from rawkit.pairing.align import Template, align, rough_shift, smoothed, smoothing_of, template_of
 from rawkit.pairing.compare import brightness, changes, likeness
 from rawkit.pairing.exposed import Exposed, binned, plane_means
+from rawkit.pairing.motion import Motion, moved
 from rawkit.pairing.noise import Noise, noise_of
 
 if TYPE_CHECKING:
@@ -140,6 +132,8 @@ def measure_pair(short: Exposed, long: PreparedLong, scale: int = 2) -> Measured
     `scale` is the pixels of the mosaic, each way, that make one of a plane.
     """
     side, pixels = long.square, long.square**2
+    if min(short.shape) < 2 * SQUARE:
+        return _nothing(short, long, 0.0)
     dark = plane_means(short.mended, side, short.blacks)
     own_clipped = binned(short.clipped.astype(np.float32), side)
     usable = _usable(own_clipped, long.clipped, None)

@@ -83,7 +83,7 @@ def pairs_of(store: Store, selection: Selection | None = None) -> list[StoredPai
     found = []
     longs: dict[str, dict[str, FrameRow]] = {}
     for frame in frames:
-        if frame.role != "short" or not frame.paired:
+        if frame.role != "short":
             continue
         group = store.groups[frame.group]
         if frame.group not in longs:
