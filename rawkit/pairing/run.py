@@ -30,7 +30,7 @@ MAX_RAM: Final = 2_000_000_000
 """Bytes that measuring may take unless said otherwise."""
 _BASE: Final = 250_000_000
 """Bytes of the process itself."""
-_PIXEL_BYTES: Final = 150
+_PIXEL_BYTES: Final = 160
 """Bytes that a pixel of a plane takes while a pair is measured, at most; as measured."""
 
 

@@ -63,6 +63,14 @@ def test_the_list_is_what_without_excluded_leaves_out(store_path: Path, tmp_path
     assert {one.scene for one in frames} == {"a"}
 
 
+def test_pairs_that_a_definition_names_are_left_out_of_stores(store_path: Path) -> None:
+    selection = Selection(excluded=("Sony/a", "Sony/[bc]"))
+    frames = choose_frames(
+        [Store(store_path)], fraction=1.0, seed=0, limits=Limits(), selection=selection
+    )
+    assert {one.scene for one in frames} == {"d"}
+
+
 def test_what_people_write_into_the_list_stays(store_path: Path, tmp_path: Path) -> None:
     table = tmp_path / "sid.toml"
     verified(store_path, table)
