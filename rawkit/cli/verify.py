@@ -167,9 +167,17 @@ def _print_pairs(
 ) -> None:
     """Compare the pairs of stores, and print what was found."""
     from rawkit.cli._pairs import checked_pairs, print_pairs
+    from rawkit.errors import SelectionError
 
     filters = {**options, **dict.fromkeys(_NOT_OURS)}
-    results = [checked_pairs(path, workspace, filters) for path in paths]
+    results = []
+    for path in paths:
+        try:
+            results.append(checked_pairs(path, workspace, filters))
+        except SelectionError as error:
+            if len(paths) == 1:
+                raise
+            click.echo(f"passed over: {error}", err=True)
     if as_json:
         print_json(results)
     for told in results if not as_json else ():

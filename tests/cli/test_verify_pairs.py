@@ -3,14 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rawkit import api
+from rawkit.store import open_writer
 from rawkit.subset import load_subset
 from rawkit.synth import make_collection
 from rawkit.synth._layouts import Wishes
+from tests.support.factories import add_frame, frame_row
 from tests.support.faults import Fault, put_fault
 from tests.support.fixtures_cli import run_in
+from tests.support.paired_stores import paired_store
 
 SIZE = (384, 512)
 WISHES = Wishes(3, 0, None, None, 1)
@@ -83,3 +87,16 @@ def test_options_that_would_be_passed_over_are_refused(
     ended = run_in(faulty_workspace, "verify", *options)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_a_store_without_pairs_is_passed_over_beside_others(tmp_path: Path) -> None:
+    paired_store(tmp_path / "stores/sid.zarr", {"a": Fault("none")})
+    with open_writer(
+        tmp_path / "stores/folder.zarr", attributes={"collection": "folder"}, target={}
+    ) as writer:
+        add_frame(writer, frame_row(), np.zeros((4, 4, 6), np.uint16))
+    ended = run_in(tmp_path, "verify", "--pairs")
+    assert ended.code == 0
+    assert "2 pairs compared, 0 bad" in ended.out
+    assert "passed over" in ended.err
+    assert run_in(tmp_path, "verify", "folder", "--pairs").code == 1
