@@ -179,7 +179,13 @@ def _measure(
     stop = threading.Event()
 
     def work(group: Iterable[StoredPair]) -> None:
-        damaged.update(_measure_shorts(list(group), journal, stop, advance))
+        if stop.is_set():
+            return
+        try:
+            damaged.update(_measure_shorts(list(group), journal, stop, advance))
+        except BaseException:
+            stop.set()  # at once: the next group would begin before the others are told
+            raise
 
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(work, group) for group in by_long.values()]
