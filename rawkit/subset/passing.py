@@ -85,6 +85,7 @@ class _Fields:
         self._read: dict[str, Callable[[], pa.Array]] = {
             "kind": self._kind,
             "pair": self._pair,
+            "own_pair": lambda: self.candidates.column("pair"),
             "frame": self._nothing,
             "camera": lambda: self.candidates.column("model"),
             "iso": lambda: self._known("iso"),
@@ -135,8 +136,10 @@ def _tests(
 ) -> Iterator[Callable[[NDArray[np.int64]], NDArray[np.bool_]]]:
     """Yield the filters that are set: which of some frames pass."""
     cameras = [name.lower() for name in selection.cameras]
+    bad = selection.bad_of(fields.candidates.store.collection)
     by_field: list[tuple[str, object, Callable[[Any], bool]]] = [
-        ("pair", selection.excluded, lambda pair: not is_named(pair, selection.excluded)),
+        ("own_pair", selection.excluded, lambda pair: not is_named(pair, selection.excluded)),
+        ("name", bad, lambda name: name not in bad),
         ("split", selection.splits, lambda split: split in selection.splits),
         ("scene", selection.scenes, lambda scene: is_named(scene, selection.scenes)),
         ("view", selection.views, lambda view: is_named(view, selection.views)),

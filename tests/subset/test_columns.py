@@ -69,6 +69,7 @@ selections = st.builds(
     role=st.sampled_from([None, None, "short", "long"]),
     per_long=st.sampled_from([None, "darkest", "first"]),
     excluded=st.sampled_from([(), ("x",), ("*y",)]),
+    bad=st.sampled_from([(), ("test:q/0", "test:r/1", "other:s/2")]),
     where=st.sampled_from(
         ["", "iso >= 200", "ratio < 300 and scene != 'flat'", "name in ('q/1', 'r/2')",
          "kind == 'indoor' or frame == 1", "seconds * iso > 5", "pair != 'x' and model == 'B'"]
@@ -114,7 +115,7 @@ def test_filters_fraction_and_limits_choose_the_frames_that_rows_gave(
     both(Selection())
     both(selection)
     # One filter at a time leaves more to choose from.
-    for name in ("isos", "ratios", "where", "per_long", "limit", "role", "excluded"):
+    for name in ("isos", "ratios", "where", "per_long", "limit", "role", "excluded", "bad"):
         both(replace(Selection(), **{name: getattr(selection, name)}))
 
 
