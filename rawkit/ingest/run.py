@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
-from rawkit.errors import RawkitError
+from rawkit.errors import RawkitError, StoreUnreachableError
+from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
@@ -16,7 +17,7 @@ from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
-from rawkit.store import Store, clear_after_death, is_store, open_writer
+from rawkit.store import Store, clear_after_death, discard, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
+    from rawkit.ingest.exchange import Exchange
     from rawkit.ingest.executor import Pool
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
-    from rawkit.source import Source, SourceSpec
+    from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
@@ -129,6 +131,8 @@ class IngestReport:
     """Why it stopped before its end, if too many files were bad; what was added is in the store."""
     interrupted: bool = False
     """Whether it was stopped; what was added is in the store."""
+    exchange: str = ""
+    """How shards passed between the workers of a scheduler and the store, for people."""
 
 
 def plan_ingest(
@@ -232,11 +236,18 @@ def run_ingest(
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
-        open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
+        open_pool(
+            resources or Resources(workers), len(plan.wanted), writer.staging,
+            lambda cluster: agree(
+                cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
+            ),
+        ) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         fetching = resources is None or resources.scheduler is None
-        jobs = _jobs(plan, writer, fetch_ahead=fetching)
+        if not fetching:
+            report.exchange = pool.exchange.describe()
+        jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
         try:
             for entry, result in _in_order(jobs, pool):
                 tried.append(entry)
@@ -267,13 +278,19 @@ def _attributes(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterator[FrameJob]:
+def _files(plan: IngestPlan) -> Iterator[SourceFile]:
+    return (one.file for one in plan.wanted if one.file is not None)
+
+
+def _jobs(
+    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
+) -> Iterator[FrameJob]:
     """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
 
-    Workers on other machines fetch for themselves.
+    Workers on other machines fetch for themselves, but for what only this process can read.
     """
     catalog, spill, prefetch = plan.catalog, None, None
-    videos = VideoStage(writer.staging)
+    videos = VideoStage(exchange, writer.staging)
     rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
         files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
@@ -283,12 +300,16 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
-            if entry.file is not None and spill is not None:
-                unpacked = unpacked or spill.path(entry.file)
-            if entry.file is not None and unpacked is None and prefetch is not None:
-                unpacked = prefetch.path(entry.file)
+            file = entry.file
+            if file is not None and spill is not None and unpacked is None:
+                spilled = spill.path(file)
+                unpacked = None if spilled is None else exchange.hold(spilled)
+            if file is not None and unpacked is None and prefetch is not None:
+                unpacked = prefetch.path(file)
+            if unpacked is None and entry.video is None:
+                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
             yield job_of(
-                catalog, placed, number, writer.staging, writer.codecs, unpacked,
+                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
                 rendering=rendering, headerless=plan.headerless, version=writer.version,
             )  # fmt: skip
     finally:
@@ -321,7 +342,7 @@ def _finished(
         return _result(job, future, pool)
     finally:
         if job.unpacked is not None:
-            job.unpacked.unlink(missing_ok=True)
+            discard(job.unpacked)
 
 
 def _result(
@@ -335,6 +356,10 @@ def _result(
     name = job.entry.frame.name
     try:
         return job.entry, pool.result(future)
+    except StoreUnreachableError:
+        if tries > 1:  # the line of one worker may be cut: another may take it
+            return _result(job, pool.submit(job), pool, tries - 1)
+        raise
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file

@@ -40,7 +40,14 @@ from rawkit.store.shard import (
     parse_index,
     write_shard,
 )
-from rawkit.store.staging import staging_of
+from rawkit.store.staging import (
+    ObjectStaging,
+    Staging,
+    discard,
+    objects_of,
+    stage_shard,
+    staging_of,
+)
 from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
 from rawkit.store.writer import (
     StagedFrame,
@@ -64,11 +71,13 @@ __all__ = [
     "FrameRow",
     "Group",
     "ObjectPlace",
+    "ObjectStaging",
     "Place",
     "ReadablePlace",
     "RemoteFile",
     "StagedFrame",
     "StagedShard",
+    "Staging",
     "Store",
     "StoreFile",
     "StoreWriter",
@@ -80,6 +89,7 @@ __all__ = [
     "decode_chunk",
     "decode_shard",
     "decompress",
+    "discard",
     "derived_files",
     "encode_rows",
     "encode_shard",
@@ -92,6 +102,7 @@ __all__ = [
     "lock_of",
     "long_of_pair",
     "mend_metadata",
+    "objects_of",
     "open_place",
     "open_readable",
     "open_writer",
@@ -100,6 +111,7 @@ __all__ = [
     "pixel_hash",
     "read_rows",
     "root_file",
+    "stage_shard",
     "staging_of",
     "stored_count",
     "table_of_rows",

@@ -9,24 +9,28 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import StoreError, StoreLockedError
+from rawkit.errors import StoreError, StoreLockedError, StoreUnreachableError
 from rawkit.files import output_errors
+from rawkit.locations import Url
 from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
+from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.places.place import open_place
+from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import Uploads
 from rawkit.store.read import read_root
 from rawkit.store.rows import encode_rows, read_rows
 from rawkit.store.shard import decode_shard, encode_shard
-from rawkit.store.staging import staging_of
+from rawkit.store.staging import ObjectStaging, discard, objects_of, staging_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rawkit.locations import Location
+    from rawkit.store.places.place import StoreFile
     from rawkit.store.rows import FrameRow
 
 
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 class StagedShard:
     """A shard that a worker has written beside the store."""
 
-    path: Path
+    path: StoreFile
     """Where it waits."""
     layout: ArrayLayout
     """Geometry, and the codec it was written with: the array's, or while there is no array the one
@@ -73,6 +77,8 @@ class StoreWriter:
         self.path = location
         self.staging = staging
         """Folder of this machine in which workers put shards."""
+        self.objects = ObjectStaging.of(location) if isinstance(location, Url) else None
+        """Where workers that do not see that folder put them; None: nowhere."""
         self.place = open_place(location)
         """Where the store lies."""
         self._uploads = Uploads(self.place)
@@ -185,12 +191,25 @@ class StoreWriter:
             raise StoreError("a frame of another geometry", where=self.path / group)
         path = shard.path
         if shard.layout.codec != layout.codec:
-            with output_errors(path):
-                frame = decode_shard(path.read_bytes(), shard.layout, path)
-                path.write_bytes(encode_shard(frame, layout))
+            path = self._encoded_anew(shard, layout)
         self._uploads.add(path, f"{group}/{layout.key(layout.count)}")
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
         return layout.count
+
+    def _encoded_anew(self, shard: StagedShard, layout: ArrayLayout) -> StoreFile:
+        """Encode a shard with the codec of its array; happens to the first frames of one alone."""
+        path = shard.path
+        if isinstance(path, RemoteFile):
+            frame = decode_shard(path.read_bytes(), shard.layout, path)
+            here = self.staging / path.key
+            with output_errors(here):
+                here.write_bytes(encode_shard(frame, layout))
+            discard(path)
+            return here
+        with output_errors(path):
+            frame = decode_shard(path.read_bytes(), shard.layout, path)
+            path.write_bytes(encode_shard(frame, layout))
+        return path
 
 
 @contextmanager
@@ -228,6 +247,7 @@ def open_writer(
             shutil.rmtree(waiting, ignore_errors=True)
             waiting.mkdir(parents=True)
             writer.place.sweep()
+        _clear_objects(location)
         try:
             yield writer
         finally:
@@ -235,6 +255,8 @@ def open_writer(
                 writer.finish()
             finally:
                 shutil.rmtree(waiting, ignore_errors=True)
+                with suppress(StoreUnreachableError):  # the next run clears them
+                    _clear_objects(location)
 
 
 def clear_after_death(location: Location, staging: Path | None = None) -> None:
@@ -249,16 +271,24 @@ def clear_after_death(location: Location, staging: Path | None = None) -> None:
         If they cannot be removed.
     """
     waiting, held = staging_of(location, staging), lock_of(location)
-    if not waiting.exists() and not open_place(held.parent).exists(held.name):
+    left = isinstance(location, Url) and bool(ObjectPlace(objects_of(location)).sizes())
+    if not left and not waiting.exists() and not open_place(held.parent).exists(held.name):
         return
     with suppress(StoreLockedError), lock(held):
         shutil.rmtree(waiting, ignore_errors=True)
+        _clear_objects(location)
+
+
+def _clear_objects(location: Location) -> None:
+    """Delete what runs that are over have left in the bucket; whoever calls holds the lock."""
+    if isinstance(location, Url):
+        ObjectPlace(objects_of(location)).clear()
 
 
 def _discard(frame: StagedFrame) -> None:
     for shard in (frame.packed, frame.target):
         if shard is not None:
-            shard.path.unlink(missing_ok=True)
+            discard(shard.path)
 
 
 def _check_rendering(path: Location, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:

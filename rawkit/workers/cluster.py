@@ -88,6 +88,35 @@ class Cluster:
             raise found.error
         return found
 
+    def ask(self, function: Callable[..., Any], *arguments: object) -> dict[str, Any]:
+        """Call a function on every worker that is there now, even while it works.
+
+        Returns
+        -------
+            What each returned, by its address.
+
+        Raises
+        ------
+        ClusterError
+            If one has other versions, or does not answer.
+        RawkitError
+            What the function raises of these, on whichever worker.
+        """
+        given = {"work": pack((function, arguments)), "versions": self._versions}
+        answers = self._client.run(eval, _RUN, given, on_error="return")
+        for where, found in answers.items():
+            if isinstance(found, RawkitError):
+                raise found
+            error = found.error if isinstance(found, Raised) else found
+            if isinstance(error, Exception):
+                raise ClusterError(
+                    f"a worker does not answer ({_words(error)})",
+                    expected="workers that can be reached from the scheduler", where=where,
+                    fix="Look at its log, end it or start it again, and repeat the command. No "
+                    "file is at fault.",
+                ) from error  # fmt: skip
+        return dict(answers)
+
     def check(self) -> None:
         """Ask the scheduler and every worker for their versions.
 
