@@ -33,8 +33,9 @@ class Pool:
 
     submit: Callable[[FrameJob], Future[Prepared | LeftOut]]
     """Hands a frame to a worker."""
-    result: Callable[[Future[Prepared | LeftOut]], Prepared | LeftOut]
-    """Waits for a frame; raises an error of rawkit's where it is not the frame that is at fault."""
+    result: Callable[[Future[Prepared | LeftOut], Callable[[str], None]], Prepared | LeftOut]
+    """Waits for a frame; raises an error of rawkit's where it is not the frame that is at fault.
+    The second argument is told why a wait is long."""
     at_once: int
     """How many to keep under way."""
     exchange: Exchange
@@ -78,7 +79,7 @@ def open_pool(
         with ThreadPoolExecutor(cores) as threads:
             yield Pool(
                 lambda job: threads.submit(prepare_frame, job),
-                lambda future: future.result(),
+                lambda future, _: future.result(),
                 _AHEAD * cores,
                 Exchange(folder),
             )

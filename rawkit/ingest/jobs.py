@@ -12,6 +12,7 @@ from rawkit.store import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from rawkit.catalog import Catalog, Definition, Entry
     from rawkit.sensor import Headerless
     from rawkit.store import ArrayName, Codec, Staging, StoreFile

@@ -7,6 +7,7 @@ frame that hung from one whose process died; dask starts another process.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def prepare_limited(
     ClusterError
         If the worker does not see the folder for the shards or the origin: it runs on another
         machine.
+    StoreUnreachableError
+        If it cannot put a shard into the bucket; says on which machine.
     """
     if isinstance(job.staging, ObjectStaging):
         _connect(job.staging)
@@ -102,8 +105,14 @@ def prepare_limited(
         clock = _clock_elsewhere(limits.seconds, staging, name)
     else:
         clock = time_limit(limits.seconds, staging / name)
-    with clock:
-        return prepare_frame(job)
+    try:
+        with clock:
+            return prepare_frame(job)
+    except StoreUnreachableError as error:
+        raise StoreUnreachableError(
+            f"{error.found}, says a worker on {socket.gethostname()}",
+            where=error.where, expected=error.expected, fix=error.fix,
+        ) from error  # fmt: skip
 
 
 def timed_out(job: FrameJob) -> bool:

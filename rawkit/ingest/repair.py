@@ -136,6 +136,6 @@ def _replace(place: Place, one: Damage, prepared: Prepared | LeftOut) -> str:
     if shard is None:
         return "its raw file gives no target now"
     if not isinstance(shard.path, Path):
-        raise AssertionError(f"{shard.path} of a job in this process")
+        raise TypeError(f"{shard.path} of a job in this process")
     place.take(shard.path, one.key)
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
@@ -21,7 +22,7 @@ from rawkit.store import Store, clear_after_death, discard, is_store, open_write
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -237,7 +238,9 @@ def run_ingest(
             staging=staging,
         ) as writer,
         open_pool(
-            resources or Resources(workers), len(plan.wanted), writer.staging,
+            resources or Resources(workers),
+            len(plan.wanted),
+            writer.staging,
             lambda cluster: agree(
                 cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
             ),
@@ -249,7 +252,7 @@ def run_ingest(
             report.exchange = pool.exchange.describe()
         jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
         try:
-            for entry, result in _in_order(jobs, pool):
+            for entry, result in _in_order(jobs, pool, partial(advance, 0)):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
@@ -318,35 +321,39 @@ def _jobs(
 
 
 def _in_order(
-    jobs: Iterator[FrameJob], pool: Pool
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:  # fmt: skip
+    jobs: Iterator[FrameJob], pool: Pool, say: Callable[[str], None]
+) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
     """Yield results in the order of the jobs, with a bounded number of them under way."""
     under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
     try:
         for job in jobs:
             under_way.append((job, pool.submit(job)))
             if len(under_way) >= pool.at_once:
-                yield _finished(*under_way.popleft(), pool)
+                yield _finished(*under_way.popleft(), pool, say)
         while under_way:
-            yield _finished(*under_way.popleft(), pool)
+            yield _finished(*under_way.popleft(), pool, say)
     finally:
         for _, future in under_way:
             future.cancel()
 
 
 def _finished(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool
+    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, say: Callable[[str], None]
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame and remove its raw file if it was put down for it."""
     try:
-        return _result(job, future, pool)
+        return _result(job, future, pool, say)
     finally:
         if job.unpacked is not None:
             discard(job.unpacked)
 
 
 def _result(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, tries: int = _TRIES
+    job: FrameJob,
+    future: Future[Prepared | LeftOut],
+    pool: Pool,
+    say: Callable[[str], None],
+    tries: int = _TRIES,
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame; one that fails is tried once more, one that hung is not.
 
@@ -355,10 +362,10 @@ def _result(
     """
     name = job.entry.frame.name
     try:
-        return job.entry, pool.result(future)
+        return job.entry, pool.result(future, say)
     except StoreUnreachableError:
         if tries > 1:  # the line of one worker may be cut: another may take it
-            return _result(job, pool.submit(job), pool, tries - 1)
+            return _result(job, pool.submit(job), pool, say, tries - 1)
         raise
     except RawkitError:
         raise
@@ -366,7 +373,7 @@ def _result(
         if timed_out(job):
             return job.entry, LeftOut(name, "timeout", "its worker was ended: it took too long")
         if tries > 1:
-            return _result(job, pool.submit(job), pool, tries - 1)
+            return _result(job, pool.submit(job), pool, say, tries - 1)
         reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
         return job.entry, LeftOut(name, "crashed", reason.splitlines()[0])
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from queue import Queue
@@ -25,6 +24,7 @@ from rawkit.workers import Child, require_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -228,7 +228,7 @@ def restore_on_cluster(
                 waiting[cluster.submit(_restore_one, item, station, item.origin)] = item
             if not waiting:
                 return
-            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            finished = cluster.wait(waiting)
             with uninterrupted():
                 for future in finished:
                     done(_result(cluster, future, waiting.pop(future), station.output))

@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from rawkit.errors import StoreUnreachableError
 from rawkit.files import output_errors
-from rawkit.locations import Url
+from rawkit.locations import TIMEOUT, Url
+from rawkit.source import Transfer
 from rawkit.store.places.objects import ObjectPlace
-from rawkit.store.places.remote import RemoteFile
 from rawkit.store.shard import encode_shard, write_shard
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.store.layout import ArrayLayout
     from rawkit.store.places.place import StoreFile
+    from rawkit.store.places.remote import RemoteFile
+
+
+_PATIENCE = Transfer(tries=2, timeout=TIMEOUT, pause=1.0)
+"""A worker whose line is cut gives up before the clock of its frame ends it."""
 
 
 def staging_of(location: Location, folder: Path | None = None) -> Path:
@@ -62,7 +67,7 @@ class ObjectStaging:
     @classmethod
     def of(cls, location: Url) -> ObjectStaging:
         """Return that of a new run, for whatever lies at a URL."""
-        return cls(ObjectPlace(objects_of(location) / uuid4().hex))
+        return cls(ObjectPlace(objects_of(location) / uuid4().hex, _PATIENCE))
 
     def put(self, data: bytes, name: str) -> RemoteFile:
         """Put a file; `name` is the beginning of its name.

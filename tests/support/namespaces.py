@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -286,6 +287,15 @@ def copy_objects(machine: Machine, url: str, settings: Mapping[str, str]) -> dic
     return found
 
 
+def put_objects(machine: Machine, url: str, settings: Mapping[str, str], *files: Path) -> None:
+    """Put files of this machine into the object store below a URL, by a process of another."""
+    put = "import sys, s3fs; s3fs.S3FileSystem().put_file(sys.argv[1], sys.argv[2])"
+    for one in files:
+        shutil.copy(one, machine.path(one.name))
+        machine.run("python", "-c", put, one.name, f"{url}/{one.name}", env=settings)
+        machine.path(one.name).unlink()
+
+
 def start_dask(
     scheduler: Machine, workers: Sequence[Machine], env: Mapping[str, str]
 ) -> tuple[str, list[subprocess.Popen[bytes]]]:
@@ -301,16 +311,21 @@ def start_dask(
         "python", "-m", "dask", "scheduler", "--host", address, "--no-dashboard",
         env=quiet, log="dask.log",
     )  # fmt: skip
-    started = [
-        one.start(
-            "python", "-m", "dask", "worker", address, "--nthreads", 1, "--no-nanny",
-            "--no-dashboard", "--memory-limit", 0, "--name", one.name, env=quiet, log="dask.log",
-        )
-        for one in workers
-    ]  # fmt: skip
+    started = [start_worker(one, address, env) for one in workers]
     log = scheduler.path("dask.log")
     _until(lambda: log.read_text().count("Register worker") >= len(workers))
     return address, started
+
+
+def start_worker(
+    machine: Machine, scheduler: str, env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a worker of one thread that joins a scheduler, and do not wait for it."""
+    return machine.start(
+        "python", "-m", "dask", "worker", scheduler, "--nthreads", 1, "--no-nanny",
+        "--no-dashboard", "--memory-limit", 0, env={"PYTHONWARNINGS": "ignore", **env},
+        log="dask.log",
+    )  # fmt: skip
 
 
 def _until(true: Callable[[], bool]) -> None:

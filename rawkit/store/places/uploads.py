@@ -12,6 +12,7 @@ from rawkit.store.places.remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
     from rawkit.store.places.place import Place, StoreFile
 
 _T = TypeVar("_T")
@@ -40,7 +41,7 @@ class Uploads:
         place = self._place
         if isinstance(staged, RemoteFile):
             if not isinstance(place, ObjectPlace):
-                raise AssertionError(f"{staged} for {place.location}")
+                raise TypeError(f"{staged} for {place.location}")
             self._make_room()
             self._under_way.append(self._pool.submit(place.adopt, staged, key))
             return

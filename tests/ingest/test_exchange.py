@@ -1,0 +1,180 @@
+"""Workers on other machines, with no folder in common: the bytes of a store made here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+import threading
+import time
+import zipfile
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rawkit.synth.collections import make_collection
+from rawkit.synth.videos import make_videos
+from tests.support.factories import files_of
+from tests.support.namespaces import (
+    copy_objects,
+    end,
+    network,
+    put_objects,
+    serve_objects,
+    start_dask,
+    start_worker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from subprocess import Popen
+
+    from tests.support.namespaces import Machine
+
+STORES = "s3://night/stores"
+IMPATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}
+"""The setting that decides how soon a machine that is cut off is given up: as users are told."""
+
+
+@dataclass
+class Laboratory:
+    """A scheduler, two machines that work, one that gives commands, and an object store."""
+
+    machines: dict[str, Machine]
+    scheduler: str
+    workers: list[Popen[bytes]]
+    settings: dict[str, str]
+
+    def ingest(self, name: str, collection: str, *options: object) -> dict[str, Any]:
+        """Ingest into a store of a place of its own; return the summary."""
+        found = self.machines["client"].run(
+            "rawkit", "--workspace", f"ws-{name}", "--stores", f"{STORES}/{name}",
+            "ingest", collection, "--scheduler", self.scheduler, "--json", *options,
+            env=self.settings, seconds=120,
+        )  # fmt: skip
+        summary: dict[str, Any] = json.loads(found.stdout)
+        return summary
+
+    def stored_there(self, name: str, collection: str, source: str) -> dict[str, str]:
+        """Ingest on the client alone, into a folder of it; return the files as `objects` does."""
+        client, stores = self.machines["client"], f"stores-{name}"
+        client.run(
+            "rawkit", "--workspace", f"ws-alone-{name}", "--stores", stores,
+            "ingest", collection, "--source", source, "--workers", 0, env=self.settings,
+        )  # fmt: skip
+        return files_of(client.path(stores))
+
+    def objects(self, name: str) -> dict[str, str]:
+        """Return the SHA-256 of all that lies in a place of stores, by path."""
+        found = copy_objects(self.machines["client"], f"{STORES}/{name}", self.settings)
+        return {path: sha256(data).hexdigest() for path, data in found.items()}
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    names = ("scheduler", "one", "two", "client", "store")
+    with network(*names, hidden=[tmp_path_factory.getbasetemp()]) as machines:
+        settings = {**serve_objects(machines["store"], "night"), **IMPATIENT}
+        address, workers = start_dask(
+            machines["scheduler"], [machines["one"], machines["two"]], settings
+        )
+        yield Laboratory(machines, address, workers, settings)
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for one in sorted(folder.rglob("*.*")):
+            archive.write(one, one.relative_to(folder))
+    return path
+
+
+def test_raw_files_that_the_client_alone_sees_are_sent(
+    laboratory: Laboratory, mid_folder: Path
+) -> None:
+    shutil.copytree(mid_folder, laboratory.machines["client"].path("raw-mid"))
+    summary = laboratory.ingest("sent", "mid", "--source", "raw-mid")
+    assert summary["added"] == 14
+    assert summary["exchange"] == (
+        f"workers put shards into {STORES}/sent/mid.zarr.part; raw files are sent there, too"
+    )
+    # Neither the lock nor anything that was staged is left beside the store.
+    assert laboratory.objects("sent") == laboratory.stored_there("sent", "mid", "raw-mid")
+    again = laboratory.ingest("sent", "mid", "--source", "raw-mid")
+    assert (again["already"], again["added"]) == (14, 0)
+
+
+def test_workers_fetch_members_of_a_zip_in_the_bucket_themselves(
+    laboratory: Laboratory, mid_folder: Path, tmp_path: Path
+) -> None:
+    archive = zipped(mid_folder, tmp_path / "mid.zip")
+    put_objects(laboratory.machines["client"], "s3://night/raw", laboratory.settings, archive)
+    summary = laboratory.ingest("fetched", "mid", "--source", "s3://night/raw/mid.zip")
+    assert summary["exchange"] == f"workers put shards into {STORES}/fetched/mid.zarr.part"
+    assert laboratory.objects("fetched") == laboratory.stored_there(
+        "fetched", "mid", "s3://night/raw/mid.zip"
+    )
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "videos"])
+def test_what_only_the_client_can_read_is_sent(
+    laboratory: Laboratory, sid_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    client = laboratory.machines["client"]
+    if kind == "videos":
+        collection, source = "moving-objects", tmp_path / "moving"
+        make_videos(source, scenes=2, size=(64, 96), frames=3)
+        shutil.copytree(source, client.path("moving"))
+    else:
+        collection, source = "sid", tmp_path / f"sid.{kind}"
+        if kind == "zip":
+            zipped(sid_folder, source)
+        else:
+            with tarfile.open(source, "w:gz") as archive:
+                archive.add(sid_folder, ".")
+        shutil.copy(source, client.path(source.name))
+    summary = laboratory.ingest(kind, collection, "--source", source.name)
+    assert summary["left_out"] == []
+    assert laboratory.objects(kind) == laboratory.stored_there(kind, collection, source.name)
+
+
+def test_one_worker_is_killed_and_another_cut_off_and_the_bytes_are_the_same(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    machines, source = laboratory.machines, tmp_path / "many"
+    make_collection("mid", source, scenes=2, size=(128, 192))
+    shutil.copytree(source, machines["client"].path("many"))
+    begun = puts(machines["store"])
+    happened: list[str] = []
+
+    def fault() -> None:
+        after(machines["store"], begun + 40)
+        end(laboratory.workers[0])
+        start_worker(machines["one"], laboratory.scheduler, laboratory.settings)
+        happened.append("killed")
+        after(machines["store"], begun + 120)
+        machines["two"].cut()
+        happened.append("cut")
+
+    thread = threading.Thread(target=fault)
+    thread.start()
+    summary = laboratory.ingest("faults", "mid", "--source", "many")
+    thread.join()
+    machines["two"].join()
+    assert happened == ["killed", "cut"]
+    assert (summary["added"], summary["left_out"]) == (196, [])
+    assert laboratory.objects("faults") == laboratory.stored_there("faults", "mid", "many")
+
+
+def puts(store: Machine) -> int:
+    """Count what has been put into the object store so far."""
+    return store.path("s3.log").read_text().count('"PUT ')
+
+
+def after(store: Machine, count: int) -> None:
+    begun = time.monotonic()
+    while puts(store) < count:
+        assert time.monotonic() - begun < 60
+        time.sleep(0.02)
