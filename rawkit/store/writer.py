@@ -16,7 +16,7 @@ from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
-from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import open_place
 from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import Uploads
@@ -200,7 +200,11 @@ class StoreWriter:
         """Encode a shard with the codec of its array; happens to the first frames of one alone."""
         path = shard.path
         if isinstance(path, RemoteFile):
-            frame = decode_shard(path.read_bytes(), shard.layout, path)
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError as error:
+                raise gone(path) from error
+            frame = decode_shard(data, shard.layout, path)
             here = self.staging / path.key
             with output_errors(here):
                 here.write_bytes(encode_shard(frame, layout))

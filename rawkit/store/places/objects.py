@@ -208,10 +208,7 @@ class ObjectPlace:
         try:
             self._asked(key, lambda: fs.cp_file(source, self._path(key)))
         except FileNotFoundError as error:
-            raise StoreUnreachableError(
-                "a file that a worker has put here is gone", where=staged,
-                fix="Has something cleared the bucket? Run the same command again.",
-            ) from error  # fmt: skip
+            raise gone(staged) from error
         ObjectPlace(staged.place.location, self.transfer).delete(staged.key)
 
     def clear(self) -> None:
@@ -286,6 +283,14 @@ class ObjectPlace:
                 fix="Check the connection and the address (AWS_ENDPOINT_URL). What was committed "
                 "is there: the same command goes on.",
             ) from error  # fmt: skip
+
+
+def gone(staged: RemoteFile) -> StoreUnreachableError:
+    """Return the error for an object that waited to be taken into place, and is not there."""
+    return StoreUnreachableError(
+        "what a worker has put there is gone", where=staged,
+        fix="Has something cleared the bucket? Run the same command again.",
+    )  # fmt: skip
 
 
 def _piece(found: bytes | Exception, count: int) -> bytes:
