@@ -6,16 +6,15 @@ lies in a bucket, they go through the bucket, so that machines need nothing else
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from rawkit.errors import ClusterError, RawkitError, StoreUnreachableError, UnreadableError
+from rawkit.errors import ClusterError, UnreadableError
 from rawkit.files import output_errors
-from rawkit.source import Transfer
-from rawkit.store import ObjectPlace, ObjectStaging, discard
+from rawkit.store import ObjectStaging, can_put, discard
+from rawkit.workers import see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from rawkit.source import Source, SourceFile
     from rawkit.store import Staging, StoreFile
     from rawkit.workers import Cluster
-
-_ASKED = Transfer(tries=2, timeout=10, pause=0.5)
-"""How patient a worker is that is asked whether it can write to the bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +128,7 @@ def agree(
             fix="Put the store on s3:// (--stores s3://BUCKET/FOLDER), or on a file system that "
             "all workers share, or go without --scheduler.",
         )
-    cluster.ask(can_put, ObjectStaging(ObjectPlace(objects.place.location, _ASKED)))
+    cluster.ask(can_put, objects)
     # A worker that joins later may see nothing.
     unseen = (
         origin
@@ -156,33 +152,3 @@ def _samples(files: Iterable[SourceFile], source: Source) -> dict[str, tuple[Pat
         size = path.stat().st_size if path.is_file() else 0
         found[origin] = path.absolute(), size
     return found
-
-
-def see(wanted: Sequence[tuple[Path, int]]) -> list[bool]:
-    """Tell, in a worker, which paths it sees; files must have so many bytes."""
-    return [_sees(path, size) for path, size in wanted]
-
-
-def _sees(path: Path, size: int) -> bool:
-    with suppress(OSError):
-        return path.is_dir() or (path.is_file() and path.stat().st_size == size)
-    return False
-
-
-def can_put(objects: ObjectStaging) -> None:
-    """Try, in a worker, to put something into the bucket.
-
-    Raises
-    ------
-    StoreUnreachableError
-        If that is not possible; says what may be the matter on that machine.
-    """
-    try:
-        objects.put(b"", "token")
-    except RawkitError as error:
-        raise StoreUnreachableError(
-            f"a worker cannot write to the bucket: {error.found}",
-            where=error.where,
-            fix="Every worker needs credentials for it in its own environment (AWS_ACCESS_KEY_ID "
-            "or AWS_PROFILE, AWS_ENDPOINT_URL), a way to it, and s3fs.",
-        ) from error

@@ -43,6 +43,7 @@ from rawkit.store.shard import (
 from rawkit.store.staging import (
     ObjectStaging,
     Staging,
+    can_put,
     discard,
     objects_of,
     stage_shard,
@@ -82,6 +83,7 @@ __all__ = [
     "StoreFile",
     "StoreWriter",
     "array_of",
+    "can_put",
     "check_shard",
     "check_sum",
     "clear_after_death",

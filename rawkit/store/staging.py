@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from rawkit.errors import StoreUnreachableError
+from rawkit.errors import RawkitError, StoreUnreachableError
 from rawkit.files import output_errors
 from rawkit.locations import TIMEOUT, Url
 from rawkit.source import Transfer
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _PATIENCE = Transfer(tries=2, timeout=TIMEOUT, pause=1.0)
 """A worker whose line is cut gives up before the clock of its frame ends it."""
+
+_ASKED = Transfer(tries=2, timeout=10, pause=0.5)
+"""How patient a worker is that is asked whether it can write to the bucket."""
 
 
 def staging_of(location: Location, folder: Path | None = None) -> Path:
@@ -117,6 +120,25 @@ def stage_shard(
     path = staging / name
     with output_errors(path):
         return path, write_shard(frame, layout, path)
+
+
+def can_put(objects: ObjectStaging) -> None:
+    """Try, in a worker, to put something into the bucket.
+
+    Raises
+    ------
+    StoreUnreachableError
+        If that is not possible; says what may be the matter on that machine.
+    """
+    try:
+        ObjectStaging(ObjectPlace(objects.place.location, _ASKED)).put(b"", "token")
+    except RawkitError as error:
+        raise StoreUnreachableError(
+            f"a worker cannot write to the bucket: {error.found}",
+            where=error.where,
+            fix="Every worker needs credentials for it in its own environment (AWS_ACCESS_KEY_ID "
+            "or AWS_PROFILE, AWS_ENDPOINT_URL), a way to it, and s3fs.",
+        ) from error
 
 
 def discard(file: StoreFile) -> None:
