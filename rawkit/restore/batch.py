@@ -181,6 +181,8 @@ def _run(
     done: Callable[[Outcome], None],
 ) -> None:
     items: Iterable[Item] = wanted
+    if not wanted:
+        return
     with ExitStack() as stack:
         if resources.scheduler is not None:
             cluster = stack.enter_context(connect_cluster(resources.scheduler, _PACKAGES))

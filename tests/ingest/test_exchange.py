@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tarfile
 import threading
-import time
 import zipfile
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rawkit.synth.collections import make_collection
 from rawkit.synth.videos import make_videos
-from tests.support.factories import files_of
-from tests.support.namespaces import (
-    copy_objects,
-    end,
-    network,
-    put_objects,
-    serve_objects,
-    start_dask,
-    start_worker,
-)
+from tests.support.fixtures_laboratory import STORES
+from tests.support.namespaces import end, put_objects, start_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-    from subprocess import Popen
 
-    from tests.support.namespaces import Machine
+    from tests.support.fixtures_laboratory import Laboratory
 
-STORES = "s3://night/stores"
-IMPATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}
-"""The setting that decides how soon a machine that is cut off is given up: as users are told."""
-
-
-@dataclass
-class Laboratory:
-    """A scheduler, two machines that work, one that gives commands, and an object store."""
-
-    machines: dict[str, Machine]
-    scheduler: str
-    workers: list[Popen[bytes]]
-    settings: dict[str, str]
-
-    def ingest(self, name: str, collection: str, *options: object) -> dict[str, Any]:
-        """Ingest into a store of a place of its own; return the summary."""
-        found = self.machines["client"].run(
-            "rawkit", "--workspace", f"ws-{name}", "--stores", f"{STORES}/{name}",
-            "ingest", collection, "--scheduler", self.scheduler, "--json", *options,
-            env=self.settings, seconds=120,
-        )  # fmt: skip
-        summary: dict[str, Any] = json.loads(found.stdout)
-        return summary
-
-    def stored_there(self, name: str, collection: str, source: str) -> dict[str, str]:
-        """Ingest on the client alone, into a folder of it; return the files as `objects` does."""
-        client, stores = self.machines["client"], f"stores-{name}"
-        client.run(
-            "rawkit", "--workspace", f"ws-alone-{name}", "--stores", stores,
-            "ingest", collection, "--source", source, "--workers", 0, env=self.settings,
-        )  # fmt: skip
-        return files_of(client.path(stores))
-
-    def objects(self, name: str) -> dict[str, str]:
-        """Return the SHA-256 of all that lies in a place of stores, by path."""
-        found = copy_objects(self.machines["client"], f"{STORES}/{name}", self.settings)
-        return {path: sha256(data).hexdigest() for path, data in found.items()}
-
-
-@pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    names = ("scheduler", "one", "two", "client", "store")
-    with network(*names, hidden=[tmp_path_factory.getbasetemp()]) as machines:
-        settings = {**serve_objects(machines["store"], "night"), **IMPATIENT}
-        address, workers = start_dask(
-            machines["scheduler"], [machines["one"], machines["two"]], settings
-        )
-        yield Laboratory(machines, address, workers, settings)
+pytest_plugins = ("tests.support.fixtures_laboratory",)
 
 
 def zipped(folder: Path, path: Path) -> Path:
@@ -146,15 +85,15 @@ def test_one_worker_is_killed_and_another_cut_off_and_the_bytes_are_the_same(
     machines, source = laboratory.machines, tmp_path / "many"
     make_collection("mid", source, scenes=2, size=(128, 192))
     shutil.copytree(source, machines["client"].path("many"))
-    begun = puts(machines["store"])
+    begun = laboratory.puts()
     happened: list[str] = []
 
     def fault() -> None:
-        after(machines["store"], begun + 40)
+        laboratory.after(begun + 40)
         end(laboratory.workers[0])
         start_worker(machines["one"], laboratory.scheduler, laboratory.settings)
         happened.append("killed")
-        after(machines["store"], begun + 120)
+        laboratory.after(begun + 120)
         machines["two"].cut()
         happened.append("cut")
 
@@ -166,15 +105,3 @@ def test_one_worker_is_killed_and_another_cut_off_and_the_bytes_are_the_same(
     assert happened == ["killed", "cut"]
     assert (summary["added"], summary["left_out"]) == (196, [])
     assert laboratory.objects("faults") == laboratory.stored_there("faults", "mid", "many")
-
-
-def puts(store: Machine) -> int:
-    """Count what has been put into the object store so far."""
-    return store.path("s3.log").read_text().count('"PUT ')
-
-
-def after(store: Machine, count: int) -> None:
-    begun = time.monotonic()
-    while puts(store) < count:
-        assert time.monotonic() - begun < 60
-        time.sleep(0.02)
