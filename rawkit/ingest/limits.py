@@ -92,27 +92,29 @@ def prepare_limited(
     StoreUnreachableError
         If it cannot put a shard into the bucket; says on which machine.
     """
-    if isinstance(job.staging, ObjectStaging):
-        _connect(job.staging)
-    else:
-        require_seen(job.staging, "the folder for new shards")
-    if origin is not None:
-        require_seen(origin, "what the raw files lie in")
-    silence_c_libraries()
-    limit_memory(limits.frame_bytes)
-    staging, name = job.staging, _note(job)
-    if isinstance(staging, ObjectStaging):
-        clock = _clock_elsewhere(limits.seconds, staging, name)
-    else:
-        clock = time_limit(limits.seconds, staging / name)
     try:
-        with clock:
-            return prepare_frame(job)
+        return _prepared(job, limits, origin)
     except StoreUnreachableError as error:
         raise StoreUnreachableError(
             f"{error.found}, says a worker on {socket.gethostname()}",
             where=error.where, expected=error.expected, fix=error.fix,
         ) from error  # fmt: skip
+
+
+def _prepared(job: FrameJob, limits: FrameLimits, origin: Path | None) -> Prepared | LeftOut:
+    staging, note = job.staging, _note(job)
+    if isinstance(staging, ObjectStaging):
+        _connect(staging)
+        clock = _clock_elsewhere(limits.seconds, staging, note)
+    else:
+        require_seen(staging, "the folder for new shards")
+        clock = time_limit(limits.seconds, staging / note)
+    if origin is not None:
+        require_seen(origin, "what the raw files lie in")
+    silence_c_libraries()
+    limit_memory(limits.frame_bytes)
+    with clock:
+        return prepare_frame(job)
 
 
 def timed_out(job: FrameJob) -> bool:
