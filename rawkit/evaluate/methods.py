@@ -217,7 +217,7 @@ def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
     learned = Learned(
         {model: one.neutral for model, one in loaded.cameras.items()},
         loaded.neutral,
-        loaded.licence is not None and not loaded.settings,
+        loaded.published,
         lambda: _asked(ready, loaded.network),
     )
     method = NetworkMethod(

@@ -67,6 +67,11 @@ class LoadedWeights:
     """Where the weights want grey in their input: `rawkit.sensor.gains_to` says what planes are
     multiplied by. None: they were trained on planes as the cameras have them."""
 
+    @property
+    def published(self) -> bool:
+        """Whether they are published ones: under terms of their own, and not trained here."""
+        return self.licence is not None and not self.settings
+
 
 def load_weights(path: "str | os.PathLike[str]") -> LoadedWeights:
     """Read the weights in a file and find out which network they belong to.

@@ -113,10 +113,12 @@ class TrainStep(Step):
         crop = f" --crop {self.crop}" if self.crop else ""
         balance = " --balance" if self.balance else ""
         minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
+        light = f" --m {self.m:g}" if self.amplify == "auto" else f" --amplify {self.amplify}"
         return (
-            f"rawkit train --subset {self.subset} --steps {self.steps}{crop} --batch {self.batch} "
-            f"--lr {self.learning_rate:g} --schedule {self.schedule} --ms-ssim {self.ms_ssim:g} "
-            f"--m {self.m:g}{balance}{minutes}"
+            f"rawkit train --subset {self.subset} --network {self.network} --steps {self.steps}"
+            f"{crop} --batch {self.batch} --lr {self.learning_rate:g} --schedule {self.schedule} "
+            f"--l1 {self.l1:g} --ms-ssim {self.ms_ssim:g}{light}{balance} --seed {self.seed}"
+            f"{minutes}"
         )
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:

@@ -67,7 +67,7 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     identity = identity_of(weights)
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
-        loaded.neutral, loaded.licence is not None and not loaded.settings, loaded.cameras,
+        loaded.neutral, loaded.published, loaded.cameras,
     )  # fmt: skip
 
 

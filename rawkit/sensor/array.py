@@ -79,19 +79,7 @@ def image_of_array(
     height, width = mosaic.shape
     return RawImage(
         pixels=np.ascontiguousarray(mosaic, np.uint16),
-        mosaic=Mosaic(
-            pattern=letters,
-            black_level=blacks,
-            white_level=float(white),
-            camera_white_level=None,
-            raw_height=height,
-            raw_width=width,
-            top=0,
-            left=0,
-            height=height,
-            width=width,
-            pixel_aspect=1.0,
-        ),
+        mosaic=Mosaic.without_margins(letters, (height, width), blacks, float(white)),
         white_balance=_balance(white_balance, found[0].colours),
         exposure=Exposure(None, None, None),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -140,6 +140,37 @@ class Mosaic:
             )
         if not (np.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
             raise MosaicError(f"pixels of aspect {self.pixel_aspect}", expected="more than 0")
+
+    @classmethod
+    def without_margins(
+        cls,
+        pattern: Pattern,
+        shape: tuple[int, int],
+        black_level: tuple[float, ...],
+        white_level: float,
+    ) -> Self:
+        """Return a mosaic of which all is visible: `shape` is its height and width in pixels.
+
+        Pixels are square, and where they really saturate is not known.
+
+        Raises
+        ------
+        MosaicError
+            As the constructor.
+        """
+        return cls(
+            pattern=pattern,
+            black_level=black_level,
+            white_level=white_level,
+            camera_white_level=None,
+            raw_height=shape[0],
+            raw_width=shape[1],
+            top=0,
+            left=0,
+            height=shape[0],
+            width=shape[1],
+            pixel_aspect=1.0,
+        )
 
     @property
     def pattern_text(self) -> str:

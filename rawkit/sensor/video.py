@@ -55,18 +55,11 @@ def image_of_packed(
         )
     return RawImage(
         pixels=pixels,
-        mosaic=Mosaic(
-            pattern=pattern_of(mosaic),
-            black_level=(float(levels.black),) * (_SIDE * _SIDE),
-            white_level=float(levels.white),
-            camera_white_level=None,
-            raw_height=pixels.shape[0],
-            raw_width=pixels.shape[1],
-            top=0,
-            left=0,
-            height=pixels.shape[0],
-            width=pixels.shape[1],
-            pixel_aspect=1.0,
+        mosaic=Mosaic.without_margins(
+            pattern_of(mosaic),
+            pixels.shape,
+            (float(levels.black),) * (_SIDE * _SIDE),
+            float(levels.white),
         ),
         white_balance=WhiteBalance((1.0,) * (_SIDE * _SIDE), UNKNOWN_BALANCE),
         exposure=Exposure(None, None, None),

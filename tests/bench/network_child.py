@@ -56,9 +56,7 @@ def main() -> None:
     shape = (int(height), int(width))
     side = describe(network).cell
     pixels = np.random.default_rng(0).integers(500, 4000, shape, dtype=np.uint16)
-    mosaic = Mosaic(
-        side.pattern(), (512.0,) * side.planes, 16383.0, None, *shape, 0, 0, *shape, 1.0
-    )
+    mosaic = Mosaic.without_margins(side.pattern(), shape, (512.0,) * side.planes, 16383.0)
     source = amplified(pixels, mosaic, 4.0, describe(network))
     checksum = 0.0
 

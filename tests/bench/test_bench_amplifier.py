@@ -18,19 +18,7 @@ def dark_frame() -> RawImage:
     signal = generator.exponential(30, (HEIGHT, WIDTH)) + generator.normal(512, 6, (HEIGHT, WIDTH))
     return RawImage(
         pixels=np.clip(np.round(signal), 0, 16383).astype(np.uint16),
-        mosaic=Mosaic(
-            pattern=((0, 1), (3, 2)),
-            black_level=(512.0,) * 4,
-            white_level=16383.0,
-            camera_white_level=None,
-            raw_height=HEIGHT,
-            raw_width=WIDTH,
-            top=0,
-            left=0,
-            height=HEIGHT,
-            width=WIDTH,
-            pixel_aspect=1.0,
-        ),
+        mosaic=Mosaic.without_margins(((0, 1), (3, 2)), (HEIGHT, WIDTH), (512.0,) * 4, 16383.0),
         white_balance=WhiteBalance((2.0, 1.0, 1.5, 1.0), "camera"),
         exposure=Exposure(0.1, 100, 8),
     )

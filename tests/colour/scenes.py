@@ -40,18 +40,11 @@ def mosaic_of(
     if cell == BAYER:
         canonical[1, 0] = 3
     pattern = np.roll(canonical, phase, (0, 1))
-    return Mosaic(
-        pattern=tuple(tuple(int(colour) for colour in row) for row in pattern),
-        black_level=(BLACK,) * cell.planes,
-        white_level=WHITE,
-        camera_white_level=None,
-        raw_height=height,
-        raw_width=width,
-        top=0,
-        left=0,
-        height=height,
-        width=width,
-        pixel_aspect=1.0,
+    return Mosaic.without_margins(
+        tuple(tuple(int(colour) for colour in row) for row in pattern),
+        (height, width),
+        (BLACK,) * cell.planes,
+        WHITE,
     )
 
 

@@ -31,18 +31,11 @@ def _one_thread() -> None:
 
 def mosaic_of(cell: Cell, height: int, width: int, phase: tuple[int, int]) -> Mosaic:
     pattern = np.roll(np.array(cell.pattern()), phase, (0, 1))
-    return Mosaic(
-        pattern=tuple(tuple(int(colour) for colour in row) for row in pattern),
-        black_level=BLACK[: cell.planes],
-        white_level=WHITE,
-        camera_white_level=None,
-        raw_height=height,
-        raw_width=width,
-        top=0,
-        left=0,
-        height=height,
-        width=width,
-        pixel_aspect=1.0,
+    return Mosaic.without_margins(
+        tuple(tuple(int(colour) for colour in row) for row in pattern),
+        (height, width),
+        BLACK[: cell.planes],
+        WHITE,
     )
 
 

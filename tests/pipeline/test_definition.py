@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rawkit.cli import main
+from rawkit.cli._train_options import changes_of
+from rawkit.cli.train import train
 from rawkit.errors import MissingError, PipelineError, UsageError
 from rawkit.pipeline import Artefact, Study, find_pipeline, known_pipelines, load_pipeline
 from rawkit.pipeline.definition import StepInstance
@@ -15,6 +19,7 @@ from rawkit.pipeline.model_steps import TrainStep
 from rawkit.pipeline.plan import PlannedStep, _in_order, settings_of
 from rawkit.pipeline.step import Context, Step
 from rawkit.pipeline.template import fill, parse_as
+from rawkit.train import TrainSettings
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -183,6 +188,16 @@ def test_a_training_without_balance_is_the_one_it_was_before_there_was_any() -> 
     assert others == known | {"balance": True}
     assert "--balance" in balanced.command()
     assert "--balance" not in plain.command()
+
+
+@pytest.mark.parametrize("changes", [{"amplify": "ratio"}, {"amplify": "40"}, {"m": 5.0}])
+def test_the_command_of_a_training_asks_for_what_the_step_does(changes: dict[str, Any]) -> None:
+    step = TrainStep(name="run", subset="f1", steps=10, network="sid", l1=0.5, seed=7, **changes)
+    whole = click.Context(main, **main.context_settings)
+    asked = changes_of(train.make_context("train", step.command().split()[2:], whole).params)
+    if "m" in asked:
+        asked["amplification_value"] = asked.pop("m")
+    assert TrainSettings(subset="f1", crop=512, **asked) == step._settings(512)  # noqa: SLF001 - what it trains with
 
 
 class Dummy(Step):

@@ -22,19 +22,7 @@ CELLS: dict[str, tuple[tuple[int, ...], ...]] = {
 
 def mosaic_of(pattern: str, shape: tuple[int, int]) -> Mosaic:
     height, width = shape
-    return Mosaic(
-        pattern=CELLS[pattern],
-        black_level=(0.0, 0.0, 0.0, 0.0),
-        white_level=16383.0,
-        camera_white_level=None,
-        raw_height=height,
-        raw_width=width,
-        top=0,
-        left=0,
-        height=height,
-        width=width,
-        pixel_aspect=1.0,
-    )
+    return Mosaic.without_margins(CELLS[pattern], (height, width), (0.0, 0.0, 0.0, 0.0), 16383.0)
 
 
 @given(packed_planes())
