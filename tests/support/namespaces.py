@@ -305,16 +305,27 @@ def start_dask(
     -------
         The scheduler's address, and the workers' processes. Logs: ``/tmp/dask.log``.
     """
-    quiet = {"PYTHONWARNINGS": "ignore", **env}
     address = f"tcp://{scheduler.address}:{DASK_PORT}"
     scheduler.start(
         "python", "-m", "dask", "scheduler", "--host", address, "--no-dashboard",
-        env=quiet, log="dask.log",
+        env={"PYTHONWARNINGS": "ignore", **env}, log="dask.log",
     )  # fmt: skip
-    started = [start_worker(one, address, env) for one in workers]
+    return address, start_workers(scheduler, workers, address, env)
+
+
+def start_workers(
+    scheduler: Machine, workers: Sequence[Machine], address: str, env: Mapping[str, str]
+) -> list[subprocess.Popen[bytes]]:
+    """Start workers as `start_dask` does, for a scheduler that runs, and wait for them."""
     log = scheduler.path("dask.log")
-    _until(lambda: log.read_text().count("Register worker") >= len(workers))
-    return address, started
+
+    def registered() -> int:
+        return log.read_text().count("Register worker")
+
+    wanted = registered() + len(workers)
+    started = [start_worker(one, address, env) for one in workers]
+    _until(lambda: registered() >= wanted)
+    return started
 
 
 def start_worker(
