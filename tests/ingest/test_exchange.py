@@ -12,8 +12,7 @@ import pytest
 
 from rawkit.synth.collections import make_collection
 from rawkit.synth.videos import make_videos
-from tests.support.fixtures_laboratory import STORES
-from tests.support.namespaces import end, put_objects, start_worker
+from tests.support.namespaces import end, put_objects, start_worker, start_workers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +35,9 @@ def test_raw_files_that_the_client_alone_sees_are_sent(
     shutil.copytree(mid_folder, laboratory.machines["client"].path("raw-mid"))
     summary = laboratory.ingest("sent", "mid", "--source", "raw-mid")
     assert summary["added"] == 14
+    where = f"{laboratory.stores}/sent/mid.zarr.part"
     assert summary["exchange"] == (
-        f"workers put shards into {STORES}/sent/mid.zarr.part; raw files are sent there, too"
+        f"workers put shards into {where}; raw files are sent there, too"
     )
     # Neither the lock nor anything that was staged is left beside the store.
     assert laboratory.objects("sent") == laboratory.stored_there("sent", "mid", "raw-mid")
@@ -51,7 +51,9 @@ def test_workers_fetch_members_of_a_zip_in_the_bucket_themselves(
     archive = zipped(mid_folder, tmp_path / "mid.zip")
     put_objects(laboratory.machines["client"], "s3://night/raw", laboratory.settings, archive)
     summary = laboratory.ingest("fetched", "mid", "--source", "s3://night/raw/mid.zip")
-    assert summary["exchange"] == f"workers put shards into {STORES}/fetched/mid.zarr.part"
+    assert (
+        summary["exchange"] == f"workers put shards into {laboratory.stores}/fetched/mid.zarr.part"
+    )
     assert laboratory.objects("fetched") == laboratory.stored_there(
         "fetched", "mid", "s3://night/raw/mid.zip"
     )
@@ -77,6 +79,29 @@ def test_what_only_the_client_can_read_is_sent(
     summary = laboratory.ingest(kind, collection, "--source", source.name)
     assert summary["left_out"] == []
     assert laboratory.objects(kind) == laboratory.stored_there(kind, collection, source.name)
+
+
+def test_a_worker_that_may_not_write_to_the_bucket_is_named_before_work_starts(
+    laboratory: Laboratory, mid_folder: Path
+) -> None:
+    client, machines = laboratory.machines["client"], laboratory.machines
+    shutil.copytree(mid_folder, client.path("raw-refused"))
+    without = {
+        name: value for name, value in laboratory.settings.items() if "ACCESS_KEY" not in name
+    }
+    others = start_workers(
+        machines["scheduler"], [machines["one"]], laboratory.scheduler, without
+    )  # fmt: skip
+    found = client.run(
+        "rawkit", "--stores", f"{laboratory.stores}/refused", "ingest", "mid",
+        "--source", "raw-refused", "--scheduler", laboratory.scheduler,
+        env=laboratory.settings, check=False,
+    )  # fmt: skip
+    end(others[0])
+    assert found.returncode == 1
+    assert "a worker cannot write to the bucket: no credentials" in found.stderr
+    assert "Every worker needs credentials for it in its own environment" in found.stderr
+    assert laboratory.objects("refused") == {}
 
 
 def test_one_worker_is_killed_and_another_cut_off_and_the_bytes_are_the_same(

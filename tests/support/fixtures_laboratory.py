@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from tests.support.namespaces import Machine
 
-STORES = "s3://night/stores"
 IMPATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}
 """The setting that decides how soon a machine that is cut off is given up: as users are told."""
 
@@ -35,11 +34,14 @@ class Laboratory:
     scheduler: str
     workers: list[Popen[bytes]]
     settings: dict[str, str]
+    """Of the environment of all: where the object store is, and who they are."""
+    stores: str = "s3://night/stores"
+    """Where stores lie."""
 
     def ingest(self, name: str, collection: str, *options: object) -> dict[str, Any]:
         """Ingest into a store of a place of its own; return the summary."""
         found = self.machines["client"].run(
-            "rawkit", "--workspace", f"ws-{name}", "--stores", f"{STORES}/{name}",
+            "rawkit", "--workspace", f"ws-{name}", "--stores", f"{self.stores}/{name}",
             "ingest", collection, "--scheduler", self.scheduler, "--json", *options,
             env=self.settings, seconds=120,
         )  # fmt: skip
@@ -68,7 +70,7 @@ class Laboratory:
 
     def objects(self, name: str) -> dict[str, str]:
         """Return the SHA-256 of all that lies in a place of stores, by path."""
-        found = copy_objects(self.machines["client"], f"{STORES}/{name}", self.settings)
+        found = copy_objects(self.machines["client"], f"{self.stores}/{name}", self.settings)
         return {path: sha256(data).hexdigest() for path, data in found.items()}
 
 
