@@ -36,8 +36,8 @@ class Pool:
     result: Callable[[Future[Prepared | LeftOut], Callable[[str], None]], Prepared | LeftOut]
     """Waits for a frame; raises an error of rawkit's where it is not the frame that is at fault.
     The second argument is told why a wait is long."""
-    at_once: int
-    """How many to keep under way."""
+    at_once: Callable[[], int]
+    """How many to keep under way now: the workers of a cluster come and go."""
     exchange: Exchange
     """Where shards go."""
 
@@ -80,7 +80,7 @@ def open_pool(
             yield Pool(
                 lambda job: threads.submit(prepare_frame, job),
                 lambda future, _: future.result(),
-                _AHEAD * cores,
+                lambda: _AHEAD * cores,
                 Exchange(folder),
             )
         return
@@ -93,7 +93,7 @@ def open_pool(
                     prepare_limited, job, share.limits, exchange.origin_of(job)
                 ),
                 cluster.result,
-                _AHEAD * cluster.threads,
+                lambda: _AHEAD * cluster.threads,
                 exchange,
             )
         return
@@ -101,6 +101,6 @@ def open_pool(
         yield Pool(
             lambda job: cluster.submit(prepare_limited, job, share.limits),
             cluster.result,
-            _AHEAD * share.workers,
+            lambda: _AHEAD * share.workers,
             Exchange(folder),
         )

@@ -328,7 +328,7 @@ def _in_order(
     try:
         for job in jobs:
             under_way.append((job, pool.submit(job)))
-            if len(under_way) >= pool.at_once:
+            if len(under_way) >= pool.at_once():
                 yield _finished(*under_way.popleft(), pool, say)
         while under_way:
             yield _finished(*under_way.popleft(), pool, say)

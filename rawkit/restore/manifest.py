@@ -101,9 +101,9 @@ class RemoteManifest:
     def __init__(self, folder: Url) -> None:
         self._place = ObjectPlace(folder)
         try:
-            self._text = self._place.read(MANIFEST)
+            self._text = bytearray(self._place.read(MANIFEST))
         except FileNotFoundError:
-            self._text = b""
+            self._text = bytearray()
         self._new, self._lost = True, False
         self.settle()
 
@@ -119,7 +119,7 @@ class RemoteManifest:
         if not self._new or self._lost:
             return
         begun, self._lost = time.monotonic(), True
-        self._place.write(MANIFEST, self._text)
+        self._place.write(MANIFEST, bytes(self._text))
         self._lost = self._new = False
         now = time.monotonic()
         self._due = now + max(_PUT_SECONDS, _PUT_SHARE * (now - begun))

@@ -31,6 +31,7 @@ from rawkit.restore.decoder import Decoder
 from rawkit.restore.gallery import key_of
 from rawkit.restore.inputs import Item
 from rawkit.restore.outcome import Outcome
+from rawkit.restore.output import Output
 from rawkit.restore.pipeline import restore_stream
 from rawkit.workers import Child, require_seen, scratch_folder
 
@@ -41,10 +42,8 @@ if TYPE_CHECKING:
 
     from rawkit.restore.neutral import KnownNeutral
     from rawkit.restore.outcome import Restored
-    from rawkit.restore.output import Output
     from rawkit.restore.restorer import Compute, Restorer
     from rawkit.restore.sending import Sending
-    from rawkit.store import RemoteFile
     from rawkit.workers import Cluster
 
 _LINE = (StoreUnreachableError, MissingError, UnreadableError)
@@ -87,11 +86,7 @@ class Station:
             remember(self.neutral)
         decoder = Decoder(self.frame_seconds, self.decoder_bytes)
         decoder.start()
-        compute = self.compute
-        if self.sending is not None and self.sending.weights is not None:
-            here = _fetched(self.sending.weights, compute.weights.name)
-            compute = replace(compute, weights=here)
-        return load_restorer(compute.weights, compute), decoder
+        return load_restorer(self.compute.weights, self.compute), decoder
 
 
 def restore_in_processes(
@@ -244,7 +239,6 @@ def restore_on_cluster(
     StoreUnreachableError
         If the bucket for the pictures is lost.
     """
-    room = _AHEAD * cluster.threads
     waiting: dict[Future[Outcome], Item] = {}
     again = set[Item]()
     source = iter(items)
@@ -254,7 +248,9 @@ def restore_on_cluster(
 
     try:
         while True:
-            while len(waiting) < room and (item := next(source, None)) is not None:
+            while (
+                len(waiting) < _AHEAD * cluster.threads and (item := next(source, None)) is not None
+            ):
                 submit(item)
             if not waiting:
                 return
@@ -312,22 +308,20 @@ def _restore_one(item: Item, station: Station, origin: Path | None) -> Outcome:
         require_seen(output.folder, "the folder for the pictures")
     if sent is not None:  # a folder of this try alone
         output = replace(output, folder=sent.objects.place.location / uuid4().hex)
+    compute = station.compute
     if sent is None or sent.weights is None:
-        require_seen(station.compute.weights, "the weights")
+        require_seen(compute.weights, "the weights")
+    else:
+        scratch = scratch_folder() or Path(tempfile.gettempdir())
+        compute = replace(compute, weights=sent.weights.fetched(scratch / "weights"))
     if origin is not None:
         require_seen(origin, "what the raw files lie in")
-    restorer, decoder = _kept(station, threading.get_ident())
+    # What is kept serves the next batch, too, wherever its pictures go.
+    bare = replace(station, compute=compute, output=Output(Path()), sending=None)
+    restorer, decoder = _kept(bare, threading.get_ident())
     outcomes: list[Outcome] = []
     restore_stream([item], output, restorer, decoder, outcomes.append, last=False)
     return outcomes[0]
-
-
-@lru_cache(maxsize=8)
-def _fetched(weights: RemoteFile, name: str) -> Path:
-    """Fetch weights into a file of this worker."""
-    path = Path(tempfile.mkdtemp(prefix="weights-", dir=scratch_folder())) / name
-    path.write_bytes(weights.read_bytes())
-    return path
 
 
 @lru_cache(maxsize=8)

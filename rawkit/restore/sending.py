@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.errors import RawkitError, StoreUnreachableError, UnreadableError
+from rawkit.files import write_atomically
 from rawkit.restore.spilling import LostRaw, SpilledRaw, spilled
-from rawkit.store import ObjectPlace, ObjectStaging, RemoteFile, can_put, discard, objects_of
+from rawkit.restore.stored import StoredFrame
+from rawkit.store import ObjectPlace, ObjectStaging, RemoteFile, can_put, discard, gone, objects_of
 from rawkit.workers import see
 
 if TYPE_CHECKING:
@@ -45,6 +48,35 @@ class SentRaw:
 
 
 @dataclass(frozen=True, slots=True)
+class SentWeights:
+    """Weights that wait in a bucket."""
+
+    file: RemoteFile
+    """Where they wait."""
+    name: str
+    """Name of their file."""
+    digest: str
+    """SHA-256, hexadecimal."""
+
+    def fetched(self, folder: Path) -> Path:
+        """Return them as a file below a folder; what was fetched before is not fetched again.
+
+        Raises
+        ------
+        StoreUnreachableError
+            If the server does not answer, or they are gone.
+        """
+        path = folder / self.digest / self.name
+        if not path.exists():
+            try:
+                data = self.file.read_bytes()
+            except FileNotFoundError as error:
+                raise gone(self.file) from error
+            write_atomically(path, data)
+        return path
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """How things pass between this process and workers, for pictures that go to a bucket."""
 
@@ -52,7 +84,7 @@ class Sending:
     """Where the pictures go."""
     objects: ObjectStaging
     """Where things wait."""
-    weights: RemoteFile | None
+    weights: SentWeights | None
     """The weights, if a worker does not see them."""
     unseen: frozenset[Path]
     """Folders, archives and stores of this machine that a worker does not see."""
@@ -73,11 +105,10 @@ class Sending:
         what = item.what
         if not isinstance(what, SpilledRaw) and item.origin not in self.unseen:
             return item
-        contents = getattr(what, "contents", None)
-        if contents is None:  # a frame of a store: the worker says that it does not see it
+        if isinstance(what, StoredFrame):  # the worker says that it does not see its store
             return item
         try:
-            found = contents()
+            found = what.contents()
             data = found.read_bytes() if isinstance(found, Path) else found
         except StoreUnreachableError:
             raise
@@ -145,12 +176,17 @@ def sending(
         seen = [
             bool(answers) and all(one[number] for one in answers) for number in range(len(wanted))
         ]
-        sent = None if seen[0] else objects.put(weights.read_bytes(), "weights")
+        sent = None if seen[0] else _sent_weights(objects, weights)
         unseen = (path for path, there in zip(origins, seen[1:], strict=True) if not there)
         yield Sending(output.folder, objects, sent, frozenset(unseen))
     finally:
         with suppress(StoreUnreachableError):  # the next run clears them
             waiting.clear()
+
+
+def _sent_weights(objects: ObjectStaging, weights: Path) -> SentWeights:
+    data = weights.read_bytes()
+    return SentWeights(objects.put(data, "weights"), weights.name, sha256(data).hexdigest())
 
 
 def _size(path: Path) -> int:

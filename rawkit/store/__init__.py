@@ -15,7 +15,7 @@ from rawkit.store.layout import (
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, derived_files, root_file, stored_count
 from rawkit.store.pixel_hash import pixel_hash
-from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import (
     Place,
     ReadablePlace,
@@ -96,6 +96,7 @@ __all__ = [
     "encode_rows",
     "encode_shard",
     "exposure_of",
+    "gone",
     "group_name",
     "in_parallel",
     "index_bytes",

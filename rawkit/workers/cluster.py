@@ -6,8 +6,10 @@ with the first piece it gets.
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ClusterError, RawkitError
@@ -44,13 +46,21 @@ class Cluster:
     def __init__(self, client: Any, packages: tuple[str, ...] | None = None) -> None:
         self._client = client
         self._executor: Executor = client.get_executor(pure=False)
+        self._threads, self._counted_at = 0, -math.inf
         self._versions = None if packages is None else dict(installed(BASIS + packages))
 
     @property
     def threads(self) -> int:
-        """Pieces of work that can be done at once; at least 1: workers may still join."""
-        threads: list[int] = list(self._client.nthreads().values())
-        return max(1, sum(threads))
+        """Pieces of work that can be done at once; at least 1: workers may still join.
+
+        The scheduler is asked every few seconds.
+        """
+        now = time.monotonic()
+        if now - self._counted_at >= _LOOK_SECONDS:
+            with suppress(OSError, ValueError, RuntimeError):  # a scheduler that is gone
+                self._threads = sum(self._client.nthreads().values())
+            self._counted_at = now
+        return max(1, self._threads)
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
         """Hand over a function of a module; relative paths in its arguments become absolute.

@@ -208,19 +208,19 @@ def _own_folders(hidden: Sequence[Path], kept: Sequence[Path]) -> str:
         for one in sorted({REPOSITORY, *python, *kept})
         if any(one.is_relative_to(folder) for folder in empty)
     ]
-    lines = ["mount -t tmpfs none /mnt"]
+    lines = ["mount -n -t tmpfs none /mnt"]
     for number, one in enumerate(seen):
-        lines += [f"mkdir /mnt/{number}", f"mount --bind {shlex.quote(str(one))} /mnt/{number}"]
-    lines += ["mount -o remount,bind,ro /"]
+        lines += [f"mkdir /mnt/{number}", f"mount -n --bind {shlex.quote(str(one))} /mnt/{number}"]
+    lines += ["mount -n -o remount,bind,ro /"]
     for folder in empty:
         if not any(folder != other and folder.is_relative_to(other) for other in empty):
-            lines += [f"mount -t tmpfs none {shlex.quote(str(folder))}"]
+            lines += [f"mount -n -t tmpfs none {shlex.quote(str(folder))}"]
         lines += [f"mkdir -p {shlex.quote(str(folder))}"]
     for number, one in enumerate(seen):
         where = shlex.quote(str(one))
-        lines += [f"mkdir -p {where}", f"mount --move /mnt/{number} {where}"]
-        lines += [f"mount -o remount,bind,ro {where}"]
-    return "\n".join([*lines, "umount /mnt", f"mkdir -p {_HOME}/home", _READY])
+        lines += [f"mkdir -p {where}", f"mount -n --move /mnt/{number} {where}"]
+        lines += [f"mount -n -o remount,bind,ro {where}"]
+    return "\n".join([*lines, "umount -n /mnt", f"mkdir -p {_HOME}/home", _READY])
 
 
 def _hold(

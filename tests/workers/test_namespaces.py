@@ -15,12 +15,18 @@ _PUT = "import sys, s3fs; s3fs.S3FileSystem().pipe_file(sys.argv[1], b'there')"
 
 def test_machines_have_no_folder_in_common(tmp_path: Path) -> None:
     (tmp_path / "here").write_text("ours")
-    with network("one", "two", hidden=[tmp_path]) as machines:
+    kept = tmp_path / "kept"  # as a checkout that lies below a hidden folder is
+    kept.mkdir()
+    (kept / "seen").touch()
+    with network("one", "two", hidden=[tmp_path], kept=[kept]) as machines:
         one, two = machines["one"], machines["two"]
         one.path("note").write_text("mine")
         assert one.run("cat", "note").stdout == "mine"
         assert two.run("ls", "note", check=False).returncode != 0
-        assert one.run("ls", tmp_path).stdout == ""
+        assert one.run("ls", tmp_path, kept).stdout.split() == [
+            f"{tmp_path}:", "kept", f"{kept}:", "seen",
+        ]  # fmt: skip
+        assert one.run("touch", kept / "seen", check=False).returncode != 0
         assert one.run("touch", "/etc/note", check=False).returncode != 0
         assert one.run("python", "-c", "import rawkit.errors").returncode == 0
         first, second = one.start("sleep", "1000"), one.start("sleep", "1000")
