@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
-from rawkit.errors import RawkitError, StoreUnreachableError
 from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
-from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
-from rawkit.ingest.limits import timed_out
+from rawkit.ingest.feed import in_order, jobs_of, once_more, wanted_files
+from rawkit.ingest.jobs import describe_rendering, rendering_of
+from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
-from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
-from rawkit.source import Prefetch, Spill
-from rawkit.store import Store, clear_after_death, discard, is_store, open_writer
+from rawkit.store import Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
-    from rawkit.ingest.exchange import Exchange
-    from rawkit.ingest.executor import Pool
-    from rawkit.ingest.frame import FrameJob, Prepared
+    from rawkit.ingest.frame import Prepared
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
-    from rawkit.source import Source, SourceFile, SourceSpec
+    from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
-_TRIES = 2
-"""How often a frame may lose its worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +118,10 @@ class IngestReport:
     """Longs that have no target, and why."""
     warnings: list[LeftOut] = field(default_factory=list)
     """Frames whose black level does not fit their pixels; they are in the store."""
+    decoders: list[LeftOut] = field(default_factory=list)
+    """Frames that two decoders did not decode alike; LibRaw's pixels are in the store."""
+    wrong: list[LeftOut] = field(default_factory=list)
+    """Frames that are in the store with pixels that are not LibRaw's, or may be; none as a rule."""
     seconds: float = 0.0
     """Time it took."""
     stopped: str | None = None
@@ -201,6 +197,7 @@ def run_ingest(
     resources: Resources | None = None,
     max_bad: MaxBad | None = None,
     staging: Path | None = None,
+    beside: bool = True,
     progress: Progress = SILENT,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
@@ -208,7 +205,9 @@ def run_ingest(
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Ctrl-C commits what is done and returns.
+    in `staging`, which the workers must see, too. Unless `beside` is off, pixels may come from a
+    faster decoder than LibRaw that has been proven to give the same, see `rawkit.ingest.proofs`.
+    Ctrl-C commits what is done and returns.
 
     Raises
     ------
@@ -242,7 +241,7 @@ def run_ingest(
             len(plan.wanted),
             writer.staging,
             lambda cluster: agree(
-                cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
+                cluster, writer.staging, writer.objects, wanted_files(plan), plan.catalog.source
             ),
         ) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
@@ -250,9 +249,10 @@ def run_ingest(
         fetching = resources is None or resources.scheduler is None
         if not fetching:
             report.exchange = pool.exchange.describe()
-        jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
+        jobs = jobs_of(plan, writer, pool.exchange, fetch_ahead=fetching)
+        proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
-            for entry, result in _in_order(jobs, pool, partial(advance, 0)):
+            for entry, result in in_order(jobs, pool, proofs, say):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
@@ -263,9 +263,14 @@ def run_ingest(
                         f"{len(bad)} of {len(tried)} files cannot be used, more than {max_bad}"
                     )
                     break
+            report.wrong += proofs.wrong(
+                lambda job: once_more(job, pool, say),
+                {row.name: row.pixel_hash for row in writer.rows} if proofs.notes else {},
+            )
         except KeyboardInterrupt:
             report.interrupted = True
         finally:
+            report.decoders += proofs.notes
             update_quarantine(plan.store, tried, bad)
     report.seconds = time.monotonic() - started
     return report
@@ -279,103 +284,6 @@ def _attributes(definition: Definition) -> dict[str, Any]:
         "licence": definition.licence,
         "citation": definition.citation,
     }
-
-
-def _files(plan: IngestPlan) -> Iterator[SourceFile]:
-    return (one.file for one in plan.wanted if one.file is not None)
-
-
-def _jobs(
-    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
-) -> Iterator[FrameJob]:
-    """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
-
-    Workers on other machines fetch for themselves, but for what only this process can read.
-    """
-    catalog, spill, prefetch = plan.catalog, None, None
-    videos = VideoStage(exchange, writer.staging)
-    rendering = rendering_of(catalog.definition, plan.targets)
-    if catalog.source is not None:
-        files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
-        spill = Spill(catalog.source, files, writer.staging)
-        if fetch_ahead:
-            prefetch = Prefetch(catalog.source, files, writer.staging)
-    try:
-        for number, entry in enumerate(plan.wanted):
-            placed, unpacked = videos.put(entry, number)
-            file = entry.file
-            if file is not None and spill is not None and unpacked is None:
-                spilled = spill.path(file)
-                unpacked = None if spilled is None else exchange.hold(spilled)
-            if file is not None and unpacked is None and prefetch is not None:
-                unpacked = prefetch.path(file)
-            if unpacked is None and entry.video is None:
-                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
-            yield job_of(
-                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
-                rendering=rendering, headerless=plan.headerless, version=writer.version,
-            )  # fmt: skip
-    finally:
-        if prefetch is not None:
-            prefetch.close()
-
-
-def _in_order(
-    jobs: Iterator[FrameJob], pool: Pool, say: Callable[[str], None]
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
-    """Yield results in the order of the jobs, with a bounded number of them under way."""
-    under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
-    try:
-        for job in jobs:
-            under_way.append((job, pool.submit(job)))
-            if len(under_way) >= pool.at_once():
-                yield _finished(*under_way.popleft(), pool, say)
-        while under_way:
-            yield _finished(*under_way.popleft(), pool, say)
-    finally:
-        for _, future in under_way:
-            future.cancel()
-
-
-def _finished(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, say: Callable[[str], None]
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame and remove its raw file if it was put down for it."""
-    try:
-        return _result(job, future, pool, say)
-    finally:
-        if job.unpacked is not None:
-            discard(job.unpacked)
-
-
-def _result(
-    job: FrameJob,
-    future: Future[Prepared | LeftOut],
-    pool: Pool,
-    say: Callable[[str], None],
-    tries: int = _TRIES,
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame; one that fails is tried once more, one that hung is not.
-
-    A worker that dies takes frames with it that only waited behind the one it died of. Errors of
-    ours are not about a frame: they come through.
-    """
-    name = job.entry.frame.name
-    try:
-        return job.entry, pool.result(future, say)
-    except StoreUnreachableError:
-        if tries > 1:  # the line of one worker may be cut: another may take it
-            return _result(job, pool.submit(job), pool, say, tries - 1)
-        raise
-    except RawkitError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file
-        if timed_out(job):
-            return job.entry, LeftOut(name, "timeout", "its worker was ended: it took too long")
-        if tries > 1:
-            return _result(job, pool.submit(job), pool, say, tries - 1)
-        reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
-        return job.entry, LeftOut(name, "crashed", reason.splitlines()[0])
 
 
 def _take(
