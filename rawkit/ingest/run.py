@@ -205,8 +205,9 @@ def run_ingest(
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Unless `beside` is off, pixels may come from a
-    faster decoder than LibRaw that has been proven to give the same, see `rawkit.ingest.proofs`.
+    in `staging`; where workers of a scheduler do not see that, they wait in the store's bucket.
+    Unless `beside` is off, pixels may come from a faster decoder than LibRaw that has been proven
+    to give the same, see `rawkit.ingest.proofs`.
     Ctrl-C commits what is done and returns.
 
     Raises

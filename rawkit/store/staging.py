@@ -7,6 +7,7 @@ itself, beside the store, where workers that have nothing else in common put the
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +21,7 @@ from rawkit.locations import TIMEOUT, Url
 from rawkit.source import Transfer
 from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.shard import encode_shard, write_shard
+from rawkit.workers import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 _PATIENCE = Transfer(tries=2, timeout=TIMEOUT, pause=1.0)
 """A worker whose line is cut gives up before the clock of its frame ends it."""
 
+_IN_MEMORY_BYTES = 32_000_000
+"""Frames of more bytes, such as targets of 12 MP, pass through a file of the worker on their way
+into a bucket: encoded in memory they would take as much as rendering them."""
 _ASKED = Transfer(tries=2, timeout=10, pause=0.5)
 """How patient a worker is that is asked whether it can write to the bucket."""
 
@@ -114,12 +119,18 @@ def stage_shard(
     OutputError, StoreUnreachableError
         If it cannot be put there.
     """
-    if isinstance(staging, ObjectStaging):
+    if not isinstance(staging, ObjectStaging):
+        path = staging / name
+        with output_errors(path):
+            return path, write_shard(frame, layout, path)
+    if frame.nbytes <= _IN_MEMORY_BYTES:
         data = encode_shard(frame, layout)
         return staging.put(data, name), len(data)
-    path = staging / name
-    with output_errors(path):
-        return path, write_shard(frame, layout, path)
+    with tempfile.TemporaryDirectory(prefix="rawkit-", dir=scratch_folder()) as folder:
+        path = Path(folder) / name
+        with output_errors(path):
+            count = write_shard(frame, layout, path)
+        return staging.take(path, name), count
 
 
 def can_put(objects: ObjectStaging) -> None:

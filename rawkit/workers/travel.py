@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import socket
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,8 @@ def require_seen(path: Path, what: str) -> None:
 
 def scratch_folder() -> Path | None:
     """Return a folder that lives as long as this worker; None where this process is none."""
+    if "distributed" not in sys.modules:
+        return None
     from distributed import get_worker  # noqa: PLC0415 - half a second
 
     try:

@@ -20,6 +20,7 @@ from rawkit.store import (
     clear_after_death,
     compresses,
     discard,
+    encode_shard,
     objects_of,
     open_writer,
     packed_layout,
@@ -82,6 +83,15 @@ def test_a_store_has_the_same_bytes_by_whatever_way_its_shards_came(
     assert set(ObjectPlace(bucket).sizes()) == {
         f"s.zarr/{key}" for key in files_of(tmp_path / "s.zarr")
     }
+
+
+def test_a_large_frame_passes_through_a_file_with_the_same_bytes(bucket: Url) -> None:
+    planes = np.random.default_rng(4).integers(0, 65536, (4, 1500, 3000), dtype=np.uint16)
+    layout = replace(packed_layout(1500, 3000, "lz4"), codec="none")
+    file, count = stage_shard(planes, layout, ObjectStaging.of(bucket / "s.zarr"), "0.packed")
+    shard = encode_shard(planes, layout)
+    assert file.read_bytes() == shard
+    assert count == len(shard)
 
 
 def test_no_two_puts_share_a_name_and_late_ones_change_nothing(bucket: Url) -> None:
