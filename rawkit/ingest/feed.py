@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut
 from rawkit.errors import RawkitError, StoreUnreachableError
-from rawkit.ingest.jobs import job_of, rendering_of
 from rawkit.ingest.limits import timed_out
-from rawkit.ingest.staged import VideoStage
-from rawkit.source import Prefetch, Spill
 from rawkit.store import discard
 
 if TYPE_CHECKING:
@@ -19,56 +16,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from rawkit.catalog import Entry
-    from rawkit.ingest.exchange import Exchange
     from rawkit.ingest.executor import Pool
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.proofs import Proofs
-    from rawkit.ingest.run import IngestPlan
-    from rawkit.source import SourceFile
-    from rawkit.store import StoreWriter
 
 _TRIES = 2
 """How often a frame may lose its worker."""
-
-
-def wanted_files(plan: IngestPlan) -> Iterator[SourceFile]:
-    """Yield the raw files that are wanted."""
-    return (one.file for one in plan.wanted if one.file is not None)
-
-
-def jobs_of(
-    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
-) -> Iterator[FrameJob]:
-    """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
-
-    Workers on other machines fetch for themselves, but for what only this process can read.
-    """
-    catalog, spill, prefetch = plan.catalog, None, None
-    videos = VideoStage(exchange, writer.staging)
-    rendering = rendering_of(catalog.definition, plan.targets)
-    if catalog.source is not None:
-        files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
-        spill = Spill(catalog.source, files, writer.staging)
-        if fetch_ahead:
-            prefetch = Prefetch(catalog.source, files, writer.staging)
-    try:
-        for number, entry in enumerate(plan.wanted):
-            placed, unpacked = videos.put(entry, number)
-            file = entry.file
-            if file is not None and spill is not None and unpacked is None:
-                spilled = spill.path(file)
-                unpacked = None if spilled is None else exchange.hold(spilled)
-            if file is not None and unpacked is None and prefetch is not None:
-                unpacked = prefetch.path(file)
-            if unpacked is None and entry.video is None:
-                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
-            yield job_of(
-                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
-                rendering=rendering, headerless=plan.headerless, version=writer.version,
-            )  # fmt: skip
-    finally:
-        if prefetch is not None:
-            prefetch.close()
 
 
 def in_order(

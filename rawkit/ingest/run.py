@@ -10,26 +10,29 @@ from typing import TYPE_CHECKING, Any
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
 from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
-from rawkit.ingest.feed import in_order, jobs_of, once_more, wanted_files
-from rawkit.ingest.jobs import describe_rendering, rendering_of
+from rawkit.ingest.feed import in_order, once_more
+from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
+from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
+from rawkit.source import Prefetch, Spill
 from rawkit.store import Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
-    from rawkit.ingest.frame import Prepared
+    from rawkit.ingest.exchange import Exchange
+    from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
-    from rawkit.source import Source, SourceSpec
+    from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
@@ -242,7 +245,7 @@ def run_ingest(
             len(plan.wanted),
             writer.staging,
             lambda cluster: agree(
-                cluster, writer.staging, writer.objects, wanted_files(plan), plan.catalog.source
+                cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
             ),
         ) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
@@ -250,7 +253,7 @@ def run_ingest(
         fetching = resources is None or resources.scheduler is None
         if not fetching:
             report.exchange = pool.exchange.describe()
-        jobs = jobs_of(plan, writer, pool.exchange, fetch_ahead=fetching)
+        jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
         proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
             for entry, result in in_order(jobs, pool, proofs, say):
@@ -285,6 +288,46 @@ def _attributes(definition: Definition) -> dict[str, Any]:
         "licence": definition.licence,
         "citation": definition.citation,
     }
+
+
+def _files(plan: IngestPlan) -> Iterator[SourceFile]:
+    """Yield the raw files that are wanted."""
+    return (one.file for one in plan.wanted if one.file is not None)
+
+
+def _jobs(
+    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
+) -> Iterator[FrameJob]:
+    """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
+
+    Workers on other machines fetch for themselves, but for what only this process can read.
+    """
+    catalog, spill, prefetch = plan.catalog, None, None
+    videos = VideoStage(exchange, writer.staging)
+    rendering = rendering_of(catalog.definition, plan.targets)
+    if catalog.source is not None:
+        files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
+        spill = Spill(catalog.source, files, writer.staging)
+        if fetch_ahead:
+            prefetch = Prefetch(catalog.source, files, writer.staging)
+    try:
+        for number, entry in enumerate(plan.wanted):
+            placed, unpacked = videos.put(entry, number)
+            file = entry.file
+            if file is not None and spill is not None and unpacked is None:
+                spilled = spill.path(file)
+                unpacked = None if spilled is None else exchange.hold(spilled)
+            if file is not None and unpacked is None and prefetch is not None:
+                unpacked = prefetch.path(file)
+            if unpacked is None and entry.video is None:
+                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
+            yield job_of(
+                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
+                rendering=rendering, headerless=plan.headerless, version=writer.version,
+            )  # fmt: skip
+    finally:
+        if prefetch is not None:
+            prefetch.close()
 
 
 def _take(
