@@ -104,6 +104,11 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
+def is_on_web(text: str) -> bool:
+    """Tell whether a text is the address of something on a web server."""
+    return text.partition("://")[0].lower() in WEB_SCHEMES
+
+
 def location_of(text: str) -> Location:
     """Read what a user names; ``file://`` is a path.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
-from rawkit.errors import RawkitError
+from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
+from rawkit.ingest.feed import in_order, once_more
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
-from rawkit.ingest.limits import timed_out
 from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
@@ -22,24 +22,21 @@ from rawkit.workers import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from concurrent.futures import Future
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
-    from rawkit.ingest.executor import Pool
+    from rawkit.ingest.exchange import Exchange
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
-    from rawkit.source import Source, SourceSpec
+    from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.store import StoreWriter
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
-_TRIES = 2
-"""How often a frame may lose its worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +131,8 @@ class IngestReport:
     """Why it stopped before its end, if too many files were bad; what was added is in the store."""
     interrupted: bool = False
     """Whether it was stopped; what was added is in the store."""
+    exchange: str = ""
+    """How shards passed between the workers of a scheduler and the store, for people."""
 
 
 def plan_ingest(
@@ -209,8 +208,9 @@ def run_ingest(
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Unless `beside` is off, pixels may come from a
-    faster decoder than LibRaw that has been proven to give the same, see `rawkit.ingest.proofs`.
+    in `staging`; where workers of a scheduler do not see that, they wait in the store's bucket.
+    Unless `beside` is off, pixels may come from a faster decoder than LibRaw that has been proven
+    to give the same, see `rawkit.ingest.proofs`.
     Ctrl-C commits what is done and returns.
 
     Raises
@@ -240,14 +240,23 @@ def run_ingest(
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
-        open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
+        open_pool(
+            resources or Resources(workers),
+            len(plan.wanted),
+            writer.staging,
+            lambda cluster: agree(
+                cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
+            ),
+        ) as pool,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         fetching = resources is None or resources.scheduler is None
-        jobs = _jobs(plan, writer, fetch_ahead=fetching)
-        proofs = Proofs(beside=beside)
+        if not fetching:
+            report.exchange = pool.exchange.describe()
+        jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
+        proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
-            for entry, result in _in_order(jobs, pool, proofs):
+            for entry, result in in_order(jobs, pool, proofs, say):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
@@ -259,7 +268,7 @@ def run_ingest(
                     )
                     break
             report.wrong += proofs.wrong(
-                lambda job: pool.result(pool.submit(job)),
+                lambda job: once_more(job, pool, say),
                 {row.name: row.pixel_hash for row in writer.rows} if proofs.notes else {},
             )
         except KeyboardInterrupt:
@@ -281,13 +290,20 @@ def _attributes(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterator[FrameJob]:
+def _files(plan: IngestPlan) -> Iterator[SourceFile]:
+    """Yield the raw files that are wanted."""
+    return (one.file for one in plan.wanted if one.file is not None)
+
+
+def _jobs(
+    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
+) -> Iterator[FrameJob]:
     """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
 
-    Workers on other machines fetch for themselves.
+    Workers on other machines fetch for themselves, but for what only this process can read.
     """
     catalog, spill, prefetch = plan.catalog, None, None
-    videos = VideoStage(writer.staging)
+    videos = VideoStage(exchange, writer.staging)
     rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
         files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
@@ -297,72 +313,21 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
-            if entry.file is not None and spill is not None:
-                unpacked = unpacked or spill.path(entry.file)
-            if entry.file is not None and unpacked is None and prefetch is not None:
-                unpacked = prefetch.path(entry.file)
+            file = entry.file
+            if file is not None and spill is not None and unpacked is None:
+                spilled = spill.path(file)
+                unpacked = None if spilled is None else exchange.hold(spilled)
+            if file is not None and unpacked is None and prefetch is not None:
+                unpacked = prefetch.path(file)
+            if unpacked is None and entry.video is None:
+                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
             yield job_of(
-                catalog, placed, number, writer.staging, writer.codecs, unpacked,
+                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
                 rendering=rendering, headerless=plan.headerless, version=writer.version,
             )  # fmt: skip
     finally:
         if prefetch is not None:
             prefetch.close()
-
-
-def _in_order(
-    jobs: Iterator[FrameJob], pool: Pool, proofs: Proofs
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
-    """Yield results in the order of the jobs, with a bounded number of them under way."""
-    under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
-    try:
-        for one in jobs:
-            job = proofs.trusting(one)
-            under_way.append((job, pool.submit(job)))
-            if len(under_way) >= pool.at_once:
-                yield _finished(*under_way.popleft(), pool, proofs)
-        while under_way:
-            yield _finished(*under_way.popleft(), pool, proofs)
-    finally:
-        for _, future in under_way:
-            future.cancel()
-
-
-def _finished(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, proofs: Proofs
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame and remove its raw file if it was put down for it."""
-    try:
-        entry, result = _result(job, future, pool)
-        if proofs.hear(job, result):
-            job = replace(job, trust=None)
-            entry, result = _result(job, pool.submit(job), pool)
-        return entry, result
-    finally:
-        if job.unpacked is not None:
-            job.unpacked.unlink(missing_ok=True)
-
-
-def _result(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, tries: int = _TRIES
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame; one that fails is tried once more, one that hung is not.
-
-    A worker that dies takes frames with it that only waited behind the one it died of. Errors of
-    ours are not about a frame: they come through.
-    """
-    name = job.entry.frame.name
-    try:
-        return job.entry, pool.result(future)
-    except RawkitError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file
-        if timed_out(job):
-            return job.entry, LeftOut(name, "timeout", "its worker was ended: it took too long")
-        if tries > 1:
-            return _result(job, pool.submit(job), pool, tries - 1)
-        reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
-        return job.entry, LeftOut(name, "crashed", reason.splitlines()[0])
 
 
 def _take(

@@ -36,7 +36,7 @@ from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, derived_files, root_file, stored_count
 from rawkit.store.parquet import encode_rows, encode_table, read_rows
 from rawkit.store.pixel_hash import pixel_hash
-from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import (
     Place,
     ReadablePlace,
@@ -61,11 +61,18 @@ from rawkit.store.shard import (
     parse_index,
     write_shard,
 )
-from rawkit.store.staging import staging_of
+from rawkit.store.staged import StagedFrame, StagedShard
+from rawkit.store.staging import (
+    ObjectStaging,
+    Staging,
+    can_put,
+    discard,
+    objects_of,
+    stage_shard,
+    staging_of,
+)
 from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
 from rawkit.store.writer import (
-    StagedFrame,
-    StagedShard,
     StoreWriter,
     clear_after_death,
     open_writer,
@@ -92,15 +99,18 @@ __all__ = [
     "GroupFrames",
     "InMemory",
     "ObjectPlace",
+    "ObjectStaging",
     "Place",
     "ReadablePlace",
     "RemoteFile",
     "StagedFrame",
     "StagedShard",
+    "Staging",
     "Store",
     "StoreFile",
     "StoreWriter",
     "array_of",
+    "can_put",
     "check_shard",
     "check_sum",
     "clear_after_death",
@@ -111,10 +121,12 @@ __all__ = [
     "decode_shard",
     "decompress",
     "derived_files",
+    "discard",
     "encode_rows",
     "encode_shard",
     "encode_table",
     "exposure_of",
+    "gone",
     "group_name",
     "in_parallel",
     "index_bytes",
@@ -126,6 +138,7 @@ __all__ = [
     "lock_of",
     "long_of_pair",
     "mend_metadata",
+    "objects_of",
     "open_place",
     "open_readable",
     "open_writer",
@@ -135,6 +148,7 @@ __all__ = [
     "ratio_of",
     "read_rows",
     "root_file",
+    "stage_shard",
     "staging_of",
     "stored_count",
     "table_of_rows",

@@ -5,12 +5,18 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import StoreError, StoreFormatError, StoreLockedError
+from rawkit.errors import (
+    StoreError,
+    StoreFormatError,
+    StoreLockedError,
+    StoreUnreachableError,
+)
 from rawkit.files import output_errors
+from rawkit.locations import Url
 from rawkit.store.coordinates import NO_TARGET, Members
 from rawkit.store.frames import FrameRows, FrameTable, InMemory
 from rawkit.store.known import KnownHashes
@@ -29,12 +35,15 @@ from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
 from rawkit.store.parquet import OpenTable, encode_table
 from rawkit.store.parts import with_part
+from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import open_place
+from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import Uploads
 from rawkit.store.read import read_root
 from rawkit.store.rows import VERSION_KEY
 from rawkit.store.shard import decode_shard, encode_shard
-from rawkit.store.staging import staging_of
+from rawkit.store.staged import StagedFrame, StagedShard, discard_frame, size_of
+from rawkit.store.staging import ObjectStaging, discard, objects_of, staging_of
 from rawkit.store.tables import read_tables
 
 if TYPE_CHECKING:
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.locations import Location
+    from rawkit.store.places.place import StoreFile
     from rawkit.store.rows import FrameRow
 
 
@@ -49,29 +59,6 @@ _PARTS_SINCE = _SIZES_SINCE = 4
 """Format version from which on a store knows parts of its table, and the bytes of its shards."""
 _NOT_ATTRIBUTES = frozenset({"format", VERSION_KEY, PARTS})
 """What the root says that is not of the collection."""
-
-
-@dataclass(frozen=True, slots=True)
-class StagedShard:
-    """A shard that a worker has written beside the store."""
-
-    path: Path
-    """Where it waits."""
-    layout: ArrayLayout
-    """Geometry, and the codec it was written with: the array's, or while there is no array the one
-    that suits this frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class StagedFrame:
-    """A decoded, accepted frame that waits for its index."""
-
-    row: FrameRow
-    """What is known of it; `index` and `target_index` are still -1."""
-    packed: StagedShard
-    """Its packed planes."""
-    target: StagedShard | None
-    """Its rendered target, for a long that has one."""
 
 
 class StoreWriter:
@@ -95,6 +82,8 @@ class StoreWriter:
         self.path = location
         self.staging = staging
         """Folder of this machine in which workers put shards."""
+        self.objects = ObjectStaging.of(location) if isinstance(location, Url) else None
+        """Where workers that do not see that folder put them; None: nowhere."""
         self.place = open_place(location)
         """Where the store lies."""
         self._uploads = Uploads(self.place)
@@ -160,7 +149,7 @@ class StoreWriter:
         row, group = frame.row, frame.row.group
         original = self._known.find(row, self._row)
         if original is not None:
-            _discard(frame)
+            discard_frame(frame)
             row = replace(
                 row,
                 index=original.index,
@@ -280,15 +269,33 @@ class StoreWriter:
         elif (layout.height, layout.width) != (shard.layout.height, shard.layout.width):
             raise StoreError("a frame of another geometry", where=self.path / group)
         path = shard.path
+        size = shard.size
         if shard.layout.codec != layout.codec:
-            with output_errors(path):
-                frame = decode_shard(path.read_bytes(), shard.layout, path)
-                path.write_bytes(encode_shard(frame, layout))
-        with output_errors(path):
-            size = path.stat().st_size
+            path, size = self._encoded_anew(shard, layout), None
+        if size is None:
+            size = size_of(path)
         self._uploads.add(path, f"{group}/{layout.key(layout.count)}")
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
         return layout.count, size
+
+    def _encoded_anew(self, shard: StagedShard, layout: ArrayLayout) -> StoreFile:
+        """Encode a shard with the codec of its array; happens to the first frames of one alone."""
+        path = shard.path
+        if isinstance(path, RemoteFile):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError as error:
+                raise gone(path) from error
+            frame = decode_shard(data, shard.layout, path)
+            here = self.staging / path.key
+            with output_errors(here):
+                here.write_bytes(encode_shard(frame, layout))
+            discard(path)
+            return here
+        with output_errors(path):
+            frame = decode_shard(path.read_bytes(), shard.layout, path)
+            path.write_bytes(encode_shard(frame, layout))
+        return path
 
 
 @contextmanager
@@ -326,6 +333,7 @@ def open_writer(
             shutil.rmtree(waiting, ignore_errors=True)
             waiting.mkdir(parents=True)
             writer.sweep()
+        _clear_objects(location)
         try:
             yield writer
         finally:
@@ -333,6 +341,8 @@ def open_writer(
                 writer.finish()
             finally:
                 shutil.rmtree(waiting, ignore_errors=True)
+                with suppress(StoreUnreachableError):  # the next run clears them
+                    _clear_objects(location)
 
 
 def write_rows(location: Location, rows: Sequence[FrameRow] | FrameTable, about: About) -> None:
@@ -369,11 +379,13 @@ def clear_after_death(location: Location, staging: Path | None = None) -> None:
     """
     waiting, held, place = staging_of(location, staging), lock_of(location), open_place(location)
     is_left = waiting.exists() or open_place(held.parent).exists(held.name)
+    is_left |= isinstance(location, Url) and bool(ObjectPlace(objects_of(location)).sizes())
     about = read_root(place) if place.exists(METADATA) else {}
     if not is_left and PARTS not in about:
         return
     with suppress(StoreLockedError), lock(held) as check_held:
         shutil.rmtree(waiting, ignore_errors=True)
+        _clear_objects(location)
         if not place.exists(METADATA):
             return
         table = read_tables(place, read_root(place).get(PARTS, []))
@@ -385,10 +397,10 @@ def clear_after_death(location: Location, staging: Path | None = None) -> None:
         writer.finish()
 
 
-def _discard(frame: StagedFrame) -> None:
-    for shard in (frame.packed, frame.target):
-        if shard is not None:
-            shard.path.unlink(missing_ok=True)
+def _clear_objects(location: Location) -> None:
+    """Delete what runs that are over have left in the bucket; whoever calls holds the lock."""
+    if isinstance(location, Url):
+        ObjectPlace(objects_of(location)).clear()
 
 
 def _check_rendering(path: Location, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:

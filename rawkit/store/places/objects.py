@@ -201,6 +201,32 @@ class ObjectPlace:
         self._told(key, upload)
         staged.unlink(missing_ok=True)
 
+    def adopt(self, staged: RemoteFile, key: str) -> None:
+        """Take an object of the same server into place, and delete it where it was.
+
+        The server copies it: no byte of it comes here.
+
+        Raises
+        ------
+        StoreUnreachableError
+            If the server does not answer or refuses, or the object is gone.
+        """
+        fs, _ = self._opened
+        _, root = shared_file_system(staged.place.location, self.transfer.timeout)
+        source = f"{root.rstrip('/')}/{staged.key}"
+        try:
+            self._asked(key, lambda: fs.cp_file(source, self._path(key)))
+        except FileNotFoundError as error:
+            raise gone(staged) from error
+        ObjectPlace(staged.place.location, self.transfer).delete(staged.key)
+
+    def clear(self) -> None:
+        """Delete all objects, and drop uploads in parts that were begun."""
+        with ThreadPoolExecutor(_SMALL_AT_ONCE, "rawkit-delete") as pool:
+            for _ in pool.map(self.delete, self.sizes()):
+                pass
+        self.sweep()
+
     def delete(self, key: str) -> None:
         """Delete an object."""
         fs, _ = self._opened
@@ -266,6 +292,14 @@ class ObjectPlace:
                 fix="Check the connection and the address (AWS_ENDPOINT_URL). What was committed "
                 "is there: the same command goes on.",
             ) from error  # fmt: skip
+
+
+def gone(staged: RemoteFile) -> StoreUnreachableError:
+    """Return the error for an object that waited to be taken into place, and is not there."""
+    return StoreUnreachableError(
+        "what a worker has put there is gone", where=staged,
+        fix="Has something cleared the bucket? Run the same command again.",
+    )  # fmt: skip
 
 
 def _piece(found: bytes | Exception, count: int) -> bytes:
