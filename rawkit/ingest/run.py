@@ -20,8 +20,9 @@ from rawkit.store import Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from rawkit.sensor import Headerless
     from rawkit.source import Source, SourceSpec
     from rawkit.store import StoreWriter
+
+    Each = Callable[[StoreWriter, Entry, Prepared | LeftOut], None]
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
@@ -197,13 +200,17 @@ def run_ingest(
     max_bad: MaxBad | None = None,
     staging: Path | None = None,
     progress: Progress = SILENT,
+    pool: AbstractContextManager[Pool] | None = None,
+    each: Each | None = None,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Ctrl-C commits what is done and returns.
+    in `staging`, which the workers must see, too. Ctrl-C commits what is done and returns. A `pool`
+    takes the place of `workers` and `resources`. `each` is called with the writer, a frame and what
+    has become of it, after it has been added; then it is who commits, before the end.
 
     Raises
     ------
@@ -232,17 +239,18 @@ def run_ingest(
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
-        open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
+        pool or open_pool(resources or Resources(workers), len(plan.wanted)) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         fetching = resources is None or resources.scheduler is None
         jobs = _jobs(plan, writer, fetch_ahead=fetching)
         try:
-            for entry, result in _in_order(jobs, pool):
+            for entry, result in _in_order(jobs, taking):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
                 _take(entry, result, writer, report)
+                (each or _commit_if_due)(writer, entry, result)
                 advance(1, entry.frame.name)
                 if max_bad is not None and not max_bad.allows(len(bad), len(plan.wanted)):
                     report.stopped = (
@@ -364,4 +372,7 @@ def _take(
         report.warnings.append(LeftOut(row.name, "level", row.level_warning))
     if row.target_note is not None:
         report.notes.append(LeftOut(row.name, "no-target", row.target_note))
+
+
+def _commit_if_due(writer: StoreWriter, _: Entry, __: Prepared | LeftOut) -> None:
     writer.commit_if_due(COMMIT_FRAMES, COMMIT_SECONDS)

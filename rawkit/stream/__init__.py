@@ -1,6 +1,6 @@
 """From stores to batches in bounded memory.
 
-`plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
+`plan` says which crop is sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.open import open_stream, stream_of
-from rawkit.stream.pairs import PairSource, pair_sources
+from rawkit.stream.pairs import PairSource, pair_sources, sources_of, spread
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
@@ -24,6 +25,7 @@ from rawkit.stream.plan import (
     FrameShape,
     PlanSettings,
     check_crop,
+    epoch_length,
     fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
@@ -53,20 +55,25 @@ __all__ = [
     "BatchStream",
     "ChunkCache",
     "EpochPlan",
+    "EpochSources",
     "Feed",
     "FrameShape",
     "Origin",
     "PairSource",
     "PlanSettings",
+    "SameSources",
     "ShardFile",
     "TensorBatch",
     "balance_gains",
     "check_crop",
+    "epoch_length",
     "fitting_crop",
     "mosaic_of",
     "normalise_planes",
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "sources_of",
+    "spread",
     "stream_of",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rawkit.store import FrameRow, Group, Store
     from rawkit.subset import Subset, SubsetFrame
 
+VALIDATED = 8
+"""Frames looked at during a training; spread evenly over the split."""
+_T = TypeVar("_T")
 _BAYER = ("R", "G1", "B", "G2")
 
 
@@ -97,6 +100,12 @@ def sources_of(frames: Sequence[SubsetFrame], stores: Mapping[str, Store]) -> li
     """Locate the shards and the coordinates of frames."""
     rendered: dict[tuple[str, str], dict[int, FrameRow]] = {}
     return [_source(frame, stores[frame.collection], rendered) for frame in frames]
+
+
+def spread(items: Sequence[_T], most: int = VALIDATED) -> list[_T]:
+    """Choose at most so many, evenly over a list: what a training validates on."""
+    count = min(most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def _source(

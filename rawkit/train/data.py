@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.models import SeenCamera
 from rawkit.sensor import BAYER, neutral_of
-from rawkit.stream import BatchStream, PlanSettings, fitting_crop
+from rawkit.stream import PlanSettings, check_crop, epoch_length, fitting_crop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,17 +35,21 @@ class TrainData:
     """Pairs of the val split; may be empty."""
     identity: DataIdentity | None = None
     """Which frames these are; None where nobody asks."""
+    expected: int = 0
+    """How many pairs of the train split there will be, where some are still to land."""
+    expected_longs: int = 0
+    """How many long exposures they will have."""
 
     @property
     def longs(self) -> int:
         """Number of long exposures among the pairs to train on."""
-        return len({source.target.path for source in self.train})
+        return max(self.expected_longs, len({source.target.path for source in self.train}))
 
 
-def cameras_in(data: TrainData) -> dict[str, SeenCamera]:
-    """Return the cameras of the pairs to train on, by model; pairs of no known one are left out."""
+def cameras_in(pairs: Sequence[PairSource]) -> dict[str, SeenCamera]:
+    """Return the cameras of pairs, by model; pairs of no known one are left out."""
     seen: dict[str, list[Neutral | None]] = {}
-    for source in data.train:
+    for source in pairs:
         if source.camera:
             seen.setdefault(source.camera, []).append(_neutral(source))
     return {
@@ -112,9 +117,16 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
-    """Return the steps of so many epochs, at least 1000."""
-    stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
-    return max(_LEAST_STEPS, math.ceil(epochs * stream.epoch_length / settings.batch_size))
+    """Return the steps of so many epochs, at least 1000.
+
+    Pairs that are still to land count as being like those that are there.
+    """
+    shapes = [source.shape for source in data.train]
+    count = max(data.expected, len(shapes))
+    shapes = list(islice(cycle(shapes), count))
+    check_crop(shapes, plan_settings(settings))
+    length = epoch_length(shapes, plan_settings(settings))
+    return max(_LEAST_STEPS, math.ceil(epochs * length / settings.batch_size))
 
 
 def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:

@@ -1,0 +1,55 @@
+"""What each epoch draws from: the same pairs in all of them, or more in a later one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.stream.pairs import PairSource
+    from rawkit.stream.plan import FrameShape
+
+
+class EpochSources(Protocol):
+    """The pairs of every epoch, fixed before anything is drawn from it."""
+
+    def reach(self, sample: int) -> None:
+        """See to it that all epochs up to that of a sample, counted from 0 over all, are fixed.
+
+        Called by the consumer of a stream, before each of its batches, never by a thread that
+        reads: so it may take its time, and speak with other processes.
+        """
+
+    def sources(self, epoch: int) -> Sequence[PairSource]:
+        """Pairs of an epoch that has been reached; the same object where they are the same."""
+
+
+class SameSources:
+    """One list of pairs for all epochs."""
+
+    def __init__(self, sources: Sequence[PairSource]) -> None:
+        self._sources = tuple(sources)
+
+    def reach(self, sample: int) -> None:
+        """Do nothing: all is fixed."""
+
+    def sources(self, epoch: int) -> Sequence[PairSource]:  # noqa: ARG002 - the protocol's
+        """Return the list."""
+        return self._sources
+
+
+class EpochShapes:
+    """What the plan must know of the frames of each epoch; worked out once for each list."""
+
+    def __init__(self, epochs: EpochSources) -> None:
+        self._epochs = epochs
+        self._seen: Sequence[PairSource] | None = None
+        self._shapes: tuple[FrameShape, ...] = ()
+
+    def __call__(self, epoch: int) -> Sequence[FrameShape]:
+        """Return the shapes of an epoch; the same object where the pairs are the same."""
+        sources = self._epochs.sources(epoch)
+        if sources is not self._seen:
+            self._seen, self._shapes = sources, tuple(source.shape for source in sources)
+        return self._shapes
