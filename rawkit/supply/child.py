@@ -120,15 +120,15 @@ class _Talk:
     @contextmanager
     def stage(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Tell of a stage of the scan."""
-        done, said = 0, 0.0
+        seen, said = 0, 0.0
         self.say(Scanning(label, 0, total, unit))
 
-        def advance(count: int = 1, note: str = "") -> None:  # noqa: ARG001 - the protocol's
-            nonlocal done, said
-            done += count
+        def advance(done: int = 1, note: str = "") -> None:  # noqa: ARG001 - the protocol's
+            nonlocal seen, said
+            seen += done
             if time.monotonic() - said > _SAY_SECONDS:
                 said = time.monotonic()
-                self.say(Scanning(label, done, total, unit))
+                self.say(Scanning(label, seen, total, unit))
 
         yield advance
 

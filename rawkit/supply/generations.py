@@ -25,24 +25,22 @@ class Generations:
     find
         Returns pairs that are there by the names of their dark frames.
     there
-        Returns all pairs that may be drawn from now, by name; None where nothing is added any more,
-        as when a run is replayed: epochs beyond the notes are then as the last one.
+        Returns the digests of all pairs that may be drawn from now, by name, the same in all
+        processes; None where nothing is added any more, as when a run is replayed: epochs beyond
+        the notes are then as the last one.
     settings
         What decides the samples.
-    agree
-        Makes the first process's answer that of all.
     """
 
     def __init__(
         self,
         notes: Notes,
         find: Callable[[Sequence[str]], Mapping[str, Pair]],
-        there: Callable[[], Mapping[str, Pair]] | None,
+        there: Callable[[], Mapping[str, str]] | None,
         settings: PlanSettings,
-        agree: Callable[[Mapping[str, str] | None], Mapping[str, str] | None] = lambda one: one,
     ) -> None:
         self._notes, self._find, self._there = notes, find, there
-        self._settings, self._agree = settings, agree
+        self._settings = settings
         self._fixed: list[Sequence[PairSource]] = []
         self._ends: list[int] = []
         self._seen: Generation | None = None
@@ -70,13 +68,11 @@ class Generations:
         )
 
     def _fix(self) -> None:
-        there = self._there
-        if there is None:
+        if self._there is None:
             self._fixed.append(self._fixed[-1])
             self._ends.append(self._ends[-1] + self._length())
             return
-        found = self._agree({name: pair.digest for name, pair in there().items()})
-        self._append(self._notes.add(found or {}))
+        self._append(self._notes.add(self._there()))
 
     def _append(self, one: Generation) -> None:
         if one is self._seen:

@@ -82,7 +82,7 @@ class Live:
         self._fabric = fabric if fabric is not None and fabric.world_size > 1 else None
         replays = bool(self.record.replay)
         self._epochs = Generations(
-            self.notes, self.find, None if replays else self.there, plan, self.agree
+            self.notes, self.find, None if replays else self._agreed_there, plan
         )
 
     def agree(self, found: Any) -> Any:
@@ -98,7 +98,7 @@ class Live:
             found = self._pairs.find(names, also=names)
         return found
 
-    def there(self) -> Mapping[str, Pair]:
+    def there(self) -> dict[str, Pair]:
         """Return all pairs that may be trained on now, by name."""
         self._look()
         known = self.notes.generations[-1].digests if self.notes.generations else {}
@@ -106,6 +106,12 @@ class Live:
         fitting = {name: pair for name, pair in found.items() if self._fits(name, pair)}
         noted = self._pairs.find(known, also=known)
         return {**fitting, **noted}
+
+    def _agreed_there(self) -> dict[str, str]:
+        """Return the digests of all pairs that may be trained on now; all processes say the same."""
+        leads = self._fabric is None or self._fabric.is_global_zero
+        mine = {name: pair.digest for name, pair in self.there().items()} if leads else {}
+        return dict(self.agree(mine))
 
     def wait_for_first(self, progress: Progress = SILENT) -> dict[str, str]:
         """Wait until as many pairs have landed as a batch has samples; returns their digests.
@@ -142,32 +148,45 @@ class Live:
             raise self._nothing()
         return found
 
-    def validation(self, progress: Progress = SILENT) -> list[PairSource]:
-        """Return what is validated on, once it has landed; the same ones ever after."""
+    def validation(
+        self, progress: Progress = SILENT, stopped: Callable[[], bool] = lambda: False
+    ) -> list[PairSource]:
+        """Return what is validated on, once it has landed; the same ones ever after.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            In all processes, if waiting for it was `stopped` in the first.
+        """
         if self.notes.validation is None:
-            self._settle_validation(progress)
+            self._settle_validation(progress, stopped)
         if self.notes.validation is None:
             return []
         return list(located(self.notes.validation, self.find, str(self.notes.path)))
 
-    def _settle_validation(self, progress: Progress) -> None:
-        wanted = self.record.val
+    def _settle_validation(self, progress: Progress, stopped: Callable[[], bool]) -> None:
+        wanted, supply = self.record.val, self.supply
         if not wanted or self.record.replay:
             return
-        if self.supply is not None:
+        found: Mapping[str, Pair] | None = {}
+        if supply is not None:
 
             def ready() -> bool:
-                here = self.find(wanted).keys() | self.supply.bad.keys()  # type: ignore[union-attr] # not None
-                return here >= set(wanted)
+                return self.find(wanted).keys() | supply.bad.keys() >= set(wanted)
 
-            self._wait(ready, "Waiting for what is validated on", progress, VALIDATION_PATIENCE)
-        found = self.find(wanted)
-        digests = self.agree(
-            {name: found[name].digest for name in wanted
-             if name in found and self._fits(name, found[name])}
-        )  # fmt: skip
+            self._wait(ready, "Waiting for the frames to validate on", progress,
+                       VALIDATION_PATIENCE, stopped)  # fmt: skip
+        if self._fabric is None or self._fabric.is_global_zero:
+            found = None if stopped() else self.find(wanted)
+        mine = None if found is None else {
+            name: found[name].digest for name in wanted
+            if name in found and self._fits(name, found[name])
+        }  # fmt: skip
+        digests = self.agree(mine)
+        if digests is None:
+            raise KeyboardInterrupt
         missing = len(wanted) - len(digests)
-        if missing and self.supply is not None:
+        if missing and supply is not None:
             self._say(f"{missing} of {len(wanted)} frames to validate on have not landed")
         if digests:
             self.notes.settle_validation(digests)
@@ -224,7 +243,12 @@ class Live:
         return not reason
 
     def _wait(
-        self, ready: Callable[[], bool], label: str, progress: Progress, patience: float
+        self,
+        ready: Callable[[], bool],
+        label: str,
+        progress: Progress,
+        patience: float,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Wait with a word, until it is so or cannot become so any more."""
         if ready():
@@ -235,7 +259,7 @@ class Live:
         self._say(f"{label[0].lower()}{label[1:]}: {supply.text()}")
         with progress.stage(label, None, "bytes") as advance:
             shown, commits = supply.fetched, -1
-            while supply.ended is None and supply.away_seconds < patience:
+            while supply.ended is None and supply.away_seconds < patience and not stopped():
                 supply.wait(lambda: supply.ended is not None, _LOOK_SECONDS / 5)
                 advance(supply.fetched - shown, supply.text())
                 shown = supply.fetched

@@ -13,7 +13,6 @@ from rawkit.store import FORMAT, VERSION
 from rawkit.supply import (
     NOTES,
     RECORD,
-    Notes,
     read_notes,
     read_record,
     located,
@@ -95,17 +94,12 @@ def plan_live(
             _check_new(folder)
         record = _scanned(supply, record, folder, progress)
     record, folder = _shared(fabric, (record, folder))
-    notes = read_notes(folder / NOTES) if supply is not None else Notes(folder / NOTES)
+    notes = _shared(fabric, read_notes(folder / NOTES) if supply is not None else None)
     notes.writes = supply is not None
     live = Live(folder, record, notes, workspace.store(record.collection), supply, say)
-    first: Mapping[str, str] = {}
-    if supply is not None and not notes.generations:
-        first = live.wait_for_first(progress)
-    elif supply is not None:
-        live.wait_for_first(progress)
-    first = _shared(fabric, dict(first))
-    if first:
-        notes.add(first)
+    found = live.wait_for_first(progress) if supply is not None else {}
+    if not notes.generations:
+        notes.add(_shared(fabric, found))
     data = _data(live)
     budget = max_ram - share_memory(max_ram).ingest
     ranks = ranks_here()
@@ -153,8 +147,8 @@ def resume_live(
     fabric = _meet(record, device)
     state = load_checkpoint(folder / LAST)
     settings = resumed_settings(state.settings, changes or {}, recipe)
-    notes = read_notes(folder / NOTES)
-    notes.writes = fabric is None or fabric.global_rank == 0
+    notes = _shared(fabric, read_notes(folder / NOTES))
+    notes.writes = fabric is None or fabric.is_global_zero
     live = Live(folder, record, notes, workspace.store(record.collection), supply, say)
     if not notes.generations:
         raise TrainingError(
@@ -203,7 +197,7 @@ def plan_replay(
     settings = _settings_in(origin)
     fabric = _meet(record, device, settings)
     noted = read_notes(origin / NOTES)
-    leads = fabric is None or fabric.global_rank == 0
+    leads = fabric is None or fabric.is_global_zero
     if folder is None:
         named = name or new_run_name(workspace, record.collection, settings.network)
         folder = _shared(fabric, workspace.run(named))

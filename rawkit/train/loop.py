@@ -37,7 +37,7 @@ from rawkit.train.schedule import rate_at
 from rawkit.train.validate import Scores, score_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lightning_fabric import Fabric
@@ -217,7 +217,7 @@ class Trainer:
                     due = validate_every and self.step % validate_every == 0
                     if due and self.step < settings.steps:
                         with meter.paused():
-                            self._validate(meter, record, progress)
+                            self._validate(meter, record, progress, wished)
                     elif record is not None and self.step % LOG_EVERY == 0:
                         self._note(meter, record, None)
             except KeyboardInterrupt:
@@ -267,10 +267,14 @@ class Trainer:
         return self._mean(float(wish)) > 0
 
     def _validate(
-        self, meter: Meter, record: Record | None, progress: Progress = SILENT
+        self,
+        meter: Meter,
+        record: Record | None,
+        progress: Progress,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Scores | None:
         """Validate, save, write down the metrics, and keep the best weights."""
-        scores = self._scores(progress)
+        scores = self._scores(progress, stopped)
         best = scores is not None and scores.psnr > self._best
         if scores is not None and best:
             self._best = scores.psnr
@@ -284,18 +288,19 @@ class Trainer:
             self._note(meter, record, scores)
         return scores
 
-    def _scores(self, progress: Progress) -> Scores | None:
+    def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
         """Scores on the val split, if there is one; weights that give none are not saved.
 
         Each process takes its share of the frames.
         """
-        live = self._live
-        frames = spread(self._data.val) if live is None else live.validation(progress)
-        if not frames:
-            return None
-        settings, fabric = self.settings, self._fabric
-        mine = frames[fabric.global_rank :: fabric.world_size]
+        live, settings, fabric = self._live, self.settings, self._fabric
         try:
+            frames = (
+                spread(self._data.val) if live is None else live.validation(progress, stopped)
+            )
+            if not frames:
+                return None
+            mine = frames[fabric.global_rank :: fabric.world_size]
             scores = score_frames(
                 self._learner.best_net(), settings.network, mine, settings.amplifier(),
                 settings.neutral,
