@@ -12,6 +12,8 @@ from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
 from rawkit.cli._print import fields, print_json
 from rawkit.cli._size import SIZE
+from rawkit.cli._source import SourceOption
+from rawkit.cli._train_live import is_live, planned_live
 from rawkit.cli._train_options import (
     changes_of,
     finite,
@@ -27,11 +29,12 @@ _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "w
             "without_excluded")  # fmt: skip
 _CHOOSING = ("fraction", *_FILTERS, "store")
 """Options that choose frames without a saved subset."""
-_NOT_OURS = {"split", "role", "limit"}
+_NOT_OURS = {"split", "role"}
 """Filters that make no sense here: splits are what training is about, pairs belong together."""
 
 
 @click.command()
+@click.argument("collection", required=False)
 @click.option("--subset", help="Subset to train on.  [default: the newest, or all there is]")
 @click.option(
     "--fraction",
@@ -40,6 +43,13 @@ _NOT_OURS = {"split", "role", "limit"}
 )
 @selection_options
 @click.option("--store", type=NAMES, help="With --fraction or filters, only these stores.")
+@click.option(
+    "--source", cls=SourceOption, default=(),
+    help="With COLLECTION: folder, zip or tar archive, or URL with the raw files; several with "
+    "commas between them, or given again.  [default: data/COLLECTION in the workspace]",
+)  # fmt: skip
+@click.option("--replay", metavar="RUN", help="Draw from the finished store what RUN has drawn "
+              "while its frames landed: the same weights.")  # fmt: skip
 @click.option("--name", help="Name of the run.  [default: subset, network and a number]")
 @click.option("--resume", is_flag=True, help="Go on with the named or newest run.")
 @settings_options
@@ -61,7 +71,8 @@ _NOT_OURS = {"split", "role", "limit"}
               help="What --cache may take.")  # fmt: skip
 @click.option(
     "--max-ram", type=SIZE, default="3GB", show_default=True,
-    help="Memory that each process of the training may use.",
+    help="Memory that each process of the training may use; with COLLECTION, the training and the "
+    "ingest beside it together.",
 )  # fmt: skip
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
@@ -77,20 +88,28 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     with the sample that would have come next. --fraction and the filters choose frames as
     `rawkit subset` does, without saving the choice.
 
+    With COLLECTION, as `rawkit ingest` takes it, frames that are not in its store yet are fetched
+    beside the training, which begins as soon as the pairs of a batch are there.
+
     \b
     rawkit train
+    rawkit train mid --iso 100,200 --source https://example.org/MID.zip
     rawkit train --subset f0.4 --steps 10000
     rawkit train --recipe sid --iso 100-400
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
     import logging
 
+    # Before torch is loaded: the first bytes are on their way in the meantime.
+    plan = planned_live(workspace, options) if is_live(workspace, options) else None
+    if plan is None and options["collection"] is not None:
+        return
     from rawkit.progress import SILENT
     from rawkit.stream import ChunkCache
     from rawkit.train import rank_here, run_training
 
     leads = rank_here() == 0
-    plan = _planned(workspace, options)
+    plan = plan or _planned(workspace, options)
     if leads:
         _say_what(plan, dry_run=options["dry_run"])
     if options["dry_run"]:
@@ -115,9 +134,11 @@ def train(workspace: Workspace, /, **options: Any) -> None:
             print_json({"run": str(plan.folder), **result})
         else:
             click.echo(fields({"run": plan.folder, **result}))
-    if report.interrupted:
-        if leads:
-            click.echo("interrupted: `rawkit train --resume` goes on", err=True)
+    if report.interrupted and leads:
+        click.echo("interrupted: `rawkit train --resume` goes on", err=True)
+    if report.missing and leads:
+        click.echo(f"{report.missing}; `rawkit train --resume` tries again", err=True)
+    if report.interrupted or report.missing:
         raise SystemExit(1)
 
 
@@ -166,7 +187,7 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     head = {
         "run": plan.folder,
         "subset": settings.subset,
-        "pairs": f"{len(data.train)} train, {len(data.val)} val",
+        "pairs": _pairs(plan),
         "network": settings.network,
         "steps": f"{done}{settings.steps} done" if done else settings.steps,
         "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}"
@@ -177,8 +198,15 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     click.echo(fields(head), err=True)
     if dry_run:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
-    if not data.val:
+    if not data.val and plan.live is None:
         click.echo("no val split in the subset: nothing will be validated", err=True)
+
+
+def _pairs(plan: TrainPlan) -> str:
+    data = plan.data
+    if plan.live is None:
+        return f"{len(data.train)} train, {len(data.val)} val"
+    return f"{len(data.train)} train to begin with, of {data.expected}"
 
 
 def _result(report: TrainReport) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """From a catalog to a store: frames are prepared by workers and committed by one process."""
 
 from rawkit.ingest.estimate import Estimate, estimate_ingest
+from rawkit.ingest.exchange import Exchange
+from rawkit.ingest.executor import Pool
+from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
 from rawkit.ingest.jobs import Targets
 from rawkit.ingest.quarantine import MaxBad
 from rawkit.ingest.repair import catalog_of_damage, repair_store
@@ -11,13 +14,18 @@ callable_as(__name__, "rawkit.api:ingest")
 
 __all__ = [
     "Estimate",
+    "Exchange",
+    "FrameJob",
     "IngestPlan",
     "IngestReport",
     "MaxBad",
+    "Pool",
+    "Prepared",
     "Targets",
     "catalog_of_damage",
     "estimate_ingest",
     "plan_ingest",
+    "prepare_frame",
     "repair_store",
     "run_ingest",
 ]

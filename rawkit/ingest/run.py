@@ -21,11 +21,13 @@ from rawkit.store import Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
     from rawkit.ingest.exchange import Exchange
+    from rawkit.ingest.executor import Pool
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from rawkit.sensor import Headerless
     from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.store import StoreWriter
+
+    Each = Callable[[StoreWriter, Entry, Prepared | LeftOut], None]
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
@@ -202,6 +206,8 @@ def run_ingest(
     staging: Path | None = None,
     beside: bool = True,
     progress: Progress = SILENT,
+    pool: AbstractContextManager[Pool] | None = None,
+    each: Each | None = None,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
@@ -210,8 +216,9 @@ def run_ingest(
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
     in `staging`; where workers of a scheduler do not see that, they wait in the store's bucket.
     Unless `beside` is off, pixels may come from a faster decoder than LibRaw that has been proven
-    to give the same, see `rawkit.ingest.proofs`.
-    Ctrl-C commits what is done and returns.
+    to give the same, see `rawkit.ingest.proofs`. Ctrl-C commits what is done and returns. A `pool`
+    takes the place of `workers` and `resources`. `each` is called with the writer, a frame and what
+    has become of it, after it has been added; then it is who commits, before the end.
 
     Raises
     ------
@@ -240,27 +247,29 @@ def run_ingest(
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
-        open_pool(
+        pool
+        or open_pool(
             resources or Resources(workers),
             len(plan.wanted),
             writer.staging,
             lambda cluster: agree(
                 cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
             ),
-        ) as pool,
+        ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         fetching = resources is None or resources.scheduler is None
         if not fetching:
-            report.exchange = pool.exchange.describe()
-        jobs = _jobs(plan, writer, pool.exchange, fetch_ahead=fetching)
+            report.exchange = taking.exchange.describe()
+        jobs = _jobs(plan, writer, taking.exchange, fetch_ahead=fetching)
         proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
-            for entry, result in in_order(jobs, pool, proofs, say):
+            for entry, result in in_order(jobs, taking, proofs, say):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
                 _take(entry, result, writer, report)
+                (each or _commit_if_due)(writer, entry, result)
                 advance(1, entry.frame.name)
                 if max_bad is not None and not max_bad.allows(len(bad), len(plan.wanted)):
                     report.stopped = (
@@ -268,7 +277,7 @@ def run_ingest(
                     )
                     break
             report.wrong += proofs.wrong(
-                lambda job: once_more(job, pool, say),
+                lambda job: once_more(job, taking, say),
                 {row.name: row.pixel_hash for row in writer.rows} if proofs.notes else {},
             )
         except KeyboardInterrupt:
@@ -348,4 +357,7 @@ def _take(
         report.warnings.append(LeftOut(row.name, "level", row.level_warning))
     if row.target_note is not None:
         report.notes.append(LeftOut(row.name, "no-target", row.target_note))
+
+
+def _commit_if_due(writer: StoreWriter, _: Entry, __: Prepared | LeftOut) -> None:
     writer.commit_if_due(COMMIT_FRAMES, COMMIT_SECONDS)

@@ -1,7 +1,8 @@
 """From stores to batches in bounded memory.
 
 `pairs` are what there is to draw from, and `locate` finds them in stores. `plan` says which crop is
-sample number i; `schedule` which windows a process reads for its part of
+sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for
+its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
-from rawkit.stream.locate import pair_sources
+from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.locate import pair_sources, sources_of
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import (
     Pairs,
@@ -27,6 +29,7 @@ from rawkit.stream.pairs import (
     layouts_of,
     numbers_of,
     shapes_of,
+    spread,
 )
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
@@ -34,6 +37,7 @@ from rawkit.stream.plan import (
     EpochPlan,
     PlanSettings,
     check_crop,
+    epoch_length,
     fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
@@ -64,6 +68,7 @@ __all__ = [
     "BatchStream",
     "ChunkCache",
     "EpochPlan",
+    "EpochSources",
     "Feed",
     "FrameShape",
     "FrameShapes",
@@ -71,6 +76,7 @@ __all__ = [
     "PairSource",
     "Pairs",
     "PlanSettings",
+    "SameSources",
     "ShardFile",
     "TensorBatch",
     "any_elsewhere",
@@ -78,6 +84,7 @@ __all__ = [
     "balances_of",
     "check_crop",
     "count_targets",
+    "epoch_length",
     "fitting_crop",
     "layouts_of",
     "mosaic_of",
@@ -87,5 +94,7 @@ __all__ = [
     "pair_sources",
     "pool_bytes",
     "shapes_of",
+    "sources_of",
+    "spread",
     "stream_of",
 ]

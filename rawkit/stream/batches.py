@@ -10,7 +10,8 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.stream.augment import augment_levels
 from rawkit.stream.buffers import check_pinned
-from rawkit.stream.pairs import Pairs, any_elsewhere, layouts_of, shapes_of
+from rawkit.stream.epochs import SameSources
+from rawkit.stream.pairs import any_elsewhere, layouts_of, shapes_of
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import RankShare
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.stream.cache import ChunkCache
+    from rawkit.stream.epochs import EpochSources
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings
     from rawkit.stream.pool import Filled
@@ -120,6 +122,10 @@ class BatchStream:
         Stores that lie elsewhere are read all the time.
     pinned
         Keep batches in pinned memory, from which a GPU fetches them by itself.
+    epochs
+        What each epoch draws from, where it is not `sources` in all of them; then `sources` are
+        those of the first, and all others must be like them: large enough, and of their target
+        type.
 
     Raises
     ------
@@ -141,6 +147,7 @@ class BatchStream:
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
         pinned: bool = False,
+        epochs: EpochSources | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -158,11 +165,11 @@ class BatchStream:
             # They wait for answers most of the time, and do so beside whatever else runs.
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
-            sources if isinstance(sources, Pairs) else tuple(sources), settings, self._share,
+            epochs or SameSources(sources), sources[0].target.layout.dtype, settings, self._share,
             threads=threads, cache=cache, in_bursts=in_bursts, pinned=pinned,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
-        """Samples of an epoch, over all ranks."""
+        """Samples of an epoch, over all ranks; of the first where `epochs` gives each its own."""
 
     @property
     def waited(self) -> float:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rawkit.store import ArrayLayout, ReadablePlace
     from rawkit.stream.texts import PackedTexts, SharedTexts
 
+VALIDATED = 8
+"""Frames looked at during a training; spread evenly over the split."""
+_Item = TypeVar("_Item")
 _BAYER = ("R", "G1", "B", "G2")
 
 
@@ -255,6 +258,12 @@ def balances_of(sources: Sequence[PairSource]) -> Counter[tuple[str, tuple[float
     if isinstance(sources, Pairs):
         return sources.balances()
     return Counter((one.camera, tuple(one.white_balance.tolist())) for one in sources)
+
+
+def spread(items: Sequence[_Item], most: int = VALIDATED) -> list[_Item]:
+    """Choose at most so many, evenly over a list: what a training validates on."""
+    count = min(most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:

@@ -11,7 +11,7 @@ from rawkit.errors import UsageError
 from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,6 +83,11 @@ class Job:
     """Its crops that this process hands out, first use first."""
 
     @property
+    def epoch(self) -> int:
+        """Epoch it belongs to."""
+        return self.uses[0].epoch
+
+    @property
     def first(self) -> int:
         """Batch of the first crop."""
         return self.uses[0].batch
@@ -94,13 +99,20 @@ class Job:
 
 
 def jobs(
-    frames: Sequence[FrameShape], settings: PlanSettings, share: RankShare, position: int
+    frames: Callable[[int], Sequence[FrameShape]],
+    settings: PlanSettings,
+    share: RankShare,
+    position: int,
 ) -> Iterator[Job]:
-    """Yield a process's windows from sample `position` on, for ever, by their first use."""
-    epoch, start = divmod(position, epoch_length(frames, settings))
+    """Yield a process's windows from sample `position` on, for ever, by their first use.
+
+    `frames` says what an epoch draws from. It is asked for epochs in their order, for the next one
+    when the last window of the one before has been yielded.
+    """
+    epoch, start = place_of(frames, settings, position)
     done = 0
     while True:
-        plan = EpochPlan(frames, settings, epoch)
+        plan = EpochPlan(frames(epoch), settings, epoch)
         # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
         first = start + (share.rank - start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]
@@ -116,6 +128,21 @@ def jobs(
             yield Job(plan.windows[int(numbers[serials[0]])], uses)
         done += len(numbers)
         epoch, start = epoch + 1, 0
+
+
+def place_of(
+    frames: Callable[[int], Sequence[FrameShape]], settings: PlanSettings, position: int
+) -> tuple[int, int]:
+    """Return the epoch of sample `position`, counted from 0 over all, and its number within it."""
+    epoch, length = 0, 0
+    before: Sequence[FrameShape] | None = None
+    while True:
+        found = frames(epoch)
+        if found is not before:
+            before, length = found, epoch_length(found, settings)
+        if position < length:
+            return epoch, position
+        epoch, position = epoch + 1, position - length
 
 
 def by_window(numbers: NDArray[np.integer], span: int) -> Iterator[list[int]]:

@@ -23,6 +23,8 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
+from rawkit.train.live import Live
+from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
@@ -58,6 +60,7 @@ __all__ = [
     "RECIPES",
     "WEIGHTS",
     "FrameChoice",
+    "Live",
     "Loss",
     "Recipe",
     "Scores",
@@ -83,12 +86,15 @@ __all__ = [
     "newest_weights",
     "open_data",
     "other_data",
+    "plan_live",
+    "plan_replay",
     "plan_settings",
     "plan_training",
     "rank_here",
     "ranks_here",
     "ratio_to_estimate",
     "reopen_data",
+    "resume_live",
     "resume_training",
     "run_training",
     "save_checkpoint",

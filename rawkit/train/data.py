@@ -12,10 +12,12 @@ from rawkit.errors import UsageError
 from rawkit.models import SeenCamera
 from rawkit.sensor import BAYER, neutral_of
 from rawkit.stream import (
-    BatchStream,
+    FrameShapes,
     PlanSettings,
     balances_of,
+    check_crop,
     count_targets,
+    epoch_length,
     fitting_crop,
     numbers_of,
     shapes_of,
@@ -42,17 +44,21 @@ class TrainData:
     """Pairs of the val split; may be empty."""
     identity: DataIdentity | None = None
     """Which frames these are; None where nobody asks."""
+    expected: int = 0
+    """How many pairs of the train split there will be, where some are still to land."""
+    expected_longs: int = 0
+    """How many long exposures they will have."""
 
     @property
     def longs(self) -> int:
         """Number of long exposures among the pairs to train on."""
-        return count_targets(self.train)
+        return max(self.expected_longs, count_targets(self.train))
 
 
-def cameras_in(data: TrainData) -> dict[str, SeenCamera]:
-    """Return the cameras of the pairs to train on, by model; pairs of no known one are left out."""
+def cameras_in(pairs: Sequence[PairSource]) -> dict[str, SeenCamera]:
+    """Return the cameras of pairs, by model; pairs of no known one are left out."""
     seen: dict[str, list[tuple[Neutral | None, int]]] = {}
-    for (camera, balance), count in balances_of(data.train).items():
+    for (camera, balance), count in balances_of(pairs).items():
         if camera:
             seen.setdefault(camera, []).append((_neutral(balance), count))
     return {
@@ -128,9 +134,16 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
-    """Return the steps of so many epochs, at least 1000."""
-    stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
-    return max(_LEAST_STEPS, math.ceil(epochs * stream.epoch_length / settings.batch_size))
+    """Return the steps of so many epochs, at least 1000.
+
+    Pairs that are still to land count as being like those that are there.
+    """
+    there = shapes_of(data.train)
+    which = np.resize(there.which, max(data.expected, len(there)))
+    shapes = FrameShapes(there.kinds, which)
+    check_crop(shapes, plan_settings(settings))
+    length = epoch_length(shapes, plan_settings(settings))
+    return max(_LEAST_STEPS, math.ceil(epochs * length / settings.batch_size))
 
 
 def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:

@@ -15,7 +15,7 @@ from rawkit.files import write_atomically
 from rawkit.interrupt import deferred_interrupt
 from rawkit.models import save_safetensors
 from rawkit.progress import SILENT
-from rawkit.stream import BatchStream, Feed
+from rawkit.stream import BatchStream, Feed, spread
 from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
@@ -34,18 +34,20 @@ from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record
 from rawkit.train.schedule import rate_at
-from rawkit.train.validate import Scores, score_frames, spread
+from rawkit.train.validate import Scores, score_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lightning_fabric import Fabric
     from torch import nn
 
+    from rawkit.models import SeenCamera
     from rawkit.progress import Progress
     from rawkit.stream import ChunkCache
     from rawkit.train.data import TrainData
+    from rawkit.train.live import Live
     from rawkit.train.settings import TrainSettings
 
 SETTINGS = "settings.json"
@@ -73,6 +75,8 @@ class TrainReport:
     """Validation at the end; None without validation frames."""
     interrupted: bool
     """Whether it was stopped before its last step."""
+    missing: str = ""
+    """What was asked for and did not land, and why; empty where all did or still does."""
 
 
 class Trainer:
@@ -96,6 +100,9 @@ class Trainer:
         Whether metrics are written for TensorBoard too.
     cache
         Where chunks of stores that lie elsewhere are kept on this machine.
+    live
+        What lands beside the training: it says what each epoch draws from, and what is validated
+        on.
 
     Raises
     ------
@@ -117,10 +124,11 @@ class Trainer:
         keep: int = KEEP,
         board: bool = False,
         cache: ChunkCache | None = None,
+        live: Live | None = None,
     ) -> None:
         check_balance(data, settings)
-        self.settings, self._data, self._folder = settings, data, folder
-        self._cameras = cameras_in(data)
+        self.settings, self._data, self._folder, self._live = settings, data, folder, live
+        self._all_cameras = cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
         self._keep, self._board = keep, board
         ranks = self._fabric.world_size
@@ -134,6 +142,7 @@ class Trainer:
             in_bursts=self._fabric.device.type == "cpu",
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
+            epochs=None if live is None else live.epochs,
         )
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
@@ -189,7 +198,9 @@ class Trainer:
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings, record = self.settings, self._open_record()
-        meter = Meter(self._stream)
+        if self._live is not None and not (self._folder / LAST).exists():
+            self._save(LAST)  # what has been settled on the pairs of a batch must stand
+        meter = Meter(self._stream, self._live.text if self._live is not None else None)
         interrupted = False
         with (
             kept_memory(),
@@ -206,7 +217,7 @@ class Trainer:
                     due = validate_every and self.step % validate_every == 0
                     if due and self.step < settings.steps:
                         with meter.paused():
-                            self._validate(meter, record)
+                            self._validate(meter, record, progress, wished)
                     elif record is not None and self.step % LOG_EVERY == 0:
                         self._note(meter, record, None)
             except KeyboardInterrupt:
@@ -214,12 +225,13 @@ class Trainer:
         with meter.paused():
             if interrupted and self._whole:
                 self._save(LAST)
-            scores = None if interrupted else self._validate(meter, record)
+            scores = None if interrupted else self._validate(meter, record, progress)
         if record is not None:
             record.close()
         return TrainReport(
-            self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted
-        )
+            self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted,
+            "" if self._live is None else self._live.missing(),
+        )  # fmt: skip
 
     def _steps(self, max_seconds: float | None) -> Iterator[float]:
         """Do steps until enough; yields the loss of each, over all processes."""
@@ -254,9 +266,15 @@ class Trainer:
         """Tell whether any of the processes wishes for something; all get the same answer."""
         return self._mean(float(wish)) > 0
 
-    def _validate(self, meter: Meter, record: Record | None) -> Scores | None:
+    def _validate(
+        self,
+        meter: Meter,
+        record: Record | None,
+        progress: Progress,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Scores | None:
         """Validate, save, write down the metrics, and keep the best weights."""
-        scores = self._scores()
+        scores = self._scores(progress, stopped)
         best = scores is not None and scores.psnr > self._best
         if scores is not None and best:
             self._best = scores.psnr
@@ -270,16 +288,17 @@ class Trainer:
             self._note(meter, record, scores)
         return scores
 
-    def _scores(self) -> Scores | None:
+    def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
         """Scores on the val split, if there is one; weights that give none are not saved.
 
         Each process takes its share of the frames.
         """
-        if not self._data.val:
-            return None
-        frames, settings, fabric = spread(self._data.val), self.settings, self._fabric
-        mine = frames[fabric.global_rank :: fabric.world_size]
+        live, settings, fabric = self._live, self.settings, self._fabric
         try:
+            frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
+            if not frames:
+                return None
+            mine = frames[fabric.global_rank :: fabric.world_size]
             scores = score_frames(
                 self._learner.best_net(), settings.network, mine, settings.amplifier(),
                 settings.neutral,
@@ -312,8 +331,15 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                **({} if self._live is None else self._live.metrics(self._position)),
             }
         )
+
+    def _cameras(self) -> dict[str, SeenCamera]:
+        """Return the cameras of the pairs that are drawn from, those so far where more land."""
+        if self._live is None:
+            return self._all_cameras
+        return cameras_in(self._live.epochs.at(max(0, self._position - 1)))
 
     def _diverged(self, found: str) -> TrainingError:
         lower = "with a lower rate (--lr)."
@@ -344,7 +370,7 @@ class Trainer:
             scaler=learner.scaler_state(),
             generators=generator_states(),
             data=self._data.identity,
-            cameras=self._cameras,
+            cameras=self._cameras(),
         )
         save_checkpoint(self._folder / name, state)
 
@@ -354,7 +380,7 @@ class Trainer:
             self.settings.network,
             self._learner.best_weights(),
             self.settings.as_dict(),
-            cameras=self._cameras,
+            cameras=self._cameras(),
             neutral=self.settings.neutral,
         )
 

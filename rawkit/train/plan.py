@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from lightning_fabric import Fabric
+
     from rawkit.locations import Location
     from rawkit.models import MemoryPlan
     from rawkit.progress import Progress
     from rawkit.stream import ChunkCache
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.data import TrainData
+    from rawkit.train.live import Live
     from rawkit.train.loop import TrainReport
     from rawkit.workspace import Workspace
 
@@ -81,6 +84,10 @@ class TrainPlan:
     """What each process will take."""
     state: TrainState | None = None
     """Where a resumed run stands; None for a new one."""
+    live: Live | None = None
+    """What lands beside it; None where all is there."""
+    fabric: Fabric | None = None
+    """Device and processes, where they have met already."""
 
 
 def plan_training(
@@ -129,7 +136,7 @@ def plan_training(
     settings = settings_for(subset, data, changes or {}, recipe, max_ram, ranks)
     folder = workspace.run(name or new_run_name(workspace, subset, settings.network))
     check_new_run(folder)
-    return _checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
+    return checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
                                                                    ranks=ranks)))  # fmt: skip
 
 
@@ -171,11 +178,11 @@ def resume_training(
     saved = resumed.state.settings
     if subset is not None and subset != saved.subset:
         raise other_data([f"--subset {subset} instead of {saved.subset}"])
-    settings = _resumed_settings(saved, changes or {}, recipe)
+    settings = resumed_settings(saved, changes or {}, recipe)
     with lean_memory():
         data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
-    return _checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
+    return checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
 
 
 def other_data(given: Sequence[str]) -> UsageError:
@@ -239,10 +246,11 @@ def run_training(
             plan.data,
             plan.folder,
             threads=threads,
-            fabric=make_fabric(device, plan.settings.precision),
+            fabric=plan.fabric or make_fabric(device, plan.settings.precision),
             keep=keep,
             board=board,
             cache=cache,
+            live=plan.live,
         )
         if plan.state is not None:
             trainer.resume(plan.state)
@@ -252,6 +260,8 @@ def run_training(
             progress=progress,
         )
     finally:
+        if plan.live is not None:
+            plan.live.close()
         leave()
 
 
@@ -291,13 +301,20 @@ def settings_for(
     return fit_memory(settings, data, max_ram, ranks=ranks)
 
 
-def _checked(plan: TrainPlan) -> TrainPlan:
+def checked(plan: TrainPlan) -> TrainPlan:
+    """Return a plan whose balance and crops make sense with its data.
+
+    Raises
+    ------
+    UsageError
+        If they do not.
+    """
     check_balance(plan.data, plan.settings)
     check_crop(shapes_of(plan.data.train), plan_settings(plan.settings))
     return plan
 
 
-def _resumed_settings(
+def resumed_settings(
     saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
 ) -> TrainSettings:
     """Keep a run's settings; only steps, rate and pieces may change."""

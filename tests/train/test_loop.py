@@ -21,7 +21,7 @@ from rawkit.errors import OutputError, StoreDamagedError, TrainingError, UsageEr
 from rawkit.models import SeenCamera, load_network, prepare
 from rawkit.sensor import REFERENCE_NEUTRAL, unpack
 from rawkit.store import Store
-from rawkit.stream import BatchStream
+from rawkit.stream import BatchStream, spread
 from rawkit.train import (
     BEST,
     LAST,
@@ -38,7 +38,7 @@ from rawkit.train.devices import make_fabric
 from rawkit.train.loop import SETTINGS
 from rawkit.train.record import METRICS
 from rawkit.train.runs import choose_subset, find_run, new_run_name, newest_weights
-from rawkit.train.validate import restore_pair, spread, validate
+from rawkit.train.validate import restore_pair, validate
 from tests.support.factories import local
 from tests.support.fixtures_stream import Shape, copy_workspace, make_sources, tiny
 from tests.train.test_checkpoint import no_more_than
@@ -615,7 +615,7 @@ def test_the_neutral_of_a_camera_is_the_median_of_its_pairs(tiny_data: TrainData
     balances = [(2.0, 1.0, 4.0, 1.0), (4.0, 1.0, 1.0, 1.0), (8.0, 1.0, 2.0, 1.0), (np.nan,) * 4]
     sources = [replace(one, white_balance=np.array(values, np.float32)) for values in balances]
     other = [replace(sources[3], camera="B"), replace(sources[0], camera="")]
-    found = cameras_in(TrainData([*sources, *other], []))
+    found = cameras_in([*sources, *other])
     assert found == {"ILCE-7SM2": SeenCamera(4, (0.25, 1.0, 0.5)), "B": SeenCamera(1, None)}
 
 
