@@ -92,6 +92,16 @@ class GroupFrames:
         self.stored, self.duplicates = stored, duplicates
         """Rows whose pixels are stored, by index; rows that repeat others."""
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GroupFrames):
+            return NotImplemented
+        if self.table is other.table or self.name != other.name:
+            return self.name == other.name
+        return self.rows == other.rows and self.repeated == other.repeated
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     @property
     def rows(self) -> FrameRows:
         """Stored frames, by index."""
