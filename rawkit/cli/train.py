@@ -81,6 +81,7 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     rawkit train
     rawkit train --subset f0.4 --steps 10000
     rawkit train --recipe sid --iso 100-400
+    rawkit train --runs s3://bucket/runs
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
     import logging
@@ -108,6 +109,7 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         validate_every=options["validate_every"],
         max_seconds=options["minutes"] and 60 * options["minutes"],
         progress=TerminalProgress() if leads else SILENT,
+        told=_tell if leads else None,
     )
     if leads:
         result = _result(report)
@@ -153,6 +155,10 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
         selection = selection_of({**dict.fromkeys(_NOT_OURS), **options})
         chosen = FrameChoice(tuple(stores), options["fraction"] or 1.0, selection)
     return plan_training(workspace, chosen, changes_of(options), name=options["name"], **same)
+
+
+def _tell(words: str) -> None:
+    click.echo(words, err=True)
 
 
 def _flag(name: str) -> str:

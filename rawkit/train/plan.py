@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rawkit import __version__
 from rawkit.catalog import Selection
-from rawkit.errors import UsageError
+from rawkit.errors import TrainingError, UsageError
 from rawkit.progress import SILENT
 from rawkit.stream import check_crop
 from rawkit.train.data import (
@@ -21,7 +22,7 @@ from rawkit.train.data import (
     plan_settings,
     ratio_to_estimate,
 )
-from rawkit.train.devices import leave, make_fabric, ranks_here
+from rawkit.train.devices import gathered, leave, make_fabric, ranks_here, together
 from rawkit.train.loop import Trainer, check_new_run
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import find_recipe
@@ -36,8 +37,7 @@ from rawkit.train.runs import (
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from rawkit.locations import Location
     from rawkit.models import MemoryPlan
@@ -70,7 +70,7 @@ class FrameChoice:
 class TrainPlan:
     """A training that is ready to start."""
 
-    folder: Path
+    folder: Location
     """The run's folder; it does not exist yet unless the run is resumed."""
     settings: TrainSettings
     """All that decides it, besides the data."""
@@ -80,6 +80,8 @@ class TrainPlan:
     """What each process will take."""
     state: TrainState | None = None
     """Where a resumed run stands; None for a new one."""
+    digest: str = ""
+    """SHA-256 of the checkpoint that it is resumed from, hexadecimal; empty for a new one."""
 
 
 def plan_training(
@@ -167,7 +169,9 @@ def resume_training(
     settings = _resumed_settings(saved, changes or {}, recipe)
     data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
-    return _checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
+    return _checked(
+        TrainPlan(resumed.folder, settings, data, memory, resumed.state, resumed.digest)
+    )
 
 
 def other_data(given: Sequence[str]) -> UsageError:
@@ -190,6 +194,7 @@ def run_training(
     validate_every: int | None = None,
     max_seconds: float | None = None,
     progress: Progress = SILENT,
+    told: Callable[[str], None] | None = None,
 ) -> TrainReport:
     """Train as planned, until done or interrupted; what is learned is saved either way.
 
@@ -213,38 +218,66 @@ def run_training(
         When to stop at the latest.
     progress
         Told of steps.
+    told
+        Told in words what the training waits for, where it is not data.
 
     Raises
     ------
-    OutputError
+    OutputError, StoreUnreachableError
         If the run's folder cannot be written.
     StoreDamagedError
         If a shard is damaged.
     TrainingError
-        If the loss is no longer a number, or processes do not agree on the data.
+        If the loss is no longer a number; or processes do not agree on what is to be done, or
+        one has gone.
     UsageError
         If there is no such device.
     """
     try:
-        trainer = Trainer(
-            plan.settings,
-            plan.data,
-            plan.folder,
-            threads=threads,
-            fabric=make_fabric(device, plan.settings.precision),
-            keep=keep,
-            board=board,
-            cache=cache,
-        )
-        if plan.state is not None:
-            trainer.resume(plan.state)
-        return trainer.run(
-            validate_every=validate_every or max(1, plan.settings.steps // 10),
-            max_seconds=max_seconds,
-            progress=progress,
-        )
+        with together(plan.folder):
+            fabric = make_fabric(device, plan.settings.precision)
+            _check_agreed(plan)
+            trainer = Trainer(
+                plan.settings,
+                plan.data,
+                plan.folder,
+                threads=threads,
+                fabric=fabric,
+                keep=keep,
+                board=board,
+                cache=cache,
+                told=told,
+            )
+            if plan.state is not None:
+                trainer.resume(plan.state)
+            return trainer.run(
+                validate_every=validate_every or max(1, plan.settings.steps // 10),
+                max_seconds=max_seconds,
+                progress=progress,
+            )
     finally:
         leave()
+
+
+def _check_agreed(plan: TrainPlan) -> None:
+    """Refuse to train where the processes have not planned the same, each on its machine."""
+    identity = plan.data.identity
+    mine = {
+        "version of rawkit": __version__,
+        "settings": plan.settings.as_dict(),
+        "frames": None if identity is None else dict(identity.content),
+        "checkpoint": plan.digest,
+    }
+    first, *others = gathered(mine)
+    for rank, other in enumerate(others, start=1):
+        differ = [what for what, value in first.items() if other[what] != value]
+        if differ:
+            raise TrainingError(
+                f"another {' and another '.join(differ)} in process {rank} than in process 0",
+                expected="the same in all processes",
+                where=plan.folder,
+                fix="Give the same command on all machines, with stores and runs that all see.",
+            )
 
 
 def settings_for(

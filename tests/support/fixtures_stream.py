@@ -131,4 +131,4 @@ def tiny(steps: int = 4, **changes: object) -> TrainSettings:
 def add_run(workspace: Workspace, name: str, **changes: object) -> None:
     """Add a run whose last checkpoint has random weights."""
     state = TrainState(tiny(**changes), build("lamba2021").state_dict(), {}, 1, 1, 0.0)  # type: ignore[arg-type] # any field
-    save_checkpoint(workspace.run(name) / LAST, state)
+    save_checkpoint(workspace.root / "runs" / name / LAST, state)
