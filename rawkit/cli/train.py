@@ -66,6 +66,10 @@ _NOT_OURS = {"split", "role", "limit"}
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
               help="Checkpoints to keep beside the best one.")  # fmt: skip
+@click.option(
+    "--patience", type=click.FloatRange(1), default=600, show_default=True,
+    help="Seconds that a process waits for the others of its training before it ends.",
+)  # fmt: skip
 @click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -84,8 +88,6 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     rawkit train --runs s3://bucket/runs
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
-    import logging
-
     from rawkit.progress import SILENT
     from rawkit.stream import ChunkCache
     from rawkit.train import rank_here, run_training
@@ -96,7 +98,6 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         _say_what(plan, dry_run=options["dry_run"])
     if options["dry_run"]:
         return
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
     report = run_training(
         plan,
         threads=options["threads"],
@@ -108,6 +109,7 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         board=options["tensorboard"],
         validate_every=options["validate_every"],
         max_seconds=options["minutes"] and 60 * options["minutes"],
+        patience=options["patience"],
         progress=TerminalProgress() if leads else SILENT,
         told=_tell if leads else None,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,9 +26,11 @@ _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp16": "16-mixed",
 }
 
-_PATIENCE = 600.0
+PATIENCE = 600.0
 """Seconds that processes wait for one another: longer than the first may take to put a checkpoint
 into a bucket, or one to read what it trains on."""
+_SETTLING = 0.2
+"""Seconds that the last exchange may take to be over in all threads."""
 _GONE = ("gloo", "nccl", "connection closed", "connection reset", "timed out", "broken pipe")
 """Words in what torch raises when another process does not answer."""
 
@@ -41,7 +46,7 @@ def rank_here() -> int:
 
 
 def make_fabric(
-    device: str = "auto", precision: str = "fp32", *, patience: float = _PATIENCE
+    device: str = "auto", precision: str = "fp32", *, patience: float = PATIENCE
 ) -> Fabric:
     """Set up devices, processes and precision; several processes meet here.
 
@@ -62,6 +67,7 @@ def make_fabric(
     )
     from lightning_fabric.strategies.ddp import DDPStrategy  # noqa: PLC0415
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
     if device not in DEVICES:
         raise UsageError(f"device {device!r}", expected=", ".join(DEVICES))
     if device == "cuda" and not torch.cuda.is_available():
@@ -102,7 +108,7 @@ def together(where: object) -> Iterator[None]:
         if ranks_here() == 1 or not _is_of_others(error):
             raise
         raise TrainingError(
-            f"another process of this training has gone ({str(error).splitlines()[0]})",
+            f"another process of this training has gone ({_what(error)})",
             expected=f"{ranks_here()} processes",
             where=where,
             fix="See what it said, on its machine. The last checkpoint is intact: the same command "
@@ -113,6 +119,12 @@ def together(where: object) -> Iterator[None]:
 def _is_of_others(error: RuntimeError) -> bool:
     known = getattr(torch.distributed, "DistError", ())
     return isinstance(error, known) or any(word in str(error).lower() for word in _GONE)
+
+
+def _what(error: RuntimeError) -> str:
+    """First sentence of an error, without the line of the library's code that it begins with."""
+    text = re.sub(r"^\[[^\]]*\.(cc|cpp|hpp|h):\d+\] *", "", str(error).splitlines()[0])
+    return text.partition(". ")[0]
 
 
 def gathered(value: Any) -> list[Any]:
@@ -127,4 +139,7 @@ def gathered(value: Any) -> list[Any]:
 def leave() -> None:
     """Take leave of the other processes, if there are any."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The group's threads may still be letting go of the last tensors, for which they need the
+        # interpreter; whoever ends the group holds it, and would wait for them for ever.
+        time.sleep(_SETTLING)
         torch.distributed.destroy_process_group()

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from rawkit.locations import Location
 
+_TRIES, _FIRST_PAUSE = 8, 1.0
+"""How patient a write is: two minutes of pauses, each twice as long as the one before. By then a
+server is back that was only started anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -165,7 +169,6 @@ class RunFolder:
 def _patient(url: Url, told: Callable[[str], None] | None) -> ObjectPlace:
     """Return a place for what may cost work.
 
-    Its pauses are two minutes together: by then a server is back that was only started anew. The
-    other processes of a training wait longer, see `rawkit.train.devices`.
+    The other processes of a training wait longer, see `rawkit.train.devices`.
     """
-    return ObjectPlace(url, Transfer(tries=8, pause=1.0, told=told))
+    return ObjectPlace(url, Transfer(tries=_TRIES, pause=_FIRST_PAUSE, told=told))

@@ -22,7 +22,7 @@ from rawkit.train.data import (
     plan_settings,
     ratio_to_estimate,
 )
-from rawkit.train.devices import gathered, leave, make_fabric, ranks_here, together
+from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
 from rawkit.train.loop import Trainer, check_new_run
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import find_recipe
@@ -193,6 +193,7 @@ def run_training(
     board: bool = False,
     validate_every: int | None = None,
     max_seconds: float | None = None,
+    patience: float = PATIENCE,
     progress: Progress = SILENT,
     told: Callable[[str], None] | None = None,
 ) -> TrainReport:
@@ -216,6 +217,8 @@ def run_training(
         Steps between validations; a tenth of all steps if None.
     max_seconds
         When to stop at the latest.
+    patience
+        Seconds that one process waits for another before it takes it for gone.
     progress
         Told of steps.
     told
@@ -235,7 +238,7 @@ def run_training(
     """
     try:
         with together(plan.folder):
-            fabric = make_fabric(device, plan.settings.precision)
+            fabric = make_fabric(device, plan.settings.precision, patience=patience)
             _check_agreed(plan)
             trainer = Trainer(
                 plan.settings,

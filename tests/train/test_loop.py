@@ -268,7 +268,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     )
     try:
         deadline = time.monotonic() + 240
-        while not (killed / METRICS).exists():
+        while not (killed / LAST).exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
