@@ -136,13 +136,16 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
     same = {"recipe": options["recipe"], "max_ram": options["max_ram"]}
     if options["resume"]:
         given = [_flag(name) for name in _CHOOSING if on_command_line(name)]
-        if given:
-            raise other_data(given)
+        if "--store" in given:
+            raise other_data(["--store"])
         if not on_command_line("recipe"):
             same["recipe"] = None
         subset = options["subset"] if on_command_line("subset") else None
         changes = changes_of(options, given_only=True)
-        return resume_training(workspace, options["name"], changes, subset=subset, **same)
+        again = _chosen_again(options) if given else {}
+        return resume_training(
+            workspace, options["name"], changes, subset=subset, chosen=again, **same
+        )
     selects = [_flag(name) for name in _CHOOSING if options[name]]
     chosen = options["subset"]
     if selects:
@@ -157,6 +160,14 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
         selection = selection_of({**dict.fromkeys(_NOT_OURS), **options})
         chosen = FrameChoice(tuple(stores), options["fraction"] or 1.0, selection)
     return plan_training(workspace, chosen, changes_of(options), name=options["name"], **same)
+
+
+def _chosen_again(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fraction and the filters that are given, as a run notes them."""
+    from rawkit.subset import selection_values
+
+    chosen = selection_values(selection_of({**dict.fromkeys(_NOT_OURS), **options}))
+    return chosen if options["fraction"] is None else {"fraction": options["fraction"], **chosen}
 
 
 def _tell(words: str) -> None:

@@ -6,6 +6,7 @@ has planned. Nothing is written before that, but a first subset where a workspac
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from rawkit.stream import ChunkCache
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.data import TrainData
+    from rawkit.train.identity import DataIdentity
     from rawkit.train.loop import TrainReport
     from rawkit.workspace import Workspace
 
@@ -146,12 +148,14 @@ def resume_training(
     *,
     recipe: str | None = None,
     subset: str | None = None,
+    chosen: Mapping[str, Any] | None = None,
     max_ram: int = MAX_RAM,
 ) -> TrainPlan:
     """Go on with a run where it stands: the named one, or the newest.
 
     `changes` may name steps, rate and pieces; anything else, recipe and subset must be what the
-    run was begun with.
+    run was begun with, and so must `chosen`: the fraction and the filters, by their names, as far
+    as they are named again.
 
     Raises
     ------
@@ -166,12 +170,27 @@ def resume_training(
     saved = resumed.state.settings
     if subset is not None and subset != saved.subset:
         raise other_data([f"--subset {subset} instead of {saved.subset}"])
+    differ = _other_choice(chosen or {}, resumed.state.data)
+    if differ:
+        raise other_data(differ)
     settings = _resumed_settings(saved, changes or {}, recipe)
     data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
     return _checked(
         TrainPlan(resumed.folder, settings, data, memory, resumed.state, resumed.digest)
     )
+
+
+def _other_choice(chosen: Mapping[str, Any], data: DataIdentity | None) -> list[str]:
+    """Name what is chosen otherwise than a run has noted it."""
+    rules = {} if data is None else data.rules
+    noted = {"fraction": rules.get("fraction"), **rules.get("selection", {})}
+    plain = json.loads(json.dumps(dict(chosen)))
+    return [
+        f"{name} {json.dumps(value)} instead of {json.dumps(noted.get(name))}"
+        for name, value in plain.items()
+        if noted.get(name) != value
+    ]
 
 
 def other_data(given: Sequence[str]) -> UsageError:

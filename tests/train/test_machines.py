@@ -129,9 +129,8 @@ def test_machines_learn_what_one_does_and_go_on_after_one_has_died(cluster: Clus
     steps = load_checkpoint(cluster.run("killed") / LAST).step + 2
 
     # What is resumed ends as the same machines do that nothing has happened to,
-    assert ended(cluster.train("one", "two", name="killed", steps=steps, more=("--resume",))) == [
-        0, 0,
-    ]  # fmt: skip
+    again = cluster.train("one", "two", name="killed", steps=steps, more=("--resume", *NEW))
+    assert ended(again) == [0, 0]
     assert ended(cluster.train("one", "two", name="whole", steps=steps, more=NEW)) == [0, 0]
     two = cluster.run("whole")
     assert_same_weights(cluster.run("killed"), two)
@@ -150,7 +149,7 @@ def test_machines_learn_what_one_does_and_go_on_after_one_has_died(cluster: Clus
 
 
 def test_machines_that_would_not_do_the_same_are_told_so(cluster: Cluster) -> None:
-    seeds = {"one": ("--seed", 1), "two": ("--seed", 2)}
+    seeds: dict[str, tuple[object, ...]] = {"one": ("--seed", 1), "two": ("--seed", 2)}
     started = cluster.train("one", "two", name="apart", steps=4, more=NEW, each=seeds)
     assert ended(started) == [1, 1]
     assert "another settings in process 1 than in process 0" in cluster.said("one", "apart")
@@ -160,7 +159,7 @@ def test_machines_that_would_not_do_the_same_are_told_so(cluster: Cluster) -> No
 @pytest.mark.slow
 def test_a_machine_without_power_is_replaced_by_another(cluster: Cluster) -> None:
     patience = 20
-    more = ("--patience", patience)
+    more: tuple[object, ...] = ("--patience", patience)
     started = cluster.train("one", "two", name="dark", steps=6000, more=(*NEW, *more))
     cluster.wait_for("dark")
     cluster.machines["two"].die()
@@ -169,7 +168,7 @@ def test_a_machine_without_power_is_replaced_by_another(cluster: Cluster) -> Non
     assert time.monotonic() - begun < patience + 30
     assert "another process of this training has gone" in cluster.said("one", "dark")
     steps = load_checkpoint(cluster.run("dark") / LAST).step + 2
-    more = ("--resume", *more)
+    more = ("--resume", *NEW, *more)
     assert ended(cluster.train("one", "three", name="dark", steps=steps, more=more)) == [0, 0]
     assert ended(cluster.train("one", "three", name="light", steps=steps, more=NEW)) == [0, 0]
     assert_same_weights(cluster.run("dark"), cluster.run("light"))
