@@ -7,6 +7,8 @@ static PyMethodDef methods[] = {
     {"pack_counted", pack_counted, METH_VARARGS, pack_counted_doc},
     {"split_channels", split_channels, METH_VARARGS, split_channels_doc},
     {"place", place, METH_VARARGS, place_doc},
+    {"ljpeg_size", ljpeg_size, METH_VARARGS, ljpeg_size_doc},
+    {"decode_ljpeg", decode_ljpeg_into, METH_VARARGS, decode_ljpeg_doc},
 #ifdef RAWKIT_CHUNKS
     {"open_tail", open_tail, METH_VARARGS, open_tail_doc},
     {"announce", announce, METH_VARARGS, announce_doc},

@@ -89,6 +89,12 @@ PyObject *announce(PyObject *module, PyObject *arguments);
 extern const char cut_chunks_doc[];
 PyObject *cut_chunks(PyObject *module, PyObject *arguments);
 
+extern const char ljpeg_size_doc[];
+PyObject *ljpeg_size(PyObject *module, PyObject *arguments);
+
+extern const char decode_ljpeg_doc[];
+PyObject *decode_ljpeg_into(PyObject *module, PyObject *arguments);
+
 extern const char pack_counted_doc[];
 PyObject *pack_counted(PyObject *module, PyObject *arguments);
 

@@ -1,5 +1,6 @@
 """A collection: its definition, what a source holds of it, splits, pairs and selection."""
 
+from rawkit.catalog.bad_pairs import BadPair, read_bad_pairs, write_bad_pairs
 from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import (
     Definition,
@@ -29,6 +30,7 @@ from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
 
 __all__ = [
+    "BadPair",
     "Catalog",
     "Definition",
     "Entry",
@@ -48,6 +50,7 @@ __all__ = [
     "levels_of",
     "load_definition",
     "longs_by_pair",
+    "read_bad_pairs",
     "read_video_frame",
     "remember_definition",
     "remembered_definition",
@@ -58,4 +61,5 @@ __all__ = [
     "select_entries",
     "selection_of",
     "thin_scenes",
+    "write_bad_pairs",
 ]

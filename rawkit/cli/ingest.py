@@ -38,6 +38,10 @@ _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "non
     help="Bits of the rendered targets; one setting a store.  [default: as the definition says]",
 )
 @headerless_option
+@click.option(
+    "--decoder", type=click.Choice(["auto", "libraw"]), default="auto", show_default=True,
+    help="What decodes pixels: libraw, or where that is proven to be the same a faster decoder.",
+)  # fmt: skip
 @click.option("--retry", is_flag=True, help="Try unchanged files again that failed before.")
 @click.option(
     "--max-bad",
@@ -58,6 +62,7 @@ def ingest(
     scheduler: str | None,
     targets: str | None,
     headerless: str | None,
+    decoder: str,
     retry: bool,
     max_bad: str | None,
     as_json: bool,
@@ -112,6 +117,7 @@ def ingest(
         resources=resources,
         max_bad=allowed,
         staging=workspace.staging,
+        beside=decoder == "auto",
         progress=progress,
     )
     print_json(_report(report)) if as_json else click.echo(_report_text(report))
@@ -119,8 +125,13 @@ def ingest(
         click.echo("interrupted: run the same command again to go on", err=True)
     if report.stopped is not None:
         click.echo(f"stopped: {report.stopped}; what was added is in the store", err=True)
+    if report.wrong:
+        click.echo(
+            "the store holds pixels that are not LibRaw's: delete it and ingest again with "
+            "--decoder libraw", err=True,
+        )  # fmt: skip
     nothing = bool(plan.wanted) and not report.added and allowed is None
-    if report.interrupted or report.stopped is not None or nothing:
+    if report.interrupted or report.stopped is not None or report.wrong or nothing:
         raise SystemExit(1)
 
 
@@ -178,6 +189,8 @@ def _report(report: IngestReport) -> dict[str, Any]:
         "left_out": [_left_out(one) for one in report.left_out],
         "notes": [_left_out(one) for one in report.notes],
         "warnings": [_left_out(one) for one in report.warnings],
+        "decoders": [_left_out(one) for one in report.decoders],
+        "wrong": [_left_out(one) for one in report.wrong],
     }
 
 
@@ -201,6 +214,8 @@ def _report_text(report: IngestReport) -> str:
         + _list_text(report.left_out)
         + _list_text(report.notes, "without target")
         + _list_text(report.warnings, "levels that do not fit")
+        + _list_text(report.decoders, "decoded by LibRaw from here on")
+        + _list_text(report.wrong, "with pixels that are not LibRaw's")
     )
 
 

@@ -11,6 +11,7 @@ from rawkit.catalog import LeftOut, read_video_frame
 from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
 from rawkit.files import output_errors
 from rawkit.sensor import (
+    Decoded,
     Headerless,
     RenderParameters,
     amplification_base,
@@ -40,7 +41,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.catalog import Entry
-    from rawkit.sensor import GivenPictures, Levels, PhaseCrop, RawFile, RawImage, WhiteBalance
+    from rawkit.sensor import (
+        GivenPictures,
+        Levels,
+        PhaseCrop,
+        RawFile,
+        RawImage,
+        Trust,
+        WhiteBalance,
+    )
     from rawkit.source import Source, SourceFile
     from rawkit.store import ArrayName, Codec
 
@@ -87,6 +96,8 @@ class FrameJob:
     """Format version of the store, which says how pixels are hashed."""
     balance: WhiteBalance | None = None
     """The balance that the store has recorded, for a frame that is made anew."""
+    trust: Trust | None = None
+    """What may be decoded beside LibRaw; None: nothing."""
 
     @property
     def origin(self) -> Path | None:
@@ -104,6 +115,8 @@ class Prepared:
     """Row and staged shards."""
     written: int
     """Bytes of the shards."""
+    decoded: Decoded = Decoded()  # noqa: RUF009 - frozen
+    """Which decoder its pixels are from."""
 
 
 def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
@@ -120,13 +133,16 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             truth = job.rendering is not None
             image, crop, given = read_video_frame(job.entry, job.levels, with_truth=truth)
             return _stage(job, image, crop, lambda: (given, None))
-        with open_raw(contents, name=job.file.where, headerless=job.headerless) as raw:
+        with open_raw(
+            contents, name=job.file.where, headerless=job.headerless, trust=job.trust
+        ) as raw:
             if raw.described is not None and job.levels is None:
                 job = replace(job, level_source=f"{_DESCRIBED}{raw.described}")
             image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
-            return _stage(job, image, crop, partial(_render, raw, crop, job))
+            prepared = _stage(job, image, crop, partial(_render, raw, crop, job))
+            return replace(prepared, decoded=raw.decoded)
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)

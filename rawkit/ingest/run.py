@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
@@ -12,6 +12,7 @@ from rawkit.errors import RawkitError
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
 from rawkit.ingest.limits import timed_out
+from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
@@ -123,6 +124,10 @@ class IngestReport:
     """Longs that have no target, and why."""
     warnings: list[LeftOut] = field(default_factory=list)
     """Frames whose black level does not fit their pixels; they are in the store."""
+    decoders: list[LeftOut] = field(default_factory=list)
+    """Frames that two decoders did not decode alike; LibRaw's pixels are in the store."""
+    wrong: list[LeftOut] = field(default_factory=list)
+    """Frames that are in the store with pixels that are not LibRaw's, or may be; none as a rule."""
     seconds: float = 0.0
     """Time it took."""
     stopped: str | None = None
@@ -196,6 +201,7 @@ def run_ingest(
     resources: Resources | None = None,
     max_bad: MaxBad | None = None,
     staging: Path | None = None,
+    beside: bool = True,
     progress: Progress = SILENT,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
@@ -203,7 +209,9 @@ def run_ingest(
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Ctrl-C commits what is done and returns.
+    in `staging`, which the workers must see, too. Unless `beside` is off, pixels may come from a
+    faster decoder than LibRaw that has been proven to give the same, see `rawkit.ingest.proofs`.
+    Ctrl-C commits what is done and returns.
 
     Raises
     ------
@@ -237,8 +245,9 @@ def run_ingest(
     ):
         fetching = resources is None or resources.scheduler is None
         jobs = _jobs(plan, writer, fetch_ahead=fetching)
+        proofs = Proofs(beside=beside)
         try:
-            for entry, result in _in_order(jobs, pool):
+            for entry, result in _in_order(jobs, pool, proofs):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
@@ -249,9 +258,14 @@ def run_ingest(
                         f"{len(bad)} of {len(tried)} files cannot be used, more than {max_bad}"
                     )
                     break
+            report.wrong += proofs.wrong(
+                lambda job: pool.result(pool.submit(job)),
+                {row.name: row.pixel_hash for row in writer.rows} if proofs.notes else {},
+            )
         except KeyboardInterrupt:
             report.interrupted = True
         finally:
+            report.decoders += proofs.notes
             update_quarantine(plan.store, tried, bad)
     report.seconds = time.monotonic() - started
     return report
@@ -297,28 +311,33 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
 
 
 def _in_order(
-    jobs: Iterator[FrameJob], pool: Pool
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:  # fmt: skip
+    jobs: Iterator[FrameJob], pool: Pool, proofs: Proofs
+) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
     """Yield results in the order of the jobs, with a bounded number of them under way."""
     under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
     try:
-        for job in jobs:
+        for one in jobs:
+            job = proofs.trusting(one)
             under_way.append((job, pool.submit(job)))
             if len(under_way) >= pool.at_once:
-                yield _finished(*under_way.popleft(), pool)
+                yield _finished(*under_way.popleft(), pool, proofs)
         while under_way:
-            yield _finished(*under_way.popleft(), pool)
+            yield _finished(*under_way.popleft(), pool, proofs)
     finally:
         for _, future in under_way:
             future.cancel()
 
 
 def _finished(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool
+    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, proofs: Proofs
 ) -> tuple[Entry, Prepared | LeftOut]:
     """Wait for a frame and remove its raw file if it was put down for it."""
     try:
-        return _result(job, future, pool)
+        entry, result = _result(job, future, pool)
+        if proofs.hear(job, result):
+            job = replace(job, trust=None)
+            entry, result = _result(job, pool.submit(job), pool)
+        return entry, result
     finally:
         if job.unpacked is not None:
             job.unpacked.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from rawkit.sensor.balance import (
     neutral_of,
     plane_gains,
 )
+from rawkit.sensor.beside import LIBRAW, Decoded, Trust
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -43,6 +44,7 @@ from rawkit.sensor.video import image_of_packed
 
 __all__ = [
     "BAYER",
+    "LIBRAW",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
     "RESAMPLED",
@@ -51,6 +53,7 @@ __all__ = [
     "Amplification",
     "Cell",
     "ColourMatrix",
+    "Decoded",
     "Exif",
     "Exposure",
     "Frame",
@@ -65,6 +68,7 @@ __all__ = [
     "RawFile",
     "RawImage",
     "RenderParameters",
+    "Trust",
     "WhiteBalance",
     "amplification_base",
     "base_of_histograms",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from contextlib import contextmanager
@@ -19,47 +18,38 @@ from threadpoolctl import threadpool_limits
 from rawkit.errors import (
     BlankError,
     CorruptError,
-    HeaderlessError,
     MosaicError,
-    NotRawError,
-    RawFileError,
-    TooLargeError,
-    UnreadableError,
 )
 from rawkit.sensor.as_shot import Chosen, block_means
+from rawkit.sensor.beside import Decoded
 from rawkit.sensor.cells import XTRANS
-from rawkit.sensor.description import NO_MOSAIC, Description, describe_raw, matrix_to_srgb
-from rawkit.sensor.headerless import EXAMPLE, FORM, Headerless, guessed_from_size
+from rawkit.sensor.description import NO_MOSAIC, matrix_to_srgb
 from rawkit.sensor.linear import sampled
 from rawkit.sensor.matrix import probe_matrix
 from rawkit.sensor.render import libraw_levels
 from rawkit.sensor.types import MOSAICS, Levels, Mosaic, RawImage, WhiteBalance
-from rawkit.sensor.whole import (
-    COLOUR_MATRIX,
-    DNG_VERSION,
-    check_size,
-    check_whole,
-    check_whole_path,
+from rawkit.sensor.unpacking import (
+    MAX_BYTES_AT_ONCE,
+    describe_file,
+    libraw_errors,
+    read_whole,
+    unpack_raw,
 )
+from rawkit.sensor.whole import check_whole, check_whole_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from rawkit.sensor.beside import Trust
+    from rawkit.sensor.description import Description
+    from rawkit.sensor.headerless import Headerless
     from rawkit.sensor.render import RenderParameters
     from rawkit.sensor.types import ColourMatrix
 
-MAX_BYTES_AT_ONCE = 64 << 20
-"""Files up to this size are read whole: LibRaw asks for byte after byte, and from memory a lossless
-JPEG of 12 MP takes it 12 ms less than from a file."""
 _LIKE_NONE = 0.01
 """A rendered matrix so close to none is none."""
-_OUT_OF_MEMORY = (
-    MemoryError,
-    rawpy.LibRawUnsufficientMemoryError,
-    rawpy.LibRawMemPoolOverflowError,  # what it says when no memory is left for its own lists
-)
 
 
 class RawFile:
@@ -73,12 +63,15 @@ class RawFile:
         *,
         tags: frozenset[int] = frozenset(),
         opened: str | BinaryIO | None = None,
+        decoded: Decoded | None = None,
     ) -> None:
         self._raw = raw
         self._opened = opened
         self._tags = tags
         self._balances: dict[Levels | None, Chosen] = {}
         self.path = path
+        self.decoded = decoded or Decoded()
+        """Which decoder the pixels are from."""
         self.described = described
         """What it holds, where that had to be said; None for a file that says so itself."""
 
@@ -100,7 +93,7 @@ class RawFile:
         CorruptError
             If LibRaw fails, or the white level does not lie above the black level.
         """
-        with _libraw_errors(self.path):
+        with libraw_errors(self.path):
             found = self._description
             if found.linear and not resample:
                 taken = "`rawkit restore` takes it, sampled back onto RGGB"
@@ -154,7 +147,7 @@ class RawFile:
         CorruptError
             If LibRaw fails.
         """
-        with _libraw_errors(self.path):
+        with libraw_errors(self.path):
             mosaic = self._description.mosaic
             multipliers = self._multipliers(levels, balance)
         if not (square or mosaic.is_square):
@@ -163,7 +156,7 @@ class RawFile:
                 expected="square ones: the rendered picture would not lie on the mosaic",
                 where=self.path,
             )
-        with _libraw_errors(self.path), _reproducible(mosaic):
+        with libraw_errors(self.path), _reproducible(mosaic):
             picture: NDArray[np.uint16] | NDArray[np.uint8] = self._raw.postprocess(
                 **multipliers,
                 no_auto_bright=True,
@@ -194,7 +187,7 @@ class RawFile:
         """
         if self._opened is None or self._description.linear:
             return None
-        with _libraw_errors(self.path):
+        with libraw_errors(self.path):
             mosaic = self._description.mosaic
             if not isinstance(self._opened, str):
                 self._opened.seek(0)
@@ -239,12 +232,7 @@ class RawFile:
     @cached_property
     def _description(self) -> Description:
         """Pattern, levels, balances and exposure, read before LibRaw renders and changes them."""
-        return describe_raw(
-            self._raw,
-            self.path,
-            has_matrix=COLOUR_MATRIX in self._tags,
-            is_dng=DNG_VERSION in self._tags,
-        )
+        return describe_file(self._raw, self.path, self._tags)
 
 
 @contextmanager
@@ -253,12 +241,14 @@ def open_raw(
     *,
     name: str = "raw file",
     headerless: Headerless | None = None,
+    trust: Trust | None = None,
 ) -> Iterator[RawFile]:
     """Open a raw file and check what can be checked before it is unpacked.
 
     `file` is a path, or the contents in memory: bytes, or a seekable binary file; for these, `name`
     is what messages call it. `headerless` describes what a file holds that does not say so itself;
-    it means nothing for others.
+    it means nothing for others. With `trust` pixels may be decoded beside LibRaw, see
+    `rawkit.sensor.beside`; `RawFile.decoded` says how they were.
 
     Raises
     ------
@@ -280,53 +270,17 @@ def open_raw(
     if isinstance(file, str | os.PathLike):
         where = Path(file)
         size, tags = check_whole_path(where)
-        opened = _read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
+        opened = read_whole(where) if size <= MAX_BYTES_AT_ONCE else str(where)
     else:
         where, opened = name, file
         size, tags = check_whole(file, where)
         file.seek(0)
-    raw, described = _identified(opened, where, size, headerless)
-    with raw:
-        with _libraw_errors(where):
-            check_size(raw, size, where)
-            raw.unpack()
-        again = opened if described is None else None
-        yield RawFile(raw, where, described, tags=tags, opened=again)
-
-
-def _identified(
-    opened: str | BinaryIO, where: Path | str, size: int, headerless: Headerless | None
-) -> tuple[Any, Headerless | None]:
-    """Let LibRaw open a file; one without a header only as it is described.
-
-    Returns the description where it was needed.
-    """
-    try:
-        with _libraw_errors(where):
-            raw = rawpy.imread(opened)
-            guessed = size <= MAX_BYTES_AT_ONCE and guessed_from_size(raw, size)
-    except NotRawError:
-        if headerless is None:
-            raise
-    else:
-        if not guessed:
-            return raw, None
-        width, height = raw.sizes.raw_width, raw.sizes.raw_height
-        raw.close()
-        if headerless is None:
-            raise HeaderlessError(
-                f"no header; LibRaw takes it for {width}x{height} pixels from its size alone",
-                expected="a raw file that says what it holds",
-                where=where,
-                fix=f"Say it with --headerless {FORM}, such as {EXAMPLE}.",
-            )
-    with _libraw_errors(where):
-        if isinstance(opened, str):
-            contents = Path(opened).read_bytes()
-        else:
-            opened.seek(0)
-            contents = opened.read()
-        return rawpy.imread(io.BytesIO(headerless.as_dng(contents, where))), headerless
+    found = unpack_raw(opened, where, size, tags, headerless=headerless, trust=trust)
+    with found.raw as raw:
+        again = opened if found.described is None else None
+        yield RawFile(
+            raw, where, found.described, tags=tags, opened=again, decoded=found.decoded
+        )  # fmt: skip
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:
@@ -369,37 +323,3 @@ def decode(
     """
     with open_raw(file, name=name) as raw:
         return raw.image(resample=resample)
-
-
-def _read_whole(path: Path) -> BinaryIO:
-    try:
-        with _libraw_errors(path):
-            return io.BytesIO(path.read_bytes())
-    except OSError as error:
-        raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
-
-
-@contextmanager
-def _libraw_errors(path: Path | str) -> Iterator[None]:
-    """Turn LibRaw's errors into ours."""
-    try:
-        yield
-    except RawFileError:
-        raise
-    except rawpy.LibRawFileUnsupportedError as error:
-        raise NotRawError("not a raw file that LibRaw knows", where=path) from error
-    except _OUT_OF_MEMORY as error:
-        raise TooLargeError("not enough memory to decode it", where=path) from error
-    except OSError as error:
-        if not (error.args and isinstance(error.args[0], tuple)):
-            raise
-        code, said = error.args[0]  # what rawpy makes of an error of the system
-        if code == errno.ENOMEM:
-            raise TooLargeError("not enough memory to decode it", where=path) from error
-        raise CorruptError(f"LibRaw cannot decode it ({said})", where=path) from error
-    except rawpy.LibRawError as error:
-        text = error.args[0] if error.args else error
-        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-        raise CorruptError(f"LibRaw cannot decode it ({said})", where=path) from error
-    except (ValueError, NotImplementedError) as error:
-        raise CorruptError(f"it cannot be decoded ({error})", where=path) from error

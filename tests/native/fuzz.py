@@ -24,6 +24,7 @@ from numcodecs.blosc import Blosc
 from numcodecs.lz4 import LZ4
 
 from tests.native.building import BUILD, NATIVE, SANITIZE, compile_shared, compiler, library, stop
+from tests.support.ljpeg import encode_ljpeg
 from tests.support.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ BUILT = FOLDER / "fuzz.so"
 _COMMAND = (sys.executable, "-m", "tests.native.fuzz", "--libfuzzer")
 RIGHT_LENGTH, AS_IT_IS, BLOCK, SUM = range(4)
 """First byte of an input: a chunk with its length put right, a chunk as it is, LZ4, a checksum."""
+JPEG = 128
+"""The same for a lossless JPEG, and all above."""
 _LONGEST = 4096
 """Bytes of an input: enough for chunks of several blocks and tiles, which are tried faster."""
 
@@ -59,6 +62,18 @@ def fabricated() -> Iterator[bytes]:
         ):
             yield from inputs_of(values.astype(np.uint16))
     yield from ends()
+    yield from jpegs()
+
+
+def jpegs() -> Iterator[bytes]:
+    """Make lossless JPEGs of few pixels, of all predictors and numbers of components."""
+    generator = np.random.default_rng(8)
+    for predictor in range(1, 8):
+        for components in (1, 2, 4):
+            values = generator.integers(0, 1 << 10, (5, 3 * components + 8), np.uint16)
+            whole = values[:, : values.shape[1] // components * components]
+            yield bytes([JPEG]) + encode_ljpeg(whole, components, predictor, 10)
+            yield bytes([JPEG]) + encode_ljpeg(whole // 64 + 500, components, predictor, 12)
 
 
 def ends() -> Iterator[bytes]:
@@ -99,7 +114,12 @@ def build() -> dict[str, str]:
     clang = compiler("clang")
     driver = library(clang, "libclang_rt.fuzzer_no_main-x86_64.a", "libclang_rt.fuzzer_no_main.a")
     sanitizer = library(clang, "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so")
-    sources = [HERE / "fuzz_one.c", NATIVE / "processor.c", *sorted(NATIVE.glob("codec/*.c"))]
+    sources = [
+        HERE / "fuzz_one.c",
+        HERE / "slow_ljpeg.c",
+        NATIVE / "processor.c",
+        *sorted(NATIVE.glob("codec/*.c")),
+    ]
     compile_shared(
         clang, BUILT, *SANITIZE, "-fsanitize=fuzzer-no-link", "-shared-libasan",
         # The sanitizer's library has counters of its own that do nothing.

@@ -4,8 +4,10 @@
  * it, must be the same for all.
  *
  * The first byte of an input says what the others are: a chunk of Blosc whose header is given the
- * right length, the same as it is, a block of LZ4, or bytes to be summed. */
+ * right length, the same as it is, a block of LZ4, bytes to be summed, or from 128 on a lossless JPEG,
+ * which is compared with a slow decoder. */
 #include "../../native/codec/codec.h"
+#include "slow_ljpeg.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -157,10 +159,44 @@ static void compare_sums(const uint8_t *from, size_t count)
     free(data);
 }
 
+enum { MOST_VALUES = 1 << 12, BEYOND_ROWS = 3 };
+
+/* Rows lie further apart than they are long; what lies between must stay as it is. */
+static void compare_jpeg(const uint8_t *from, size_t count)
+{
+    LjpegSize size;
+    uint8_t *data = copied(from, count);
+    if (read_ljpeg_size(data, count, &size) && size.rows * size.columns <= MOST_VALUES) {
+        const size_t stride = size.columns + BEYOND_ROWS, row = size.columns * sizeof(uint16_t);
+        const size_t values = stride * (size.rows - 1) + size.columns;
+        uint16_t *expected = (uint16_t *)filled(size.rows * row, 0x11);
+        const int good = slow_ljpeg(data, count, &size, expected);
+        for (int value = 0x33; value <= 0x55; value += 0x22) {
+            uint16_t *out = (uint16_t *)filled(values * sizeof *out, value);
+            uint8_t *work = filled(count + LJPEG_BEYOND, value);
+            must(decode_ljpeg(data, count, out, stride, work) == good, "a JPEG taken by one alone");
+            for (size_t y = 0; y < size.rows; y++) {
+                must(!good || !memcmp(out + y * stride, expected + y * size.columns, row),
+                     "a JPEG decoded to other values");
+                for (size_t x = size.columns; x < stride && y + 1 < size.rows; x++)
+                    must(out[y * stride + x] == (value | value << 8), "written beside a row");
+            }
+            free(work);
+            free(out);
+        }
+        free(expected);
+    }
+    free(data);
+}
+
 int fuzz_one(const uint8_t *data, size_t count)
 {
     if (!count)
         return 0;
+    if (data[0] >= 128) {
+        compare_jpeg(data + 1, count - 1);
+        return 0;
+    }
     switch (data[0] & 3) {
     case 0:
     case 1:
