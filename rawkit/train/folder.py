@@ -144,6 +144,11 @@ class RunFolder:
         with output_errors(self.location / file):
             (self.location / file).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Drop what a writer that was killed has begun to put into a bucket."""
+        if isinstance(self.location, Url):
+            ObjectPlace(self.location).sweep()
+
     @contextmanager
     def opened(self, file: str) -> Iterator[Path]:
         """Give the path of a file for a while: itself, or a copy of one that lies elsewhere.

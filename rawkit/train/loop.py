@@ -310,6 +310,7 @@ class Trainer:
         text = json.dumps(self.settings.as_dict(), indent=2) + "\n"
         # Nothing is lost yet: a folder that cannot be written to is told of at once.
         self._folder.write(SETTINGS, text.encode(), patient=False)
+        self._folder.sweep()
         return Record(self._folder, self.step, board=self._board)
 
     def _note(self, meter: Meter, record: Record, scores: Scores | None) -> None:

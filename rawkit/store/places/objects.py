@@ -141,9 +141,14 @@ class ObjectPlace:
         }
 
     def write(self, key: str, data: bytes) -> None:
-        """Put an object."""
+        """Put an object; large ones in parts, which are copied one after the other on their way."""
         fs, _ = self._opened
-        self._told(key, lambda: fs.pipe_file(self._path(key), data))
+        options = (
+            {"chunksize": PART_BYTES, "max_concurrency": _PARTS_AT_ONCE}
+            if self._is_s3 and len(data) >= 2 * PART_BYTES
+            else {}
+        )
+        self._told(key, lambda: fs.pipe_file(self._path(key), data, **options))
 
     def write_stages(self, stages: Sequence[Mapping[str, bytes]]) -> None:
         """Put objects, those of a stage at once."""
