@@ -29,7 +29,7 @@ _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 PATIENCE = 600.0
 """Seconds that processes wait for one another: longer than the first may take to put a checkpoint
 into a bucket, or one to read what it trains on."""
-_SETTLING = 0.2
+_SETTLING = 0.5
 """Seconds that the last exchange may take to be over in all threads."""
 _GONE = ("gloo", "nccl", "connection closed", "connection reset", "timed out", "broken pipe")
 """Words in what torch raises when another process does not answer."""

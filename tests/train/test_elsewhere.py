@@ -312,7 +312,8 @@ def test_commands_find_a_run_in_a_bucket(
     assert told["runs"] == ["one"]
     assert len(told["evaluations"]) == 1
     (root / "rawkit.toml").unlink()
-    told = json.loads(rawkit("report", "-o", tmp_path, "--json", env={"RAWKIT_RUNS": str(bucket)}))
+    variable = {"RAWKIT_RUNS": str(bucket)}
+    told = json.loads(rawkit("report", "-o", tmp_path / "again", "--json", env=variable))
     assert told["runs"] == ["one"]
     gone = error_line(run_in(root, "train", *there, "--resume", "--name", "two"))
     assert f"{bucket}: no run two; expected one of: one" in gone

@@ -79,9 +79,10 @@ class Cluster:
     def wait_for(self, name: str) -> None:
         """Wait until a run has a checkpoint in the bucket."""
         begun = time.monotonic()
-        while not (self.run(name) / LAST).exists():
+        find = "import sys, s3fs; sys.exit(not s3fs.S3FileSystem().exists(sys.argv[1]))"
+        there = ("python", "-c", find, f"{RUNS}/{name}/{LAST}")
+        while self.machines["store"].run(*there, env=self.env, check=False).returncode:
             assert time.monotonic() - begun < SECONDS
-            time.sleep(0.2)
 
 
 NEW = ("--fraction", 1, "--crop", 32, "--batch", 4, "--loss", "l1")
@@ -99,6 +100,14 @@ def cluster(sid_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             env=env, seconds=SECONDS,
         )  # fmt: skip
         yield Cluster(machines, env, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(cluster: Cluster) -> Iterator[None]:
+    """End what a test that fails has left running."""
+    yield
+    for name in ("one", "three"):  # two may be without power
+        cluster.machines[name].run("pkill", "-KILL", "-f", "torchrun|rawkit", check=False)
 
 
 def ended(processes: list[subprocess.Popen[bytes]]) -> list[int]:
