@@ -77,6 +77,10 @@ _NOT_OURS = {"split", "role"}
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
               help="Checkpoints to keep beside the best one.")  # fmt: skip
+@click.option(
+    "--patience", type=click.FloatRange(1), default=600, show_default=True,
+    help="Seconds that a process waits for the others of its training before it ends.",
+)  # fmt: skip
 @click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -96,10 +100,9 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     rawkit train mid --iso 100,200 --source https://example.org/MID.zip
     rawkit train --subset f0.4 --steps 10000
     rawkit train --recipe sid --iso 100-400
+    rawkit train --runs s3://bucket/runs
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
-    import logging
-
     # Before torch is loaded: the first bytes are on their way in the meantime.
     plan = planned_live(workspace, options) if is_live(workspace, options) else None
     if plan is None and options["collection"] is not None:
@@ -114,7 +117,6 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         _say_what(plan, dry_run=options["dry_run"])
     if options["dry_run"]:
         return
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
     report = run_training(
         plan,
         threads=options["threads"],
@@ -126,7 +128,9 @@ def train(workspace: Workspace, /, **options: Any) -> None:
         board=options["tensorboard"],
         validate_every=options["validate_every"],
         max_seconds=options["minutes"] and 60 * options["minutes"],
+        patience=options["patience"],
         progress=TerminalProgress() if leads else SILENT,
+        told=_tell if leads else None,
     )
     if leads:
         result = _result(report)
@@ -153,13 +157,16 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
     same = {"recipe": options["recipe"], "max_ram": options["max_ram"]}
     if options["resume"]:
         given = [_flag(name) for name in _CHOOSING if on_command_line(name)]
-        if given:
-            raise other_data(given)
+        if "--store" in given:
+            raise other_data(["--store"])
         if not on_command_line("recipe"):
             same["recipe"] = None
         subset = options["subset"] if on_command_line("subset") else None
         changes = changes_of(options, given_only=True)
-        return resume_training(workspace, options["name"], changes, subset=subset, **same)
+        again = _chosen_again(options) if given else {}
+        return resume_training(
+            workspace, options["name"], changes, subset=subset, chosen=again, **same
+        )
     selects = [_flag(name) for name in _CHOOSING if options[name]]
     chosen = options["subset"]
     if selects:
@@ -174,6 +181,18 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
         selection = selection_of({**dict.fromkeys(_NOT_OURS), **options})
         chosen = FrameChoice(tuple(stores), options["fraction"] or 1.0, selection)
     return plan_training(workspace, chosen, changes_of(options), name=options["name"], **same)
+
+
+def _chosen_again(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fraction and the filters that are given, as a run notes them."""
+    from rawkit.subset import selection_values
+
+    chosen = selection_values(selection_of({**dict.fromkeys(_NOT_OURS), **options}))
+    return chosen if options["fraction"] is None else {"fraction": options["fraction"], **chosen}
+
+
+def _tell(words: str) -> None:
+    click.echo(words, err=True)
 
 
 def _flag(name: str) -> str:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawkit.files import output_errors
+from rawkit.store.places.objects import gone
 from rawkit.store.places.remote import RemoteFile
+from rawkit.store.shard import decode_shard, encode_shard
 from rawkit.store.staging import discard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rawkit.store.layout import ArrayLayout
     from rawkit.store.places.place import StoreFile
     from rawkit.store.rows import FrameRow
@@ -52,6 +56,34 @@ def size_of(file: StoreFile) -> int:
         return file.size()
     with output_errors(file):
         return file.stat().st_size
+
+
+def encoded_anew(shard: StagedShard, layout: ArrayLayout, staging: Path) -> StoreFile:
+    """Encode a shard with the codec of its array; happens to the first frames of one alone.
+
+    One that waits elsewhere then waits in `staging`.
+
+    Raises
+    ------
+    OutputError, StoreUnreachableError
+        If that cannot be done.
+    """
+    path = shard.path
+    if isinstance(path, RemoteFile):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise gone(path) from error
+        frame = decode_shard(data, shard.layout, path)
+        here = staging / path.key
+        with output_errors(here):
+            here.write_bytes(encode_shard(frame, layout))
+        discard(path)
+        return here
+    with output_errors(path):
+        frame = decode_shard(path.read_bytes(), shard.layout, path)
+        path.write_bytes(encode_shard(frame, layout))
+    return path
 
 
 def discard_frame(frame: StagedFrame) -> None:

@@ -35,15 +35,13 @@ from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
 from rawkit.store.parquet import OpenTable, encode_table
 from rawkit.store.parts import with_part
-from rawkit.store.places.objects import ObjectPlace, gone
+from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.places.place import open_place
-from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import Uploads
 from rawkit.store.read import read_root
 from rawkit.store.rows import VERSION_KEY
-from rawkit.store.shard import decode_shard, encode_shard
-from rawkit.store.staged import StagedFrame, StagedShard, discard_frame, size_of
-from rawkit.store.staging import ObjectStaging, discard, objects_of, staging_of
+from rawkit.store.staged import StagedFrame, StagedShard, discard_frame, encoded_anew, size_of
+from rawkit.store.staging import ObjectStaging, objects_of, staging_of
 from rawkit.store.tables import read_tables
 
 if TYPE_CHECKING:
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.locations import Location
-    from rawkit.store.places.place import StoreFile
     from rawkit.store.rows import FrameRow
 
 
@@ -271,31 +268,12 @@ class StoreWriter:
         path = shard.path
         size = shard.size
         if shard.layout.codec != layout.codec:
-            path, size = self._encoded_anew(shard, layout), None
+            path, size = encoded_anew(shard, layout, self.staging), None
         if size is None:
             size = size_of(path)
         self._uploads.add(path, f"{group}/{layout.key(layout.count)}")
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
         return layout.count, size
-
-    def _encoded_anew(self, shard: StagedShard, layout: ArrayLayout) -> StoreFile:
-        """Encode a shard with the codec of its array; happens to the first frames of one alone."""
-        path = shard.path
-        if isinstance(path, RemoteFile):
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError as error:
-                raise gone(path) from error
-            frame = decode_shard(data, shard.layout, path)
-            here = self.staging / path.key
-            with output_errors(here):
-                here.write_bytes(encode_shard(frame, layout))
-            discard(path)
-            return here
-        with output_errors(path):
-            frame = decode_shard(path.read_bytes(), shard.layout, path)
-            path.write_bytes(encode_shard(frame, layout))
-        return path
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rawkit.supply.messages import Order, Wanted
 from rawkit.supply.notes import NOTES, Notes, read_notes
 from rawkit.supply.order import Arranged, arrange
 from rawkit.supply.pairs import Pair, StorePairs
-from rawkit.supply.record import RECORD, Record, live_run, read_record
+from rawkit.supply.record import RECORD, Record, live_run, read_record, run_folder
 from rawkit.supply.supply import Supply
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "preview",
     "read_notes",
     "read_record",
+    "run_folder",
     "share_memory",
 ]

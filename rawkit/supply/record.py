@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import Selection
-from rawkit.errors import TrainingError
+from rawkit.errors import TrainingError, UsageError
 from rawkit.files import write_atomically
+from rawkit.locations import Url
 from rawkit.subset import selection_from, selection_values
 
 if TYPE_CHECKING:
@@ -91,14 +92,33 @@ def read_record(folder: Path) -> Record:
         ) from error
 
 
+def run_folder(workspace: Workspace, name: str) -> Path:
+    """Return the folder of a run beside which frames land: it lies on this machine.
+
+    Raises
+    ------
+    UsageError
+        If runs are kept elsewhere.
+    """
+    folder = workspace.run(name)
+    if isinstance(folder, Url):
+        raise UsageError(
+            "runs that are kept elsewhere, and frames that land beside a training",
+            expected="a run on this machine, whose notes are written line by line",
+            where=folder,
+            fix="Leave --runs out, or ingest first and train on the finished store.",
+        )
+    return folder
+
+
 def live_run(workspace: Workspace, name: str | None) -> Path | None:
     """Return the folder of a run, the newest if None, if an ingest went on beside it.
 
     One that was ended before its first step counts: it has no checkpoint yet.
     """
     if name is not None:
-        folder = workspace.run(name)
-        return folder if (folder / RECORD).is_file() else None
+        named = workspace.run(name)
+        return None if isinstance(named, Url) or not (named / RECORD).is_file() else named
     newest, when = None, -1
     for pattern in (RECORD, _LAST):
         for path in (workspace.root / "runs").glob(f"*/{pattern}"):

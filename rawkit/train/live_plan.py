@@ -16,6 +16,7 @@ from rawkit.supply import (
     located,
     read_notes,
     read_record,
+    run_folder,
     share_memory,
 )
 from rawkit.train.checkpoint import LAST, load_checkpoint
@@ -89,7 +90,7 @@ def plan_live(
     fabric = _meet(record, device)
     if supply is not None:
         if folder is None:
-            folder = workspace.run(name or new_run_name(workspace, record.collection,
+            folder = run_folder(workspace, name or new_run_name(workspace, record.collection,
                                                         _network(record)))  # fmt: skip
             _check_new(folder)
         record = _scanned(supply, record, folder, progress)
@@ -182,7 +183,7 @@ def plan_replay(
     TrainingError
         If the store lacks a pair that it has drawn from, or has another of that name.
     """
-    origin = workspace.run(replayed)
+    origin = run_folder(workspace, replayed)
     if not (origin / RECORD).is_file() or not (origin / SETTINGS).is_file():
         raise MissingError(
             f"no run {replayed} with notes of what it has drawn from",
@@ -196,7 +197,7 @@ def plan_replay(
     leads = fabric is None or fabric.is_global_zero
     if folder is None:
         named = name or new_run_name(workspace, record.collection, settings.network)
-        folder = _shared(fabric, workspace.run(named))
+        folder = _shared(fabric, run_folder(workspace, named))
         if leads:
             _check_new(folder)
     live = Live(folder, record, noted, workspace.store(record.collection), None)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from rawkit.errors import OutputError, TrainingError, UsageError
-from rawkit.files import write_atomically
 from rawkit.interrupt import deferred_interrupt
-from rawkit.models import save_safetensors
+from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
 from rawkit.train.allocator import kept_memory
@@ -22,13 +21,14 @@ from rawkit.train.checkpoint import (
     LAST,
     WEIGHTS,
     TrainState,
+    encode_checkpoint,
     generator_states,
     keep_copies,
-    save_checkpoint,
     set_generators,
 )
 from rawkit.train.data import cameras_in, check_balance, plan_settings
 from rawkit.train.devices import make_fabric
+from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
@@ -38,11 +38,11 @@ from rawkit.train.validate import Scores, score_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from lightning_fabric import Fabric
     from torch import nn
 
+    from rawkit.locations import Location
     from rawkit.models import SeenCamera
     from rawkit.progress import Progress
     from rawkit.stream import ChunkCache
@@ -89,7 +89,7 @@ class Trainer:
     data
         The pairs.
     folder
-        Where checkpoints and metrics go; the first process alone writes.
+        Where checkpoints and metrics go, a path or a URL; the first process alone writes.
     threads
         Threads that read and decode.
     fabric
@@ -103,6 +103,8 @@ class Trainer:
     live
         What lands beside the training: it says what each epoch draws from, and what is validated
         on.
+    told
+        Told in words when the server of a folder elsewhere does not take a file at once.
 
     Raises
     ------
@@ -117,7 +119,7 @@ class Trainer:
         self,
         settings: TrainSettings,
         data: TrainData,
-        folder: Path,
+        folder: Location,
         *,
         threads: int = 2,
         fabric: Fabric | None = None,
@@ -125,12 +127,14 @@ class Trainer:
         board: bool = False,
         cache: ChunkCache | None = None,
         live: Live | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> None:
         check_balance(data, settings)
-        self.settings, self._data, self._folder, self._live = settings, data, folder, live
-        self._all_cameras = cameras_in(data.train)
+        self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
+        self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
         self._keep, self._board = keep, board
+        self._record: Record | None = None
         ranks = self._fabric.world_size
         self._stream = BatchStream(
             data.train,
@@ -176,7 +180,7 @@ class Trainer:
         TrainingError
             If it was written on other data; the text says what differs.
         """
-        check_same(state.data, self._data.identity, self._folder)
+        check_same(state.data, self._data.identity, self._folder.location)
         self._learner.load(state)
         set_generators(state.generators)
         self.step, self._position, self._best = state.step, state.position, state.best_psnr
@@ -194,11 +198,12 @@ class Trainer:
         ------
         TrainingError
             If the loss is no longer a number; the last checkpoint is intact.
-        OutputError
+        OutputError, StoreUnreachableError
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings, record = self.settings, self._open_record()
-        if self._live is not None and not (self._folder / LAST).exists():
+        self._record = record
+        if self._live is not None and not self._folder.exists(LAST):
             self._save(LAST)  # what has been settled on the pairs of a batch must stand
         meter = Meter(self._stream, self._live.text if self._live is not None else None)
         interrupted = False
@@ -273,19 +278,24 @@ class Trainer:
         progress: Progress,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Scores | None:
-        """Validate, save, write down the metrics, and keep the best weights."""
+        """Validate, keep the best weights, write down the metrics, and save.
+
+        The last checkpoint comes last: a run that is stopped in between does these steps again, and
+        finds the best weights and the metrics that belong to it or ones that it will replace.
+        """
         scores = self._scores(progress, stopped)
         best = scores is not None and scores.psnr > self._best
         if scores is not None and best:
             self._best = scores.psnr
-        self._save(LAST)
         if record is not None:
             if best:
                 self._save(BEST)
             if best or scores is None:
                 self._save_weights()
-            keep_copies(self._folder, self.step, self._keep)
             self._note(meter, record, scores)
+        self._save(LAST)
+        if record is not None:
+            keep_copies(self._folder, self.step, self._keep)
         return scores
 
     def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
@@ -317,7 +327,9 @@ class Trainer:
         if not self._fabric.is_global_zero:
             return None
         text = json.dumps(self.settings.as_dict(), indent=2) + "\n"
-        write_atomically(self._folder / SETTINGS, text.encode())
+        # Nothing is lost yet: a folder that cannot be written to is told of at once.
+        self._folder.write(SETTINGS, text.encode(), patient=False)
+        self._folder.sweep()
         return Record(self._folder, self.step, board=self._board)
 
     def _note(self, meter: Meter, record: Record, scores: Scores | None) -> None:
@@ -346,9 +358,9 @@ class Trainer:
         return TrainingError(
             found,
             expected="finite numbers",
-            where=self._folder,
+            where=self._folder.location,
             fix=f"The last checkpoint is intact: go on from it by --resume {lower}"
-            if (self._folder / LAST).is_file()
+            if self._folder.exists(LAST)
             else f"Begin again {lower}",
         )
 
@@ -372,22 +384,25 @@ class Trainer:
             data=self._data.identity,
             cameras=self._cameras(),
         )
-        save_checkpoint(self._folder / name, state)
+        if self._record is not None:
+            self._record.sync()
+        self._folder.write(name, encode_checkpoint(state))
 
     def _save_weights(self) -> None:
-        save_safetensors(
-            self._folder / WEIGHTS,
+        weights = encode_safetensors(
             self.settings.network,
             self._learner.best_weights(),
             self.settings.as_dict(),
             cameras=self._cameras(),
             neutral=self.settings.neutral,
+            where=self._folder.where(WEIGHTS),
         )
+        self._folder.write(WEIGHTS, weights)
 
 
-def check_new_run(folder: Path) -> None:
+def check_new_run(folder: Location) -> None:
     """Refuse to train into a folder that holds another run."""
-    if (folder / LAST).exists():
+    if RunFolder(folder).exists(LAST):
         raise OutputError(
             "a run of that name is there already",
             where=folder,

@@ -268,7 +268,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     )
     try:
         deadline = time.monotonic() + 240
-        while not (killed / METRICS).exists():
+        while not (killed / LAST).exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -633,17 +633,18 @@ def test_runs_are_numbered_and_the_newest_is_found(
     sid_workspace: Workspace, whole_run: Path, tmp_path: Path
 ) -> None:
     workspace = copy_workspace(sid_workspace, tmp_path)
+    runs = workspace.root / "runs"
     assert choose_subset(workspace, None).name == "f1"
     assert new_run_name(workspace, "f1", "lamba2021") == "f1-lamba2021-001"
     for number, name in enumerate(("b", "a")):
-        folder = workspace.run(name)
+        folder = runs / name
         folder.mkdir(parents=True)
         (folder / LAST).write_bytes((whole_run / LAST).read_bytes())
         os.utime(folder / LAST, (1000 + number, 1000 + number))
     assert find_run(workspace, None).folder == workspace.run("a")
     assert find_run(workspace, "b").state.step == STEPS
     assert newest_weights(workspace) == workspace.run("a") / LAST
-    (workspace.run("a") / BEST).write_bytes((whole_run / BEST).read_bytes())
+    (runs / "a" / BEST).write_bytes((whole_run / BEST).read_bytes())
     assert newest_weights(workspace) == workspace.run("a") / BEST
-    workspace.run("f1-lamba2021-001").mkdir()
+    (runs / "f1-lamba2021-001").mkdir()
     assert new_run_name(workspace, "f1", "lamba2021") == "f1-lamba2021-002"
