@@ -15,7 +15,7 @@ from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
-from rawkit.train.allocator import kept_memory
+from rawkit.train.allocator import give_back, kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -309,6 +309,7 @@ class Trainer:
             if not frames:
                 return None
             mine = frames[fabric.global_rank :: fabric.world_size]
+            give_back()  # whole frames would come on top of what a step has kept
             scores = score_frames(
                 self._learner.best_net(), settings.network, mine, settings.amplifier(),
                 settings.neutral,
@@ -316,6 +317,7 @@ class Trainer:
         except KeyboardInterrupt:
             self._save(LAST)
             raise
+        give_back()
         sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
         psnr, ssim = (self._mean(float(one)) * fabric.world_size / len(frames) for one in sums)
         if math.isnan(psnr):
