@@ -203,8 +203,6 @@ class Trainer:
         """
         settings, record = self.settings, self._open_record()
         self._record = record
-        if self._live is not None and not self._folder.exists(LAST):
-            self._save(LAST)  # what has been settled on the pairs of a batch must stand
         meter = Meter(self._stream, self._live.text if self._live is not None else None)
         interrupted = False
         with (
@@ -212,6 +210,8 @@ class Trainer:
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
+            if self._live is not None and not self._folder.exists(LAST):
+                self._save(LAST)  # what has been settled on the pairs of a batch must stand
             advance(self.step, "")
             try:
                 for loss in self._steps(max_seconds):
