@@ -310,10 +310,8 @@ class Trainer:
                 return None
             mine = frames[fabric.global_rank :: fabric.world_size]
             give_back()  # whole frames would come on top of what a step has kept
-            scores = score_frames(
-                self._learner.best_net(), settings.network, mine, settings.amplifier(),
-                settings.neutral,
-            )  # fmt: skip
+            net, amplifier = self._learner.best_net(), settings.amplifier()
+            scores = score_frames(net, settings.network, mine, amplifier, settings.neutral)
         except KeyboardInterrupt:
             self._save(LAST)
             raise
