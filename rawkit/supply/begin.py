@@ -72,6 +72,7 @@ def order_of(
             f"--role {record.selection.role} with a training",
             expected="dark frames and their longs",
         )
+    share = share_memory(max_ram)
     return Order(
         definition=definition,
         source=record.source or (str(workspace.data(record.collection)),),
@@ -81,7 +82,8 @@ def order_of(
         staging=workspace.staging,
         seed=record.seed,
         batch=record.batch,
-        threads=share_memory(max_ram).threads,
+        threads=share.threads,
+        eager=share.eager,
         urgent=tuple(urgent),
         patient=named is None,
     )

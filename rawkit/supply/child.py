@@ -42,7 +42,7 @@ from rawkit.supply.messages import (
     Wanted,
 )
 from rawkit.supply.order import arrange
-from rawkit.workers import silence_c_libraries
+from rawkit.workers import give_back, silence_c_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,9 +141,13 @@ class _Beside:
         self._order, self._talk = order, talk
         self._away = False
         self._begun: dict[str, float] = {}
+        self._first: frozenset[str] = frozenset()
+        """Shorts that training waits for before it begins."""
         self._awaited: dict[str, str] = {}
         """Shorts that are committed as soon as they are there, and their longs."""
-        self._gentle = False
+        self._eager = True
+        """Whether training has not begun yet, so that all cores are free."""
+        self._turns = threading.Semaphore(max(order.threads, order.eager))
         self._committed_at, self._commit_took = time.monotonic(), 0.0
         self._unsaid = 0
         """Frames that were added since the last commit."""
@@ -178,6 +182,7 @@ class _Beside:
     def _planned(self) -> IngestPlan:
         """Scan the source, and say what is wanted of it."""
         plan, arranged = planned(self._order, self._talk, self._talk.count)
+        self._first = frozenset((*self._order.urgent, *arranged.first))
         awaited = (*self._order.urgent, *arranged.first, *arranged.val)
         self._awaited = {name: arranged.longs[name] for name in awaited if name in arranged.longs}
         self._talk.say(_wanted(plan, arranged))
@@ -190,7 +195,7 @@ class _Beside:
     @contextmanager
     def _pool(self) -> Iterator[Pool]:
         """Threads that decode; where LibRaw ends one, this process goes too, and is begun anew."""
-        with ThreadPoolExecutor(self._order.threads) as threads:
+        with ThreadPoolExecutor(max(self._order.threads, self._order.eager)) as threads:
             yield Pool(
                 lambda job: threads.submit(self._decode, job),
                 lambda future, _: future.result(),
@@ -203,13 +208,16 @@ class _Beside:
         killed = self._order.killers.get(name)
         if killed is not None:
             return LeftOut(name, "crashed", killed)
-        self._begun[name] = time.monotonic()
-        self._talk.say(Begun(name))
-        try:
-            return prepare_frame(job)
-        finally:
-            del self._begun[name]
-            self._talk.say(Decoded(name))
+        with self._turns:
+            self._begun[name] = time.monotonic()
+            self._talk.say(Begun(name))
+            try:
+                return prepare_frame(job)
+            finally:
+                del self._begun[name]
+                self._talk.say(Decoded(name))
+                if not self._eager:
+                    give_back()  # what more frames at once have taken before
 
     def _take(self, writer: StoreWriter, entry: Entry, result: Prepared | LeftOut) -> None:
         """Tell of a frame, and commit what somebody waits for, or what is due."""
@@ -229,15 +237,22 @@ class _Beside:
         ]  # fmt: skip
         for short in there:
             del self._awaited[short]
-        if not self._awaited and not self._gentle:
-            self._gentle = True
-            give_way()
         if self._unsaid and (there or self._due()):
             started = time.monotonic()
             writer.commit()
             self._committed_at, self._unsaid = time.monotonic(), 0
             self._commit_took = self._committed_at - started
             self._talk.say(Committed())
+        if self._eager and not self._awaited.keys() & self._first:
+            self._settle_down()
+
+    def _settle_down(self) -> None:
+        """Take no more from now on than what is left beside a training."""
+        self._eager = False
+        for _ in range(self._order.eager - self._order.threads):
+            # Each is waited for by the thread that decodes, not here.
+            threading.Thread(target=self._turns.acquire, daemon=True).start()
+        give_way()
 
     def _due(self) -> bool:
         least, most = _COMMIT_SECONDS

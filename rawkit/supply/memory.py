@@ -15,6 +15,8 @@ BATCH_SIZE = 4
 """Pairs that a training begins with unless it asks for another batch."""
 RECIPE_BATCHES = {"lamba2021": 8, "sid": 1}
 """The same of published trainings: known here, since their own module is loaded with torch."""
+LOADED = 500 * 10**6
+"""Bytes of a training before its first step: Python and torch."""
 MOST_THREADS = 8
 """Frames that are decoded at once, at most."""
 
@@ -25,8 +27,10 @@ class Share:
 
     threads: int
     """Frames that are decoded at once."""
+    eager: int
+    """The same until training begins, which has loaded no more than torch by then."""
     ingest: int
-    """Bytes that it takes, at most, with frames of 12 MP."""
+    """Bytes that it takes beside the training, at most, with frames of 12 MP."""
 
 
 def share_memory(max_ram: int, cores: int | None = None) -> Share:
@@ -34,7 +38,8 @@ def share_memory(max_ram: int, cores: int | None = None) -> Share:
     room = max_ram // 3 - PROCESS - COMING
     most = min(cores or os.cpu_count() or 1, MOST_THREADS)
     threads = max(1, min(most, room // FRAME))
-    return Share(threads, PROCESS + COMING + threads * FRAME)
+    alone = (max_ram - LOADED - PROCESS - COMING) // FRAME
+    return Share(threads, max(threads, min(most, alone)), PROCESS + COMING + threads * FRAME)
 
 
 def leads_here() -> bool:

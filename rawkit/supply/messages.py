@@ -36,6 +36,8 @@ class Order:
     """Pairs that training begins with."""
     threads: int
     """Frames that are decoded at once."""
+    eager: int = 1
+    """The same until training begins."""
     urgent: tuple[str, ...] = ()
     """Names of dark frames that come before all others: those that a run has drawn from."""
     patient: bool = False

@@ -235,7 +235,7 @@ class Supply:
             }
             # One at a time from now on: so the next death is one frame's.
             self._order = replace(
-                self._order, threads=1, killers={**self._order.killers, **killers}
+                self._order, threads=1, eager=1, killers={**self._order.killers, **killers}
             )
             self.landed = self.landed_bytes = 0
         self._child = self._start()

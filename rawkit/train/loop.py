@@ -15,7 +15,7 @@ from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
-from rawkit.train.allocator import give_back, kept_memory
+from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -35,6 +35,7 @@ from rawkit.train.meter import Meter
 from rawkit.train.record import Record
 from rawkit.train.schedule import rate_at
 from rawkit.train.validate import Scores, score_frames
+from rawkit.workers import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

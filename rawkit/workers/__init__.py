@@ -5,7 +5,7 @@ Nothing here knows what the work is. dask is imported when a cluster is used.
 
 from rawkit.workers.child import Child, send_array
 from rawkit.workers.cluster import Cluster
-from rawkit.workers.limits import limit_memory, time_limit
+from rawkit.workers.limits import give_back, limit_memory, time_limit
 from rawkit.workers.quiet import silence_c_libraries
 from rawkit.workers.resources import (
     ALLOCATOR,
@@ -25,6 +25,7 @@ __all__ = [
     "Cluster",
     "Resources",
     "connect_cluster",
+    "give_back",
     "limit_memory",
     "require_seen",
     "scratch_folder",

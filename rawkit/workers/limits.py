@@ -7,8 +7,10 @@ inside LibRaw is ended with its process.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import os
+import platform
 import resource
 import tempfile
 from pathlib import Path
@@ -32,6 +34,12 @@ def limit_memory(count: int) -> None:
     if now is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (now + count, hard))
+
+
+def give_back() -> None:
+    """Give freed memory that the C library keeps back to the system, where it is glibc."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 _limited: set[int] = set()

@@ -216,11 +216,10 @@ def test_a_training_that_is_killed_again_and_again_learns_the_same(tmp_path: Pat
         noted = notes_of(tmp_path / "runs/live")
         done = load_checkpoint(tmp_path / "runs/live" / LAST).step
         steps = str(done + 30)
-        last = run(tmp_path, "train", "--resume", "--name", "live", "--steps", steps, *OFTEN)
+        more = ("--name", "live", "--steps", steps, *OFTEN)
+        last = run(tmp_path, "train", "--resume", *more)
         assert last.code == 0, last.err
     assert notes_of(tmp_path / "runs/live")[: len(noted)] == noted
     assert run(tmp_path, "train", "--replay", "live", "--name", "again").code == 0
     assert same_weights(tmp_path / "runs/live", tmp_path / "runs/again")
-    print(
-        f"\n{killed} SIGKILLs of training and ingest, one resume each, {steps} steps: the weights of a replay"
-    )
+    print(f"\n{killed} SIGKILLs of training and ingest, {steps} steps: the weights of a replay")

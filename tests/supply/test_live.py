@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import rawkit
+from rawkit.errors import UsageError
 from rawkit.store import Store
 from rawkit.synth import make_collection
 from tests.support.fixtures_live import (
@@ -178,3 +180,17 @@ def test_options_that_make_no_sense_together_are_refused(
     found = run(tmp_path, "train", *arguments)
     assert found.code == 2
     assert words in found.err
+
+
+def test_a_notebook_trains_on_a_folder_while_its_frames_land(
+    sid_folder: Path, tmp_path: Path, one_torch_thread: None
+) -> None:
+    options: dict[str, Any] = {"workspace": tmp_path, "progress": False, "device": "cpu"}
+    report = rawkit.train("sid", source=sid_folder, filters={"iso": "100-25600"}, steps=3, crop=32,
+                          batch_size=1, network="sid", name="live", **options)  # fmt: skip
+    assert (report.steps, report.missing) == (3, "")
+    assert rawkit.train(replay="live", name="again", **options).steps == 3
+    assert same_weights(tmp_path / "runs/live", tmp_path / "runs/again")
+    assert rawkit.train(resume=True, name="live", **options).steps == 3
+    with pytest.raises(UsageError, match="several of"):
+        rawkit.train(replay="live", resume=True, **options)
