@@ -202,16 +202,15 @@ class Trainer:
         OutputError, StoreUnreachableError
             If a checkpoint cannot be written; the one before it is intact.
         """
-        settings, record = self.settings, self._open_record()
-        self._record = record
-        meter = Meter(self._stream, self._live.text if self._live is not None else None)
-        interrupted = False
+        settings = self.settings
+        record = self._record = self._open_record()
+        meter, interrupted = Meter(self._stream, self._live.text if self._live else None), False
         with (
             kept_memory(),
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
-            if self._live is not None and not self._folder.exists(LAST):
+            if self._live and not self._folder.exists(LAST):
                 self._save(LAST)  # what has been settled on the pairs of a batch must stand
             advance(self.step, "")
             try:
@@ -309,9 +308,9 @@ class Trainer:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
             if not frames:
                 return None
-            mine = frames[fabric.global_rank :: fabric.world_size]
+            mine, net = frames[fabric.global_rank :: fabric.world_size], self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
-            net, amplifier = self._learner.best_net(), settings.amplifier()
+            amplifier = settings.amplifier()
             scores = score_frames(net, settings.network, mine, amplifier, settings.neutral)
         except KeyboardInterrupt:
             self._save(LAST)

@@ -55,8 +55,8 @@ def train(web: Web, *more: object) -> tuple[object, ...]:
 def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     web: Web, tmp_path: Path
 ) -> None:
-    web.rate = len(web.files["/mid.zip"]) / 8
-    found = run(tmp_path, *train(web, "--steps", 90, "--name", "live", "--iso", 100))
+    web.rate = len(web.files["/mid.zip"]) / 5
+    found = run(tmp_path, *train(web, "--steps", 60, "--name", "live", "--iso", 100))
     assert found.code == 0, found.err
     assert "waiting for 2 pairs" in found.err
     notes = [one for one in notes_of(tmp_path / "runs/live") if "epoch" in one]
@@ -67,7 +67,7 @@ def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     assert json.loads(again.out)["added"] == 0
     # Another store of the same frames, in the order of an ingest.
     other = tmp_path / "other"
-    run(other, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100)
+    run(other, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100, "--workers", 0)
     (other / "runs").mkdir()
     (tmp_path / "runs/live").rename(other / "runs/live")
     replayed = run(other, "train", "--replay", "live", "--name", "again")
@@ -182,8 +182,9 @@ def test_options_that_make_no_sense_together_are_refused(
     assert words in found.err
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 def test_a_notebook_trains_on_a_folder_while_its_frames_land(
-    sid_folder: Path, tmp_path: Path, one_torch_thread: None
+    sid_folder: Path, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"workspace": tmp_path, "progress": False, "device": "cpu"}
     report = rawkit.train("sid", source=sid_folder, filters={"iso": "100-25600"}, steps=3, crop=32,
