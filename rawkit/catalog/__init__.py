@@ -14,6 +14,7 @@ from rawkit.catalog.definition import (
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
+from rawkit.catalog.offered import OfferedPlace, open_collection, place_names, source_of
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     Selected,
@@ -36,6 +37,7 @@ __all__ = [
     "Matcher",
     "Names",
     "Numbers",
+    "OfferedPlace",
     "Role",
     "Selected",
     "Selection",
@@ -48,6 +50,8 @@ __all__ = [
     "levels_of",
     "load_definition",
     "longs_by_pair",
+    "open_collection",
+    "place_names",
     "read_video_frame",
     "remember_definition",
     "remembered_definition",
@@ -57,5 +61,6 @@ __all__ = [
     "select",
     "select_entries",
     "selection_of",
+    "source_of",
     "thin_scenes",
 ]

@@ -9,9 +9,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from rawkit.catalog.faults import definition_error
+from rawkit.catalog.offered import OfferedPlace, numbered
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.files import write_atomically
 from rawkit.shipped import shipped_folder
@@ -220,8 +229,10 @@ class Definition(_Strict):
     """Under which terms it may be used."""
     citation: str = ""
     """What to cite."""
-    obtain: str = ""
-    """How to get the files."""
+    obtain: Annotated[str, BeforeValidator(numbered)] = ""
+    """How to get the files; a list in the TOML becomes numbered steps, one a line."""
+    places: tuple[OfferedPlace, ...] = ()
+    """Where it is offered."""
     files: tuple[FileRule, ...] = Field(min_length=1)
     """Kinds of files; the first rule that matches a path decides."""
     split: Annotated[SplitByName | SplitByLists | SplitByHash, Field(discriminator="by")]

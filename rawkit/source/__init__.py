@@ -23,7 +23,7 @@ from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
 from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges
 from rawkit.source.spill import Spill
-from rawkit.source.transfer import Transfer, TransferError
+from rawkit.source.transfer import PATIENCE, Transfer, TransferError
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "HTTP_NOT_SATISFIABLE",
     "HTTP_PARTIAL",
     "HTTP_WHOLE",
+    "PATIENCE",
     "Answer",
     "FsspecRanges",
     "HttpRanges",
