@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
+    from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
     from rawkit.restore import Restorer
     from rawkit.stream import Batch, BatchStream, TensorBatch
@@ -98,6 +99,33 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     remember_definition(named, place.definition(definition.name))
     resources = Resources(workers, max_ram)
     return run_ingest(plan, resources=resources, staging=place.staging, progress=shown)
+
+
+def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+          into: Anywhere | None = None, workspace: Anywhere = ".", connections: int = 4,
+          replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
+    """Fetch the files of a collection into ``data/COLLECTION``, as ``rawkit fetch`` does.
+
+    Without `source` they come from where the collection's definition says it is offered; again,
+    only what is missing travels. Filters are those of `selection_of` in `rawkit.catalog`.
+
+    Raises
+    ------
+    RawkitError
+        If the source, a filter or the folder cannot be used; a file that cannot is in the report.
+    """
+    from rawkit.catalog import load_definition, open_collection, selection_of, usual_place
+    from rawkit.fetch import plan_fetch, run_fetch
+
+    place, definition = Workspace(Path(workspace)), load_definition(fspath(collection))
+    shown, selection = progress_here(shown=progress), selection_of(**filters, definition=definition)
+    raw = usual_place(definition) if source is None else _source(source, Path())
+    plan = plan_fetch(
+        definition, open_collection(definition, raw, selection),
+        place.data(definition.name) if into is None else Path(into), selection, shown,
+        table=place.catalog(definition.name), replace=replace,
+    )  # fmt: skip
+    return run_fetch(plan, connections=connections, progress=shown)
 
 
 def open_store(where: Anywhere, *, workspace: Anywhere = ".") -> OpenStore:

@@ -50,8 +50,9 @@ class TerminalProgress:
         counted = 0
         try:
             if sys.stderr.isatty():
-                with _bar(label, total, unit) as advance_bar, _logged(
-                    lambda text: advance_bar(0, text)
+                with (
+                    _bar(label, total, unit) as advance_bar,
+                    _logged(lambda text: advance_bar(0, text)),
                 ):
 
                     def advance(done: int = 1, note: str = "") -> None:

@@ -14,7 +14,13 @@ from rawkit.catalog.definition import (
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
-from rawkit.catalog.offered import OfferedPlace, open_collection, place_names, source_of
+from rawkit.catalog.offered import (
+    OfferedPlace,
+    open_collection,
+    place_names,
+    source_of,
+    usual_place,
+)
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     Selected,
@@ -63,4 +69,5 @@ __all__ = [
     "selection_of",
     "source_of",
     "thin_scenes",
+    "usual_place",
 ]

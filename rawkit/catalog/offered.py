@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.source import open_source
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from rawkit.catalog.definition import Definition
     from rawkit.catalog.select import Selection
     from rawkit.source import Source, SourceSpec, Transfer
+
+
+def _numbered(steps: object) -> object:
+    """Make numbered lines of a list of steps; anything else stays what it is."""
+    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+        return steps
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+Steps = Annotated[str, BeforeValidator(_numbered)]
+"""Text, or a list of steps that becomes numbered lines."""
 
 
 class OfferedPlace(BaseModel):
@@ -51,25 +63,29 @@ class OfferedPlace(BaseModel):
 
     def may_hold(self, selection: Selection | None) -> bool:
         """Tell whether it can hold frames that a selection takes."""
-        # Here and not above: whoever reads a definition needs no filters.
-        from rawkit.catalog.select import is_named
-
         if selection is None or not selection.cameras or not self.cameras:
             return True
         wanted = [name.lower() for name in selection.cameras]
-        return any(is_named(camera.lower(), wanted) for camera in self.cameras)
-
-
-def numbered(steps: object) -> object:
-    """Make numbered lines of a list of steps; anything else stays what it is."""
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-        return steps
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        return any(fnmatchcase(camera.lower(), name) for camera in self.cameras for name in wanted)
 
 
 def place_names(definition: Definition) -> tuple[str, ...]:
     """Names of the places where a collection is offered, each once, in their order."""
     return tuple(dict.fromkeys(place.name for place in definition.places))
+
+
+def usual_place(definition: Definition) -> str:
+    """Return the first place of a definition from which single files can be read.
+
+    Raises
+    ------
+    UsageError
+        If there is none; says step by step how to get the files.
+    """
+    for name in place_names(definition):
+        if all(place.ranges for place in definition.places if place.name == name):
+            return name
+    raise _not_offered(definition, "official")
 
 
 def source_of(
@@ -163,5 +179,5 @@ def _not_offered(definition: Definition, name: str) -> UsageError:
         f"{definition.title} is not offered where single frames can be read",
         expected=f"{expected}a folder, an archive or a URL of its files",
         where=f"--source {name}",
-        fix=f"{definition.obtain or definition.homepage}".strip() or None,
+        fix=f"To get them:\n{definition.obtain}" if definition.obtain else None,
     )

@@ -82,9 +82,7 @@ def _passes(match: Match, selection: Selection) -> bool:
     if seconds is None or "seconds" not in match.exact:
         return False
     ends = (seconds * (1 - NOMINAL), seconds * (1 + NOMINAL))
-    return any(
-        all(is_within(end, (band,), NOMINAL) for end in ends) for band in selection.shutters
-    )
+    return any(all(is_within(end, (band,), NOMINAL) for end in ends) for band in selection.shutters)
 
 
 def _too_many(

@@ -21,7 +21,7 @@ from rawkit.source.names import is_archive
 from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
-from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges
+from rawkit.source.ranges import FsspecRanges, LocalRanges, Piece, RangeFile, Ranges, tag_of
 from rawkit.source.spill import Spill
 from rawkit.source.transfer import PATIENCE, Transfer, TransferError
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
@@ -40,6 +40,7 @@ __all__ = [
     "Listing",
     "LocalRanges",
     "NpyVideo",
+    "Piece",
     "Prefetch",
     "RangeFile",
     "Ranges",
@@ -57,4 +58,5 @@ __all__ = [
     "range_of",
     "short_of",
     "status_of",
+    "tag_of",
 ]

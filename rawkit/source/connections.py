@@ -43,9 +43,7 @@ class _Server(NamedTuple):
 class Answer:
     """The answer to a request; its body has not been read yet."""
 
-    def __init__(
-        self, response: http.client.HTTPResponse, deadline: float, url: str = ""
-    ) -> None:
+    def __init__(self, response: http.client.HTTPResponse, deadline: float, url: str = "") -> None:
         self.url = url
         """Where it comes from, after all redirects."""
         self._response = response

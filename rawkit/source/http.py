@@ -132,6 +132,11 @@ class HttpRanges:
         """Its address."""
         return self.url
 
+    @property
+    def tag(self) -> str:
+        """ETag or date of the version that counts; empty before the first answer."""
+        return self.version.etag or self.version.modified
+
     def size(self) -> int:
         """Ask for one byte: the answer tells the size, and whether the server knows ranges.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate
-from pathlib import Path
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from rawkit.source.http import HttpRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from rawkit.source.ranges import Ranges
 
@@ -72,7 +72,7 @@ class Part(NamedTuple):
 
 
 def part_of(location: str) -> Part | None:
-    """Return what the name of a part says; None if it is that of none. Query strings do not count."""
+    """Return what the name of a part says; None if it is that of none. Queries do not count."""
     if "://" in location:
         location = re.split(r"[?#]", location, maxsplit=1)[0]
     if location.lower().endswith(_ARCHIVES):
@@ -122,7 +122,7 @@ def check_complete(names: list[str]) -> None:
             where=names[0],
             fix="Fetch the part that is missing.",
         )
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         if other.place != one.place + 1:
             raise MissingError(
                 f"{_last(one.at(one.place + 1))} is missing between {_ending(one)} and "

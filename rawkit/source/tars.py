@@ -15,7 +15,7 @@ from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
-from rawkit.source.ranges import LocalRanges, Piece, RangeFile
+from rawkit.source.ranges import Piece, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:

@@ -106,6 +106,7 @@ class ZipArchive(SeekableArchive):
             origin=self.ranges.where,
             stored=info.compress_size,
             place=tuple(place),
+            crc=f"{info.CRC:08x}",
         )
 
     def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
