@@ -130,12 +130,15 @@ def test_bytes_from_another_place_are_not_taken(web: Web) -> None:
     web.shifted = 2
     assert source.read(files[1]) == contents[files[1].path]
     web.shifted = 3
-    with pytest.raises(MissingError, match="bytes from .* instead of"):
+    with pytest.raises(MissingError, match=r"bytes from .* instead of"):
         source.read(files[1])
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_login_page_is_no_archive_and_said_to_be_one(web: Web, begun: bool) -> None:
+def test_a_login_page_is_no_archive_and_said_to_be_one(
+    web: Web,
+    begun: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
     web.files["/x.zip"], _ = archive()
     web.files["/login"] = b"<html>who are you?</html>"
     web.kinds["/login"] = "text/html; charset=utf-8"
@@ -236,7 +239,7 @@ def test_a_server_that_is_away_is_waited_for_with_a_word(
     assert "answers again after" in last
 
 
-def test_a_server_that_is_started_again_is_found_again(web: Web) -> None:
+def test_a_server_that_is_started_again_is_found_again() -> None:
     data, contents = archive()
     served = Web(files={"/x.zip": data}, hang_up=True)
     with serve(served):
