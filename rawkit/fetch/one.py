@@ -78,7 +78,11 @@ def fetch_member(
         _fetch(plan, one, record, published, stop, count)
     except UnreadableError:
         _forget(plan.folder / one.path)
-        _fetch(plan, one, record, published, stop, count)
+        try:
+            _fetch(plan, one, record, published, stop, count)
+        except UnreadableError:
+            _forget(plan.folder / one.path)
+            raise
 
 
 def _fetch(
