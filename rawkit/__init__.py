@@ -9,6 +9,7 @@ The front door, for notebooks and scripts, each name the same code as the comman
     dark = store.select(iso=[100, 200], split="train")    frames, by the command line's filters
     for batch in rawkit.stream(dark, batch_size=8): ...   numpy, one epoch
     loader = rawkit.torch_stream(dark, batch_size=8)      torch, resumable
+    rawkit.verify_pairs("sid")                            which pairs do not fit
     rawkit.subset(0.4); rawkit.train(); rawkit.evaluate()
     picture = rawkit.restore("photo.ARW", weights="best.safetensors")
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         synth,
         torch_stream,
         train,
+        verify_pairs,
     )
 
 __version__ = "0.1.0"
@@ -52,13 +54,14 @@ __all__ = [
     "synth",
     "torch_stream",
     "train",
+    "verify_pairs",
 ]
 
 _PACKAGES = ("evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth", "train")
 """Names of the front door that packages bear too: these answer when they are called."""
 
 if not TYPE_CHECKING:  # or any name at all would pass a type checker
-    _find = late(__name__, {"open_store": "api", "torch_stream": "api"})
+    _find = late(__name__, {"open_store": "api", "torch_stream": "api", "verify_pairs": "api"})
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rawkit.evaluate import Evaluation
     from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
+    from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
     from rawkit.stream import Batch, BatchStream, TensorBatch
     from rawkit.subset import Subset
@@ -91,7 +92,7 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     shown = progress_here(shown=progress)
     plan = plan_ingest(
         definition, _source(source, place.data(definition.name)), place.store(definition.name),
-        selection_of(**filters, definition=definition), shown,
+        selection_of(**filters, definition=definition, bad_pairs=place.bad_pair_lists()), shown,
         table=place.catalog(definition.name), remember=not dry_run, targets=targets,
     )  # fmt: skip
     if dry_run:
@@ -163,8 +164,30 @@ def subset(fraction: float = 1.0, *, name: str | None = None, seed: int = 0,
     place = Workspace(Path(workspace))
     found = [place.find_store(one) for one in stores] if stores else place.stores()
     limits = Limits(max_pairs, max_bytes)
+    selection = selection_of(**filters, bad_pairs=place.bad_pair_lists())
     return make_subset(place, found, fraction=fraction, seed=seed, name=name, refresh=refresh,
-                       limits=limits, selection=selection_of(**filters))[0]  # fmt: skip
+                       limits=limits, selection=selection)[0]  # fmt: skip
+
+
+def verify_pairs(store: Anywhere, *, workspace: Anywhere = ".", limits: PairLimits | None = None,
+                 workers: int | None = None, max_ram: int = 2 * 10**9, progress: bool = True,
+                 **filters: Any) -> PairReport:  # fmt: skip
+    """Compare dark frames with their longs and list bad pairs, as ``rawkit verify --pairs`` does.
+
+    The list, ``pairs/COLLECTION.toml`` of the workspace, is what `without_excluded` leaves out.
+
+    Raises
+    ------
+    RawkitError
+        If there is no such store, no pair passes the filters, or the list cannot be written.
+    """
+    from rawkit.catalog import selection_of
+    from rawkit.pairing import verify_pairs as verify
+
+    place, opened = Workspace(Path(workspace)), open_store(store, workspace=workspace).store
+    return verify(opened, place.bad_pairs(opened.collection), selection=selection_of(**filters),
+                  limits=limits, workers=workers, max_ram=max_ram,
+                  progress=progress_here(shown=progress))  # fmt: skip
 
 
 def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,
@@ -316,7 +339,7 @@ def evaluate(weights: Anywhere | None = None, *, run: str | None = None,
         protocol_named(protocol, **changes),
         stores=stores,
         subset=subset,
-        selection=selection_of(**filters),
+        selection=selection_of(**filters, bad_pairs=place.bad_pair_lists()),
         limit=limit,
         max_ram=max_ram,
     )

@@ -38,6 +38,14 @@ class Workspace:
         """Return where the definition of one's own is kept that a collection was ingested with."""
         return self.catalog(collection).with_suffix(".toml")
 
+    def bad_pairs(self, collection: str) -> Path:
+        """Return the list of pairs of a collection that were found bad."""
+        return self.root / "pairs" / f"{check_name(collection, 'collection')}.toml"
+
+    def bad_pair_lists(self) -> list[Path]:
+        """All such lists there are, by name."""
+        return sorted((self.root / "pairs").glob("*.toml"))
+
     @property
     def stores_folder(self) -> Location:
         """Where stores lie."""

@@ -2,8 +2,6 @@
  * values never reads beyond the work memory, whatever the codes are. */
 #include "ljpeg.h"
 
-#include "../processor.h"
-
 enum { COMPONENTS = 4, TABLES = 4, LONGEST_CODE = 16, CATEGORIES = 17 };
 enum { MARKER = 0xFF, FRAME = 0xC3, HUFFMAN = 0xC4, START = 0xD8, SCAN = 0xDA, RESTARTS = 0xDD };
 /* Bits that are looked up at once: a code with the bits of its difference, if they are no more. The

@@ -6,8 +6,7 @@
 #ifndef RAWKIT_LJPEG_H
 #define RAWKIT_LJPEG_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "../processor.h"
 
 /* Bytes that `decode_ljpeg` needs to work in, beyond those of the data. */
 enum { LJPEG_BEYOND = 16 };

@@ -1,5 +1,6 @@
 """A collection: its definition, what a source holds of it, splits, pairs and selection."""
 
+from rawkit.catalog.bad_pairs import BadPair, read_bad_pairs, write_bad_pairs
 from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import (
     Definition,
@@ -36,6 +37,7 @@ from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
 
 __all__ = [
+    "BadPair",
     "Catalog",
     "Definition",
     "Entry",
@@ -58,6 +60,7 @@ __all__ = [
     "longs_by_pair",
     "open_collection",
     "place_names",
+    "read_bad_pairs",
     "read_video_frame",
     "remember_definition",
     "remembered_definition",
@@ -70,4 +73,5 @@ __all__ = [
     "source_of",
     "thin_scenes",
     "usual_place",
+    "write_bad_pairs",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from rawkit.catalog.bad_pairs import names_of_bad
 from rawkit.catalog.definition import known_collections, load_definition
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.select import Selection
@@ -12,6 +13,8 @@ from rawkit.errors import UsageError
 from rawkit.numbers import band
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rawkit.catalog.definition import Definition, Role, Split
     from rawkit.catalog.select import Band
 
@@ -39,22 +42,28 @@ def selection_of(
     without_excluded: bool = False,
     limit: int | None = None,
     definition: Definition | None = None,
+    bad_pairs: Iterable[Path] = (),
 ) -> Selection:
     """Return the selection that filters ask for; see `Selection` for what each means.
 
-    Pairs are excluded by `definition`, or by those of all collections that ship.
+    Pairs are excluded by `definition`, or by those of all collections that ship; and by the lists
+    of pairs that were found bad, files as `write_bad_pairs` makes them.
 
     Raises
     ------
     UsageError
         If a filter makes no sense; the message says which.
+    DefinitionError
+        If a list of bad pairs is none.
     """
     if where:
         compile_where(where)  # so that a mistake is found before anything is read
     excluded: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
     if without_excluded:
         found = [definition] if definition else map(load_definition, known_collections())
         excluded = tuple(pair for one in found for pair in one.excluded_pairs)
+        bad = names_of_bad(bad_pairs, None if definition is None else definition.name)
     if limit is not None and limit < 1:
         raise UsageError(f"limit = {limit}", expected="1 or more")
     return Selection(
@@ -68,6 +77,7 @@ def selection_of(
         role=_one_of("role", role, ("short", "long")),
         per_long=_one_of("per_long", per_long, ("darkest", "first")),
         excluded=excluded,
+        bad=bad,
         where=where or "",
         limit=limit,
     )

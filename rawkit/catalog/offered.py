@@ -148,8 +148,13 @@ def missing_files(definition: Definition, error: MissingError) -> MissingError:
         error.found,
         expected=f"the raw files of {definition.title}",
         where=error.where,
-        fix=definition.obtain or error.fix,
+        fix=in_one_line(definition.obtain) or error.fix,
     )
+
+
+def in_one_line(steps: str) -> str:
+    """Put numbered steps one after the other."""
+    return steps.replace("\n", " ")
 
 
 def _addresses(definition: Definition, name: str, selection: Selection | None) -> list[str]:

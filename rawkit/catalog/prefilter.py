@@ -26,8 +26,12 @@ def must_open(definition: Definition, matches: Sequence[Match], selection: Selec
     """
     if selection in (Selection(), Selection(role="long")):
         return [True] * len(matches)
+    bad = selection.bad_of(definition.name)
     opened = [
-        match.role == "short" and not _left_out(definition, match, selection) for match in matches
+        match.role == "short"
+        and match.name not in bad
+        and not _left_out(definition, match, selection)
+        for match in matches
     ]
     if _counts_by_name(selection):
         sure = [

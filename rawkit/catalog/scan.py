@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import Matcher
-from rawkit.catalog.offered import missing_files, open_collection
+from rawkit.catalog.offered import in_one_line, missing_files, open_collection
 from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
 from rawkit.catalog.types import Catalog, Entry, LeftOut
@@ -334,7 +334,7 @@ def _nothing(definition: Definition, source: Source, listing: Listing) -> Missin
         "no raw file" if takes_any else f"no file of {definition.title}",
         expected=f"raw files of any make, {said}" if takes_any else said,
         where=source.describe(),
-        fix=f"{_there(listing)} {definition.obtain or _MEND}",
+        fix=f"{_there(listing)} {in_one_line(definition.obtain) or _MEND}",
     )
 
 

@@ -55,10 +55,17 @@ class Selection:
     """One short for each long: the one of the highest ratio, or the first by name."""
     excluded: tuple[str, ...] = ()
     """Pairs to leave out, whole or with ``*`` and ``?``: those that a definition names as bad."""
+    bad: tuple[str, ...] = ()
+    """Dark frames to leave out, as ``COLLECTION:NAME``: those whose pairs were found bad."""
     where: str = ""
     """Expression over the fields of a frame, see `rawkit.catalog.expression`."""
     limit: int | None = None
     """At most so many shorts, the first in the order of names."""
+
+    def bad_of(self, collection: str) -> frozenset[str]:
+        """Names of the dark frames of a collection that `bad` leaves out."""
+        start = f"{collection}:"
+        return frozenset(one.removeprefix(start) for one in self.bad if one.startswith(start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +94,17 @@ def select(catalog: Catalog, selection: Selection) -> Selected:
     SelectionError
         If nothing passes; says what there is.
     """
-    return select_entries(catalog.entries, selection, catalog.root)
+    return select_entries(
+        catalog.entries, selection, catalog.root, collection=catalog.definition.name
+    )
 
 
-def select_entries(entries: Sequence[Entry], selection: Selection, where: Path | str) -> Selected:
-    """Apply the filters to entries in the order of their names; `where` they are, for people.
+def select_entries(
+    entries: Sequence[Entry], selection: Selection, where: Path | str, *, collection: str
+) -> Selected:
+    """Apply the filters to entries of a collection in the order of their names.
+
+    `where` they are, for people.
 
     Raises
     ------
@@ -101,7 +114,7 @@ def select_entries(entries: Sequence[Entry], selection: Selection, where: Path |
     shorts = [entry for entry in entries if entry.role == "short"]
     longs = longs_by_pair(entries)
     filtered: dict[str, int] = defaultdict(int)
-    tests = _tests(selection, longs)
+    tests = _tests(selection, longs, collection)
     passed = []
     for entry in shorts:
         failed = next((name for name, test in tests if not test(entry)), None)
@@ -183,14 +196,12 @@ def _longness(entry: Entry) -> tuple[float, str]:
 
 
 def _tests(
-    selection: Selection, longs: Mapping[str, Entry]
+    selection: Selection, longs: Mapping[str, Entry], collection: str
 ) -> list[tuple[str, Callable[[Entry], bool]]]:
     """Return the filters that are set, by the name of their option, the cheapest first."""
     tests: list[tuple[str, Callable[[Entry], bool]]] = []
-    if selection.excluded:
-        tests.append(
-            ("without-excluded", lambda entry: not is_named(entry.pair, selection.excluded))
-        )
+    if selection.excluded or selection.bad:
+        tests.append(("without-excluded", _not_excluded(selection, collection)))
     if selection.splits:
         tests.append(("split", lambda entry: entry.split in selection.splits))
     if selection.scenes:
@@ -217,6 +228,19 @@ def _tests(
             ("where", lambda e: where({name: get(e, longs) for name, get in asked.items()}))
         )
     return tests
+
+
+def _not_excluded(selection: Selection, collection: str) -> Callable[[Entry], bool]:
+    """Return the filter on pairs that are known to be bad, or were found so."""
+    bad = selection.bad_of(collection)
+    return lambda entry: (
+        entry.frame.name not in bad and not is_named(_own_pair(entry), selection.excluded)
+    )
+
+
+def _own_pair(entry: Entry) -> str:
+    """Return the pair as the definition names it: of a store's frames the group stands before."""
+    return entry.pair.rpartition("\0")[2]
 
 
 def _known_ratio(entry: Entry, longs: Mapping[str, Entry]) -> float | None:
@@ -302,7 +326,8 @@ def _describe(selection: Selection) -> str:
         "--split": ",".join(selection.splits),
         "--role": selection.role or "",
         "--per-long": selection.per_long or "",
-        "--without-excluded": ",".join(selection.excluded),
+        "--without-excluded": ",".join(selection.excluded)
+        + (f" and {len(selection.bad)} found" if selection.bad else ""),
         "--where": selection.where,
         "--limit": "" if selection.limit is None else str(selection.limit),
     }

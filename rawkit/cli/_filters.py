@@ -65,7 +65,8 @@ _OPTIONS = (
     click.option(
         "--without-excluded",
         is_flag=True,
-        help="Leave out pairs that the collection's definition names as bad.",
+        help="Leave out pairs that the collection's definition names as bad, and those that "
+        "`rawkit verify --pairs` has found.",
     ),
     click.option("--limit", type=click.IntRange(min=1), help="At most so many dark frames."),
 )
@@ -81,21 +82,28 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def selection_of(filters: Mapping[str, Any], definition: Definition | None = None) -> Selection:
     """Return the selection that the options ask for.
 
-    Pairs are excluded by `definition`, or by those of all collections that ship.
+    Pairs are excluded by `definition`, or by those of all collections that ship, and by what was
+    found bad in the workspace of the command.
 
     Raises
     ------
     UsageError
         If the expression of --where is none.
+    DefinitionError
+        If a list of bad pairs is none.
     """
     from rawkit import catalog
 
     names = ("iso", "shutter", "ratio", "scene", "view", "camera", "split", "role", "per_long",
              "where", "limit")  # fmt: skip
+    context = click.get_current_context(silent=True)
+    workspace = context.obj if context is not None else None
+    without = bool(filters.get("without_excluded"))
     return catalog.selection_of(
         **{name: _given(filters[name]) for name in names},
-        without_excluded=bool(filters.get("without_excluded")),
+        without_excluded=without,
         definition=definition,
+        bad_pairs=workspace.bad_pair_lists() if without and workspace is not None else (),
     )
 
 

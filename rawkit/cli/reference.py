@@ -52,6 +52,7 @@ words more:
 | `spare-long` | its pair has a longer exposure |
 | `level` | it is ingested; its black level does not fit its pixels |
 | `no-target` | it is ingested; it has no rendered target, for the reason given |
+| `decoder` | it is ingested; two decoders differ on it, or it could not be compared |
 
 ## The tree
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from rawkit.bars import TerminalProgress
+from rawkit.cli._filters import selection_options
+from rawkit.cli._pairs import LIMITS
 from rawkit.cli._print import print_json
 from rawkit.cli._print import table as text_table
+from rawkit.cli._size import SIZE
 from rawkit.cli._source import source_option
 
 if TYPE_CHECKING:
@@ -19,33 +23,101 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
+_NOT_OURS = {"role", "without_excluded"}
+"""Filters that make no sense here: pairs are of both roles, and bad ones are looked for."""
+_WITH_PAIRS = {*LIMITS, "workers", "max_ram", "unsure", "pictures"}
+"""Options that belong to --pairs."""
+
+
 @click.command()
 @click.argument("stores", nargs=-1)
 @click.option("--repair", is_flag=True, help="Make damaged files anew from the raw files.")
+@click.option(
+    "--pairs",
+    is_flag=True,
+    help="Compare dark frames with their longs instead, and list bad pairs.",
+)
+@click.option(
+    "--max-shift",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Pixels of the mosaic that the frames of a pair may lie apart.  [default: 0.35]",
+)
+@click.option(
+    "--max-moved",
+    type=click.FloatRange(0, 1),
+    help="Share of the picture that may show something else.  [default: 0.005]",
+)
+@click.option(
+    "--max-exposure-error",
+    type=click.FloatRange(min=1),
+    help="Factor between exposure by pixels and by EXIF.  [default: 1.4]",
+)
+@click.option(
+    "--min-light",
+    type=click.FloatRange(0, 1),
+    help="Share of white that the brightest hundredth of a long must reach.  [default: 0.16]",
+)
+@click.option(
+    "--max-clipped",
+    type=click.FloatRange(0, 1),
+    help="Share of a long that may be clipped.  [default: 0.2]",
+)
+@click.option(
+    "--unsure", is_flag=True, help="Print and draw pairs, too, of which not everything can be told."
+)
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=0),
+    default=60,
+    show_default=True,
+    help="Pairs that the page of pictures shows at most.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that compare.  [default: one for each core, as far as memory suffices]",
+)
+@click.option(
+    "--max-ram", type=SIZE, default="2GB", show_default=True, help="Memory that comparing may take."
+)
+@selection_options
 @source_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@click.pass_context
 def verify(
-    workspace: Workspace,
+    ctx: click.Context,
+    /,
     stores: tuple[str, ...],
     repair: bool,
+    pairs: bool,
     source: tuple[str, ...],
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Check every byte of STORES (all of the workspace unless named).
 
     Finds flipped bytes and missing shards by their checksums. With --repair metadata is written
     anew from the table of frames, and shards from their raw files.
 
+    With --pairs it compares each dark frame with its long exposure instead: whether the camera or
+    something in front of it moved, whether EXIF is right, whether the long is dark or blown. The
+    list is pairs/COLLECTION.toml in the workspace; --without-excluded leaves out what it names.
+
     \b
     rawkit verify mid --repair
+    rawkit verify sid --pairs --ratio 100-300
     """  # noqa: D301 - click takes the backspace itself
+    workspace: Workspace = ctx.obj
+    _check_options(ctx, pairs=pairs, repair=repair)
     from rawkit.errors import RawkitError
     from rawkit.workspace import no_store
 
     paths = [workspace.find_store(one) for one in stores] or workspace.stores()
     if not paths:
         raise no_store(workspace.stores_folder)
+    if pairs:
+        _print_pairs(paths, workspace, options, as_json=as_json)
+        return
     results: list[dict[str, Any]] = []
     for path in paths:
         try:
@@ -67,6 +139,50 @@ def verify(
             rows = [(one["path"], one["frame"], one["reason"]) for one in damaged]
             click.echo(text_table(("file", "frame", "reason"), rows))
     if any(result["damaged"] for result in results):
+        raise SystemExit(1)
+
+
+verify.params = [one for one in verify.params if one.name not in _NOT_OURS]
+
+
+def _check_options(ctx: click.Context, *, pairs: bool, repair: bool) -> None:
+    """Refuse options that would be passed over."""
+    if pairs and repair:
+        raise click.UsageError("--repair does not go with --pairs.", ctx)
+    ours = {one.name for one in ctx.command.params} & {*_WITH_PAIRS, *_filter_names()}
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not pairs and given and name in ours:
+            raise click.UsageError(f"{parameter.opts[0]} goes with --pairs alone.", ctx)
+
+
+def _filter_names() -> set[str]:
+    """Names of the filters on dark frames."""
+    return {one.name or "" for one in click.command()(selection_options(lambda: None)).params}
+
+
+def _print_pairs(
+    paths: Sequence[Location], workspace: Workspace, options: dict[str, Any], *, as_json: bool
+) -> None:
+    """Compare the pairs of stores, and print what was found."""
+    from rawkit.cli._pairs import checked_pairs, print_pairs
+    from rawkit.errors import SelectionError
+
+    filters = {**options, **dict.fromkeys(_NOT_OURS)}
+    results = []
+    for path in paths:
+        try:
+            results.append(checked_pairs(path, workspace, filters))
+        except SelectionError as error:
+            if len(paths) == 1:
+                raise
+            click.echo(f"passed over: {error}", err=True)
+    if as_json:
+        print_json(results)
+    for told in results if not as_json else ():
+        print_pairs(told, unsure=options["unsure"])
+    if any(told["bad"] or told["damaged"] for told in results):
         raise SystemExit(1)
 
 

@@ -128,7 +128,9 @@ def frames_of_stores(
     for store in stores:
         entries = entries_of(store.rows, store.collection)
         try:
-            selected = select_entries(entries, selection, str(store.path))
+            selected = select_entries(
+                entries, selection, str(store.path), collection=store.collection
+            )
         except SelectionError as error:
             failure = error
             continue

@@ -3,17 +3,20 @@
 LibRaw stays the one that opens the file: levels, geometry, balances and rendering are its own. It
 is shown the file with the first two bytes of each compressed strip or tile taken away, finds no
 JPEG there, and so unpacks nothing into the memory that it has taken for the mosaic; our decoder
-then writes the mosaic into that memory. All that follows goes on as if LibRaw had.
+then writes the mosaic into that memory. All that follows goes on as if LibRaw had. Of a file whose
+pixels are not compressed it is told that they are, which has the same effect.
 
-Only what can be told from the file's directory to be decoded alike is tried at all: lossless-JPEG
-tiles, or the one strip, of a DNG's one mosaic, without masked areas, whose mean LibRaw takes for
-the black level. Everything else, and every file that our decoder refuses, is LibRaw's.
+Only what can be told from the file's directory to be decoded alike is tried at all: the tiles, or
+the one strip, of a DNG's one mosaic, lossless JPEG or 16-bit values, without masked areas, whose
+mean LibRaw takes for the black level. Everything else, and every file that our decoder refuses, is
+LibRaw's.
 
 Source of the tags: Adobe, Digital Negative (DNG) Specification, version 1.4.0.0.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,11 +24,11 @@ import numpy as np
 import rawpy
 
 from rawkit import native
-from rawkit.sensor.extents import directories
+from rawkit.sensor.extents import placed_directories, short_place
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 LIBRAW: Final = "libraw"
 LOSSLESS_JPEG: Final = "lossless-jpeg"
+UNCOMPRESSED: Final = "uncompressed"
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _KIND, _SAMPLES = 256, 257, 258, 259, 262, 277
 _STRIP_OFFSETS, _STRIP_BYTES = 273, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
@@ -44,9 +48,12 @@ _OUR_TAGS = _OTHER_MEANING | frozenset(
     (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _KIND, _SAMPLES, _TILE_WIDTH,
      _TILE_HEIGHT, _DNG_VERSION, _TABLE)
 )  # fmt: skip
-_MOSAIC, _JPEG = 32803, 7
-_NOTHING = b"\0\0"
-_MOST_PARTS = 1 << 14
+_OF_STRIPS = frozenset((_STRIP_OFFSETS, _STRIP_BYTES))
+_OF_TILES = frozenset((_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES))
+_MOSAIC, _NONE, _JPEG = 32803, 1, 7
+_COMPRESSIONS = {_JPEG: LOSSLESS_JPEG, _NONE: UNCOMPRESSED}
+_START, _NOTHING = b"\xff\xd8", b"\0\0"
+_VALUE_BYTES = 2
 _VALUES = 1 << 16
 _LEAST_TOP = 255
 """Where a table ends, at least; one of bytes is none."""
@@ -73,7 +80,7 @@ class Decoded:
     """How the mosaic of a file was decoded."""
 
     by: str = LIBRAW
-    """``libraw``, or the compression that ours decoded: ``lossless-jpeg``."""
+    """``libraw``, or the compression that ours decoded: ``lossless-jpeg``, ``uncompressed``."""
     kind: str | None = None
     """Camera and compression; None where only LibRaw could decode it."""
     agreed: bool | None = None
@@ -112,28 +119,48 @@ class Parts:
     """Sensor units of each value that is stored, the last one standing for all above; empty where
     values are stored as they are."""
     compression: str = LOSSLESS_JPEG
-    """How they are compressed."""
+    """How they are compressed; 16-bit values if they are not."""
+    order: str = "<"
+    """Byte order of these."""
+    told: int = 0
+    """Byte at which the directory says how they are compressed."""
 
 
 def find_parts(file: io.BytesIO) -> Parts | None:
     """Find the mosaic that our decoder may be able to decode; None where there is none."""
     if not native.BUILT:
         return None
-    found = list(directories(file, _OUR_TAGS))
-    mosaics = [tags for tags in found if _MOSAIC in tags.get(_KIND, ())]
-    if len(mosaics) != 1 or not found[0].get(_DNG_VERSION):
+    found = list(placed_directories(file, _OUR_TAGS))
+    mosaics = [(at, tags) for at, tags in found if _MOSAIC in tags.get(_KIND, ())]
+    if len(mosaics) != 1 or not found[0][1].get(_DNG_VERSION):
         return None
-    tags = mosaics[0]
-    plain = tags.get(_COMPRESSION) == (_JPEG,) and _one(tags, _SAMPLES, 1) == 1
-    if not plain or any(_OTHER_MEANING & one.keys() for one in found):
+    directory, tags = mosaics[0]
+    compression = _COMPRESSIONS.get(_one(tags, _COMPRESSION, 0))
+    if compression is None or _one(tags, _SAMPLES, 1) != 1:
+        return None
+    if any(_OTHER_MEANING & one.keys() for _, one in found):
         return None
     table = tags.get(_TABLE, ())
     if _TABLE in tags and not (table and _LEAST_TOP < table[-1] <= max(table) < _VALUES):
         return None
     height, width = _one(tags, _HEIGHT, 0), _one(tags, _WIDTH, 0)
-    parts = tuple(_cut(tags, height, width, len(file.getbuffer())))
-    whole = parts and sum(_inside(part, height, width) for part in parts) == height * width
-    return Parts(height, width, parts, table) if whole else None
+    with file.getbuffer() as data:
+        parts = tuple(_cut(tags, height, width, len(data)))
+        begins = {bytes(data[part.offset : part.offset + len(_START)]) for part in parts}
+        told = short_place(data, directory, _COMPRESSION)
+        order = "<" if bytes(data[:2]) == b"II" else ">"
+    if told is None or sum(_inside(part, height, width) for part in parts) != height * width:
+        return None
+    if compression == UNCOMPRESSED and (_START in begins or not _are_values(tags, parts)):
+        return None
+    return Parts(height, width, parts, table, compression, order, told)
+
+
+def _are_values(tags: Mapping[int, tuple[int, ...]], parts: Sequence[Part]) -> bool:
+    """Tell whether uncompressed parts hold a 16-bit value for each pixel, and nothing else."""
+    return _one(tags, _BITS, 0) == 8 * _VALUE_BYTES and all(
+        part.count == _VALUE_BYTES * part.height * part.width for part in parts
+    )
 
 
 def _one(tags: Mapping[int, tuple[int, ...]], tag: int, default: int) -> int:
@@ -144,17 +171,17 @@ def _one(tags: Mapping[int, tuple[int, ...]], tag: int, default: int) -> int:
 def _cut(tags: Mapping[int, tuple[int, ...]], height: int, width: int, size: int) -> Iterator[Part]:
     """Yield strips or tiles in reading order; none where they make no sense."""
     tiled = _TILE_OFFSETS in tags
+    if (tags.keys() & _OF_STRIPS) if tiled else (tags.keys() & _OF_TILES):
+        return
     offsets = tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, ())
     counts = tags.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
     wide = _one(tags, _TILE_WIDTH, 0) if tiled else width
     high = _one(tags, _TILE_HEIGHT, 0) if tiled else height  # of strips LibRaw reads the first
     if min(height, width, wide, high) < 1 or len(offsets) != len(counts):
         return
-    if not 0 < len(offsets) <= _MOST_PARTS:
+    if len(offsets) != -(-height // high) * -(-width // wide):
         return
     places = [(top, left) for top in range(0, height, high) for left in range(0, width, wide)]
-    if len(places) != len(offsets):
-        return
     for (top, left), offset, count in zip(places, offsets, counts, strict=True):
         if offset + count > size:
             return
@@ -174,19 +201,18 @@ def open_without_pixels(file: io.BytesIO, parts: Parts) -> Any:
     rawpy.LibRawError
         If LibRaw cannot open it.
     """
-    data = file.getbuffer()
-    try:
-        kept = [bytes(data[part.offset : part.offset + len(_NOTHING)]) for part in parts.parts]
-        for part in parts.parts:
-            data[part.offset : part.offset + len(_NOTHING)] = _NOTHING
+    taken = [(part.offset, _NOTHING) for part in parts.parts if parts.compression == LOSSLESS_JPEG]
+    taken.append((parts.told, struct.pack(parts.order + "H", _JPEG)))
+    with file.getbuffer() as data:
+        kept = [(at, bytes(data[at : at + len(new)])) for at, new in taken]
+        for at, new in taken:
+            data[at : at + len(new)] = new
         try:
             file.seek(0)
             return rawpy.imread(file)  # which takes a copy
         finally:
-            for part, there in zip(parts.parts, kept, strict=True):
-                data[part.offset : part.offset + len(there)] = there
-    finally:
-        data.release()
+            for at, old in kept:
+                data[at : at + len(old)] = old
 
 
 def decode_parts(file: io.BytesIO, parts: Parts, mosaic: NDArray[np.uint16]) -> bool:
@@ -197,12 +223,10 @@ def decode_parts(file: io.BytesIO, parts: Parts, mosaic: NDArray[np.uint16]) -> 
     """
     if mosaic.shape != (parts.height, parts.width) or mosaic.dtype != np.uint16:
         return False
-    data = file.getbuffer()
-    try:
-        if not all(_decode_part(data, part, mosaic) for part in parts.parts):
+    with file.getbuffer() as data:
+        decode = _decode_part if parts.compression == LOSSLESS_JPEG else _copy_part(parts.order)
+        if not all(decode(data, part, mosaic) for part in parts.parts):
             return False
-    finally:
-        data.release()
     if parts.table:
         table = np.full(_VALUES, parts.table[-1], np.uint16)
         table[: len(parts.table)] = parts.table[:_VALUES]
@@ -227,6 +251,19 @@ def _decode_part(data: memoryview, part: Part, mosaic: NDArray[np.uint16]) -> bo
         return False
     place[:] = whole.reshape(part.height, part.width)[: place.shape[0], : place.shape[1]]
     return True
+
+
+def _copy_part(order: str) -> Callable[[memoryview, Part, NDArray[np.uint16]], bool]:
+    """Return what copies uncompressed values of a byte order."""
+
+    def copy(data: memoryview, part: Part, mosaic: NDArray[np.uint16]) -> bool:
+        values = np.frombuffer(data, f"{order}u2", part.height * part.width, part.offset)
+        place = mosaic[part.top : part.top + part.height, part.left : part.left + part.width]
+        whole = values.reshape(part.height, part.width)
+        place[:] = whole[: place.shape[0], : place.shape[1]]
+        return True
+
+    return copy
 
 
 def same(one: Any, about_one: Description, other: Any, about_other: Description) -> bool:

@@ -18,7 +18,7 @@ _STRIP_OFFSETS, _STRIP_BYTES = 273, 279
 _TILE_OFFSETS, _TILE_BYTES = 324, 325
 _SUB_IFDS = 330
 _PLACES = (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS)
-_BIG_TIFF = 43
+_BIG_TIFF, _SHORT = 43, 3
 _MAX_IFDS = 64
 _MAX_VALUES = 1 << 20
 _MAX_ENTRIES = 4096
@@ -46,6 +46,14 @@ def directories(
     Beside the tags that say where pixels lie, those of `also`; values that are no integers, or that
     cannot be read, are empty. Nothing for a file that is no TIFF, or a BigTIFF.
     """
+    for _, tags in placed_directories(file, also):
+        yield tags
+
+
+def placed_directories(
+    file: BinaryIO, also: frozenset[int] = frozenset()
+) -> Iterator[tuple[int, dict[int, tuple[int, ...]]]]:
+    """Yield the byte at which each IFD begins, and its tags, as `directories` does."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}.get(file.read(2))
     head = file.read(6)
@@ -62,7 +70,20 @@ def directories(
         seen.add(offset)
         tags, following = _read_ifd(file, order, offset, also)
         waiting += [following, *tags.get(_SUB_IFDS, ())]
-        yield tags
+        yield offset, tags
+
+
+def short_place(data: memoryview, directory: int, tag: int) -> int | None:
+    """Find the byte at which the one 16-bit value of a tag lies; None where it has another kind.
+
+    `data` is a TIFF, `directory` the byte at which an IFD of it begins.
+    """
+    order = "<" if bytes(data[:2]) == b"II" else ">"
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    for at in range(directory + 2, min(directory + 2 + 12 * count, len(data) - 11), 12):
+        if struct.unpack_from(order + "HHI", data, at) == (tag, _SHORT, 1):
+            return at + 8
+    return None
 
 
 def _read_ifd(

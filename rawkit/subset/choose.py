@@ -84,7 +84,7 @@ def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, lis
         seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
         entries = entries_of(seen, collection)
         try:
-            selected = select_entries(entries, selection, str(store.path))
+            selected = select_entries(entries, selection, str(store.path), collection=collection)
         except SelectionError as error:
             failures.append(error)
             continue

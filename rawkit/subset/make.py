@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 _KILO = 1000
+_LISTED = 12
+"""Names of a filter that are told one by one."""
 
 
 def make_subset(
@@ -118,7 +120,8 @@ def describe_limits(subset: Subset) -> str:
 
 def _option(key: str) -> str:
     """Name the option that sets a field of a selection."""
-    return "--" + key.removesuffix("s").replace("_", "-")
+    said = {"excluded": "without-excluded", "bad": "without-excluded (found)"}
+    return "--" + said.get(key, key.removesuffix("s").replace("_", "-"))
 
 
 def _describe(subset: Subset) -> str:
@@ -131,6 +134,8 @@ def _text(value: object) -> str:
         return f"{value:g}"
     if not isinstance(value, tuple):
         return str(value)
+    if len(value) > _LISTED and all(isinstance(one, str) for one in value):
+        return f"{len(value)} of them"
     return ",".join("-".join(map(_text, one)) if isinstance(one, tuple) else _text(one)
                     for one in value)  # fmt: skip
 

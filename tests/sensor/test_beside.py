@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not native.BUILT, reason="there is no native module here")
 META = DngMeta("Sony", "ILCE-7SM2", iso=1600, black_level=512.0, as_shot_neutral=(0.5, 1.0, 0.6))
 KIND = "x, lossless-jpeg"
-TRUSTED = Trust("x", frozenset({KIND}))
+TRUSTED = Trust("x", frozenset({KIND, "x, uncompressed"}))
 
 
 def noise(height: int = 64, width: int = 96, seed: int = 0) -> NDArray[np.uint16]:
@@ -36,6 +37,7 @@ def noise(height: int = 64, width: int = 96, seed: int = 0) -> NDArray[np.uint16
 
 
 WHOLE = encode_dng(noise(), META, lossless_jpeg=True)
+PLAIN = encode_dng(noise(), META)
 
 
 def decoded(data: bytes, trust: Trust | None) -> object:
@@ -121,32 +123,41 @@ def test_tiles_components_and_predictors(
 @settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_file_is_as_libraw_has_it(data: st.DataObject) -> None:
-    damaged = bytearray(WHOLE)
+    whole = data.draw(st.sampled_from((WHOLE, PLAIN)))
+    damaged = bytearray(whole)
     start = WHOLE.index(b"\xff\xd8\xff\xc4")
     for _ in range(data.draw(st.integers(1, 3))):
         first = data.draw(st.sampled_from((10, start)))
-        last = data.draw(st.sampled_from((start + 90, len(WHOLE))))
+        last = data.draw(st.sampled_from((start + 90, len(whole))))
         damaged[data.draw(st.integers(first, last - 1))] = data.draw(st.integers(0, 255))
     found, expected = decoded(bytes(damaged), TRUSTED), decoded(bytes(damaged), None)
-    if isinstance(found, tuple) and found[-1] == "lossless-jpeg":
+    if isinstance(found, tuple) and found[-1] in {"lossless-jpeg", "uncompressed"}:
         assert isinstance(expected, tuple)
         assert found[:-1] == expected[:-1]
     elif isinstance(expected, tuple) and isinstance(expected[0], type):
         assert found == expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"masked_areas": ((0, 0, 64, 4),), "active_area": (0, 4, 64, 96)}, "black from a border"),
-        ({}, "not compressed"),
-    ],
-)
-def test_what_is_not_tried(changes: dict[str, object], why: str) -> None:
-    meta = DngMeta("Sony", "ILCE-7SM2", black_level=512.0, **changes)  # type: ignore[arg-type] # plain values
-    data = encode_dng(noise(), meta, lossless_jpeg=bool(changes))
-    with open_raw(data, trust=Trust("x")) as raw:
-        assert raw.decoded.kind is None, why
+def test_a_file_with_masked_areas_is_left_to_libraw() -> None:
+    meta = DngMeta("Sony", "ILCE-7SM2", black_level=512.0, masked_areas=((0, 0, 64, 4),),
+                   active_area=(0, 4, 64, 96))  # fmt: skip
+    with open_raw(encode_dng(noise(), meta, lossless_jpeg=True), trust=Trust("x")) as raw:
+        assert raw.decoded.kind is None
+
+
+@pytest.mark.parametrize("margin", [0, 4])
+def test_values_that_are_not_compressed(margin: int) -> None:
+    area = (margin, margin, 64, 96)
+    data = encode_dng(noise(), replace(META, active_area=area))
+    with open_raw(data, trust=Trust("x")) as first:
+        assert (first.decoded.kind, first.decoded.agreed) == ("x, uncompressed", True)
+        expected = first.image()
+    with open_raw(data, trust=Trust("x", frozenset({"x, uncompressed"}))) as second:
+        assert second.decoded.by == "uncompressed"
+        found = second.image()
+    np.testing.assert_array_equal(found.pixels, noise()[margin:, margin:])
+    assert found.mosaic == expected.mosaic
+    np.testing.assert_array_equal(found.masked, expected.masked)
 
 
 def test_a_wrong_decoder_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from rawkit.models import build
 from rawkit.store import ArrayLayout, encode_shard
@@ -129,6 +130,9 @@ def tiny(steps: int = 4, **changes: object) -> TrainSettings:
 
 
 def add_run(workspace: Workspace, name: str, **changes: object) -> None:
-    """Add a run whose last checkpoint has random weights."""
-    state = TrainState(tiny(**changes), build("lamba2021").state_dict(), {}, 1, 1, 0.0)  # type: ignore[arg-type] # any field
+    """Add a run whose last checkpoint has random weights, the same whatever tests ran before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        weights = build("lamba2021").state_dict()
+    state = TrainState(tiny(**changes), weights, {}, 1, 1, 0.0)  # type: ignore[arg-type] # any field
     save_checkpoint(workspace.run(name) / LAST, state)
