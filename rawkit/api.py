@@ -105,27 +105,24 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
 def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
           into: Anywhere | None = None, workspace: Anywhere = ".", connections: int = 4,
           replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
-    """Fetch the files of a collection into ``data/COLLECTION``, as ``rawkit fetch`` does.
+    """Fetch files of a collection into ``data/COLLECTION``, as ``rawkit fetch`` does.
 
-    Without `source` they come from where the collection's definition says it is offered; again,
-    only what is missing travels. Filters are those of `selection_of` in `rawkit.catalog`.
+    Without `source` they come from where it is offered. Filters as in `ingest`.
 
     Raises
     ------
     RawkitError
         If the source, a filter or the folder cannot be used; a file that cannot is in the report.
     """
-    from rawkit.catalog import load_definition, open_collection, selection_of, usual_place
+    from rawkit.catalog import load_definition, open_collection, selection_of
     from rawkit.fetch import plan_fetch, run_fetch
 
     place, definition = Workspace(Path(workspace)), load_definition(fspath(collection))
-    shown, selection = progress_here(shown=progress), selection_of(**filters, definition=definition)
-    raw = usual_place(definition) if source is None else _source(source, Path())
-    plan = plan_fetch(
-        definition, open_collection(definition, raw, selection),
-        place.data(definition.name) if into is None else Path(into), selection, shown,
-        table=place.catalog(definition.name), replace=replace,
-    )  # fmt: skip
+    shown, chosen = progress_here(shown=progress), selection_of(**filters, definition=definition)
+    raw = open_collection(definition, source and _source(source, Path()), chosen)
+    folder = place.data(definition.name) if into is None else Path(into)
+    plan = plan_fetch(definition, raw, folder, chosen, shown,
+                      table=place.catalog(definition.name), replace=replace)  # fmt: skip
     return run_fetch(plan, connections=connections, progress=shown)
 
 

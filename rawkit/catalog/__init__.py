@@ -16,12 +16,12 @@ from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
 from rawkit.catalog.offered import (
-    OfferedPlace,
     open_collection,
     place_names,
     source_of,
     usual_place,
 )
+from rawkit.catalog.places import OfferedPlace
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     Selected,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rawkit.catalog.faults import definition_error
-from rawkit.catalog.offered import OfferedPlace, Steps  # noqa: TC001 - pydantic reads them
+from rawkit.catalog.places import OfferedPlace, Steps  # noqa: TC001 - pydantic reads them
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.files import write_atomically
 from rawkit.shipped import shipped_folder

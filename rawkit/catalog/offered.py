@@ -1,12 +1,9 @@
-"""Where a collection is offered, and what a user means by the name of such a place."""
+"""What a user means by the name of a place where a collection is offered."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from typing import TYPE_CHECKING
 
 from rawkit.errors import MissingError, UsageError
 from rawkit.source import open_source
@@ -15,58 +12,6 @@ if TYPE_CHECKING:
     from rawkit.catalog.definition import Definition
     from rawkit.catalog.select import Selection
     from rawkit.source import Source, SourceSpec, Transfer
-
-
-def _numbered(steps: object) -> object:
-    """Make numbered lines of a list of steps; anything else stays what it is."""
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-        return steps
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-
-
-Steps = Annotated[str, BeforeValidator(_numbered)]
-"""Text, or a list of steps that becomes numbered lines."""
-
-
-class OfferedPlace(BaseModel):
-    """An archive of a collection, and where it is offered. Several of one name belong together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    """What ``--source`` calls it, such as ``official``."""
-    urls: tuple[str, ...] = Field(min_length=1)
-    """Addresses: of one archive, of its parts in their order, or of the page that links it."""
-    holds: str = Field(min_length=1)
-    """What is in it, for people: a camera, a part."""
-    size: int | None = Field(default=None, gt=0)
-    """Bytes, about; None where unknown."""
-    ranges: bool = True
-    """Whether it answers range requests, so that single frames can be read from it. From others
-    the files must be got by hand, as ``obtain`` says."""
-    cameras: tuple[str, ...] = ()
-    """Models of the cameras in it, as EXIF spells them: it stays closed where ``--camera`` takes
-    none of them. Any where empty."""
-    licence: str = ""
-    """Under which terms it is offered there, where they are others than the collection's."""
-    checksums: str = ""
-    """Path or address of a list as ``sha256sum`` writes it, with the paths of the files in the
-    archive; empty where there is none."""
-
-    @field_validator("urls")
-    @classmethod
-    def _are_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        for url in urls:
-            if "://" not in url:
-                raise ValueError(f"{url!r} is no address, such as https://example.org/part.zip")
-        return urls
-
-    def may_hold(self, selection: Selection | None) -> bool:
-        """Tell whether it can hold frames that a selection takes."""
-        if selection is None or not selection.cameras or not self.cameras:
-            return True
-        wanted = [name.lower() for name in selection.cameras]
-        return any(fnmatchcase(camera.lower(), name) for camera in self.cameras for name in wanted)
 
 
 def place_names(definition: Definition) -> tuple[str, ...]:
@@ -123,11 +68,13 @@ def source_of(
 
 def open_collection(
     definition: Definition,
-    given: SourceSpec,
+    given: SourceSpec | None,
     selection: Selection | None = None,
     transfer: Transfer | None = None,
 ) -> Source:
     """Open what a user names for a collection; the names of its places are known.
+
+    Where nothing is named it is the first place from which single files can be read.
 
     Raises
     ------
@@ -136,6 +83,7 @@ def open_collection(
     UsageError
         If it cannot be read, or is a place that gives no single frames.
     """
+    given = usual_place(definition) if given is None else given
     try:
         return open_source(source_of(definition, given, selection), transfer)
     except MissingError as error:
@@ -161,12 +109,13 @@ def _addresses(definition: Definition, name: str, selection: Selection | None) -
     places = [place for place in definition.places if place.name == name]
     if not all(place.ranges for place in places):
         raise _not_offered(definition, name)
-    needed = [place for place in places if place.may_hold(selection)]
+    cameras = () if selection is None else selection.cameras
+    needed = [place for place in places if place.may_hold(cameras)]
     if not needed:
-        cameras = [camera for place in places for camera in place.cameras]
+        there = [camera for place in places for camera in place.cameras]
         raise UsageError(
             f"no part of {name} holds what --camera takes",
-            expected=f"one of {', '.join(cameras)}",
+            expected=f"one of {', '.join(there)}",
             where=definition.name,
         )
     return [url for place in needed for url in place.urls]

@@ -62,7 +62,7 @@ def fetch(
     rawkit fetch sid --scene 10003
     rawkit fetch mid --source https://example.org/mid.zip --iso 100,200
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import load_definition, open_collection, usual_place
+    from rawkit.catalog import load_definition, open_collection
     from rawkit.fetch import plan_fetch, run_fetch
     from rawkit.source import Transfer
 
@@ -70,7 +70,7 @@ def fetch(
     selection = selection_of(filters, definition)
     transfer = Transfer(patience=patience)
     progress = TerminalProgress()
-    opened = open_collection(definition, source or usual_place(definition), selection, transfer)
+    opened = open_collection(definition, source or None, selection, transfer)
     plan = plan_fetch(
         definition,
         opened,
