@@ -107,23 +107,22 @@ def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = Non
           replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
     """Fetch files of a collection into ``data/COLLECTION``, as ``rawkit fetch`` does.
 
-    Without `source` they come from where it is offered. Filters as in `ingest`.
+    Without `source` they come from where it is offered. Filters are as in `ingest`.
 
     Raises
     ------
     RawkitError
         If the source, a filter or the folder cannot be used; a file that cannot is in the report.
     """
-    from rawkit.catalog import load_definition, open_collection, selection_of
-    from rawkit.fetch import plan_fetch, run_fetch
+    from rawkit.catalog import load_definition, selection_of
+    from rawkit.fetch import fetch_collection
 
     place, definition = Workspace(Path(workspace)), load_definition(fspath(collection))
-    shown, chosen = progress_here(shown=progress), selection_of(**filters, definition=definition)
-    raw = open_collection(definition, source and _source(source, Path()), chosen)
-    folder = place.data(definition.name) if into is None else Path(into)
-    plan = plan_fetch(definition, raw, folder, chosen, shown,
-                      table=place.catalog(definition.name), replace=replace)  # fmt: skip
-    return run_fetch(plan, connections=connections, progress=shown)
+    return fetch_collection(
+        definition, None if source is None else _source(source, Path()),
+        Path(into or place.data(definition.name)), selection_of(**filters, definition=definition),
+        progress_here(shown=progress), table=place.catalog(definition.name), replace=replace,
+        connections=connections)  # fmt: skip
 
 
 def open_store(where: Anywhere, *, workspace: Anywhere = ".") -> OpenStore:

@@ -1,7 +1,7 @@
 """From where a collection is offered to files in a folder, in the collection's layout."""
 
 from rawkit.fetch.plan import Different, FetchPlan, Wanted, plan_fetch
-from rawkit.fetch.run import FetchReport, run_fetch
+from rawkit.fetch.run import FetchReport, fetch_collection, run_fetch
 from rawkit.late import callable_as
 
 callable_as(__name__, "rawkit.api:fetch")
@@ -11,6 +11,7 @@ __all__ = [
     "FetchPlan",
     "FetchReport",
     "Wanted",
+    "fetch_collection",
     "plan_fetch",
     "run_fetch",
 ]

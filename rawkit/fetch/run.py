@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import LeftOut
+from rawkit.catalog import LeftOut, open_collection
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.fetch.checksums import read_checksums
 from rawkit.fetch.one import Stopped, fetch_member, put_down
+from rawkit.fetch.plan import plan_fetch
 from rawkit.fetch.record import Record, alone
 from rawkit.interrupt import deferred_interrupt
 from rawkit.progress import SILENT
@@ -20,11 +21,13 @@ from rawkit.source import Transfer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
+    from pathlib import Path
 
-    from rawkit.catalog import Definition
+    from rawkit.catalog import Definition, Selection
     from rawkit.fetch.checksums import Checksums
     from rawkit.fetch.plan import FetchPlan, Wanted
     from rawkit.progress import Progress
+    from rawkit.source import SourceSpec
 
 CONNECTIONS = 4
 """Files on their way at once, unless told otherwise."""
@@ -62,6 +65,26 @@ class _Counter:
     def add(self, count: int) -> None:
         with self.lock:
             self.total += count
+
+
+def fetch_collection(
+    definition: Definition,
+    source: SourceSpec | None,
+    folder: Path,
+    selection: Selection,
+    progress: Progress = SILENT,
+    *,
+    table: Path | None = None,
+    replace: bool = False,
+    connections: int = CONNECTIONS,
+) -> FetchReport:
+    """Open a source, by default the first place where a collection is offered; plan and fetch.
+
+    Raises what `open_collection`, `plan_fetch` and `run_fetch` raise.
+    """
+    opened = open_collection(definition, source, selection)
+    plan = plan_fetch(definition, opened, folder, selection, progress, table=table, replace=replace)
+    return run_fetch(plan, connections=connections, progress=progress)
 
 
 def run_fetch(
