@@ -105,9 +105,7 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
 def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
           into: Anywhere | None = None, workspace: Anywhere = ".", connections: int = 4,
           replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
-    """Fetch files of a collection into ``data/COLLECTION``, as ``rawkit fetch`` does.
-
-    Without `source` they come from where it is offered. Filters are as in `ingest`.
+    """Fetch files of a collection as ``rawkit fetch`` does, by default from where it is offered.
 
     Raises
     ------
