@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
+    from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
     from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
@@ -100,6 +101,27 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     remember_definition(named, place.definition(definition.name))
     resources = Resources(workers, max_ram, scheduler=scheduler)
     return run_ingest(plan, resources=resources, staging=place.staging, progress=shown)
+
+
+def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+          into: Anywhere | None = None, workspace: Anywhere = ".", connections: int = 4,
+          replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
+    """Fetch files of a collection as ``rawkit fetch`` does, by default from where it is offered.
+
+    Raises
+    ------
+    RawkitError
+        If the source, a filter or the folder cannot be used; a file that cannot is in the report.
+    """
+    from rawkit.catalog import load_definition, selection_of
+    from rawkit.fetch import fetch_collection
+
+    place, definition = Workspace(Path(workspace)), load_definition(fspath(collection))
+    return fetch_collection(
+        definition, None if source is None else _source(source, Path()),
+        Path(into or place.data(definition.name)), selection_of(**filters, definition=definition),
+        progress_here(shown=progress), table=place.catalog(definition.name), replace=replace,
+        connections=connections)  # fmt: skip
 
 
 def open_store(where: Anywhere, *, workspace: Anywhere = ".") -> OpenStore:

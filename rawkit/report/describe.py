@@ -158,6 +158,11 @@ def describe_collection(
     about = definition.model_dump(include={"title", "homepage", "licence", "citation", "obtain"})
     source = workspace.data(definition.name)
     found: dict[str, Any] = {"kind": "collection", "collection": definition.name, **about}
+    if definition.places:
+        found["places"] = [
+            one.model_dump(exclude_defaults=True) | {"ranges": one.ranges}
+            for one in definition.places
+        ]
     if definition.excluded:
         found["excluded"] = {", ".join(one.pairs): one.reason for one in definition.excluded}
     if not source.is_dir():
