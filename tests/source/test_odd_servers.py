@@ -78,20 +78,19 @@ def test_refusals_now_and_then_are_passed_over(web: Web) -> None:
     assert [source.read(file) for file in files] == list(contents.values())
 
 
-@pytest.mark.parametrize(
-    "asked", ["1", formatdate(time.time() + 1, usegmt=True), "soon", "-5", "99999"]
-)
+@pytest.mark.parametrize("asked", ["1", "date", "soon", "-5", "99999"])
 def test_the_pause_a_server_asks_for_is_kept(
     web: Web, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     web.files["/x.zip"], _ = archive()
-    web.failures, web.retry_after = 1, asked
+    in_a_second = formatdate(time.time() + 1, usegmt=True)
+    web.failures, web.retry_after = 1, in_a_second if asked == "date" else asked
     open_source(web.url("/x.zip"), QUICK).files()
     assert len(pauses) == 1
     assert pauses[0] == pytest.approx({"1": 1, "soon": 0.01, "-5": 0.01, "99999": 60}.get(asked, 1),
-                                      abs=1.1 if "GMT" in asked else 1e-9)  # fmt: skip
+                                      abs=1.1 if asked == "date" else 1e-9)  # fmt: skip
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 504])
