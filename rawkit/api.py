@@ -19,7 +19,7 @@ from rawkit.store import Store
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -228,32 +228,40 @@ def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None
     return Epochs(batches, opened.epoch_length, batch_size, about, position)
 
 
-def train(frames: str | None = None, *, recipe: str | None = None, name: str | None = None,
+def train(frames: str | None = None, *, source: Anywhere | Sequence[str] | None = None,
+          filters: Mapping[str, Any] | None = None, replay: str | None = None,
+          recipe: str | None = None, name: str | None = None,
           resume: bool = False, max_ram: int = 3 * 10**9, workspace: Anywhere = ".",
           minutes: float | None = None, device: str = "auto", threads: int = 2,
           progress: bool = True, **settings: Any) -> TrainReport:  # fmt: skip
     """Train a network on a subset, as ``rawkit train`` does; interrupted, it saves what it has.
 
-    `frames` is a subset's name; the newest, or all there is, if None. Settings are fields of
-    `rawkit.train.TrainSettings` (steps, crop, batch_size, learning_rate, network, ...) and `m`.
+    `frames` is a subset's name; the newest, or all there is, if None. With a `source` it is a
+    collection, whose frames, those that pass `filters` as of `ingest`, land beside the training;
+    `replay` names such a run, to draw from the finished store what it has drawn. Settings are
+    fields of `rawkit.train.TrainSettings` (steps, crop, batch_size, network, ...) and `m`.
 
     Raises
     ------
     RawkitError
         If data or settings cannot be used, or do not fit into `max_ram`.
     """
+    from rawkit.notebook import plan_beside
+
+    place, shown = Workspace(Path(workspace)), progress_here(shown=progress)
+    plan = plan_beside(
+        place, frames, settings, source=source, filters=filters, replay=replay, resume=resume,
+        recipe=recipe, name=name, max_ram=max_ram, device=device, progress=shown,
+    )  # fmt: skip
     from rawkit.train import plan_training, resume_training, run_training
 
-    place = Workspace(Path(workspace))
-    if resume:
+    if plan is None and resume:
         plan = resume_training(place, name, settings, recipe=recipe, subset=frames, max_ram=max_ram)
-    else:
-        plan = plan_training(place, frames, settings, recipe=recipe, name=name, max_ram=max_ram)
     return run_training(
-        plan,
+        plan or plan_training(place, frames, settings, recipe=recipe, name=name, max_ram=max_ram),
         device=device,
         threads=threads,
-        progress=progress_here(shown=progress),
+        progress=shown,
         max_seconds=minutes and 60 * minutes,
     )
 

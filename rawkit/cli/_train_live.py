@@ -12,13 +12,13 @@ from rawkit.cli._print import fields, size
 from rawkit.cli._train_options import changes_of, on_command_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rawkit.supply import Record, Supply
+    from rawkit.supply import Record
     from rawkit.train import TrainPlan
     from rawkit.workspace import Workspace
 
 _OTHER_DATA = ("subset", "fraction", "store")
+_FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
+            "without_excluded", "limit")  # fmt: skip
 
 
 def is_live(workspace: Workspace, options: dict[str, Any]) -> bool:
@@ -59,108 +59,65 @@ def is_live(workspace: Workspace, options: dict[str, Any]) -> bool:
 
 def planned_live(workspace: Workspace, options: dict[str, Any]) -> TrainPlan | None:
     """Settle what the options ask for; None where it is only said."""
-    from rawkit.supply import live_run
+    from rawkit.supply import live_run, order_of, start_supply
 
     common = {"max_ram": options["max_ram"], "device": options["device"]}
     if options["replay"] is not None:
         from rawkit.train import plan_replay
 
         return plan_replay(workspace, options["replay"], name=options["name"], **common)
-    if options["resume"]:
-        folder = live_run(workspace, options["name"])
-        if folder is not None:
-            return _resumed(workspace, folder, options, common)
-    return _begun(workspace, options, common)
+    progress = TerminalProgress()
+    folder = live_run(workspace, options["name"]) if options["resume"] else None
+    if folder is not None:
+        _refuse_other_data(options)
+        with start_supply(workspace, folder=folder, max_ram=options["max_ram"], say=_say) as supply:
+            from rawkit.train import resume_live
 
-
-def _begun(
-    workspace: Workspace, options: dict[str, Any], common: dict[str, Any]
-) -> TrainPlan | None:
-    from rawkit.supply import order_of
-
+            return resume_live(
+                workspace, folder, supply, changes_of(options, given_only=True),
+                recipe=options["recipe"] if on_command_line("recipe") else None,
+                progress=progress, say=_say, **common,
+            )  # fmt: skip
     record = _record(options)
     if options["dry_run"]:
-        order = order_of(workspace, record, named=options["collection"], max_ram=common["max_ram"])
-        _say_order(order, common["max_ram"])
+        order = order_of(workspace, record, named=options["collection"], max_ram=options["max_ram"])
+        _say_order(order, options["max_ram"])
         return None
-    supply = _started(workspace, record, options, common["max_ram"])
-    try:
+    with start_supply(
+        workspace, record, named=options["collection"], max_ram=options["max_ram"], say=_say
+    ) as supply:
         from rawkit.train import plan_live
 
         return plan_live(
-            workspace, record, supply, name=options["name"], progress=TerminalProgress(),
-            say=_say, **common,
-        )  # fmt: skip
-    except BaseException:
-        if supply is not None:
-            supply.close()
-        raise
+            workspace, record, supply, name=options["name"], progress=progress, say=_say, **common
+        )
 
 
-def _resumed(
-    workspace: Workspace, folder: Path, options: dict[str, Any], common: dict[str, Any]
-) -> TrainPlan:
-    from rawkit.supply import NOTES, read_notes, read_record
+def _refuse_other_data(options: dict[str, Any]) -> None:
+    """Refuse to resume a run on other frames; what its settings may be is said elsewhere."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in (*_OTHER_DATA, *_FILTERS)
+        if on_command_line(name) and options[name]
+    ]
+    if given:
+        from rawkit.train import other_data
 
-    record = read_record(folder)
-    notes = read_notes(folder / NOTES)
-    urgent = list(notes.generations[-1].digests) if notes.generations else []
-    supply = None
-    if not record.replay and not options["dry_run"]:
-        supply = _started(workspace, record, {"collection": None}, common["max_ram"], urgent)
-    try:
-        from rawkit.train import resume_live
-
-        return resume_live(
-            workspace, folder, supply, changes_of(options, given_only=True),
-            recipe=options["recipe"] if on_command_line("recipe") else None,
-            progress=TerminalProgress(), say=_say, **common,
-        )  # fmt: skip
-    except BaseException:
-        if supply is not None:
-            supply.close()
-        raise
-
-
-def _started(
-    workspace: Workspace,
-    record: Record,
-    options: dict[str, Any],
-    max_ram: int,
-    urgent: list[str] | None = None,
-) -> Supply | None:
-    """Begin the ingest, in the first process alone."""
-    from rawkit.supply import begin_supply, leads_here
-
-    if not leads_here():
-        return None
-    return begin_supply(
-        workspace, record, named=options["collection"], urgent=urgent or (), max_ram=max_ram,
-        say=_say,
-    )  # fmt: skip
+        raise other_data(given)
 
 
 def _record(options: dict[str, Any]) -> Record:
+    from dataclasses import replace
+
     from rawkit.catalog import load_definition
-    from rawkit.supply import BATCH_SIZE, Record
+    from rawkit.supply import record_of
 
     definition = load_definition(options["collection"])
-    changes = changes_of(options)
-    batch, seed = changes.get("batch_size"), int(changes.get("seed", 0))
-    if batch is None and options["recipe"]:
-        from rawkit.train import find_recipe
-
-        batch = find_recipe(options["recipe"]).values.get("batch_size")
-    filters = {"split": None, "role": None, **options}
-    return Record(
-        collection=definition.name,
-        source=tuple(options["source"]),
-        selection=selection_of(filters, definition),
-        seed=seed,
-        batch=int(batch or BATCH_SIZE),
-        changes=changes,
-        recipe=options["recipe"],
+    record = record_of(
+        options["collection"], tuple(options["source"]), {}, changes_of(options), options["recipe"]
     )
+    selection = selection_of({"split": None, "role": None, **options}, definition)
+    return replace(record, selection=selection)
 
 
 def _say(line: str) -> None:

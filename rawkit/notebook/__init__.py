@@ -6,7 +6,8 @@ Pixels are read when they are asked for.
 
 from rawkit.notebook.epochs import Epochs
 from rawkit.notebook.frames import Frames, Shot, StoredPair
+from rawkit.notebook.live import plan_beside
 from rawkit.notebook.picture import Picture
 from rawkit.notebook.store import OpenStore
 
-__all__ = ["Epochs", "Frames", "OpenStore", "Picture", "Shot", "StoredPair"]
+__all__ = ["Epochs", "Frames", "OpenStore", "Picture", "Shot", "StoredPair", "plan_beside"]

@@ -6,10 +6,10 @@ epoch draws from, and `notes` and `record` hold what is needed to do it all agai
 loads torch: the first bytes are on their way before that.
 """
 
-from rawkit.supply.begin import begin_supply, order_of
+from rawkit.supply.begin import begin_supply, order_of, record_of, start_supply
 from rawkit.supply.child import preview
 from rawkit.supply.generations import Generations, located
-from rawkit.supply.memory import BATCH_SIZE, Share, leads_here, share_memory
+from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, Share, leads_here, share_memory
 from rawkit.supply.messages import Order, Wanted
 from rawkit.supply.notes import NOTES, Notes, read_notes
 from rawkit.supply.order import Arranged, arrange
@@ -20,6 +20,7 @@ from rawkit.supply.supply import Supply
 __all__ = [
     "BATCH_SIZE",
     "NOTES",
+    "RECIPE_BATCHES",
     "RECORD",
     "Arranged",
     "Generations",
@@ -40,6 +41,8 @@ __all__ = [
     "preview",
     "read_notes",
     "read_record",
+    "record_of",
     "run_folder",
     "share_memory",
+    "start_supply",
 ]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import (
     load_definition,
     remember_definition,
     remembered_definition,
+    selection_of,
 )
 from rawkit.errors import UsageError
-from rawkit.supply.memory import share_memory
+from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, leads_here, share_memory
 from rawkit.supply.messages import Order
+from rawkit.supply.notes import NOTES, read_notes
+from rawkit.supply.record import Record, read_record
 from rawkit.supply.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from rawkit.supply.record import Record
     from rawkit.workspace import Workspace
 
 
@@ -81,3 +85,68 @@ def order_of(
         urgent=tuple(urgent),
         patient=named is None,
     )
+
+
+def record_of(
+    collection: str,
+    source: tuple[str, ...],
+    filters: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    recipe: str | None = None,
+) -> Record:
+    """Return what a run is to remember of what is asked for.
+
+    `filters` are those of `rawkit.catalog.selection_of`, `changes` the settings of the training
+    that are not to have their defaults.
+
+    Raises
+    ------
+    DefinitionError, MissingError, UsageError
+        If there is no such collection or filter.
+    """
+    definition = load_definition(collection)
+    return Record(
+        collection=definition.name,
+        source=source,
+        selection=selection_of(**filters, definition=definition),
+        seed=int(changes.get("seed", 0)),
+        batch=int(changes.get("batch_size", RECIPE_BATCHES.get(recipe or "", BATCH_SIZE))),
+        changes=dict(changes),
+        recipe=recipe,
+    )
+
+
+@contextmanager
+def start_supply(
+    workspace: Workspace,
+    record: Record | None = None,
+    *,
+    folder: Path | None = None,
+    named: str | None = None,
+    max_ram: int,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Supply | None]:
+    """Begin an ingest in the first process alone; it is ended if the block fails.
+
+    Yields
+    ------
+    Supply | None
+        The ingest: for a `record`, or for the run in `folder`; None in other processes, and for a
+        run that is a replay.
+    """
+    urgent: tuple[str, ...] = ()
+    if record is None and folder is not None:
+        record = read_record(folder)
+        noted = read_notes(folder / NOTES).generations
+        urgent = tuple(noted[-1].digests) if noted else ()
+    if record is None or record.replay or not leads_here():
+        yield None
+        return
+    supply = begin_supply(
+        workspace, record, named=named, urgent=urgent, max_ram=max_ram, say=say
+    )  # fmt: skip
+    try:
+        yield supply
+    except BaseException:
+        supply.close()
+        raise

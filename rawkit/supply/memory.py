@@ -13,6 +13,8 @@ COMING = 100 * 10**6
 """Bytes of files on their way over the network."""
 BATCH_SIZE = 4
 """Pairs that a training begins with unless it asks for another batch."""
+RECIPE_BATCHES = {"lamba2021": 8, "sid": 1}
+"""The same of published trainings: known here, since their own module is loaded with torch."""
 MOST_THREADS = 8
 """Frames that are decoded at once, at most."""
 

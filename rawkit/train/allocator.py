@@ -45,3 +45,9 @@ def kept_memory() -> Iterator[bool]:
         for number, value in _USUAL.items():
             library.mallopt(number, value)
         library.malloc_trim(0)
+
+
+def give_back() -> None:
+    """Give what is free back to the system now, where glibc keeps it: other work comes next."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

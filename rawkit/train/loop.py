@@ -15,7 +15,7 @@ from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
-from rawkit.train.allocator import kept_memory
+from rawkit.train.allocator import give_back, kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -203,8 +203,6 @@ class Trainer:
         """
         settings, record = self.settings, self._open_record()
         self._record = record
-        if self._live is not None and not self._folder.exists(LAST):
-            self._save(LAST)  # what has been settled on the pairs of a batch must stand
         meter = Meter(self._stream, self._live.text if self._live is not None else None)
         interrupted = False
         with (
@@ -212,6 +210,8 @@ class Trainer:
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
+            if self._live is not None and not self._folder.exists(LAST):
+                self._save(LAST)  # what has been settled on the pairs of a batch must stand
             advance(self.step, "")
             try:
                 for loss in self._steps(max_seconds):
@@ -309,13 +309,13 @@ class Trainer:
             if not frames:
                 return None
             mine = frames[fabric.global_rank :: fabric.world_size]
-            scores = score_frames(
-                self._learner.best_net(), settings.network, mine, settings.amplifier(),
-                settings.neutral,
-            )  # fmt: skip
+            give_back()  # whole frames would come on top of what a step has kept
+            net, amplifier = self._learner.best_net(), settings.amplifier()
+            scores = score_frames(net, settings.network, mine, amplifier, settings.neutral)
         except KeyboardInterrupt:
             self._save(LAST)
             raise
+        give_back()
         sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
         psnr, ssim = (self._mean(float(one)) * fabric.world_size / len(frames) for one in sums)
         if math.isnan(psnr):

@@ -54,13 +54,13 @@ def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     web: Web, tmp_path: Path
 ) -> None:
     web.rate = len(web.files["/mid.zip"]) / 8
-    found = run(tmp_path, *train(web, "--steps", 120, "--name", "live", "--iso", 100))
+    found = run(tmp_path, *train(web, "--steps", 90, "--name", "live", "--iso", 100))
     assert found.code == 0, found.err
     assert "waiting for 2 pairs" in found.err
     notes = [one for one in notes_of(tmp_path / "runs/live") if "epoch" in one]
     assert notes[0]["pairs"] < notes[-1]["pairs"]
-    lines = (tmp_path / "runs/live/metrics.jsonl").read_text().splitlines()
-    assert json.loads(lines[-1])["landed"] == json.loads(lines[0])["landed"] or len(lines) > 1
+    line = json.loads((tmp_path / "runs/live/metrics.jsonl").read_text().splitlines()[-1])
+    assert line["landed"] > line["pairs"] >= 2
     again = run(tmp_path, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100, "--json")
     assert json.loads(again.out)["added"] == 0
     # Another store of the same frames, in the order of an ingest.
@@ -76,6 +76,7 @@ def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     assert scores[0] == scores[1]
 
 
+@pytest.mark.slow
 def test_what_is_killed_is_taken_up_again_with_the_same_weights(web: Web, tmp_path: Path) -> None:
     web.rate = len(web.files["/mid.zip"]) / 6
     run_folder = tmp_path / "runs/live"
@@ -110,6 +111,7 @@ def test_ctrl_c_stops_both_and_resume_takes_up_both(web: Web, tmp_path: Path) ->
     assert len(Store(tmp_path / "stores/mid.zarr").rows) > before
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_for_good_costs_frames_and_not_the_training(
     web: Web, tmp_path: Path
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_server_that_is_gone_for_good_costs_frames_and_not_the_training(
     assert run(tmp_path, "train", "--resume").code == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_for_a_moment_costs_nothing(web: Web, tmp_path: Path) -> None:
     web.rate = len(web.files["/mid.zip"]) / 6
     begun = start(tmp_path, *train(web, "--steps", 150, "--name", "live", "--iso", 100))
@@ -146,11 +149,12 @@ def test_a_login_page_is_a_clear_error_and_leaves_no_run(tmp_path: Path) -> None
     assert not list((tmp_path / "runs").glob("*"))
 
 
+@pytest.mark.slow
 def test_an_archive_that_changes_ends_the_ingest_and_not_the_training(
     web: Web, tmp_path: Path
 ) -> None:
     web.rate = len(web.files["/mid.zip"]) / 10
-    begun = start(tmp_path, *train(web, "--steps", 40, "--validate-every", 40, "--name", "live"))
+    begun = start(tmp_path, *train(web, "--steps", 300, "--validate-every", 300, "--name", "live"))
     wait_for(tmp_path / "runs/live/last.pt")
     web.etags["/mid.zip"] = '"two"'
     found = ended(begun)
