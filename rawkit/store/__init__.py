@@ -1,6 +1,14 @@
 """The zarr store: layout, shards, the table of frames, one writer, many readers."""
 
 from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
+from rawkit.store.evicted import (
+    EVICTED,
+    evict_frames,
+    note_returned,
+    read_evicted,
+    settle_evicted,
+    shard_keys,
+)
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
@@ -51,6 +59,7 @@ from rawkit.store.writer import (
 )
 
 __all__ = [
+    "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
     "NO_TARGET",
@@ -83,6 +92,7 @@ __all__ = [
     "derived_files",
     "encode_rows",
     "encode_shard",
+    "evict_frames",
     "exposure_of",
     "group_name",
     "in_parallel",
@@ -92,14 +102,18 @@ __all__ = [
     "lock_of",
     "long_of_pair",
     "mend_metadata",
+    "note_returned",
     "open_place",
     "open_readable",
     "open_writer",
     "packed_layout",
     "parse_index",
     "pixel_hash",
+    "read_evicted",
     "read_rows",
     "root_file",
+    "settle_evicted",
+    "shard_keys",
     "staging_of",
     "stored_count",
     "table_of_rows",

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, StoreDamagedError, StoreFormatError
+from rawkit.errors import MissingError, StoreDamagedError, StoreEvictedError, StoreFormatError
 from rawkit.locations import Url
 from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
+from rawkit.store.evicted import is_evicted
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
@@ -161,7 +162,17 @@ class Group:
 
 
 def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
-    """Return the error for a shard that is missing, or that this machine cannot read."""
+    """Return the error for a shard that is missing, or that this machine cannot read.
+
+    One that was deleted to make room is told from one that is lost.
+    """
+    if isinstance(error, FileNotFoundError) and is_evicted(file):
+        return StoreEvictedError(
+            "a shard that was deleted to make room",
+            expected="the shards of all frames that are read", where=file,
+            fix="`rawkit verify --refill` makes it anew from its raw file; so does "
+            "`rawkit train --disk` as it goes.",
+        )  # fmt: skip
     return StoreDamagedError(
         f"a shard that cannot be read ({error.strerror or error})",
         expected="a shard of the store", where=file,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
+from rawkit.store.evicted import read_evicted
 from rawkit.store.layout import FRAMES_TABLE
 from rawkit.store.manifest import derived_files, root_file
 from rawkit.store.places.place import open_place
@@ -57,6 +59,9 @@ def verify_store(
 
     So many threads read; by default two, and as many as pay where each waits for a server.
 
+    Shards that were deleted to make room are no damage; `rawkit.store.read_evicted` names their
+    frames.
+
     Raises
     ------
     MissingError, StoreFormatError, StoreDamagedError
@@ -67,7 +72,12 @@ def verify_store(
     store = Store(location)
     threads = threads or max(2, store.place.transfers)
     damage = []
-    shards = [_Shard(store.place, *one) for one in store.shards()]
+    evicted = read_evicted(store.path) if isinstance(store.path, Path) else frozenset()
+    shards = [
+        _Shard(store.place, key, layout, row)
+        for key, layout, row in store.shards()
+        if row.name not in evicted or store.place.exists(key)
+    ]
     with (
         progress.stage("Verifying", len(shards), "shards") as advance,
         ThreadPoolExecutor(threads) as pool,

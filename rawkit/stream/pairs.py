@@ -67,7 +67,7 @@ class PairSource:
     def shape(self) -> FrameShape:
         """What the plan must know."""
         layout = self.packed.layout
-        return FrameShape(layout.height, layout.width, layout.chunk)
+        return FrameShape(layout.height, layout.width, layout.chunk, str(self.target.path))
 
 
 def pair_sources(

@@ -40,6 +40,9 @@ class FrameShape:
     """Columns of a packed plane."""
     chunk: tuple[int, int]
     """Rows and columns of a chunk of packed pixels."""
+    long: str = ""
+    """Frames of the same one share a long exposure; empty: of its own. Only `PlanSettings.group`
+    asks."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -63,6 +66,9 @@ class PlanSettings:
     """Whether crops are flipped and transposed at random; takes one more packed pixel a side."""
     seed: int = 0
     """Seed of everything random."""
+    group: int | None = None
+    """Pairs that windows are shuffled among at any time, where a store cannot hold all; None: all
+    of the epoch."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -70,6 +76,8 @@ class PlanSettings:
             raise UsageError(f"crops of {self.crop} mosaic pixels", expected="an even number")
         if self.crop < 1 or self.crops_per_window < 1 or self.window_chunks < 1:
             raise UsageError("a plan without crops", expected="numbers of at least 1")
+        if self.group is not None and self.group < 1:
+            raise UsageError(f"groups of {self.group} pairs", expected="at least 1")
         if self.live_windows < LANES or self.live_windows % LANES:
             raise UsageError(f"{self.live_windows} live windows", expected=f"a multiple of {LANES}")
 
@@ -121,7 +129,7 @@ class EpochPlan:
         check_crop(frames, settings)
         self._frames, self._settings = frames, settings
         generator = _generator(settings.seed, epoch, 0)
-        self.windows = _deal_windows(frames, settings, generator)
+        self.windows = _deal_windows(frames, settings, generator, epoch)
         """Windows, the one at index j belonging to lane j mod 8."""
         self.epoch = epoch
         """Which epoch, from 0."""
@@ -239,7 +247,10 @@ def _window_count(frame: FrameShape, settings: PlanSettings) -> int:
 
 
 def _deal_windows(
-    frames: Sequence[FrameShape], settings: PlanSettings, generator: np.random.Generator
+    frames: Sequence[FrameShape],
+    settings: PlanSettings,
+    generator: np.random.Generator,
+    epoch: int,
 ) -> list[Window]:
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
     windows = []
@@ -253,9 +264,50 @@ def _deal_windows(
             Window(number, int(top), int(left), rows, columns)
             for top, left in zip(tops, lefts, strict=True)
         ]
+    extra = -len(windows) % LANES
+    if settings.group is not None:
+        places = _pair_places(frames, settings, epoch)
+        spread = _generator(settings.seed, epoch, 4 + LANES).random(len(windows))
+        moments = [
+            places[window.frame] + settings.group * late
+            for window, late in zip(windows, spread, strict=True)
+        ]
+        near = [windows[index] for index in np.argsort(moments, kind="stable")]
+        # The last ones once more, not the first: those frames may be gone by then.
+        return near + [near[-1 - index % len(near)] for index in range(extra)]
     shuffled = [windows[index] for index in generator.permutation(len(windows))]
-    extra = -len(shuffled) % LANES
     return shuffled + [shuffled[index % len(shuffled)] for index in range(extra)]
+
+
+def _pair_places(
+    frames: Sequence[FrameShape], settings: PlanSettings, epoch: int
+) -> NDArray[np.int64]:
+    """Return the place of every frame in the epoch, from 0; those of one long follow each other.
+
+    An epoch begins with longs that the one before has ended with. For that longs are parted at
+    random into two halves: epochs end with longs of one and of the other half in turn, so none is
+    wanted at both ends. Which of a half, and all else, is drawn anew for each epoch.
+    """
+    longs: dict[str, list[int]] = {}
+    for number, frame in enumerate(frames):
+        longs.setdefault(frame.long or f"\0{number}", []).append(number)
+    groups = list(longs.values())
+    halves = np.arange(len(groups)) < len(groups) // 2
+    _generator(settings.seed, 0, 5 + LANES).shuffle(halves)
+
+    def ending(which: int) -> list[int]:
+        """Longs that an epoch ends with, the last one first."""
+        order = _generator(settings.seed, which, 6 + LANES).permutation(len(groups))
+        return [one for one in order.tolist() if bool(halves[one]) == bool(which % 2)]
+
+    first = ending(epoch - 1) if epoch else []
+    last = ending(epoch)[::-1]
+    taken = {*first, *last}
+    between = [one for one in range(len(groups)) if one not in taken]
+    order = first + _generator(settings.seed, epoch, 7 + LANES).permutation(between).tolist() + last
+    places = np.empty(len(frames), np.int64)
+    places[[number for one in order for number in groups[int(one)]]] = np.arange(len(frames))
+    return places
 
 
 def _lane_order(
