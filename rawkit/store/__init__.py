@@ -4,6 +4,7 @@ from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
 from rawkit.store.evicted import (
     EVICTED,
     evict_frames,
+    frame_bytes,
     note_returned,
     read_evicted,
     settle_evicted,
@@ -94,6 +95,7 @@ __all__ = [
     "encode_shard",
     "evict_frames",
     "exposure_of",
+    "frame_bytes",
     "group_name",
     "in_parallel",
     "index_bytes",

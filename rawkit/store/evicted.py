@@ -16,7 +16,7 @@ from rawkit.store.coordinates import NO_TARGET
 from rawkit.store.layout import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rawkit.store.read import Store
     from rawkit.store.rows import FrameRow
@@ -26,8 +26,8 @@ EVICTED = "evicted.json"
 _FORMAT, _VERSION = "rawkit-evicted", 1
 
 
-def read_evicted(store: Path) -> frozenset[str]:
-    """Return the names of the frames whose shards have been deleted to make room.
+def read_evicted(store: Path) -> dict[str, int]:
+    """Return the frames whose shards have been deleted to make room: by name, the bytes they took.
 
     Raises
     ------
@@ -39,10 +39,10 @@ def read_evicted(store: Path) -> frozenset[str]:
         values = json.loads(path.read_bytes())
         if (values["format"], values["version"]) != (_FORMAT, _VERSION):
             raise ValueError("another format")  # noqa: TRY301 - as whatever else is wrong with it
-        return frozenset(map(str, values["frames"]))
+        return {str(name): int(size) for name, size in values["frames"].items()}
     except FileNotFoundError:
-        return frozenset()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreFormatError(
             f"a note of evicted frames that cannot be read ({error})",
             expected="what `rawkit train --disk` has written",
@@ -60,7 +60,9 @@ def evict_frames(store: Store, rows: Iterable[FrameRow]) -> None:
         If the note cannot be written; then nothing is deleted.
     """
     folder, rows = _folder(store), list(rows)
-    _write(folder, read_evicted(folder) | {row.name for row in rows})
+    noted = read_evicted(folder)
+    sizes = {row.name: frame_bytes(store, row) for row in rows if row.name not in noted}
+    _write(folder, noted | sizes)
     for row in rows:
         for key in shard_keys(store, row):
             (folder / key).unlink(missing_ok=True)
@@ -75,11 +77,12 @@ def note_returned(store: Store, rows: Iterable[FrameRow]) -> None:
         If the note cannot be written; it then names frames that are there, which harms nothing.
     """
     folder = _folder(store)
-    _write(folder, read_evicted(folder) - {row.name for row in rows})
+    noted, back = read_evicted(folder), {row.name for row in rows}
+    _write(folder, {name: size for name, size in noted.items() if name not in back})
 
 
-def settle_evicted(store: Store) -> frozenset[str]:
-    """Make the note and the shards agree after a death; returns the names that are evicted.
+def settle_evicted(store: Store) -> dict[str, int]:
+    """Make the note and the shards agree after a death; returns what `read_evicted` does then.
 
     Shards come by renaming: a frame is back if all of them are there. What is left of a frame that
     lacks one is deleted.
@@ -93,17 +96,22 @@ def settle_evicted(store: Store) -> frozenset[str]:
     noted = read_evicted(folder)
     if not noted:
         return noted
-    gone = set()
+    gone = {}
     for row in store.rows:
         if row.name in noted and row.duplicate_of is None:
             paths = [folder / key for key in shard_keys(store, row)]
             if not all(path.is_file() for path in paths):
-                gone.add(row.name)
+                gone[row.name] = noted[row.name]
                 for path in paths:
                     path.unlink(missing_ok=True)
     if gone != noted:
         _write(folder, gone)
-    return frozenset(gone)
+    return gone
+
+
+def frame_bytes(store: Store, row: FrameRow) -> int:
+    """Bytes of the shards of a stored frame that is not evicted."""
+    return sum(store.size(key) for key in shard_keys(store, row))
 
 
 def shard_keys(store: Store, row: FrameRow) -> tuple[str, ...]:
@@ -151,11 +159,10 @@ def _folder(store: Store) -> Path:
     return store.path
 
 
-def _write(folder: Path, names: Iterable[str]) -> None:
+def _write(folder: Path, frames: Mapping[str, int]) -> None:
     """Write the note; nothing evicted: no note."""
-    frames = sorted(names)
     if not frames:
         (folder / EVICTED).unlink(missing_ok=True)
         return
-    values = {"format": _FORMAT, "version": _VERSION, "frames": frames}
+    values = {"format": _FORMAT, "version": _VERSION, "frames": dict(sorted(frames.items()))}
     write_atomically(folder / EVICTED, (json.dumps(values, indent=0) + "\n").encode())

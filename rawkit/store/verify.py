@@ -72,7 +72,7 @@ def verify_store(
     store = Store(location)
     threads = threads or max(2, store.place.transfers)
     damage = []
-    evicted = read_evicted(store.path) if isinstance(store.path, Path) else frozenset()
+    evicted = read_evicted(store.path) if isinstance(store.path, Path) else {}
     shards = [
         _Shard(store.place, key, layout, row)
         for key, layout, row in store.shards()

@@ -4,8 +4,9 @@
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
-them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. `open_stream`
-is the short way in.
+them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
+cannot hold all, `holding` says what is fetched and evicted, and `keeper` does it. `open_stream` is
+the short way in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.holding import Need, belady, least_budget, moves
+from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import PairSource, pair_sources
 from rawkit.stream.plan import (
@@ -55,15 +58,21 @@ __all__ = [
     "EpochPlan",
     "Feed",
     "FrameShape",
+    "Keeper",
+    "Need",
     "Origin",
     "PairSource",
     "PlanSettings",
     "ShardFile",
+    "Shelf",
     "TensorBatch",
     "balance_gains",
+    "belady",
     "check_crop",
     "fitting_crop",
+    "least_budget",
     "mosaic_of",
+    "moves",
     "normalise_planes",
     "open_stream",
     "pair_sources",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.stream.cache import ChunkCache
+    from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Window
     from rawkit.stream.pool import Filled
@@ -119,6 +120,9 @@ class BatchStream:
         Stores that lie elsewhere are read all the time.
     pinned
         Keep batches in pinned memory, from which a GPU fetches them by itself.
+    keeper
+        What fetches frames ahead of their windows, where the store cannot hold all; one process
+        alone.
 
     Raises
     ------
@@ -140,6 +144,7 @@ class BatchStream:
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
         pinned: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -158,7 +163,8 @@ class BatchStream:
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
             tuple(sources), settings, self._share,
-            threads=threads, cache=cache, in_bursts=in_bursts, pinned=pinned,
+            threads=threads, cache=cache, in_bursts=in_bursts and keeper is None, pinned=pinned,
+            keeper=keeper,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rawkit.progress import Progress
-    from rawkit.stream import ChunkCache
+    from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
@@ -96,6 +96,8 @@ class Trainer:
         Whether metrics are written for TensorBoard too.
     cache
         Where chunks of stores that lie elsewhere are kept on this machine.
+    keeper
+        What fetches frames ahead of their windows, where the store cannot hold all.
 
     Raises
     ------
@@ -117,11 +119,17 @@ class Trainer:
         keep: int = KEEP,
         board: bool = False,
         cache: ChunkCache | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         check_balance(data, settings)
         self.settings, self._data, self._folder = settings, data, folder
         self._cameras = cameras_in(data)
         self._fabric = fabric or make_fabric(precision=settings.precision)
+        if keeper is not None and self._fabric.world_size > 1:
+            raise UsageError(
+                f"--disk with {self._fabric.world_size} processes", expected="one process"
+            )
+        self._keeper = keeper
         self._keep, self._board = keep, board
         ranks = self._fabric.world_size
         self._stream = BatchStream(
@@ -134,6 +142,7 @@ class Trainer:
             in_bursts=self._fabric.device.type == "cpu",
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
+            keeper=keeper,
         )
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
@@ -312,6 +321,7 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
             }
         )
 
