@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import fields, print_json
+from rawkit.cli._print import fields, print_json, size
 from rawkit.cli._size import SIZE
+from rawkit.cli._source import SourceOption
 from rawkit.cli._train_options import (
     changes_of,
     finite,
@@ -20,7 +22,10 @@ from rawkit.cli._train_options import (
 )
 
 if TYPE_CHECKING:
-    from rawkit.train import TrainPlan, TrainReport
+    from collections.abc import Iterator
+
+    from rawkit.stream import Keeper
+    from rawkit.train import DiskTraining, TrainPlan, TrainReport
     from rawkit.workspace import Workspace
 
 _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
@@ -63,6 +68,15 @@ _NOT_OURS = {"split", "role", "limit"}
     "--max-ram", type=SIZE, default="3GB", show_default=True,
     help="Memory that each process of the training may use.",
 )  # fmt: skip
+@click.option(
+    "--disk", type=SIZE, help="Bytes that the store's frames may take: others are fetched from "
+    "their raw files when they are needed, and deleted when they are needed last.",
+)  # fmt: skip
+@click.option(
+    "--source", cls=SourceOption, default=(),
+    help="With --disk: folder, zip or tar archive, or URL with the raw files; several with commas "
+    "between them, or given again.  [default: data/COLLECTION in the workspace]",
+)  # fmt: skip
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
               help="Checkpoints to keep beside the best one.")  # fmt: skip
@@ -85,36 +99,30 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     """  # noqa: D301 - click takes the backspace itself
     import logging
 
-    from rawkit.progress import SILENT
-    from rawkit.stream import ChunkCache
-    from rawkit.train import rank_here, run_training
+    from rawkit.errors import UsageError
+    from rawkit.train import rank_here
 
+    if options["source"] and not options["disk"]:
+        raise UsageError("--source without --disk", expected="both, or neither")
     leads = rank_here() == 0
     plan = _planned(workspace, options)
     if leads:
         _say_what(plan, dry_run=options["dry_run"])
-    if options["dry_run"]:
+    if options["dry_run"] and not options["disk"]:
         return
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
-    report = run_training(
-        plan,
-        threads=options["threads"],
-        device=options["device"],
-        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
-        if options["cache"]
-        else None,
-        keep=options["keep"],
-        board=options["tensorboard"],
-        validate_every=options["validate_every"],
-        max_seconds=options["minutes"] and 60 * options["minutes"],
-        progress=TerminalProgress() if leads else SILENT,
-    )
+    with ExitStack() as opened:
+        keeper = None
+        if options["disk"]:
+            disk = opened.enter_context(_on_disk(plan, workspace, options))
+            if options["dry_run"]:
+                return
+            plan, keeper = disk.plan, disk.keeper()
+        report = _trained(plan, keeper, options, leads=leads)
+    if keeper is not None:
+        click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
     if leads:
-        result = _result(report)
-        if options["as_json"]:
-            print_json({"run": str(plan.folder), **result})
-        else:
-            click.echo(fields({"run": plan.folder, **result}))
+        _print_report(plan, report, as_json=options["as_json"])
     if report.interrupted:
         if leads:
             click.echo("interrupted: `rawkit train --resume` goes on", err=True)
@@ -122,6 +130,57 @@ def train(workspace: Workspace, /, **options: Any) -> None:
 
 
 train.params = [one for one in train.params if one.name not in _NOT_OURS]
+
+
+def _trained(
+    plan: TrainPlan, keeper: Keeper | None, options: dict[str, Any], *, leads: bool
+) -> TrainReport:
+    from rawkit.progress import SILENT
+    from rawkit.stream import ChunkCache
+    from rawkit.train import run_training
+
+    return run_training(
+        plan,
+        threads=options["threads"],
+        device=options["device"],
+        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
+        if options["cache"]
+        else None,
+        keeper=keeper,
+        keep=options["keep"],
+        board=options["tensorboard"],
+        validate_every=options["validate_every"],
+        max_seconds=options["minutes"] and 60 * options["minutes"],
+        progress=TerminalProgress() if leads else SILENT,
+    )
+
+
+@contextmanager
+def _on_disk(
+    plan: TrainPlan, workspace: Workspace, options: dict[str, Any]
+) -> Iterator[DiskTraining]:
+    """Say what a budget comes to."""
+    from rawkit.train import disk_training
+
+    bar = TerminalProgress()
+    with disk_training(plan, workspace, options["disk"], options["source"] or None, bar) as found:
+        least, whole = found.epochs(3)
+        near = found.disk.group
+        said = {
+            "disk": size(options["disk"]),
+            "shuffled at a time": "all pairs" if near is None else f"{near} pairs",
+            "to fetch in 3 epochs": f"{size(round(least))} at least, of {size(3 * whole)}",
+        }
+        click.echo(fields(said), err=True)
+        yield found
+
+
+def _print_report(plan: TrainPlan, report: TrainReport, *, as_json: bool) -> None:
+    result = _result(report)
+    if as_json:
+        print_json({"run": str(plan.folder), **result})
+    else:
+        click.echo(fields({"run": plan.folder, **result}))
 
 
 def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:

@@ -3,7 +3,7 @@
 from rawkit.ingest.estimate import Estimate, estimate_ingest
 from rawkit.ingest.jobs import Targets
 from rawkit.ingest.quarantine import MaxBad
-from rawkit.ingest.refill import Refill
+from rawkit.ingest.refill import Refill, refill_store
 from rawkit.ingest.repair import catalog_of_damage, repair_store
 from rawkit.ingest.run import IngestPlan, IngestReport, plan_ingest, run_ingest
 from rawkit.late import callable_as
@@ -11,15 +11,16 @@ from rawkit.late import callable_as
 callable_as(__name__, "rawkit.api:ingest")
 
 __all__ = [
-    "Refill",
     "Estimate",
     "IngestPlan",
     "IngestReport",
     "MaxBad",
+    "Refill",
     "Targets",
     "catalog_of_damage",
     "estimate_ingest",
     "plan_ingest",
+    "refill_store",
     "repair_store",
     "run_ingest",
 ]

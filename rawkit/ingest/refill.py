@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import LeftOut
+from rawkit.catalog import LeftOut, remembered_definition, scan_with_table
 from rawkit.errors import MissingError, StoreDamagedError
 from rawkit.files import output_errors
 from rawkit.ingest.frame import described_by, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of_store
+from rawkit.progress import SILENT
 from rawkit.sensor import WhiteBalance
-from rawkit.store import note_returned, open_place, shard_keys
+from rawkit.store import (
+    Store,
+    lock,
+    lock_of,
+    note_returned,
+    open_place,
+    read_evicted,
+    settle_evicted,
+    shard_keys,
+    staging_of,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rawkit.catalog import Catalog, Entry
-    from rawkit.store import FrameRow, Store
+    from rawkit.locations import Location
+    from rawkit.progress import Progress
+    from rawkit.source import SourceSpec
+    from rawkit.store import FrameRow
+    from rawkit.workspace import Workspace
 
 
 class Refill:
@@ -105,6 +119,38 @@ class Refill:
                 where=self._store.path, fix="Name it with --source.",
             )  # fmt: skip
         return entry
+
+
+def refill_store(
+    location: Location,
+    workspace: Workspace,
+    source: SourceSpec | None = None,
+    progress: Progress = SILENT,
+) -> int:
+    """Make all evicted frames of a store anew; returns how many.
+
+    Raises as `Refill.bring`, and `StoreLockedError` if another process is writing to the store.
+    """
+    if not isinstance(location, Path) or not read_evicted(location):
+        return 0
+    with lock(lock_of(location)):
+        store = Store(location)
+        names, name = settle_evicted(store), store.collection
+        found = scan_with_table(
+            remembered_definition(name, workspace.definition(name)),
+            source or workspace.data(name), workspace.catalog(name), progress,
+            names=frozenset(names), save=False,
+        )  # fmt: skip
+        refill = Refill(store, found.catalog, staging_of(location, workspace.staging))
+        rows = [row for row in store.rows if row.name in names and row.duplicate_of is None]
+        try:
+            with progress.stage("Fetching again", len(rows), "frames") as advance:
+                for row in rows:
+                    refill.bring(row)
+                    advance(1, row.name)
+        finally:
+            refill.close()
+    return len(rows)
 
 
 def _other(row: FrameRow, store: Store, reason: str) -> StoreDamagedError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
@@ -12,11 +13,10 @@ from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
-from rawkit.store import Store, is_store
+from rawkit.store import Store, is_store, read_evicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from rawkit.catalog import Definition, Entry
     from rawkit.locations import Location
@@ -102,6 +102,7 @@ def describe_store(path: Location) -> dict[str, Any]:
         **store.attributes,
         "bytes": store.stored_bytes(),
         "frames": len(store.rows),
+        "evicted": len(read_evicted(path)),
         "duplicates": sum(row.duplicate_of is not None for row in store.rows),
         "groups": [_group(group) for group in store.groups.values()],
     }

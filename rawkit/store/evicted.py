@@ -18,6 +18,7 @@ from rawkit.store.layout import METADATA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rawkit.locations import Location
     from rawkit.store.read import Store
     from rawkit.store.rows import FrameRow
 
@@ -26,7 +27,7 @@ EVICTED = "evicted.json"
 _FORMAT, _VERSION = "rawkit-evicted", 1
 
 
-def read_evicted(store: Path) -> dict[str, int]:
+def read_evicted(store: Location) -> dict[str, int]:
     """Return the frames whose shards have been deleted to make room: by name, the bytes they took.
 
     Raises
@@ -34,6 +35,8 @@ def read_evicted(store: Path) -> dict[str, int]:
     StoreFormatError
         If the note cannot be read.
     """
+    if not isinstance(store, Path):
+        return {}  # nothing is evicted elsewhere
     path = store / EVICTED
     try:
         values = json.loads(path.read_bytes())

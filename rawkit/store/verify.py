@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +71,7 @@ def verify_store(
     store = Store(location)
     threads = threads or max(2, store.place.transfers)
     damage = []
-    evicted = read_evicted(store.path) if isinstance(store.path, Path) else {}
+    evicted = read_evicted(store.path)
     shards = [
         _Shard(store.place, key, layout, row)
         for key, layout, row in store.shards()

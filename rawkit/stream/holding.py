@@ -79,10 +79,7 @@ def moves(
             fix="Give more with --disk.",
         )
     here = {frame: sizes[frame] for frame in sorted(held)}
-    uses: dict[str, list[int]] = defaultdict(list)
-    for index, need in enumerate(needs):
-        for frame in need:
-            uses[frame].append(index)
+    uses = _uses(needs)
     bytes_here = sum(here.values())
     for index, need in enumerate(needs[:until]):
         for frame in sorted(need - here.keys()):
@@ -134,13 +131,16 @@ def belady(
     costs = sizes if costs is None else costs
     part: dict[str, float] = {}
     fetched = 0.0
+    uses = _uses(needs)
     for index, need in enumerate(needs):
         for frame in need:
             missing = 1.0 - part.get(frame, 0.0)
             fetched += missing * costs[frame]
             part[frame] = 1.0
         spare = sum(share * sizes[one] for one, share in part.items()) - budget
-        later = sorted(part.keys() - need, key=lambda one: _when(needs, one, index), reverse=True)
+        if spare <= 0:
+            continue
+        later = sorted(part.keys() - need, key=lambda one: -_next(uses[one], index))
         for one in later:
             if spare <= 0:
                 break
@@ -150,8 +150,10 @@ def belady(
     return fetched
 
 
-def _when(needs: Sequence[Need], frame: str, index: int) -> float:
-    for later in range(index, len(needs)):
-        if frame in needs[later]:
-            return later
-    return float("inf")
+def _uses(needs: Sequence[Need]) -> dict[str, list[int]]:
+    """Return the indices of the needs that want each frame, ascending."""
+    uses: dict[str, list[int]] = defaultdict(list)
+    for index, need in enumerate(needs):
+        for frame in need:
+            uses[frame].append(index)
+    return uses

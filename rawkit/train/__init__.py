@@ -23,6 +23,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
+from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
@@ -57,6 +58,8 @@ __all__ = [
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
+    "DiskPlan",
+    "DiskTraining",
     "FrameChoice",
     "Loss",
     "Recipe",
@@ -73,6 +76,7 @@ __all__ = [
     "default_crop",
     "default_steps",
     "differences",
+    "disk_training",
     "find_recipe",
     "find_run",
     "fit_memory",
@@ -82,6 +86,7 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "open_shelf",
     "other_data",
     "plan_settings",
     "plan_training",

@@ -6,14 +6,18 @@ Frames come from their raw files ahead of their windows, and go when they are ne
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rawkit.catalog import remembered_definition, scan_with_table
 from rawkit.errors import UsageError
 from rawkit.ingest import Refill
+from rawkit.locations import location_of
+from rawkit.progress import SILENT
 from rawkit.store import (
     NO_TARGET,
+    Store,
     evict_frames,
     frame_bytes,
     lock,
@@ -24,13 +28,17 @@ from rawkit.store import (
 from rawkit.stream import Keeper, least_budget
 from rawkit.stream.plan import epoch_length
 from rawkit.stream.schedule import RankShare, jobs
+from rawkit.train.data import plan_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rawkit.catalog import Catalog
-    from rawkit.store import Store
+    from rawkit.progress import Progress
+    from rawkit.source import SourceSpec
     from rawkit.stream import Need, PairSource, PlanSettings
+    from rawkit.train.plan import TrainPlan
+    from rawkit.workspace import Workspace
 
 _LIVE_SHARE = 2
 """Of the room, one part in so many is for pairs whose windows are being read; the rest is kept for
@@ -120,7 +128,7 @@ def open_shelf(store: Store, catalog: Catalog, staging: Path | None = None) -> I
 
 
 class DiskPlan:
-    """What a budget comes to: which pairs stay, how near to each other pairs are read, what it costs.
+    """What a budget comes to: which frames stay, how near pairs are read, what it costs.
 
     Parameters
     ----------
@@ -215,6 +223,74 @@ class DiskPlan:
         costs = {name: self._shelf.cost(name) for need in self._frames.values() for name in need}
         return keeper.least(order, batches, costs)
 
+    def least_of_epochs(
+        self, settings: PlanSettings, batch_size: int, epochs: int
+    ) -> tuple[float, int]:
+        """Return the least bytes of so many epochs, and the bytes of all frames, each once."""
+        shapes = [source.shape for source in self._train]
+        samples = epochs * epoch_length(shapes, settings)
+        names = frozenset().union(*self._frames.values())
+        whole = sum(self._shelf.cost(name) for name in names)
+        return self.least(settings, batch_size, -(-samples // batch_size)), whole
+
+
+@dataclass(frozen=True, slots=True)
+class DiskTraining:
+    """A training from a store that holds a part."""
+
+    plan: TrainPlan
+    """The training, its windows as near to each other as the budget asks for."""
+    disk: DiskPlan
+    """What the budget comes to."""
+
+    def keeper(self) -> Keeper:
+        """Return what keeps the store within its budget; see `DiskPlan.keeper`."""
+        settings = self.plan.settings
+        return self.disk.keeper(plan_settings(settings), settings.batch_size, settings.steps)
+
+    def epochs(self, count: int) -> tuple[float, int]:
+        """Return the least bytes of so many epochs from an empty store, and those of one of all."""
+        settings = self.plan.settings
+        return self.disk.least_of_epochs(plan_settings(settings), settings.batch_size, count)
+
+
+@contextmanager
+def disk_training(
+    plan: TrainPlan,
+    workspace: Workspace,
+    budget: int,
+    source: SourceSpec | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[DiskTraining]:
+    """Have a training keep its store within a budget of bytes; holds the store's lock.
+
+    Raw files are looked for in `source`, or where the workspace has the collection's. A run that
+    is resumed keeps the order that it was begun with.
+
+    Raises
+    ------
+    UsageError
+        If there is more than one store, it is not on this machine, or the budget is too small.
+    MissingError
+        If the raw files are not there.
+    StoreLockedError
+        If another process is writing to the store.
+    """
+    places = sorted({one.store for one in (*plan.data.train, *plan.data.val)})
+    if len(places) > 1:
+        raise UsageError(f"--disk with {len(places)} stores", expected="frames of one store")
+    store = Store(location_of(places[0]))
+    name = store.collection
+    found = scan_with_table(
+        remembered_definition(name, workspace.definition(name)),
+        source or workspace.data(name), workspace.catalog(name), progress,
+        names=frozenset(row.name for row in store.rows), save=False,
+    )  # fmt: skip
+    with open_shelf(store, found.catalog, workspace.staging) as shelf:
+        disk = DiskPlan(shelf, plan.data.train, plan.data.val, budget)
+        group = disk.group if plan.state is None else plan.settings.group
+        yield DiskTraining(replace(plan, settings=replace(plan.settings, group=group)), disk)
+
 
 class _Kept:
     """A shelf of which some frames are not told of: they stay."""
@@ -235,4 +311,3 @@ class _Kept:
         gone = [name for name in frames if name not in self._kept]
         if gone:
             self._shelf.evict(gone)
-

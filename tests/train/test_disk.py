@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from rawkit.catalog import load_definition, scan
-from rawkit.catalog import Selection
+from rawkit.catalog import Selection, load_definition, scan
 from rawkit.errors import StoreEvictedError, UsageError
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.store import (
@@ -26,15 +24,16 @@ from rawkit.stream import BatchStream, PlanSettings
 from rawkit.stream.plan import epoch_length
 from rawkit.subset import make_subset
 from rawkit.synth import make_collection
-from rawkit.train import TrainData, Trainer, WEIGHTS, plan_settings
+from rawkit.train import WEIGHTS, TrainData, Trainer, plan_settings
 from rawkit.train.disk import DiskPlan, StoreShelf, open_shelf
 from rawkit.train.runs import open_data
 from rawkit.workspace import Workspace
 from tests.support.factories import files_of, local
+from tests.support.fixtures_cli import run_in
 from tests.support.fixtures_stream import assert_same_batch, copy_workspace, tiny
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from rawkit.catalog import Catalog
 
@@ -43,7 +42,7 @@ MID = load_definition("mid")
 
 @pytest.fixture(scope="module")
 def raws(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve scenes of two shorts each."""
+    """Make six scenes of two views, of two shorts and a long each."""
     folder = tmp_path_factory.mktemp("raws")
     make_collection("mid", folder, scenes=6, size=(128, 192), isos=(100, 200), shutters=(0.01,))
     return folder
@@ -51,7 +50,7 @@ def raws(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(raws: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace whose store holds all; do not change it."""
+    """Make a workspace whose store holds all; do not change it."""
     workspace = Workspace(tmp_path_factory.mktemp("whole"))
     run_ingest(plan_ingest(MID, raws, workspace.store("mid"), Selection()), workers=0)
     return workspace
@@ -155,14 +154,14 @@ def test_three_epochs_from_a_third_fetch_hardly_more_than_the_least_and_give_the
     for each in batches:
         each.close()
     least = plan.least(settings, 4, count)
-    print(f"fetched {keeper.fetched / least:.4f} of the least; {keeper.brought} frames")
     assert least <= keeper.fetched <= 1.05 * least
     assert shelf.most <= budget
     assert keeper.brought < 3 * len(names)
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 def test_a_training_from_a_third_gives_the_weights_of_one_from_the_whole(
-    whole: Workspace, place: Workspace, catalog: Catalog, tmp_path: Path, one_torch_thread: None
+    whole: Workspace, place: Workspace, catalog: Catalog, tmp_path: Path
 ) -> None:
     data, store = data_in(place), Store(place.store("mid"))
     steps, settings = 30, tiny(30)
@@ -217,3 +216,26 @@ def test_a_raw_file_that_is_gone_stops_the_stream_with_a_word(
         )
         with pytest.raises(Exception, match="no raw file for"):
             next(stream.batches())
+
+
+def test_the_command_keeps_a_store_within_its_budget_and_verify_brings_all_back(
+    place: Workspace, raws: Path
+) -> None:
+    store = Store(place.store("mid"))
+    before, whole = files_of(local(store.path)), shard_bytes(store)
+    budget = f"{whole * 2 // 3}B"
+    options = ("--disk", budget, "--source", raws, "--crop", 32, "--batch", 2, "--loss", "l1=1")
+    said = run_in(place.root, "train", *options, "--steps", 12, "--dry-run")
+    assert (said.code, "to fetch in 3 epochs" in said.err) == (0, True), said.err
+    assert files_of(local(store.path)) == before
+    ended = run_in(place.root, "train", *options, "--steps", 12)
+    assert ended.code == 0, ended.err
+    assert "fetched" in ended.err
+    assert 0 < shard_bytes(store) <= whole * 2 // 3
+    evicted = len(read_evicted(local(store.path)))
+    assert evicted > 0
+    told = run_in(place.root, "verify", "mid")
+    assert (told.code, f"whole, {evicted} frames deleted to make room" in told.out) == (0, True)
+    assert json.loads(run_in(place.root, "info", "mid", "--json").out)["store"]["evicted"]
+    back = run_in(place.root, "verify", "mid", "--refill", "--source", raws)
+    assert (back.code, files_of(local(store.path))) == (0, before), back.err
