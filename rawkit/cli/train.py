@@ -166,7 +166,7 @@ def _on_disk(
     with disk_training(plan, workspace, options["disk"], options["source"] or None, bar) as found:
         least, whole = found.epochs(3)
         near = found.disk.group
-        said = {
+        said: dict[str, object] = {
             "disk": size(options["disk"]),
             "shuffled at a time": "all pairs" if near is None else f"{near} pairs",
             "to fetch in 3 epochs": f"{size(round(least))} at least, of {size(3 * whole)}",

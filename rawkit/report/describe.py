@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
@@ -17,6 +16,7 @@ from rawkit.store import Store, is_store, read_evicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from rawkit.catalog import Definition, Entry
     from rawkit.locations import Location

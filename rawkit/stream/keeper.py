@@ -17,7 +17,7 @@ from rawkit.errors import UsageError
 from rawkit.stream.holding import belady, least_budget, moves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rawkit.stream.holding import Move, Need
     from rawkit.stream.pairs import PairSource
@@ -164,7 +164,7 @@ class Keeper:
                 found = moves(list(known), self._sizes, self._budget, self._here, until=here)
                 for move in found:
                     self._say(base + move.before)
-                    if not self._wait_for(lambda after=base + move.after: self._first >= after):
+                    if not self._wait_for_done(base + move.after):
                         return
                     self._do(move)
                 base += here
@@ -183,9 +183,10 @@ class Keeper:
             self._planned = planned
             self._changed.notify_all()
 
-    def _wait_for(self, ready: Callable[[], bool]) -> bool:
+    def _wait_for_done(self, windows: int) -> bool:
+        """Wait until so many windows are done; tells whether to go on."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or ready())
+            self._changed.wait_for(lambda: self._stopped or self._first >= windows)
             return not self._stopped
 
     def _do(self, move: Move) -> None:

@@ -266,10 +266,10 @@ def _deal_windows(
         ]
     extra = -len(windows) % LANES
     if settings.group is not None:
-        places = _pair_places(frames, settings, epoch)
+        order = _pair_places(frames, settings, epoch)
         spread = _generator(settings.seed, epoch, 4 + LANES).random(len(windows))
         moments = [
-            places[window.frame] + settings.group * late
+            order[window.frame] + settings.group * late
             for window, late in zip(windows, spread, strict=True)
         ]
         near = [windows[index] for index in np.argsort(moments, kind="stable")]
