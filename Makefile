@@ -7,7 +7,7 @@ RAW ?= ../shared/raw
 FUZZ_SECONDS ?= 600
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs sanitize fuzz wheel bench reference drawings figures format clean
+.PHONY: demo test check docs sanitize fuzz wheel cluster bench reference drawings figures format clean
 
 demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
@@ -33,6 +33,9 @@ fuzz: $(READY)  ## the code that decodes what others wrote, for FUZZ_SECONDS; ne
 wheel: $(READY)  ## wheels for Intel and AMD and for ARM, in ./dist
 	$(BIN)/python native/wheels.py dist
 
+cluster: $(READY)  ## tests on a SLURM of this machine; needs root, slurm-wlm and munge
+	$(BIN)/pytest -q -m cluster tests
+
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
@@ -48,6 +51,7 @@ drawings: $(READY)  ## the drawings of the pages
 	$(BIN)/python docs/figures/drawings.py
 
 figures: $(READY)  ## the figures of the pages; needs the published weights and real raw files
+	$(BIN)/python docs/figures/scale.py
 	$(BIN)/python docs/figures/levels.py $(WEIGHTS) $(RAW)
 	$(BIN)/python docs/figures/colour.py $(WEIGHTS)
 	$(BIN)/python docs/figures/true_colour.py $(WEIGHTS) $(RAW)

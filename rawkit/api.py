@@ -62,19 +62,20 @@ def synth(collection: str, folder: Anywhere | None = None, *, workspace: Anywher
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: Literal[False] = False, workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           **filters: Any) -> IngestReport: ...  # fmt: skip
+           scheduler: str | None = None, **filters: Any) -> IngestReport: ...  # fmt: skip
 @overload
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: Literal[True], workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           **filters: Any) -> IngestPlan: ...  # fmt: skip
+           scheduler: str | None = None, **filters: Any) -> IngestPlan: ...  # fmt: skip
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: bool = False, workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           **filters: Any) -> IngestReport | IngestPlan:  # fmt: skip
+           scheduler: str | None = None, **filters: Any) -> IngestReport | IngestPlan:  # fmt: skip
     """Put a collection into a store, as ``rawkit ingest`` does; again, it adds only what is new.
 
-    With `dry_run` the plan is returned and nothing is written. Filters are those of `selection_of`
+    With `dry_run` the plan is returned and nothing is written. `scheduler` is the address of a
+    running dask scheduler, whose workers then do the frames. Filters are those of `selection_of`
     in `rawkit.catalog`, such as ``iso=[100, 200]``.
 
     Raises
@@ -97,7 +98,7 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     if dry_run:
         return plan
     remember_definition(named, place.definition(definition.name))
-    resources = Resources(workers, max_ram)
+    resources = Resources(workers, max_ram, scheduler=scheduler)
     return run_ingest(plan, resources=resources, staging=place.staging, progress=shown)
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from rawkit.errors import StoreUnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_T = TypeVar("_T")
 
 S3_SCHEMES = ("s3", "s3a")
 WEB_SCHEMES = ("http", "https")
@@ -17,6 +23,8 @@ TIMEOUT = 30.0
 _CONNECT_SECONDS = 10.0
 _PAUSES = (0.5, 1.0)
 """Seconds before a listing is asked for again."""
+_WRITTEN = ("LastModified", "mtime", "modified", "updated", "created")
+"""How file systems call the time of the last change."""
 _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
 """Names of botocore's errors, which is there only where s3fs is."""
 
@@ -102,6 +110,11 @@ Location = Path | Url
 def is_url(text: str) -> bool:
     """Tell whether a text is meant as a URL."""
     return "://" in text
+
+
+def is_on_web(text: str) -> bool:
+    """Tell whether a text is the address of something on a web server."""
+    return text.partition("://")[0].lower() in WEB_SCHEMES
 
 
 def location_of(text: str) -> Location:
@@ -206,17 +219,69 @@ def folders_in(url: Url) -> list[Url]:
     StoreUnreachableError
         If its server does not answer, or refuses.
     """
+    expected = f"the URL of a store, such as {url / 'mid'}.zarr"
+    found = _listed(url, lambda fs, root: fs.ls(root, detail=True), expected)
+    names = {
+        str(one["name"]).rstrip("/").rpartition("/")[2]
+        for one in found or ()
+        if one["type"] == "directory"
+    }
+    return [url / name for name in sorted(names)]
+
+
+def times_of(url: Url, name: str) -> dict[Url, float]:
+    """When the objects of a name were last written that folders below a URL have.
+
+    Returns
+    -------
+    dict
+        Folder right below the URL -> seconds since 1970, by its server's clock.
+
+    Raises
+    ------
+    UsageError
+        If it is on a web server, which does not say what it has.
+    StoreUnreachableError
+        If its server does not answer, or refuses.
+    """
+
+    def find(fs: Any, root: str) -> dict[str, Any]:
+        found: dict[str, Any] = fs.find(root, detail=True)
+        return {key.removeprefix(root).strip("/"): one for key, one in found.items()}
+
+    times = {}
+    objects = _listed(url, find, "a folder, or a URL such as s3://bucket/runs") or {}
+    for key, one in objects.items():
+        folder, _, rest = key.partition("/")
+        if rest == name:
+            times[url / folder] = _seconds(one)
+    return times
+
+
+def _seconds(found: Mapping[str, Any]) -> float:
+    """When a file system says that something was written; 0 where it does not."""
+    for key in _WRITTEN:
+        written = found.get(key)
+        if isinstance(written, datetime):
+            return written.timestamp()
+        if isinstance(written, int | float):
+            return float(written)
+    return 0.0
+
+
+def _listed(url: Url, ask: Callable[[Any, str], _T], expected: str) -> _T | None:
+    """Ask a file system what is below a URL, several times; None where nothing is there."""
     if url.on_web:
         raise UsageError(
             "a web server, which does not list what it has",
-            expected=f"the URL of a store, such as {url / 'mid'}.zarr", where=url,
+            expected=expected, where=url,
         )  # fmt: skip
     fs, root = shared_file_system(url)
     for pause in (*_PAUSES, None):
         try:
-            found = fs.ls(root, detail=True)
+            return ask(fs, root)
         except FileNotFoundError:
-            return []
+            return None
         except Exception as error:
             refused = refusal(error, url)
             if pause is None or refused is not None:
@@ -225,11 +290,4 @@ def folders_in(url: Url) -> list[Url]:
                     fix="Check the connection and the address (AWS_ENDPOINT_URL).",
                 ) from error  # fmt: skip
             time.sleep(pause)
-            continue
-        names = {
-            str(one["name"]).rstrip("/").rpartition("/")[2]
-            for one in found
-            if one["type"] == "directory"
-        }
-        return [url / name for name in sorted(names)]
     raise AssertionError(url)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, UsageError
-from rawkit.locations import Url, folders_in, is_url, location_of
+from rawkit.locations import Url, folders_in, is_url, location_of, times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from rawkit.locations import Location
 
 _SUFFIX = ".zarr"
+_CHECKPOINT = "last.pt"
+"""What every run has that has written a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Workspace:
     """The folder itself."""
     stores_at: Location | None = None
     """Where stores lie instead of its ``stores/``: another folder, or a URL."""
+    runs_at: Location | None = None
+    """Where runs lie instead of its ``runs/``: another folder, or a URL."""
 
     def data(self, collection: str) -> Path:
         """Where raw files of a collection are looked for unless a source is named."""
@@ -87,14 +91,47 @@ class Workspace:
         """All subsets there are, by name."""
         return sorted((self.root / "subsets").glob("*.parquet"))
 
-    def run(self, name: str) -> Path:
-        """Return the folder of a training run."""
-        return self.root / "runs" / check_name(name, "run")
+    @property
+    def runs_folder(self) -> Location:
+        """Where runs lie."""
+        return self.root / "runs" if self.runs_at is None else self.runs_at
 
-    def runs(self) -> list[Path]:
-        """All runs that have written a checkpoint, the newest last."""
-        found = [path.parent for path in (self.root / "runs").glob("*/last.pt")]
-        return sorted(found, key=lambda run: ((run / "last.pt").stat().st_mtime_ns, run.name))
+    def run(self, name: str) -> Location:
+        """Return the folder of a training run."""
+        return self.runs_folder / check_name(name, "run")
+
+    def runs(self) -> list[Location]:
+        """All runs that have written a checkpoint, the newest last.
+
+        Raises
+        ------
+        StoreUnreachableError
+            If they lie elsewhere and their server does not answer, or refuses.
+        UsageError
+            If they lie on a web server, which does not say what it has.
+        """
+        folder = self.runs_folder
+        times: Mapping[Any, float]
+        if isinstance(folder, Url):
+            times = times_of(folder, _CHECKPOINT)
+        else:
+            found = folder.glob(f"*/{_CHECKPOINT}")
+            times = {path.parent: path.stat().st_mtime_ns for path in found}
+        return sorted(times, key=lambda run: (times[run], run.name))
+
+    @property
+    def evaluated_runs(self) -> Path:
+        """Where evaluations of runs lie, below a folder for each; of runs elsewhere, too."""
+        folder = self.runs_folder
+        return self.root / "runs" if isinstance(folder, Url) else folder
+
+    def run_evaluations(self, name: str) -> Path:
+        """Return the folder of the evaluations of a run."""
+        return self.evaluated_runs / check_name(name, "run") / "evaluations"
+
+    def fetched(self, run: str) -> Path:
+        """Return the folder for weights of a run that lies elsewhere."""
+        return self.root / "fetched" / check_name(run, "run")
 
     def evaluations(self, name: str) -> Path:
         """Return the folder of the evaluations of weights that are of no run, or of no weights."""

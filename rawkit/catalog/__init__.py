@@ -17,10 +17,14 @@ from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
+    ISO_ROUNDING,
+    NOMINAL,
     Selected,
     Selection,
     is_named,
+    is_within,
     longs_by_pair,
+    nothing_passes,
     select,
     select_entries,
 )
@@ -30,6 +34,8 @@ from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
 
 __all__ = [
+    "ISO_ROUNDING",
+    "NOMINAL",
     "BadPair",
     "Catalog",
     "Definition",
@@ -46,10 +52,12 @@ __all__ = [
     "compile_where",
     "has_raw_suffix",
     "is_named",
+    "is_within",
     "known_collections",
     "levels_of",
     "load_definition",
     "longs_by_pair",
+    "nothing_passes",
     "read_bad_pairs",
     "read_video_frame",
     "remember_definition",

@@ -296,19 +296,43 @@ def is_within(
 
 
 def _nothing(where: Path | str, shorts: Sequence[Entry], selection: Selection) -> SelectionError:
+    return nothing_passes(
+        where,
+        len(shorts),
+        selection,
+        isos={e.frame.exposure.iso for e in shorts},
+        shutters={e.frame.exposure.seconds for e in shorts},
+        splits={entry.split for entry in shorts},
+        scenes={entry.scene for entry in shorts},
+        cameras={entry.frame.model for entry in shorts},
+    )
+
+
+def nothing_passes(
+    where: Path | str,
+    count: int,
+    selection: Selection,
+    *,
+    isos: Iterable[float | None],
+    shutters: Iterable[float | None],
+    splits: Iterable[str],
+    scenes: Iterable[str],
+    cameras: Iterable[str | None],
+) -> SelectionError:
+    """Return the error for filters that none of `count` shorts passes; says what there is."""
     there: dict[str, set[str]] = {
-        "ISO": {f"{e.frame.exposure.iso:g}" for e in shorts if e.frame.exposure.iso},
-        "shutter": {f"{e.frame.exposure.seconds:g}" for e in shorts if e.frame.exposure.seconds},
-        "split": {entry.split for entry in shorts},
-        "scene": {entry.scene for entry in shorts},
-        "camera": {entry.frame.model for entry in shorts if entry.frame.model},
+        "ISO": {f"{iso:g}" for iso in isos if iso},
+        "shutter": {f"{seconds:g}" for seconds in shutters if seconds},
+        "split": set(splits),
+        "scene": set(scenes),
+        "camera": {camera for camera in cameras if camera},
     }
     texts = [
         f"{name} {listed(sorted(values, key=lambda text: (len(text), text)))}"
         for name, values in there.items()
     ]
     return SelectionError(
-        f"none of {len(shorts)} dark frames passes {_describe(selection)}",
+        f"none of {count} dark frames passes {_describe(selection)}",
         expected="filters that match something",
         where=where,
         fix=f"There is: {'; '.join(texts)}.",

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
 
 DEFAULTS_FILE = "rawkit.toml"
-_STORES = "stores"
-"""The one key of that file beside the tables of commands."""
-_PLACES = ("workspace", "stores")
+_ELSEWHERE = ("stores", "runs")
+"""Keys of that file beside the tables of commands: what may lie elsewhere."""
+_PLACES = ("workspace", *_ELSEWHERE)
 
 
 class RawkitGroup(click.Group):
@@ -59,8 +59,10 @@ def read_defaults(workspace: Path) -> dict[str, Any]:
         raise UsageError(f"cannot be read as TOML ({error})", where=path) from error
 
 
-def stores_at(given: str | None, tables: dict[str, Any], workspace: Path) -> Location | None:
-    """Return where stores lie: as the command line says, or rawkit.toml; None: as ever.
+def place_of(
+    what: str, given: str | None, tables: dict[str, Any], workspace: Path
+) -> Location | None:
+    """Return where stores or runs lie: as the command line says, or rawkit.toml; None: as ever.
 
     Raises
     ------
@@ -69,12 +71,12 @@ def stores_at(given: str | None, tables: dict[str, Any], workspace: Path) -> Loc
     """
     if given is not None:
         return location_of(given)
-    named = tables.get(_STORES)
+    named = tables.get(what)
     if named is None:
         return None
     if not isinstance(named, str):
         raise UsageError(
-            f"{_STORES} = {named}", expected="a folder or a URL", where=workspace / DEFAULTS_FILE
+            f"{what} = {named}", expected="a folder or a URL", where=workspace / DEFAULTS_FILE
         )
     found = location_of(named)
     return workspace / found if isinstance(found, Path) else found
@@ -91,7 +93,7 @@ def defaults_of(
         If they name a command or option that does not exist.
     """
     path = workspace / DEFAULTS_FILE
-    tables = {name: table for name, table in tables.items() if name != _STORES}
+    tables = {name: table for name, table in tables.items() if name not in _ELSEWHERE}
     defaults: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         command = group.commands.get(name)

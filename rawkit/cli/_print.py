@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _KILO = 1000
 
@@ -35,7 +35,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(line(cells) for cells in [list(headers), *texts])
 
 
-def fields(values: dict[str, object]) -> str:
+def fields(values: Mapping[str, object]) -> str:
     """Lay out names and values, one a line."""
     width = max((len(name) for name in values), default=0)
     return "\n".join(

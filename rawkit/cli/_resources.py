@@ -20,7 +20,8 @@ def resource_options(function: Function) -> Function:
         click.option(
             "--scheduler",
             metavar="ADDRESS",
-            help="Use a running dask scheduler, such as tcp://host:8786, that sees the same paths.",
+            help="Use a running dask scheduler, such as tcp://host:8786; its workers must see the "
+            "same paths, unless results go to s3://.",
         ),
         click.option(
             "--frame-timeout",

@@ -50,7 +50,7 @@ def described(one: Subset, weights: Mapping[str, int] | None) -> dict[str, Any]:
 
     return {
         **summary(one),
-        "scenes": len(_scenes(one)),
+        "scenes": one.scenes("train"),
         "bytes": None if weights is None else dict(weights),
         "balance": one.balance(),
         "balance_over": {axis: one.balance_over(axis) for axis in AXES},
@@ -62,7 +62,7 @@ def described_text(one: Subset, weights: Mapping[str, int] | None) -> str:
     from rawkit.subset import describe_limits
 
     limits = describe_limits(one)
-    line = f"{len(_scenes(one))} training scenes, fraction {one.fraction:g}, seed {one.seed}"
+    line = f"{one.scenes('train')} training scenes, fraction {one.fraction:g}, seed {one.seed}"
     lines = [f"{line}, {limits}" if limits else line]
     if weights is not None:
         told = ", ".join(f"{split} {size(count)}" for split, count in weights.items())
@@ -85,10 +85,6 @@ def _balances(one: Subset) -> str:
             for value, train, val, test in counts
         ]
     return table(("pairs", "", "train", "val", "test", "of train"), rows)
-
-
-def _scenes(one: Subset) -> set[tuple[str, str]]:
-    return {(frame.collection, frame.scene) for frame in one.pairs("train")}
 
 
 def weights_of(one: Subset, workspace: Workspace) -> dict[str, int] | None:

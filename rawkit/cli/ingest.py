@@ -178,6 +178,7 @@ def _plan_text(plan: IngestPlan, about: Estimate) -> str:
 def _report(report: IngestReport) -> dict[str, Any]:
     return {
         **_plan(report.plan),
+        "exchange": report.exchange or None,
         "added": report.added,
         "duplicates": report.duplicates,
         "targets": report.targets,
@@ -207,6 +208,7 @@ def _report_text(report: IngestReport) -> str:
         "duplicates, stored once": report.duplicates,
         "read": size(report.bytes_in),
         "written": size(report.bytes_out),
+        "cluster": report.exchange or None,
         **_filtered(plan),
     }
     return (

@@ -11,6 +11,7 @@ from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES, ListOf
 from rawkit.cli._headerless import headerless_of, headerless_option
+from rawkit.cli._place import PLACE
 from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
 from rawkit.numbers import number
@@ -42,8 +43,8 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
 @click.command()
 @click.argument("files", nargs=-1)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("restored"),
-    show_default=True, help="Folder for the pictures.",
+    "-o", "--output", type=PLACE, default="restored",
+    show_default=True, help="Folder or URL for the pictures, such as s3://bucket/out.",
 )  # fmt: skip
 @click.option(
     "--weights",
@@ -129,14 +130,15 @@ def restore(
     """Restore raw FILES into pictures.
 
     FILES are raw files, folders, zip or tar archives, patterns (quoted, with ** for any folders),
-    URLs, and stores by their names or paths, of which filters choose dark frames. Every pixel of
-    the visible area comes back. Levels are each file's own.
+    URLs (of buckets with such patterns, too), and stores by their names or paths, of which filters
+    choose dark frames. Every pixel of the visible area comes back. Levels are each file's own.
 
     \b
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
+    rawkit restore "s3://bucket/raw/*.ARW" -o s3://bucket/out --scheduler tcp://host:8786
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.workers import Resources
 
@@ -286,13 +288,13 @@ def _show_plan(
     items: Sequence[Item], output: Output, identity: str | None, *, as_json: bool
 ) -> None:
     """Print what would be written; `identity` is that of the weights if what is there is left."""
-    from rawkit.restore import existing, planned
+    from rawkit.restore import existing, looked_at, planned
 
-    plan = planned(items, output)
+    plan, is_there = planned(items, output), looked_at(output.folder)
     there = set() if identity is None else existing(plan, output, identity)
     rows = [
         (item.where, str(path), "there already" if item in there else
-         "replaced" if path.exists() else "new")
+         "replaced" if is_there(path) else "new")
         for item, paths in plan.items() for path in paths
     ]  # fmt: skip
     if as_json:
@@ -339,6 +341,8 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
         if len(report.restored) > 1:
             rate = len(report.restored) / report.seconds
             click.echo(f"{len(report.restored)} pictures, {rate:.2f} pictures/s")
+    if report.exchange:
+        click.echo(report.exchange, err=True)
     _show_notes(report)
     for where, error in report.failed:
         click.echo(f"failed ({error.kind}): {where}: {error.reason}", err=True)

@@ -52,11 +52,10 @@ def show(
     rawkit show sid --source Sony.zip --raw
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.pictures import write_png
-    from rawkit.report import chart_of, scene_sheet
+    from rawkit.report import scene_sheet
 
-    frames, title, where = _frames(workspace, store, source, raw=raw)
+    frames, chart, title, where = _frames(workspace, store, scene, source, raw=raw)
     sheet = scene_sheet(frames, scene, TerminalProgress(), title=title, where=where)
-    chart = chart_of(frames)
     name = f"{title}-{sheet.scene.replace('/', '-').lstrip('.') or 'scene'}.png"
     path = output or workspace.root / "show" / name
     write_png(path, sheet.picture)
@@ -75,12 +74,15 @@ def show(
 
 
 def _frames(
-    workspace: Workspace, name: str, source: tuple[str, ...], *, raw: bool
-) -> tuple[list[Shown], str, object]:
-    """Frames of a store, or of the raw files of a collection; what they belong to, and where."""
+    workspace: Workspace, name: str, scene: str | None, source: tuple[str, ...], *, raw: bool
+) -> tuple[list[Shown], Chart, str, object]:
+    """Frames to draw of a store, or of the raw files of a collection, among them those of a scene.
+
+    With the chart of all, what they belong to, and where.
+    """
     from rawkit.catalog import load_definition, scan_with_table
     from rawkit.errors import MissingError
-    from rawkit.report import shown_of_catalog, shown_of_store
+    from rawkit.report import chart_of, chart_of_store, shown_of_catalog, shown_of_scene
     from rawkit.store import Store
 
     raw = raw or bool(source)
@@ -91,12 +93,14 @@ def _frames(
             if not workspace.data(Path(name).stem).exists():
                 raise
         else:
-            return shown_of_store(opened), opened.path.stem, opened.path
+            shown = shown_of_scene(opened, scene)
+            return shown, chart_of_store(opened), opened.path.stem, opened.path
     definition = load_definition(name)
     where = source or workspace.data(definition.name)
     table_path = workspace.catalog(definition.name)
     catalog = scan_with_table(definition, where, table_path, TerminalProgress()).catalog
-    return shown_of_catalog(catalog), definition.name, catalog.root
+    frames = shown_of_catalog(catalog)
+    return frames, chart_of(frames), definition.name, catalog.root
 
 
 def _chart_text(chart: Chart) -> str:

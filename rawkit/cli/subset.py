@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "materialize", "copy_raw", "source", "dry_run", "name", "list_only", "as_json", "workspace_at",
-    "stores_at",
+    "stores_at", "runs_at",
 }  # fmt: skip
 """Options that do not say which frames are chosen."""
 _NOT_OURS = {"role", "limit"}
@@ -143,7 +143,7 @@ def _refuse_options(ctx: click.Context) -> None:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name not in {"as_json", "workspace_at", "stores_at"}:
+        if given and name not in {"as_json", "workspace_at", "stores_at", "runs_at"}:
             raise click.UsageError(
                 f"{parameter.opts[0]} does not go with `{ctx.invoked_subcommand}`.", ctx
             )

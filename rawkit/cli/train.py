@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rawkit.cli._group import NAMES
 from rawkit.cli._print import fields, print_json, size
 from rawkit.cli._size import SIZE
 from rawkit.cli._source import SourceOption
+from rawkit.cli._train_live import is_live, planned_live
 from rawkit.cli._train_options import (
     changes_of,
     finite,
@@ -32,11 +33,12 @@ _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "w
             "without_excluded")  # fmt: skip
 _CHOOSING = ("fraction", *_FILTERS, "store")
 """Options that choose frames without a saved subset."""
-_NOT_OURS = {"split", "role", "limit"}
+_NOT_OURS = {"split", "role"}
 """Filters that make no sense here: splits are what training is about, pairs belong together."""
 
 
 @click.command()
+@click.argument("collection", required=False)
 @click.option("--subset", help="Subset to train on.  [default: the newest, or all there is]")
 @click.option(
     "--fraction",
@@ -45,6 +47,14 @@ _NOT_OURS = {"split", "role", "limit"}
 )
 @selection_options
 @click.option("--store", type=NAMES, help="With --fraction or filters, only these stores.")
+@click.option(
+    "--source", cls=SourceOption, default=(),
+    help="With COLLECTION or --disk: folder, zip or tar archive, or URL with the raw files; "
+    "several with commas between them, or given again.  "
+    "[default: data/COLLECTION in the workspace]",
+)  # fmt: skip
+@click.option("--replay", metavar="RUN", help="Draw from the finished store what RUN has drawn "
+              "while its frames landed: the same weights.")  # fmt: skip
 @click.option("--name", help="Name of the run.  [default: subset, network and a number]")
 @click.option("--resume", is_flag=True, help="Go on with the named or newest run.")
 @settings_options
@@ -66,20 +76,20 @@ _NOT_OURS = {"split", "role", "limit"}
               help="What --cache may take.")  # fmt: skip
 @click.option(
     "--max-ram", type=SIZE, default="3GB", show_default=True,
-    help="Memory that each process of the training may use.",
+    help="Memory that each process of the training may use; with COLLECTION, the training and the "
+    "ingest beside it together.",
 )  # fmt: skip
 @click.option(
     "--disk", type=SIZE, help="Bytes that the store's frames may take: others are fetched from "
     "their raw files when they are needed, and deleted when they are needed last.",
 )  # fmt: skip
-@click.option(
-    "--source", cls=SourceOption, default=(),
-    help="With --disk: folder, zip or tar archive, or URL with the raw files; several with commas "
-    "between them, or given again.  [default: data/COLLECTION in the workspace]",
-)  # fmt: skip
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
               help="Checkpoints to keep beside the best one.")  # fmt: skip
+@click.option(
+    "--patience", type=click.FloatRange(1), default=600, show_default=True,
+    help="Seconds that a process waits for the others of its training before it ends.",
+)  # fmt: skip
 @click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -91,41 +101,39 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     with the sample that would have come next. --fraction and the filters choose frames as
     `rawkit subset` does, without saving the choice.
 
+    With COLLECTION, as `rawkit ingest` takes it, frames that are not in its store yet are fetched
+    beside the training, which begins as soon as the pairs of a batch are there.
+
     \b
     rawkit train
+    rawkit train mid --iso 100,200 --source https://example.org/MID.zip
     rawkit train --subset f0.4 --steps 10000
     rawkit train --recipe sid --iso 100-400
+    rawkit train --runs s3://bucket/runs
     torchrun --nproc_per_node 2 -m rawkit train --batch 8
     """  # noqa: D301 - click takes the backspace itself
-    import logging
-
-    from rawkit.errors import UsageError
+    # Before torch is loaded: the first bytes are on their way in the meantime.
+    plan = planned_live(workspace, options) if is_live(workspace, options) else None
+    if plan is None and options["collection"] is not None:
+        return
     from rawkit.train import rank_here
 
-    if options["source"] and not options["disk"]:
-        raise UsageError("--source without --disk", expected="both, or neither")
     leads = rank_here() == 0
-    plan = _planned(workspace, options)
+    plan = plan or _planned(workspace, options)
     if leads:
         _say_what(plan, dry_run=options["dry_run"])
     if options["dry_run"] and not options["disk"]:
         return
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on every start
-    with ExitStack() as opened:
-        keeper = None
-        if options["disk"]:
-            disk = opened.enter_context(_on_disk(plan, workspace, options))
-            if options["dry_run"]:
-                return
-            plan, keeper = disk.plan, disk.keeper()
-        report = _trained(plan, keeper, options, leads=leads)
-    if keeper is not None:
-        click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
+    report = _trained(plan, workspace, options, leads=leads)
+    if report is None:
+        return
     if leads:
         _print_report(plan, report, as_json=options["as_json"])
-    if report.interrupted:
-        if leads:
-            click.echo("interrupted: `rawkit train --resume` goes on", err=True)
+    if report.interrupted and leads:
+        click.echo("interrupted: `rawkit train --resume` goes on", err=True)
+    if report.missing and leads:
+        click.echo(f"{report.missing}; `rawkit train --resume` tries again", err=True)
+    if report.interrupted or report.missing:
         raise SystemExit(1)
 
 
@@ -133,6 +141,21 @@ train.params = [one for one in train.params if one.name not in _NOT_OURS]
 
 
 def _trained(
+    plan: TrainPlan, workspace: Workspace, options: dict[str, Any], *, leads: bool
+) -> TrainReport | None:
+    """Train, from a store within a budget if there is one; None where that is only said."""
+    if not options["disk"]:
+        return _run(plan, None, options, leads=leads)
+    with _on_disk(plan, workspace, options) as disk:
+        if options["dry_run"]:
+            return None
+        keeper = disk.keeper()
+        report = _run(disk.plan, keeper, options, leads=leads)
+        click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
+        return report
+
+
+def _run(
     plan: TrainPlan, keeper: Keeper | None, options: dict[str, Any], *, leads: bool
 ) -> TrainReport:
     from rawkit.progress import SILENT
@@ -151,7 +174,9 @@ def _trained(
         board=options["tensorboard"],
         validate_every=options["validate_every"],
         max_seconds=options["minutes"] and 60 * options["minutes"],
+        patience=options["patience"],
         progress=TerminalProgress() if leads else SILENT,
+        told=_tell if leads else None,
     )
 
 
@@ -191,13 +216,16 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
     same = {"recipe": options["recipe"], "max_ram": options["max_ram"]}
     if options["resume"]:
         given = [_flag(name) for name in _CHOOSING if on_command_line(name)]
-        if given:
-            raise other_data(given)
+        if "--store" in given:
+            raise other_data(["--store"])
         if not on_command_line("recipe"):
             same["recipe"] = None
         subset = options["subset"] if on_command_line("subset") else None
         changes = changes_of(options, given_only=True)
-        return resume_training(workspace, options["name"], changes, subset=subset, **same)
+        again = _chosen_again(options) if given else {}
+        return resume_training(
+            workspace, options["name"], changes, subset=subset, chosen=again, **same
+        )
     selects = [_flag(name) for name in _CHOOSING if options[name]]
     chosen = options["subset"]
     if selects:
@@ -214,6 +242,18 @@ def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
     return plan_training(workspace, chosen, changes_of(options), name=options["name"], **same)
 
 
+def _chosen_again(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fraction and the filters that are given, as a run notes them."""
+    from rawkit.subset import selection_values
+
+    chosen = selection_values(selection_of({**dict.fromkeys(_NOT_OURS), **options}))
+    return chosen if options["fraction"] is None else {"fraction": options["fraction"], **chosen}
+
+
+def _tell(words: str) -> None:
+    click.echo(words, err=True)
+
+
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
@@ -225,7 +265,7 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     head = {
         "run": plan.folder,
         "subset": settings.subset,
-        "pairs": f"{len(data.train)} train, {len(data.val)} val",
+        "pairs": _pairs(plan),
         "network": settings.network,
         "steps": f"{done}{settings.steps} done" if done else settings.steps,
         "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}"
@@ -236,8 +276,15 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     click.echo(fields(head), err=True)
     if dry_run:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
-    if not data.val:
+    if not data.val and plan.live is None:
         click.echo("no val split in the subset: nothing will be validated", err=True)
+
+
+def _pairs(plan: TrainPlan) -> str:
+    data = plan.data
+    if plan.live is None:
+        return f"{len(data.train)} train, {len(data.val)} val"
+    return f"{len(data.train)} train to begin with, of {data.expected}"
 
 
 def _result(report: TrainReport) -> dict[str, Any]:

@@ -60,8 +60,8 @@ def subject(
         name = f"{path.stem}-{method.digest[:8]}"
         return Subject(method, path.name, workspace.evaluations(name))
     path = newest_weights(workspace) if run is None else weights_of_run(workspace, run)
-    folder = path.parent
-    return Subject(load_method(path, colour), f"runs/{folder.name}", folder / "evaluations")
+    name = path.parent.name
+    return Subject(load_method(path, colour), f"runs/{name}", workspace.run_evaluations(name))
 
 
 def default_name(protocol: Protocol, identity: str) -> str:
@@ -77,11 +77,9 @@ def find_evaluations(workspace: Workspace) -> list[Evaluation]:
     StoreFormatError
         If one of them is damaged.
     """
-    folders = sorted(
-        path.parent
-        for pattern in (f"runs/*/evaluations/*/{SUMMARY_JSON}", f"evaluations/*/*/{SUMMARY_JSON}")
-        for path in workspace.root.glob(pattern)
-    )
+    homes = [*workspace.evaluated_runs.glob("*/evaluations"),
+             *workspace.root.glob("evaluations/*")]  # fmt: skip
+    folders = sorted(path.parent for home in homes for path in home.glob(f"*/{SUMMARY_JSON}"))
     return [load_evaluation(folder) for folder in folders]
 
 
@@ -97,7 +95,7 @@ def find_evaluation(workspace: Workspace, name: str) -> Evaluation:
     found = [
         one
         for one in known
-        if name in (one.id, one.folder.name, one.folder.relative_to(workspace.root).as_posix())
+        if name in (one.id, one.folder.name, _below(workspace.root, one.folder))
     ]
     if len(found) != 1:
         raise MissingError(
@@ -107,3 +105,8 @@ def find_evaluation(workspace: Workspace, name: str) -> Evaluation:
             fix="`rawkit evaluate` makes one." if not found else "Name it by its id.",
         )
     return found[0]
+
+
+def _below(root: Path, folder: Path) -> str:
+    """Path of a folder as seen from a workspace; as it is where it lies elsewhere."""
+    return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()

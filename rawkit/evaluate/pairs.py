@@ -12,7 +12,7 @@ import numpy as np
 from rawkit.catalog import Selection
 from rawkit.errors import SelectionError, StoreError
 from rawkit.sensor import BAYER, exposure_ratio, gain_ratio
-from rawkit.store import exposure_of, long_of_pair
+from rawkit.store import exposure_of
 from rawkit.subset import Limits, choose_frames
 from rawkit.workspace import listed
 
@@ -87,7 +87,7 @@ def choose_pairs(
     StoreError
         If a pair is no Bayer one, or the subset names a frame that its store no longer holds.
     """
-    frames = choose_frames(
+    frames: Sequence[SubsetFrame] = choose_frames(
         stores,
         fraction=1.0,
         seed=0,
@@ -108,7 +108,6 @@ def choose_pairs(
 
 
 def _located(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> list[Pair]:
-    longs: dict[tuple[str, str], dict[str, FrameRow]] = {}
     pairs = []
     for frame in frames:
         group = stores[frame.collection].groups[frame.group]
@@ -119,11 +118,11 @@ def _located(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> list
                 where=group.store,
                 fix="Leave it out with --camera or --store.",
             )
-        key = frame.collection, frame.group
-        if key not in longs:
-            longs[key] = long_of_pair([*group.rows, *group.duplicates])
         dark = group.rows[frame.index]
-        pairs.append(Pair(frame.collection, group, dark, longs[key][dark.pair]))
+        long = group.long_of(dark)
+        if long is None:
+            raise AssertionError(f"{frame.name} is paired and has no long")
+        pairs.append(Pair(frame.collection, group, dark, long))
     return pairs
 
 

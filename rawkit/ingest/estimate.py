@@ -11,10 +11,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rawkit.errors import RawFileError, StoreDamagedError, StoreFormatError
 from rawkit.ingest.frame import Prepared, prepare_frame
 from rawkit.ingest.jobs import job_of, rendering_of
-from rawkit.store import NO_TARGET, Store, is_store
+from rawkit.store import NO_TARGET, Store, is_store, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +129,8 @@ def _stored_share(location: Location, role: Role) -> float | None:
     store = Store(location)
     read = written = 0
     for group in store.groups.values():
-        for row in [row for row in group.rows if row.role == role][:_ROWS]:
+        same = np.flatnonzero(is_text(group.columns("role"), "role", role))
+        for row in (group.rows[index] for index in same[:_ROWS].tolist()):
             try:
                 written += _shard_bytes(store, group, row)
             except (StoreDamagedError, StoreFormatError):

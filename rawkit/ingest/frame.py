@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, read_video_frame
 from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
-from rawkit.files import output_errors
 from rawkit.sensor import (
     Decoded,
     Headerless,
@@ -27,11 +26,12 @@ from rawkit.store import (
     StagedFrame,
     StagedShard,
     compresses,
+    discard,
     group_name,
     packed_layout,
     pixel_hash,
+    stage_shard,
     target_layout,
-    write_shard,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         WhiteBalance,
     )
     from rawkit.source import Source, SourceFile
-    from rawkit.store import ArrayName, Codec
+    from rawkit.store import ArrayName, Codec, Staging, StoreFile
 
     Picture = Callable[[], tuple[NDArray[np.generic] | None, str | None]]
 
@@ -78,8 +78,8 @@ class FrameJob:
     """The raw file, as its source lists it."""
     entry: Entry
     """What the catalog says of it."""
-    staging: Path
-    """Folder for the encoded shards."""
+    staging: Staging
+    """Where the encoded shards go."""
     rendering: RenderParameters | GivenPictures | None
     """How to render the target of a long, or that pictures are given; None: no targets."""
     levels: Levels | None = None
@@ -88,8 +88,9 @@ class FrameJob:
     """Where the levels come from, for the table."""
     codecs: Mapping[tuple[str, ArrayName], Codec] = field(default_factory=dict)
     """Codecs that the store has settled on; the others are tried with lz4."""
-    unpacked: Path | None = None
-    """Where the raw file has been put down, if its archive can only be streamed."""
+    unpacked: StoreFile | None = None
+    """Where the raw file has been put down, if its archive can only be streamed or the worker does
+    not see what it lies in."""
     headerless: Headerless | None = None
     """What the raw file holds, if it does not say so itself."""
     version: int = VERSION
@@ -153,7 +154,9 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
 
 def _contents(job: FrameJob) -> Path | bytes:
     """Return the path of the raw file where it has one, else its contents."""
-    path = job.unpacked or job.source.local_path(job.file)
+    if job.unpacked is not None:
+        return job.unpacked if isinstance(job.unpacked, Path) else job.unpacked.read_bytes()
+    path = job.source.local_path(job.file)
     return job.source.read(job.file) if path is None else path
 
 
@@ -168,7 +171,7 @@ def _stage(job: FrameJob, image: RawImage, crop: PhaseCrop, picture: Picture) ->
             staged, more = _encode(job, row.group, target, layout)
             written += more
     except BaseException:
-        packed.path.unlink(missing_ok=True)
+        discard(packed.path)
         raise
     return Prepared(StagedFrame(replace(row, target_note=note), packed, staged), written)
 
@@ -203,10 +206,8 @@ def _encode(
     codec = job.codecs.get((group, layout.name))
     saves = compresses(array, layout) if codec is None else codec == "lz4"
     chosen = replace(layout, codec="lz4" if saves else "none")
-    path = job.staging / f"{job.number:08d}.{layout.name}"
-    with output_errors(path):
-        written = write_shard(array, chosen, path)
-    return StagedShard(path, chosen), written
+    path, written = stage_shard(array, chosen, job.staging, f"{job.number:08d}.{layout.name}")
+    return StagedShard(path, chosen, written), written
 
 
 def _row(

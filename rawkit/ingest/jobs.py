@@ -12,11 +12,10 @@ from rawkit.store import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry
     from rawkit.sensor import Headerless
-    from rawkit.store import ArrayName, Codec
+    from rawkit.store import ArrayName, Codec, Staging, StoreFile
 
 Rendering = RenderParameters | GivenPictures
 Targets = Literal[0, 8, 16]
@@ -27,9 +26,9 @@ def job_of(
     catalog: Catalog,
     entry: Entry,
     number: int,
-    staging: Path,
+    staging: Staging,
     codecs: Mapping[tuple[str, ArrayName], Codec],
-    unpacked: Path | None = None,
+    unpacked: StoreFile | None = None,
     *,
     rendering: Rendering | None,
     headerless: Headerless | None = None,
@@ -37,7 +36,7 @@ def job_of(
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
-    `unpacked` is where its raw file has been put down, if its archive can only be streamed;
+    `unpacked` is where its raw file has been put down, if the worker cannot read it where it lies;
     `rendering` says how to render targets, None that there are none; `headerless` what a file holds
     that does not say so itself; `version` is the store's.
     """

@@ -1,19 +1,26 @@
 """What one frame may cost a worker process, and how many workers memory suffices for.
 
-A worker that its clock ends leaves a note in the staging folder, by which the committer knows a
+A worker that its clock ends leaves a note where shards wait, by which the committer knows a
 frame that hung from one whose process died; dask starts another process.
 """
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rawkit.errors import UsageError
+from rawkit.errors import RawkitError, StoreUnreachableError, UsageError
 from rawkit.ingest.frame import prepare_frame
+from rawkit.store import ObjectStaging
 from rawkit.workers import limit_memory, require_seen, silence_c_libraries, time_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rawkit.catalog import LeftOut
@@ -25,6 +32,8 @@ _WORKER_BYTES = 200_000_000
 """What a worker takes before its first frame: Python, numpy, LibRaw, dask."""
 _FRAME_BYTES = 500_000_000
 """What a long of 12 MP takes while it is rendered, packed and encoded."""
+_LATE = 60.0
+"""Seconds that a worker has to put a note into a bucket before it ends."""
 _LEAST_BYTES = _COMMITTER_BYTES + _WORKER_BYTES + _FRAME_BYTES // 2
 
 
@@ -80,23 +89,78 @@ def prepare_limited(
     ClusterError
         If the worker does not see the folder for the shards or the origin: it runs on another
         machine.
+    StoreUnreachableError
+        If it cannot put a shard into the bucket; says on which machine.
     """
-    require_seen(job.staging, "the folder for new shards")
+    try:
+        return _prepared(job, limits, origin)
+    except StoreUnreachableError as error:
+        raise StoreUnreachableError(
+            f"{error.found}, says a worker on {socket.gethostname()}",
+            where=error.where, expected=error.expected, fix=error.fix,
+        ) from error  # fmt: skip
+
+
+def _prepared(job: FrameJob, limits: FrameLimits, origin: Path | None) -> Prepared | LeftOut:
+    staging, note = job.staging, _note(job)
+    if isinstance(staging, ObjectStaging):
+        _connect(staging)
+        clock = _clock_elsewhere(limits.seconds, staging, note)
+    else:
+        require_seen(staging, "the folder for new shards")
+        clock = time_limit(limits.seconds, staging / note)
     if origin is not None:
         require_seen(origin, "what the raw files lie in")
     silence_c_libraries()
     limit_memory(limits.frame_bytes)
-    with time_limit(limits.seconds, _note(job)):
+    with clock:
         return prepare_frame(job)
 
 
 def timed_out(job: FrameJob) -> bool:
     """Tell whether the worker that prepared a frame was ended by its clock."""
     try:
-        return _note(job).stat().st_size > 0
-    except OSError:
+        if isinstance(job.staging, ObjectStaging):
+            return job.staging.place.exists(_note(job))
+        return (job.staging / _note(job)).stat().st_size > 0
+    except (OSError, StoreUnreachableError):
         return False
 
 
-def _note(job: FrameJob) -> Path:
-    return job.staging / f"{job.number:08d}.timeout"
+def _note(job: FrameJob) -> str:
+    return f"{job.number:08d}.timeout"
+
+
+@lru_cache(maxsize=1)
+def _connect(staging: ObjectStaging) -> None:
+    """Meet the server before memory is limited: its client takes as much as a frame."""
+    staging.place.exists("")
+
+
+@contextmanager
+def _clock_elsewhere(seconds: float, staging: ObjectStaging, note: str) -> Iterator[None]:
+    """End this process as `time_limit` does, once a note lies in a bucket.
+
+    A thread of Python's puts it there. Where a library keeps Python from running, the clock of
+    `time_limit` ends the process a little later, without a note.
+    """
+    over = threading.Lock()
+
+    def end() -> None:
+        try:
+            staging.place.write(note, b"too long")
+        except RawkitError:
+            pass
+        finally:
+            if over.acquire(blocking=False):  # the frame is not ready even now
+                os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    with time_limit(seconds + _LATE, None):
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            over.acquire()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from rawkit.catalog import LeftOut
 from rawkit.ingest.frame import Prepared
 from rawkit.sensor import LIBRAW, Trust
+from rawkit.store import discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +93,7 @@ class Proofs:
                 continue
             for shard in (found.frame.packed, found.frame.target):
                 if shard is not None:
-                    shard.path.unlink(missing_ok=True)
+                    discard(shard.path)
             if name in hashes and hashes[name] != found.frame.row.pixel_hash:
                 yield LeftOut(name, "decoder", "its pixels in the store are not LibRaw's")
         self._doubtful.clear()

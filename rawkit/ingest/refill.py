@@ -16,6 +16,7 @@ from rawkit.progress import SILENT
 from rawkit.sensor import WhiteBalance
 from rawkit.store import (
     Store,
+    discard,
     lock,
     lock_of,
     note_returned,
@@ -102,9 +103,11 @@ class Refill:
             raise _other(row, self._store, "its raw file holds other pixels now")
         place = open_place(self._store.path)
         for shard, key in zip(shards, keys, strict=False):
+            if not isinstance(shard.path, Path):
+                raise TypeError(f"{shard.path} of a job in this process")
             place.take(shard.path, key)
         for spare in shards[len(keys) :]:
-            spare.path.unlink(missing_ok=True)
+            discard(spare.path)
         note_returned(self._store, [row])
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, scan_with_table
@@ -26,7 +27,6 @@ from rawkit.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition
     from rawkit.ingest.frame import Prepared
@@ -135,5 +135,7 @@ def _replace(place: Place, one: Damage, prepared: Prepared | LeftOut) -> str:
     shard = frame.packed if array_of(one.key) == "packed" else frame.target
     if shard is None:
         return "its raw file gives no target now"
+    if not isinstance(shard.path, Path):
+        raise TypeError(f"{shard.path} of a job in this process")
     place.take(shard.path, one.key)
     return ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan, scan_with_table, select
-from rawkit.errors import RawkitError
+from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
+from rawkit.ingest.feed import in_order, once_more
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
-from rawkit.ingest.limits import timed_out
 from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
@@ -21,11 +21,12 @@ from rawkit.store import Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rawkit.catalog import Catalog, Definition, Entry, Selection
+    from rawkit.ingest.exchange import Exchange
     from rawkit.ingest.executor import Pool
     from rawkit.ingest.frame import FrameJob, Prepared
     from rawkit.ingest.jobs import Targets
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
-    from rawkit.source import Source, SourceSpec
+    from rawkit.source import Source, SourceFile, SourceSpec
     from rawkit.store import StoreWriter
+
+    Each = Callable[[StoreWriter, Entry, Prepared | LeftOut], None]
 
 COMMIT_FRAMES = 64
 COMMIT_SECONDS = 15.0
-_TRIES = 2
-"""How often a frame may lose its worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class IngestReport:
     """Why it stopped before its end, if too many files were bad; what was added is in the store."""
     interrupted: bool = False
     """Whether it was stopped; what was added is in the store."""
+    exchange: str = ""
+    """How shards passed between the workers of a scheduler and the store, for people."""
 
 
 def plan_ingest(
@@ -169,7 +172,7 @@ def plan_ingest(
         )
         catalog, warning = found.catalog, found.warning
     selected = select(catalog, selection)
-    have = {row.name for row in Store(store).rows} if is_store(store) else set()
+    have = set(Store(store).frames.texts("name")) if is_store(store) else set()
     known = {} if retry else read_quarantine(store)
     bad = {
         entry.frame.name: known[entry.frame.name]
@@ -203,15 +206,19 @@ def run_ingest(
     staging: Path | None = None,
     beside: bool = True,
     progress: Progress = SILENT,
+    pool: AbstractContextManager[Pool] | None = None,
+    each: Each | None = None,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
     `workers` processes decode (default: one for each core); 0 uses threads of this process, which
     starts at once but does not survive a crash of LibRaw. `resources` says more; then `workers` is
     not used. A run that finds more than `max_bad` bad files stops. Shards of a store elsewhere wait
-    in `staging`, which the workers must see, too. Unless `beside` is off, pixels may come from a
-    faster decoder than LibRaw that has been proven to give the same, see `rawkit.ingest.proofs`.
-    Ctrl-C commits what is done and returns.
+    in `staging`; where workers of a scheduler do not see that, they wait in the store's bucket.
+    Unless `beside` is off, pixels may come from a faster decoder than LibRaw that has been proven
+    to give the same, see `rawkit.ingest.proofs`. Ctrl-C commits what is done and returns. A `pool`
+    takes the place of `workers` and `resources`. `each` is called with the writer, a frame and what
+    has become of it, after it has been added; then it is who commits, before the end.
 
     Raises
     ------
@@ -240,18 +247,29 @@ def run_ingest(
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
-        open_pool(resources or Resources(workers), len(plan.wanted)) as pool,
+        pool
+        or open_pool(
+            resources or Resources(workers),
+            len(plan.wanted),
+            writer.staging,
+            lambda cluster: agree(
+                cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
+            ),
+        ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
         fetching = resources is None or resources.scheduler is None
-        jobs = _jobs(plan, writer, fetch_ahead=fetching)
-        proofs = Proofs(beside=beside)
+        if not fetching:
+            report.exchange = taking.exchange.describe()
+        jobs = _jobs(plan, writer, taking.exchange, fetch_ahead=fetching)
+        proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
-            for entry, result in _in_order(jobs, pool, proofs):
+            for entry, result in in_order(jobs, taking, proofs, say):
                 tried.append(entry)
                 if isinstance(result, LeftOut):
                     bad[entry.frame.name] = result
                 _take(entry, result, writer, report)
+                (each or _commit_if_due)(writer, entry, result)
                 advance(1, entry.frame.name)
                 if max_bad is not None and not max_bad.allows(len(bad), len(plan.wanted)):
                     report.stopped = (
@@ -259,7 +277,7 @@ def run_ingest(
                     )
                     break
             report.wrong += proofs.wrong(
-                lambda job: pool.result(pool.submit(job)),
+                lambda job: once_more(job, taking, say),
                 {row.name: row.pixel_hash for row in writer.rows} if proofs.notes else {},
             )
         except KeyboardInterrupt:
@@ -281,13 +299,20 @@ def _attributes(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterator[FrameJob]:
+def _files(plan: IngestPlan) -> Iterator[SourceFile]:
+    """Yield the raw files that are wanted."""
+    return (one.file for one in plan.wanted if one.file is not None)
+
+
+def _jobs(
+    plan: IngestPlan, writer: StoreWriter, exchange: Exchange, *, fetch_ahead: bool
+) -> Iterator[FrameJob]:
     """Yield jobs in catalog order; with `fetch_ahead`, raw files from a network come before them.
 
-    Workers on other machines fetch for themselves.
+    Workers on other machines fetch for themselves, but for what only this process can read.
     """
     catalog, spill, prefetch = plan.catalog, None, None
-    videos = VideoStage(writer.staging)
+    videos = VideoStage(exchange, writer.staging)
     rendering = rendering_of(catalog.definition, plan.targets)
     if catalog.source is not None:
         files = [one.file for one in plan.wanted if one.file is not None and one.video is None]
@@ -297,72 +322,21 @@ def _jobs(plan: IngestPlan, writer: StoreWriter, *, fetch_ahead: bool) -> Iterat
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
-            if entry.file is not None and spill is not None:
-                unpacked = unpacked or spill.path(entry.file)
-            if entry.file is not None and unpacked is None and prefetch is not None:
-                unpacked = prefetch.path(entry.file)
+            file = entry.file
+            if file is not None and spill is not None and unpacked is None:
+                spilled = spill.path(file)
+                unpacked = None if spilled is None else exchange.hold(spilled)
+            if file is not None and unpacked is None and prefetch is not None:
+                unpacked = prefetch.path(file)
+            if unpacked is None and entry.video is None:
+                unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
             yield job_of(
-                catalog, placed, number, writer.staging, writer.codecs, unpacked,
+                catalog, placed, number, exchange.staging, writer.codecs, unpacked,
                 rendering=rendering, headerless=plan.headerless, version=writer.version,
             )  # fmt: skip
     finally:
         if prefetch is not None:
             prefetch.close()
-
-
-def _in_order(
-    jobs: Iterator[FrameJob], pool: Pool, proofs: Proofs
-) -> Iterator[tuple[Entry, Prepared | LeftOut]]:
-    """Yield results in the order of the jobs, with a bounded number of them under way."""
-    under_way: deque[tuple[FrameJob, Future[Prepared | LeftOut]]] = deque()
-    try:
-        for one in jobs:
-            job = proofs.trusting(one)
-            under_way.append((job, pool.submit(job)))
-            if len(under_way) >= pool.at_once:
-                yield _finished(*under_way.popleft(), pool, proofs)
-        while under_way:
-            yield _finished(*under_way.popleft(), pool, proofs)
-    finally:
-        for _, future in under_way:
-            future.cancel()
-
-
-def _finished(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, proofs: Proofs
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame and remove its raw file if it was put down for it."""
-    try:
-        entry, result = _result(job, future, pool)
-        if proofs.hear(job, result):
-            job = replace(job, trust=None)
-            entry, result = _result(job, pool.submit(job), pool)
-        return entry, result
-    finally:
-        if job.unpacked is not None:
-            job.unpacked.unlink(missing_ok=True)
-
-
-def _result(
-    job: FrameJob, future: Future[Prepared | LeftOut], pool: Pool, tries: int = _TRIES
-) -> tuple[Entry, Prepared | LeftOut]:
-    """Wait for a frame; one that fails is tried once more, one that hung is not.
-
-    A worker that dies takes frames with it that only waited behind the one it died of. Errors of
-    ours are not about a frame: they come through.
-    """
-    name = job.entry.frame.name
-    try:
-        return job.entry, pool.result(future)
-    except RawkitError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever one file does to a worker costs that file
-        if timed_out(job):
-            return job.entry, LeftOut(name, "timeout", "its worker was ended: it took too long")
-        if tries > 1:
-            return _result(job, pool.submit(job), pool, tries - 1)
-        reason = f"the worker that decoded it failed twice ({type(error).__name__}: {error})"
-        return job.entry, LeftOut(name, "crashed", reason.splitlines()[0])
 
 
 def _take(
@@ -383,4 +357,7 @@ def _take(
         report.warnings.append(LeftOut(row.name, "level", row.level_warning))
     if row.target_note is not None:
         report.notes.append(LeftOut(row.name, "no-target", row.target_note))
+
+
+def _commit_if_due(writer: StoreWriter, _: Entry, __: Prepared | LeftOut) -> None:
     writer.commit_if_due(COMMIT_FRAMES, COMMIT_SECONDS)

@@ -22,7 +22,7 @@ from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
-from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, save_safetensors
+from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.stages import Staged, best_device, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
@@ -68,6 +68,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "describe",
+    "encode_safetensors",
     "export_network",
     "find_neutral",
     "flat_response",

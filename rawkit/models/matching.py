@@ -12,7 +12,6 @@ from rawkit.models.registry import NETWORKS, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from torch import Tensor
 
@@ -73,7 +72,7 @@ def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> LayerMatc
     return None
 
 
-def misfit(state: "Mapping[str, Tensor]", stated: str | None, source: "Path") -> WeightsError:
+def misfit(state: "Mapping[str, Tensor]", stated: str | None, source: object) -> WeightsError:
     """Return the error that says why `match` found nothing.
 
     Parameters

@@ -48,8 +48,7 @@ _MAX_HEADER = 100_000_000
 _OPENING = b"{"
 
 
-def save_safetensors(
-    path: "Path",
+def encode_safetensors(
     network: str,
     state_dict: "Mapping[str, Tensor]",
     settings: "Mapping[str, Any]",
@@ -57,15 +56,14 @@ def save_safetensors(
     licence: str | None = None,
     cameras: "Mapping[str, SeenCamera] | None" = None,
     neutral: "Neutral | None" = None,
-) -> None:
-    """Write the weights of a network atomically; `load_weights` reads them back.
+    where: object = None,
+) -> bytes:
+    """Return a file with the weights of a network; `load_weights` reads it back.
 
     The same weights and settings give the same bytes.
 
     Parameters
     ----------
-    path
-        Where to; ``weights.safetensors`` in a run.
     network
         Name in the registry.
     state_dict
@@ -78,6 +76,8 @@ def save_safetensors(
         The cameras of the training pairs, by model.
     neutral
         Where grey was put in the planes; None where they stayed as the camera has them.
+    where
+        What errors name.
 
     Raises
     ------
@@ -85,12 +85,10 @@ def save_safetensors(
         If there is no such network, or the settings are no plain values.
     WeightsError
         If the parameters do not fit the network.
-    OutputError
-        If it cannot be written; what was there before is intact.
     """
     describe(network)
     if match(state_dict, network) is None:
-        raise misfit(state_dict, network, path)
+        raise misfit(state_dict, network, where)
     seen = {model: one.as_dict() for model, one in (cameras or {}).items()}
     about = {
         "format": WEIGHTS_FORMAT,
@@ -104,13 +102,38 @@ def save_safetensors(
     try:
         metadata = {_KEY: json.dumps(about, sort_keys=True)}
     except (TypeError, ValueError) as error:
-        raise UsageError(f"settings that JSON cannot hold ({error})", where=path) from error
+        raise UsageError(f"settings that JSON cannot hold ({error})", where=where) from error
     tensors = {
         # Copies: parameters that share memory are refused by the format.
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, value in state_dict.items()
     }
-    write_atomically(path, save(tensors, metadata))
+    return bytes(save(tensors, metadata))
+
+
+def save_safetensors(
+    path: "Path",
+    network: str,
+    state_dict: "Mapping[str, Tensor]",
+    settings: "Mapping[str, Any]",
+    *,
+    licence: str | None = None,
+    cameras: "Mapping[str, SeenCamera] | None" = None,
+    neutral: "Neutral | None" = None,
+) -> None:
+    """Write the file of `encode_safetensors` atomically; ``weights.safetensors`` in a run.
+
+    Raises
+    ------
+    UsageError, WeightsError
+        As for `encode_safetensors`.
+    OutputError
+        If it cannot be written; what was there before is intact.
+    """
+    data = encode_safetensors(
+        network, state_dict, settings, licence=licence, cameras=cameras, neutral=neutral, where=path
+    )
+    write_atomically(path, data)
 
 
 def is_safetensors(start: bytes) -> bool:

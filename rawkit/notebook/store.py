@@ -14,7 +14,6 @@ from rawkit.catalog import selection_of
 from rawkit.errors import SelectionError
 from rawkit.notebook.frames import Frames, Shot
 from rawkit.restore import StoredFrame
-from rawkit.store import table_of_rows
 from rawkit.subset import Limits, Subset, choose_frames
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class OpenStore:
     @property
     def frames(self) -> pa.Table:
         """All that is known of its frames, longs included, one row each, as pyarrow."""
-        return table_of_rows(self.store.rows)
+        return self.store.table
 
     def select(self, **filters: Any) -> Frames:
         """Choose dark frames by the filters of the command line; their longs come along.
@@ -79,7 +78,7 @@ class OpenStore:
         if not any(one.role == "short" for one in found):
             raise SelectionError("no dark frame", where=self.path)
         located = {self.collection: str(self.path)}
-        subset = Subset("selected", 1.0, 0, "", located, tuple(found), Limits(), selection)
+        subset = Subset("selected", 1.0, 0, "", located, found, Limits(), selection)
         return Frames(self.store, subset, self._shots)
 
     @cached_property

@@ -12,7 +12,7 @@ from rawkit.catalog import Selection
 from rawkit.errors import SelectionError
 from rawkit.pairing.exposed import Exposed
 from rawkit.sensor import gain_ratio
-from rawkit.store import exposure_of, long_of_pair
+from rawkit.store import exposure_of
 from rawkit.subset import Limits, choose_frames
 
 if TYPE_CHECKING:
@@ -81,15 +81,12 @@ def pairs_of(store: Store, selection: Selection | None = None) -> list[StoredPai
         selection=replace(selection or Selection(), role=None),
     )  # fmt: skip
     found = []
-    longs: dict[str, dict[str, FrameRow]] = {}
     for frame in frames:
         if frame.role != "short":
             continue
         group = store.groups[frame.group]
-        if frame.group not in longs:
-            longs[frame.group] = long_of_pair([*group.rows, *group.duplicates])
         short = group.rows[frame.index]
-        long = longs[frame.group].get(short.pair)
+        long = group.long_of(short)
         if long is not None:  # else its picture came with it, as those of videos do
             found.append(StoredPair(group, short, long))
     if not found:

@@ -54,7 +54,7 @@ def usual_path(artefact: Artefact, workspace: Workspace) -> Path:
     Raises
     ------
     UsageError
-        If it is a store that is not on this machine.
+        If it is a store or a run that is not on this machine.
     """
     name = artefact.name
     places: dict[Kind, Callable[[], Location]] = {
@@ -70,8 +70,9 @@ def usual_path(artefact: Artefact, workspace: Workspace) -> Path:
     place = places[artefact.kind]()
     if not isinstance(place, Path):
         raise UsageError(
-            f"a store at {place}", expected="stores on this machine, for a study",
-            fix="Leave --stores out.",
+            f"a {artefact.kind} at {place}",
+            expected=f"{artefact.kind}s on this machine, for a study",
+            fix=f"Leave --{artefact.kind}s out.",
         )  # fmt: skip
     return place
 

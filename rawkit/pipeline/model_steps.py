@@ -21,7 +21,7 @@ from rawkit.evaluate import (
     save_pictures,
     subject,
 )
-from rawkit.pipeline.artefact import Artefact
+from rawkit.pipeline.artefact import Artefact, usual_path
 from rawkit.pipeline.data_steps import FilteredStep, checked_name
 from rawkit.pipeline.step import Context, Step
 from rawkit.restore import Output, load_restorer, restore_files
@@ -126,7 +126,8 @@ class TrainStep(Step):
         data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
         settings = self._settings(self.crop or default_crop(data, augment=True))
         settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
-        folder = context.workspace.run(f"{self.name}-{context.key[:_SHORT_KEY]}")
+        run = Artefact("run", f"{self.name}-{context.key[:_SHORT_KEY]}")
+        folder = usual_path(run, context.workspace)
         trainer = Trainer(settings, data, folder, threads=self.threads)
         if (folder / LAST).is_file():
             trainer.resume(load_checkpoint(folder / LAST))

@@ -10,7 +10,7 @@ from rawkit.evaluate import load_evaluation
 from rawkit.pictures import write_png
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.step import Context, Step
-from rawkit.report import load_run, scene_sheet, shown_of_store, study_of
+from rawkit.report import load_run, scene_sheet, shown_of_scene, study_of
 from rawkit.store import Store
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ReportStep(Step):
         folder = workspace.root / self.figures
         sheets = []
         for name, path in context.of_kind("store"):
-            frames = shown_of_store(Store(path))
+            frames = shown_of_scene(Store(path))
             sheet = scene_sheet(frames, None, context.progress, title=name, where=path)
             sheets.append(folder / f"{name}-scene.png")
             write_png(sheets[-1], sheet.picture)

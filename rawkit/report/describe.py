@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
-from rawkit.store import Store, is_store, read_evicted
+from rawkit.store import NO_TARGET, Store, is_store, is_text, read_evicted, value_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rawkit.catalog import Definition, Entry
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from rawkit.progress import Progress
     from rawkit.store import Group
     from rawkit.workspace import Workspace
+
+
+_DESCRIBED = (
+    "role", "scene", "split", "iso", "exposure_time", "black_level", "white_level", "level_source",
+)  # fmt: skip
+"""Columns whose values are counted."""
 
 
 def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
@@ -96,40 +103,47 @@ def describe_raw(path: Path) -> dict[str, Any]:
 def describe_store(path: Location) -> dict[str, Any]:
     """Describe a store from its table and metadata; no pixel is read."""
     store = Store(path)
+    repeated = store.frames.columns("duplicate_of").column("duplicate_of")
     return {
         "kind": "store",
         "path": str(path),
         **store.attributes,
         "bytes": store.stored_bytes(),
-        "frames": len(store.rows),
+        "frames": len(store.frames),
         "evicted": len(read_evicted(path)),
-        "duplicates": sum(row.duplicate_of is not None for row in store.rows),
+        "duplicates": len(repeated) - repeated.null_count,
         "groups": [_group(group) for group in store.groups.values()],
     }
 
 
 def _group(group: Group) -> dict[str, Any]:
-    rows, values = group.rows, group.coordinates
-    shorts = [index for index, row in enumerate(rows) if row.role == "short"]
-    ratios = [float(values["exposure_ratio"][index]) for index in shorts]
-    known = [ratio for ratio in ratios if math.isfinite(ratio)]
+    columns = group.columns(*_DESCRIBED)
+    values = group.coordinates
+    is_short = ~is_text(columns, "role", "long")
+    ratios = values["exposure_ratio"][is_short]
+    known = ratios[np.isfinite(ratios)]
     packed, target = group.packed, group.target
+    shorts, first = int(is_short.sum()), group.rows[0]
+
+    def counted(name: str) -> dict[str, int]:
+        return _counted(value_counts(columns, name))
+
     return {
         "group": group.name,
-        "make": rows[0].make,
-        "model": rows[0].model,
-        "frames": len(rows),
-        "shorts": len(shorts),
-        "longs": len(rows) - len(shorts),
-        "pairs": sum(int(values["target_index"][index]) >= 0 for index in shorts),
-        "scenes": len({row.scene for row in rows}),
-        "splits": _count(row.split for row in rows),
-        "isos": _count(row.iso for row in rows),
-        "exposure_times": _count(row.exposure_time for row in rows),
-        "ratio": [min(known), max(known)] if known else None,
-        "black_levels": _count(tuple(row.black_level) for row in rows),
-        "white_levels": _count(row.white_level for row in rows),
-        "levels_from": _count(row.level_source for row in rows),
+        "make": first.make,
+        "model": first.model,
+        "frames": len(is_short),
+        "shorts": shorts,
+        "longs": len(is_short) - shorts,
+        "pairs": int(np.count_nonzero(values["target_index"][is_short] != NO_TARGET)),
+        "scenes": len(value_counts(columns, "scene")),
+        "splits": counted("split"),
+        "isos": counted("iso"),
+        "exposure_times": counted("exposure_time"),
+        "ratio": [float(known.min()), float(known.max())] if len(known) else None,
+        "black_levels": counted("black_level"),
+        "white_levels": counted("white_level"),
+        "levels_from": counted("level_source"),
         "packed": [packed.count, packed.planes, packed.height, packed.width],
         "packed_codec": packed.codec,
         "target": target and [target.count, target.planes, target.height, target.width],
@@ -181,7 +195,11 @@ def describe_entries(definition: Definition, entries: Sequence[Entry]) -> dict[s
 
 def _count(values: Iterable[Any]) -> dict[str, int]:
     """Count values, in their order, as text."""
-    counts = Counter(values)
+    return _counted(Counter(values))
+
+
+def _counted(counts: Mapping[Any, int]) -> dict[str, int]:
+    """Put counts in the order of their values, as text."""
     known = sorted((value for value in counts if value is not None), key=lambda value: (value,))
     texts = {_text(value): counts[value] for value in known}
     return {**texts, "unknown": counts[None]} if None in counts else texts

@@ -7,14 +7,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, RawkitError, WeightsError
+from rawkit.errors import MissingError, RawkitError, StoreUnreachableError, WeightsError
+from rawkit.store import open_place
 from rawkit.subset import load_subset
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.workspace import Workspace
 
 METRICS, SETTINGS = "metrics.jsonl", "settings.json"
@@ -69,6 +70,8 @@ def load_runs(workspace: Workspace, names: Sequence[str] = ()) -> list[Run]:
     ------
     MissingError
         If a named run is not there.
+    StoreUnreachableError
+        If they lie elsewhere and their server does not answer, or refuses.
     WeightsError
         If the settings of one are damaged.
     """
@@ -78,30 +81,35 @@ def load_runs(workspace: Workspace, names: Sequence[str] = ()) -> list[Run]:
         raise MissingError(
             f"no run {missing[0]}",
             expected=f"one of: {listed(known)}",
-            where=workspace.root / "runs",
+            where=workspace.runs_folder,
         )
     runs = [load_run(workspace, known[name]) for name in names or known]
     return sorted(runs, key=lambda run: (run.fraction or math.inf, run.name))
 
 
-def load_run(workspace: Workspace, folder: Path) -> Run:
+def load_run(workspace: Workspace, folder: Location) -> Run:
     """Load one run from its folder.
 
     Raises
     ------
+    StoreUnreachableError
+        If it lies elsewhere and its server does not answer, or refuses.
     WeightsError
         If its settings are damaged.
     """
+    place = open_place(folder)
     try:
-        settings = json.loads((folder / SETTINGS).read_bytes())
+        settings = json.loads(place.read(SETTINGS))
         network, subset = str(settings["network"]), str(settings["subset"])
+    except StoreUnreachableError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"settings that cannot be read ({error})",
             expected="a folder that `rawkit train` made",
             where=folder / SETTINGS,
         ) from error
-    points = tuple(read_points(folder / METRICS))
+    points = tuple(read_points(place.read(METRICS) if place.exists(METRICS) else b""))
     try:
         found = load_subset(workspace.subset(subset))
     except RawkitError:
@@ -111,18 +119,17 @@ def load_run(workspace: Workspace, folder: Path) -> Run:
     return Run(folder.name, network, settings, found.fraction, len(trained), collections, points)
 
 
-def read_points(path: Path) -> list[Point]:
-    """Read the validations of a file of metrics, one JSON object a line, in the order of steps.
+def read_points(metrics: bytes) -> list[Point]:
+    """Read the validations in a file of metrics, one JSON object a line, in the order of steps.
 
     Lines without a validation, and one that was cut off while it was written, are passed over; of
     several of one step the last counts.
     """
     points: dict[int, Point] = {}
-    if path.is_file():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            point = _point(line)
-            if point is not None:
-                points[point.step] = point
+    for line in metrics.decode("utf-8", errors="replace").splitlines():
+        point = _point(line)
+        if point is not None:
+            points[point.step] = point
     return [points[step] for step in sorted(points)]
 
 

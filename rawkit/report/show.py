@@ -19,8 +19,8 @@ from rawkit.errors import MissingError, RawFileError, UnreadableError
 from rawkit.pictures import encoded_of
 from rawkit.progress import SILENT
 from rawkit.report.sheet import SheetCell, contact_sheet
-from rawkit.sensor import BAYER, XTRANS, open_raw, pack
-from rawkit.store import exposure_of
+from rawkit.sensor import BAYER, XTRANS, Exposure, open_raw, pack
+from rawkit.store import codes_of, exposure_of
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Catalog, Entry
     from rawkit.progress import Advance, Progress
-    from rawkit.sensor import Exposure
     from rawkit.store import FrameRow, Store
 
 _WIDTH = 200
@@ -69,17 +68,32 @@ def nominal(exposure: Exposure) -> Setting:
 
 def shown_of_store(store: Store) -> list[Shown]:
     """All frames of a store; those whose pixels repeat others' show them."""
-    return [
-        Shown(
-            row.role,
-            row.scene,
-            row.view,
-            row.group,
-            nominal(exposure_of(row)),
-            partial(_light_of_row, store, row),
-        )
-        for row in store.rows
-    ]
+    return [_shown(store, row) for row in store.rows]
+
+
+def shown_of_scene(store: Store, scene: str | None = None) -> list[Shown]:
+    """Frames of one scene of a store, found as `scene_sheet` finds it; other rows are not read.
+
+    Raises
+    ------
+    MissingError
+        If there is no such scene.
+    """
+    codes, scenes = codes_of(store.frames.columns("scene"), "scene")
+    found = _find_scene(sorted(scenes), scene, store.path)
+    numbers = np.flatnonzero(codes == scenes.index(found))
+    return [_shown(store, row) for row in store.frames.take(numbers)]
+
+
+def _shown(store: Store, row: FrameRow) -> Shown:
+    return Shown(
+        row.role,
+        row.scene,
+        row.view,
+        row.group,
+        nominal(exposure_of(row)),
+        partial(_light_of_row, store, row),
+    )
 
 
 def shown_of_catalog(catalog: Catalog) -> list[Shown]:
@@ -109,7 +123,10 @@ class Chart:
 
 def chart_of(frames: Iterable[Shown]) -> Chart:
     """Count frames by role, exposure and ISO."""
-    counts = Counter((one.role, *one.setting) for one in frames)
+    return _chart(Counter((one.role, *one.setting) for one in frames))
+
+
+def _chart(counts: Counter[tuple[str, float, float]]) -> Chart:
     isos = tuple(sorted({iso for _, _, iso in counts}))
     lines = sorted({(role != "short", seconds, role) for role, seconds, _ in counts})
     return Chart(
@@ -119,6 +136,17 @@ def chart_of(frames: Iterable[Shown]) -> Chart:
             for _, seconds, role in lines
         ),
     )
+
+
+def chart_of_store(store: Store) -> Chart:
+    """Count the frames of a store, as `chart_of` does, by its columns."""
+    names = ["role", "exposure_time", "iso"]
+    counted = store.frames.columns(*names).group_by(names).aggregate([([], "count_all")])
+    counts: Counter[tuple[str, float, float]] = Counter()
+    for one in counted.to_pylist():
+        setting = nominal(Exposure(one["exposure_time"], one["iso"], None))
+        counts[one["role"], *setting] += one["count_all"]
+    return _chart(counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +181,7 @@ def scene_sheet(
     StoreDamagedError
         If a frame of a store is damaged.
     """
-    scenes = sorted({one.scene for one in frames})
-    found = next((one for one in scenes if scene is None or is_named(one, [scene])), None)
-    if found is None:
-        raise MissingError(f"no scene {scene}", expected=f"one of {listed(scenes)}", where=where)
+    found = _find_scene(sorted({one.scene for one in frames}), scene, where)
     groups: dict[str, list[Shown]] = defaultdict(list)
     for one in frames:
         if one.scene == found:
@@ -177,6 +202,13 @@ def scene_sheet(
     else:
         lines = [line[:-1] for line in lines]
     return Sheet(found, contact_sheet(f"{title} {found}", about, headings, _filled(lines)))
+
+
+def _find_scene(scenes: Sequence[str], scene: str | None, where: object) -> str:
+    found = next((one for one in scenes if scene is None or is_named(one, [scene])), None)
+    if found is None:
+        raise MissingError(f"no scene {scene}", expected=f"one of {listed(scenes)}", where=where)
+    return found
 
 
 def _counted(count: int, what: str) -> str:

@@ -145,7 +145,7 @@ def _store_line(store: Store) -> StoreLine:
     title, licence, citation = (
         str(store.attributes.get(name) or "") for name in ("title", "licence", "citation")
     )
-    return StoreLine(title or store.collection, len(store.rows), licence, citation)
+    return StoreLine(title or store.collection, len(store.frames), licence, citation)
 
 
 def _evaluations(
@@ -193,7 +193,11 @@ def _run_of(evaluation: Evaluation) -> str:
 
 def _cameras(stores: Iterable[Store]) -> set[str]:
     """Make and model of all frames, in small letters."""
-    return {f"{row.make or ''} {row.model or ''}".lower() for store in stores for row in store.rows}
+    found: set[str] = set()
+    for store in stores:
+        seen = store.frames.columns("make", "model").group_by(["make", "model"]).aggregate([])
+        found |= {f"{one['make'] or ''} {one['model'] or ''}".lower() for one in seen.to_pylist()}
+    return found
 
 
 def versions() -> dict[str, str]:

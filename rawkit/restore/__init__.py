@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.late import callable_as, late
 from rawkit.restore.amplify import Brightness, parse_amplification, parse_exposure
+from rawkit.restore.gallery import looked_at
 from rawkit.restore.inputs import Inputs, Item, LocalRaw, find_inputs
 from rawkit.restore.manifest import MANIFEST, identity_of
 from rawkit.restore.output import Output, existing, planned
@@ -63,6 +64,7 @@ __all__ = [
     "frames_of_subset",
     "identity_of",
     "load_restorer",
+    "looked_at",
     "parse_amplification",
     "parse_exposure",
     "planned",

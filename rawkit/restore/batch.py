@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import ClusterError, OutputError, RawkitError, UsageError
+from rawkit.errors import (
+    ClusterError,
+    OutputError,
+    RawkitError,
+    StoreUnreachableError,
+    UsageError,
+)
+from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.restore.decoder import Decoder, decoder_memory
 from rawkit.restore.inputs import Item, LocalRaw, named
-from rawkit.restore.manifest import Manifest
+from rawkit.restore.manifest import open_manifest
 from rawkit.restore.neutral import known_neutral
 from rawkit.restore.output import Output, existing, planned
 from rawkit.restore.parallel import (
@@ -25,14 +32,18 @@ from rawkit.restore.parallel import (
     workers_that_fit,
 )
 from rawkit.restore.pipeline import restore_stream
+from rawkit.restore.sending import sending
 from rawkit.restore.spilling import spilled
 from rawkit.restore.stored import StoredFrame
+from rawkit.store import lock, lock_of
 from rawkit.workers import Resources, connect_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from rawkit.locations import Location
     from rawkit.progress import Progress
+    from rawkit.restore.manifest import Lines
     from rawkit.restore.outcome import Outcome, Restored
     from rawkit.restore.restorer import Restorer
 
@@ -59,6 +70,8 @@ class RestoreReport:
     """Why nothing more could be written."""
     seconds: float = 0.0
     """Time it took."""
+    exchange: str = ""
+    """How pictures pass between workers of a scheduler that share no folder, for people."""
 
 
 def restore_files(
@@ -87,8 +100,10 @@ def restore_items(
     ------
     UsageError
         If two items would be written to one picture, or a comparison is asked of a store.
-    OutputError
+    OutputError, StoreUnreachableError
         If the output folder cannot be written.
+    StoreLockedError
+        If it lies in a bucket, and another process is writing there.
     ClusterError
         If a scheduler or one of its workers has other versions than this process. What is wrong
         with them later stops the batch, and the report says so.
@@ -108,8 +123,7 @@ def restore_items(
             restorer.learned().neutral()
             found(1)
     with ExitStack() as stack:
-        manifest = stack.enter_context(Manifest(output.folder))
-        _sweep({path.parent for paths in plan.values() for path in paths})
+        manifest = stack.enter_context(_opened(output, plan))
         advance = stack.enter_context(progress.stage("Restoring", len(wanted), "files"))
 
         def done(outcome: Outcome) -> None:
@@ -123,18 +137,31 @@ def restore_items(
                 raise _StopError(outcome.error)
 
         try:
-            _run(wanted, output, restorer, chosen, done)
+            _run(wanted, output, restorer, chosen, report, done)
+            manifest.settle()
         except KeyboardInterrupt:
             report.interrupted = True
         except _StopError as stop:
             report.stopped = stop.error
-        except OutputError as error:  # of the manifest
+        except (OutputError, StoreUnreachableError) as error:  # of the manifest
             report.stopped = error
     order = {item.where: number for number, item in enumerate(plan)}
     report.restored.sort(key=lambda one: order[one.source])  # stable: several workers mix them
     report.failed.sort(key=lambda one: order[one[0]])
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextmanager
+def _opened(output: Output, plan: dict[Item, list[Location]]) -> Iterator[Lines]:
+    """Open the manifest, and clear what runs that were killed have left."""
+    with ExitStack() as stack:
+        if isinstance(output.folder, Url):  # two would write over each other's lines
+            stack.enter_context(lock(lock_of(output.folder)))
+        manifest = stack.enter_context(open_manifest(output.folder))
+        files = (path for paths in plan.values() for path in paths)
+        _sweep({path.parent for path in files if isinstance(path, Path)})
+        yield manifest
 
 
 class _StopError(Exception):
@@ -146,22 +173,31 @@ class _StopError(Exception):
 
 
 def _run(
-    items: Sequence[Item],
+    wanted: Sequence[Item],
     output: Output,
     restorer: Restorer,
     resources: Resources,
+    report: RestoreReport,
     done: Callable[[Outcome], None],
 ) -> None:
+    items: Iterable[Item] = wanted
+    if not wanted:
+        return
     with ExitStack() as stack:
         if resources.scheduler is not None:
             cluster = stack.enter_context(connect_cluster(resources.scheduler, _PACKAGES))
+            station = _station(output, restorer, resources)
+            way = stack.enter_context(sending(cluster, wanted, output, station.compute.weights))
+            if way is not None:
+                report.exchange = way.describe()
+                items, station = way.items(wanted), replace(station, sending=way)
             try:
-                restore_on_cluster(items, _station(output, restorer, resources), cluster, done)
+                restore_on_cluster(items, station, cluster, done)
             except ClusterError as error:  # what was done before stays, and is told of
                 raise _StopError(error) from error
             return
-        ready: Iterable[Item] = stack.enter_context(spilled(items))
-        workers = _workers(resources, len(items))
+        ready: Iterable[Item] = stack.enter_context(spilled(wanted))
+        workers = _workers(resources, len(wanted))
         if workers > 1:
             station = _station(output, restorer, resources, workers)
             restore_in_processes(ready, station, workers, done)
@@ -200,11 +236,11 @@ def line_of(restored: Restored) -> dict[str, Any]:
     """Return the line of the manifest for a picture."""
     values = asdict(restored)
     note: dict[str, Any] = values.pop("note")
-    return {**values, **note}
+    return {**values, "picture": restored.picture, "plain": restored.plain, **note}
 
 
 def _wanted(
-    plan: dict[Item, list[Path]], output: Output, restorer: Restorer, report: RestoreReport
+    plan: dict[Item, list[Location]], output: Output, restorer: Restorer, report: RestoreReport
 ) -> list[Item]:
     if not output.skip_existing:
         return list(plan)

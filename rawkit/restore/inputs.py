@@ -16,10 +16,19 @@ from urllib.parse import unquote, urlsplit
 
 from rawkit.catalog import by_content, has_raw_suffix
 from rawkit.errors import MissingError, UnreadableError, UsageError
+from rawkit.locations import file_system, is_on_web
 from rawkit.progress import SILENT
 from rawkit.restore.stored import StoredFrame
 from rawkit.sensor import is_raw
-from rawkit.source import FsspecRanges, HttpRanges, Refused, Transfer, is_archive, open_source
+from rawkit.source import (
+    FsspecRanges,
+    HttpRanges,
+    Refused,
+    Transfer,
+    fsspec_call,
+    is_archive,
+    open_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -157,8 +166,8 @@ def find_inputs(
     Parameters
     ----------
     specs
-        Files, folders, archives, patterns with ``*``, ``?`` and ``**``, and URLs. Folders and
-        archives stand for the raw files in them and below.
+        Files, folders, archives, patterns with ``*``, ``?`` and ``**``, and URLs, of buckets also
+        such patterns. Folders and archives stand for the raw files in them and below.
     stored
         Frames of stores, see `rawkit.restore.stored`.
 
@@ -186,6 +195,8 @@ def _find(
     spec: str, transfer: Transfer, progress: Progress
 ) -> tuple[list[_Found], Sequence[Refused]]:
     if "://" in spec and not spec.startswith("file://"):
+        if _WILD & set(spec) and not is_on_web(spec):
+            return _matching_there(spec, transfer), ()
         if has_raw_suffix(urlsplit(spec).path):
             return [_remote(spec, transfer)], ()
         return _below(spec, transfer, progress)
@@ -203,7 +214,7 @@ def _find(
 
 def _remote(url: str, transfer: Transfer) -> _Found:
     name = PurePosixPath(unquote(urlsplit(url).path)).name
-    web = url.lower().startswith(("http://", "https://"))
+    web = is_on_web(url)
     ranges: Ranges = HttpRanges(url, transfer) if web else FsspecRanges(url, transfer)
     return (RemoteRaw(ranges), name)
 
@@ -243,6 +254,26 @@ def _matching(pattern: Path) -> list[_Found]:
         for path in paths
         if path.is_file() and _looks_raw(path)
     ]
+    if not found:
+        raise MissingError("a pattern that no raw file matches", where=pattern)
+    return found
+
+
+def _matching_there(pattern: str, transfer: Transfer) -> list[_Found]:
+    """List the objects with the name of a raw file that a pattern of a URL names."""
+    scheme, _, rest = pattern.partition("://")
+    fixed: list[str] = []
+    for part in rest.split("/"):
+        if _WILD & set(part):
+            break
+        fixed.append(part)
+    fs, path = file_system(pattern)
+    paths: list[str] = fsspec_call(transfer, pattern, lambda: fs.glob(path))
+    found: list[_Found] = []
+    for one in sorted(paths):
+        if has_raw_suffix(one):
+            name = one.removeprefix("/".join(fixed)).lstrip("/")
+            found.append((RemoteRaw(FsspecRanges(f"{scheme}://{one}", transfer)), name))
     if not found:
         raise MissingError("a pattern that no raw file matches", where=pattern)
     return found

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rawkit.colour import ColourNote
     from rawkit.errors import RawkitError
+    from rawkit.locations import Location
     from rawkit.restore.inputs import Item
 
 
@@ -19,9 +18,9 @@ class Restored:
 
     source: str
     """The raw file: its path, or archive or store and the path in it."""
-    picture: Path
+    picture: Location
     """The picture."""
-    plain: Path | None
+    plain: Location | None
     """The plain conversion beside it."""
     amplification: float
     """What the normalised mosaic was multiplied by."""
@@ -72,4 +71,4 @@ class Outcome:
     error: RawkitError | None = None
     """Why it failed, in whole or in part."""
     fatal: bool = False
-    """Whether the next one would fail as well: a full disk."""
+    """Whether the next one would fail as well: a full disk, a bucket that takes nothing."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rawkit.colour import NETWORK_COLOUR, asked_colour
 from rawkit.errors import UsageError
+from rawkit.locations import location_of
 from rawkit.pictures import PictureFormat
 from rawkit.restore.amplify import Brightness
+from rawkit.restore.gallery import key_of, looked_at
 from rawkit.restore.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rawkit.colour import ColourMode
+    from rawkit.locations import Location
     from rawkit.restore.inputs import Item
     from rawkit.sensor import Headerless, Levels
 
@@ -28,8 +31,8 @@ PLAIN = ".plain"
 class Output:
     """What is written for each mosaic."""
 
-    folder: Path
-    """Where the pictures go."""
+    folder: Location
+    """Where the pictures go: a folder, or a URL such as ``s3://bucket/out``."""
     format: PictureFormat = field(default_factory=PictureFormat)
     """File format and bits."""
     brightness: Brightness = field(default_factory=Brightness)
@@ -47,25 +50,25 @@ class Output:
     headerless: Headerless | None = None
     """What files hold that do not say so themselves."""
 
-    def pictures(self, name: str) -> list[Path]:
+    def pictures(self, name: str) -> list[Location]:
         """Paths of the pictures of a mosaic, one for each value of `brightness`."""
         return [self._path(name + label) for label in self.brightness.labels()]
 
-    def plain(self, picture: Path) -> Path:
+    def plain(self, picture: Location) -> Location:
         """Path of the plain conversion beside a picture."""
         return picture.with_name(f"{picture.name.removesuffix(picture.suffix)}{PLAIN}"
                                  f"{self.format.suffix}")  # fmt: skip
 
-    def all_files(self, name: str) -> list[Path]:
+    def all_files(self, name: str) -> list[Location]:
         """Paths of all that is written for a mosaic."""
         pictures = self.pictures(name)
         return pictures + [self.plain(path) for path in pictures] if self.compare else pictures
 
-    def _path(self, name: str) -> Path:
-        return self.folder / PurePosixPath(name + self.format.suffix)
+    def _path(self, name: str) -> Location:
+        return self.folder / (name + self.format.suffix)
 
 
-def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Path]]:
+def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Location]]:
     """Return all files that are written for each item, in order.
 
     Raises
@@ -85,12 +88,12 @@ def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Path]]:
                     expected="different names",
                     fix="Restore them into different folders.",
                 )
-            if ".." in path.relative_to(output.folder).parts or path.name == MANIFEST:
+            if ".." in PurePosixPath(item.name).parts or path.name == MANIFEST:
                 raise UsageError(f"a picture at {path}", expected=f"one in {output.folder}")
     return plan
 
 
-def existing(plan: Mapping[Item, Sequence[Path]], output: Output, weights: str) -> set[Item]:
+def existing(plan: Mapping[Item, Sequence[Location]], output: Output, weights: str) -> set[Item]:
     """Return the items all of whose pictures are there, by these weights, in these colours.
 
     The manifest of the folder tells; a picture that it does not know counts as made with others.
@@ -107,18 +110,19 @@ def existing(plan: Mapping[Item, Sequence[Path]], output: Output, weights: str) 
 
     Raises
     ------
-    OutputError
+    OutputError, StoreUnreachableError
         If there is a manifest that cannot be read.
     """
     lines = read_manifest(output.folder)
     wanted = weights, asked_colour(output.colour)
+    there = looked_at(output.folder)
     made = {
-        Path(path).resolve(): (line.get("weights"), line.get("colour_asked", NETWORK_COLOUR))
+        key_of(location_of(path)): (line.get("weights"), line.get("colour_asked", NETWORK_COLOUR))
         for path, line in lines.items()
     }
     return {
         item
         for item, paths in plan.items()
-        if all(path.is_file() for path in paths)
-        and all(made.get(path.resolve()) == wanted for path in output.pictures(item.name))
+        if all(there(path) for path in paths)
+        and all(made.get(key_of(path)) == wanted for path in output.pictures(item.name))
     }

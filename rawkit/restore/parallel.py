@@ -8,32 +8,46 @@ costs the file it was at; another takes its place.
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from rawkit.errors import ClusterError, CrashedError, RawkitError
+from rawkit.errors import (
+    ClusterError,
+    CrashedError,
+    MissingError,
+    RawkitError,
+    StoreUnreachableError,
+    UnreadableError,
+)
 from rawkit.interrupt import uninterrupted
 from rawkit.restore.decoder import Decoder
+from rawkit.restore.gallery import key_of
+from rawkit.restore.inputs import Item
 from rawkit.restore.outcome import Outcome
+from rawkit.restore.output import Output
 from rawkit.restore.pipeline import restore_stream
-from rawkit.workers import Child, require_seen
+from rawkit.workers import Child, require_seen, scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
-    from rawkit.restore.inputs import Item
     from rawkit.restore.neutral import KnownNeutral
-    from rawkit.restore.output import Output
+    from rawkit.restore.outcome import Restored
     from rawkit.restore.restorer import Compute, Restorer
+    from rawkit.restore.sending import Sending
     from rawkit.workers import Cluster
 
+_LINE = (StoreUnreachableError, MissingError, UnreadableError)
+"""What a worker says whose line is cut, or whose server does not answer."""
 _NEXT = "next"
 _AHEAD = 2
 """Items under way for each thread of a cluster."""
@@ -55,6 +69,8 @@ class Station:
     """What decoding a file may take; None: no limit."""
     neutral: KnownNeutral | None = None
     """The grey of the weights where it was probed, so that no other process need do it."""
+    sending: Sending | None = None
+    """How pictures and what they are made of pass, on a cluster that shares no folder."""
 
     def open(self) -> tuple[Restorer, Decoder]:
         """Load the network, start the decoder."""
@@ -212,64 +228,99 @@ def restore_on_cluster(
     cluster: Cluster,
     done: Callable[[Outcome], None],
 ) -> None:
-    """Restore items on the workers of a dask cluster, which must see the same paths.
+    """Restore items on the workers of a dask cluster.
+
+    They must see the same paths, unless the station says how things pass.
 
     Raises
     ------
     ClusterError
         If it is not fit for the work or is lost; `done` has been told of what was finished.
+    StoreUnreachableError
+        If the bucket for the pictures is lost.
     """
-    room = _AHEAD * cluster.threads
     waiting: dict[Future[Outcome], Item] = {}
+    again = set[Item]()
     source = iter(items)
+
+    def submit(item: Item) -> None:
+        waiting[cluster.submit(_restore_one, item, station, item.origin)] = item
+
     try:
         while True:
-            while len(waiting) < room and (item := next(source, None)) is not None:
-                waiting[cluster.submit(_restore_one, item, station, item.origin)] = item
+            while (
+                len(waiting) < _AHEAD * cluster.threads and (item := next(source, None)) is not None
+            ):
+                submit(item)
             if not waiting:
                 return
-            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            finished = cluster.wait(waiting)
             with uninterrupted():
                 for future in finished:
-                    done(_result(cluster, future, waiting.pop(future), station.output))
+                    item = waiting.pop(future)
+                    outcome = _result(cluster, future, item, station)
+                    if isinstance(outcome.error, _LINE) and item not in again:
+                        again.add(item)  # it may have been the worker's line that was cut
+                        submit(item)
+                        continue
+                    if station.sending is not None:
+                        station.sending.done(item)
+                    done(outcome)
     finally:
         for future in waiting:
             future.cancel()
 
 
-def _result(cluster: Cluster, future: Future[Outcome], item: Item, output: Output) -> Outcome:
-    """Wait for an item; what the worker calls by absolute paths gets the names it has here."""
-    names = {path.absolute(): path for path in output.all_files(item.name)}
+def _result(cluster: Cluster, future: Future[Outcome], item: Item, station: Station) -> Outcome:
+    """Wait for an item; its pictures get the names they have here."""
     try:
         outcome: Outcome = cluster.result(future)
     except ClusterError:
         raise
     except RawkitError as error:
-        return Outcome(item, error=error)
+        return Outcome(item, error=error, fatal=isinstance(error, StoreUnreachableError))
     except Exception as error:  # noqa: BLE001 - dask's own, of workers that died
         text = f"the worker that restored it failed ({type(error).__name__}: {error})"
         return Outcome(item, error=CrashedError(text, where=item.where))
-    restored = tuple(
-        replace(
-            one,
-            source=item.where,
-            picture=names[one.picture],
-            plain=None if one.plain is None else names[one.plain],
-        )
-        for one in outcome.restored
+    placed = [replace(one, source=item.where) for one in outcome.restored]
+    if station.sending is not None:
+        placed = [station.sending.adopted(one) for one in placed]
+    else:
+        placed = [_named(one, station.output, item) for one in placed]
+    return replace(outcome, item=item, restored=tuple(placed))
+
+
+def _named(restored: Restored, output: Output, item: Item) -> Restored:
+    """Give pictures that the worker calls by absolute paths the names they have here."""
+    names = {key_of(path): path for path in output.all_files(item.name)}
+    plain = restored.plain
+    return replace(
+        restored,
+        picture=names[key_of(restored.picture)],
+        plain=None if plain is None else names[key_of(plain)],
     )
-    return replace(outcome, item=item, restored=restored)
 
 
 def _restore_one(item: Item, station: Station, origin: Path | None) -> Outcome:
     """Restore one item in a worker of a cluster, with the network that it keeps."""
-    require_seen(station.output.folder, "the folder for the pictures")
-    require_seen(station.compute.weights, "the weights")
+    output, sent = station.output, station.sending
+    if isinstance(output.folder, Path):
+        require_seen(output.folder, "the folder for the pictures")
+    if sent is not None:  # a folder of this try alone
+        output = replace(output, folder=sent.objects.place.location / uuid4().hex)
+    compute = station.compute
+    if sent is None or sent.weights is None:
+        require_seen(compute.weights, "the weights")
+    else:
+        scratch = scratch_folder() or Path(tempfile.gettempdir())
+        compute = replace(compute, weights=sent.weights.fetched(scratch / "weights"))
     if origin is not None:
         require_seen(origin, "what the raw files lie in")
-    restorer, decoder = _kept(station, threading.get_ident())
+    # What is kept serves the next batch, too, wherever its pictures go.
+    bare = replace(station, compute=compute, output=Output(Path()), sending=None)
+    restorer, decoder = _kept(bare, threading.get_ident())
     outcomes: list[Outcome] = []
-    restore_stream([item], station.output, restorer, decoder, outcomes.append, last=False)
+    restore_stream([item], output, restorer, decoder, outcomes.append, last=False)
     return outcomes[0]
 
 

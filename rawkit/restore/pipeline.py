@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rawkit.errors import RawFileError, RawkitError, TooLargeError
+from rawkit.errors import RawFileError, RawkitError, StoreUnreachableError, TooLargeError
 from rawkit.interrupt import uninterrupted
 from rawkit.pictures import (
     Capture,
@@ -35,6 +35,7 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.gallery import written
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
 from rawkit.restore.outcome import Outcome, Restored
@@ -45,12 +46,12 @@ from rawkit.sensor import RESAMPLED, amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from rawkit.colour import Development
+    from rawkit.locations import Location
     from rawkit.restore.inputs import Item
     from rawkit.restore.output import Output
     from rawkit.restore.restorer import Restorer
@@ -145,7 +146,8 @@ def _outcome(work: _Work) -> Outcome:
             restored.append(future.result())
         except RawkitError as failed:
             cause = failed.__cause__
-            fatal = fatal or (isinstance(cause, OSError) and cause.errno in _FATAL)
+            full = isinstance(cause, OSError) and cause.errno in _FATAL
+            fatal = fatal or full or isinstance(failed, StoreUnreachableError)
             error = error or failed
         except MemoryError:
             error = error or TooLargeError("not enough memory to write it", where=item.where)
@@ -307,7 +309,7 @@ def _run_network(
 def _write(
     item: Item,
     loaded: _Loaded,
-    path: Path,
+    path: Location,
     development: Development,
     output: Output,
     restorer: Restorer,
@@ -322,10 +324,11 @@ def _write(
     seen = map(meter.see, bands) if output.compare else bands
     started = time.monotonic()
     try:
-        write_bands(
-            path, upright_bands(seen, orientation), size, output.format,
-            linear=output.linear, capture=loaded.capture,
-        )  # fmt: skip
+        with written(path) as here:
+            write_bands(
+            here, upright_bands(seen, orientation), size, output.format,
+                linear=output.linear, capture=loaded.capture,
+            )  # fmt: skip
     finally:
         bands.left = True
     plain = _write_plain(path, loaded, output, meter)
@@ -352,7 +355,9 @@ def _write(
     )
 
 
-def _write_plain(picture: Path, loaded: _Loaded, output: Output, meter: LightMeter) -> Path | None:
+def _write_plain(
+    picture: Location, loaded: _Loaded, output: Output, meter: LightMeter
+) -> Location | None:
     """Write LibRaw's conversion beside a picture, as bright as that."""
     if loaded.plain is None or isinstance(loaded.plain, RawFileError):
         return None
@@ -360,5 +365,6 @@ def _write_plain(picture: Path, loaded: _Loaded, output: Output, meter: LightMet
     bits = output.format.bits
     matched = as_bright(loaded.plain, meter.light(), bits, linear=output.linear)
     upright = orient(matched, loaded.capture.orientation)
-    write_picture(path, upright, output.format, linear=output.linear, capture=loaded.capture)
+    with written(path) as here:
+        write_picture(here, upright, output.format, linear=output.linear, capture=loaded.capture)
     return path

@@ -22,7 +22,7 @@ from rawkit.sensor import (
     neutral_of,
     unpack,
 )
-from rawkit.store import Store, long_of_pair
+from rawkit.store import Store
 from rawkit.subset import entries_of, open_stores
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class StoredFrame:
     def _fitted_matrix(self) -> ColourMatrix | None:
         """Find the camera's matrix from the long of the frame and its picture."""
         row, group = self.row, Store(self.store).groups[self.row.group]
-        long = long_of_pair([*group.rows, *group.duplicates]).get(row.pair)
+        long = group.long_of(row)
         if long is None or long.target_index < 0 or group.packed.planes != BAYER.planes:
             return None
         target = np.ascontiguousarray(group.read("target", long.target_index).transpose(1, 2, 0))

@@ -21,7 +21,7 @@ from rawkit.source.names import is_archive
 from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
-from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges
+from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges, fsspec_call
 from rawkit.source.spill import Spill
 from rawkit.source.transfer import Transfer, TransferError
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
@@ -50,6 +50,7 @@ __all__ = [
     "Transfer",
     "TransferError",
     "answered",
+    "fsspec_call",
     "is_archive",
     "open_npy_video",
     "open_source",

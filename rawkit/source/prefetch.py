@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -53,6 +54,8 @@ class Prefetch:
         self._tasks: SimpleQueue[_Fetch | None] = SimpleQueue()
         self._started: dict[SourceFile, _Fetch] = {}
         self._count, self._closed = 0, threading.Event()
+        # A fetch that outlives its ingest must not write over what the next one fetches.
+        self._mark = time.monotonic_ns()
         # Daemons: Ctrl-C does not wait for a slow line.
         self._threads = [
             threading.Thread(target=self._work, daemon=True) for _ in range(connections)
@@ -99,7 +102,7 @@ class Prefetch:
         if not self._count:
             for thread in self._threads:
                 thread.start()
-        fetch = _Fetch(file, self._folder / f"{self._count:08d}.fetched")
+        fetch = _Fetch(file, self._folder / f"{self._count:08d}-{self._mark}.fetched")
         self._count += 1
         self._started[file] = fetch
         self._tasks.put(fetch)

@@ -43,6 +43,8 @@ class Transfer:
     """Seconds without a byte after which a request counts as failed."""
     pause: float = 0.5
     """Seconds before the second try; each further pause is twice as long."""
+    told: Callable[[str], None] | None = None
+    """Told in words of each try that failed and has another one after it."""
     jitter: np.random.Generator | None = None
     """Lengthens each pause by up to half, so that many clients do not come back at once."""
 
@@ -64,7 +66,10 @@ class Transfer:
                         where=where,
                         fix="Check the connection; the same command goes on where this one ends.",
                     ) from error
-                time.sleep(self._seconds(number, error.pause))
+                seconds = self._seconds(number, error.pause)
+                if self.told is not None:
+                    self.told(f"{where}: {error}; trying again in {seconds:.0f} s")
+                time.sleep(seconds)
         raise AssertionError(self.tries)
 
     def _seconds(self, number: int, asked: float | None) -> float:

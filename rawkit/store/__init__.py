@@ -1,6 +1,16 @@
 """The zarr store: layout, shards, the table of frames, one writer, many readers."""
 
-from rawkit.store.coordinates import NO_TARGET, exposure_of, long_of_pair
+from rawkit.store.coordinates import (
+    NO_TARGET,
+    NOBODY,
+    Coordinates,
+    GroupFrames,
+    exposure_of,
+    known_of,
+    long_of_pair,
+    ratio_of,
+    targets_of,
+)
 from rawkit.store.evicted import (
     EVICTED,
     evict_frames,
@@ -9,6 +19,16 @@ from rawkit.store.evicted import (
     read_evicted,
     settle_evicted,
     shard_keys,
+)
+from rawkit.store.frames import (
+    FrameRows,
+    FrameTable,
+    InMemory,
+    codes_of,
+    column_of,
+    is_text,
+    lean_memory,
+    value_counts,
 )
 from rawkit.store.layout import (
     FORMAT,
@@ -23,8 +43,9 @@ from rawkit.store.layout import (
 )
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, derived_files, root_file, stored_count
+from rawkit.store.parquet import encode_rows, encode_table, read_rows
 from rawkit.store.pixel_hash import pixel_hash
-from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import (
     Place,
     ReadablePlace,
@@ -36,7 +57,7 @@ from rawkit.store.places.place import (
 from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import in_parallel
 from rawkit.store.read import Group, Store, unreadable_shard
-from rawkit.store.rows import FrameRow, encode_rows, read_rows, table_of_rows
+from rawkit.store.rows import FrameRow, table_of_rows
 from rawkit.store.shard import (
     REPAIR,
     check_sum,
@@ -49,20 +70,29 @@ from rawkit.store.shard import (
     parse_index,
     write_shard,
 )
-from rawkit.store.staging import staging_of
+from rawkit.store.staged import StagedFrame, StagedShard
+from rawkit.store.staging import (
+    ObjectStaging,
+    Staging,
+    can_put,
+    discard,
+    objects_of,
+    stage_shard,
+    staging_of,
+)
 from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
 from rawkit.store.writer import (
-    StagedFrame,
-    StagedShard,
     StoreWriter,
     clear_after_death,
     open_writer,
+    write_rows,
 )
 
 __all__ = [
     "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
+    "NOBODY",
     "NO_TARGET",
     "REPAIR",
     "VERSION",
@@ -70,57 +100,79 @@ __all__ = [
     "ArrayLayout",
     "ArrayName",
     "Codec",
+    "Coordinates",
     "Damage",
     "FrameRow",
+    "FrameRows",
+    "FrameTable",
     "Group",
+    "GroupFrames",
+    "InMemory",
     "ObjectPlace",
+    "ObjectStaging",
     "Place",
     "ReadablePlace",
     "RemoteFile",
     "StagedFrame",
     "StagedShard",
+    "Staging",
     "Store",
     "StoreFile",
     "StoreWriter",
     "array_of",
+    "can_put",
     "check_shard",
     "check_sum",
     "clear_after_death",
+    "codes_of",
+    "column_of",
     "compresses",
     "decode_chunk",
     "decode_shard",
     "decompress",
     "derived_files",
+    "discard",
     "encode_rows",
     "encode_shard",
+    "encode_table",
     "evict_frames",
     "exposure_of",
     "frame_bytes",
+    "gone",
     "group_name",
     "in_parallel",
     "index_bytes",
     "is_store",
+    "is_text",
+    "known_of",
+    "lean_memory",
     "lock",
     "lock_of",
     "long_of_pair",
     "mend_metadata",
     "note_returned",
+    "objects_of",
     "open_place",
     "open_readable",
     "open_writer",
     "packed_layout",
     "parse_index",
     "pixel_hash",
+    "ratio_of",
     "read_evicted",
     "read_rows",
     "root_file",
     "settle_evicted",
     "shard_keys",
+    "stage_shard",
     "staging_of",
     "stored_count",
     "table_of_rows",
     "target_layout",
+    "targets_of",
     "unreadable_shard",
+    "value_counts",
     "verify_store",
+    "write_rows",
     "write_shard",
 ]

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = "rawkit-store"
-VERSION = 3
+VERSION = 4
 """What new stores are written in."""
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 """Versions that are read and added to, each in its own form."""
 FRAMES_TABLE = "frames.parquet"
+PARTS = "parts"
+"""Attribute of the root that names the parts of the table while a store is written."""
+_PART = re.compile(r"frames\.\d{9,}\.parquet")
 METADATA = "zarr.json"
 TARGET_SCALE: Mapping[int, int] = {4: 2, 9: 3}
 """Pixels of the mosaic, each way, that make one packed pixel of so many planes."""
@@ -112,6 +115,16 @@ def target_layout(packed: ArrayLayout, bits: int, codec: Codec) -> ArrayLayout:
     dtype: Literal["uint8", "uint16"] = "uint8" if bits == 8 else "uint16"  # noqa: PLR2004
     height, width = scale * packed.height, scale * packed.width
     return ArrayLayout("target", 0, 3, height, width, chunk, dtype, codec)
+
+
+def part_name(first: int) -> str:
+    """File of a part of the table, by the number of its first row, from 0."""
+    return f"frames.{first:09d}.parquet"
+
+
+def is_part(name: str) -> bool:
+    """Tell whether a file of a store is a part of its table."""
+    return _PART.fullmatch(name) is not None
 
 
 def group_name(model: str | None, make: str | None, height: int, width: int) -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rawkit.errors import StoreFormatError
-from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
+from rawkit.store.coordinates import NO_TARGET, Coordinates, Members
+from rawkit.store.frames import FrameTable
 from rawkit.store.layout import (
     COORDINATE_CHUNK,
     COORDINATES,
     FORMAT,
     METADATA,
+    PARTS,
     VERSION,
     ArrayLayout,
     ArrayName,
@@ -26,13 +28,14 @@ from rawkit.store.layout import (
     group_metadata,
 )
 from rawkit.store.rows import VERSION_KEY
-from rawkit.store.shard import with_crc
+from rawkit.store.shard import CRC_BYTES, with_crc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rawkit.store.coordinates import GroupFrames
     from rawkit.store.rows import FrameRow
 
 
@@ -64,7 +67,7 @@ class About:
         }
 
 
-def about_of(values: Mapping[str, Any], rows: Sequence[FrameRow], where: object) -> About:
+def about_of(values: Mapping[str, Any], members: Members, where: object) -> About:
     """Read `About` back, with the counts that the rows vouch for.
 
     Raises
@@ -76,7 +79,7 @@ def about_of(values: Mapping[str, Any], rows: Sequence[FrameRow], where: object)
         layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
         for key, layout in values["layouts"].items():
             group, _, name = key.rpartition("/")
-            count = stored_count(rows, group, name)
+            count = _count(members, group, name)
             chunk = tuple(layout["chunk"])
             layouts[group, name] = ArrayLayout(**{**layout, "chunk": chunk, "count": count})
         version = values.get(VERSION_KEY, 1)
@@ -91,24 +94,31 @@ def about_of(values: Mapping[str, Any], rows: Sequence[FrameRow], where: object)
 
 def stored_count(rows: Sequence[FrameRow], group: str, name: ArrayName) -> int:
     """Count the shards of an array that the rows vouch for."""
-    stored = stored_rows(rows, group)
+    return _count(Members(FrameTable.of(rows)), group, name)
+
+
+def _count(members: Members, group: str, name: ArrayName) -> int:
+    if group not in members:
+        return 0
+    stored = members[group].stored
     if name == "packed":
         return len(stored)
-    return sum(row.target_index != NO_TARGET for row in stored)
+    targets = members.table.numbers("target_index")[stored]
+    return int(np.count_nonzero(targets != NO_TARGET))
 
 
-def derived_stages(about: About, rows: Sequence[FrameRow]) -> Iterator[dict[str, bytes]]:
-    """Yield every derived file by path, in the stages in which a commit replaces them.
+def derived_stages(about: About, members: Members) -> Iterator[dict[str, bytes]]:
+    """Yield every derived file by path, in the stages in which they are replaced.
 
     Coordinates come first, their chunks before their metadata, then the arrays they belong to,
     then the groups; within a stage any order will do. The root is not among them: it follows the
     table.
     """
-    groups = sorted({row.group for row in rows})
+    groups = list(members)
     found = {
         path: data
         for group in groups
-        for name, values in coordinates(rows, group).items()
+        for name, values in Coordinates(members[group]).items()
         for path, data in _coordinate(f"{group}/{name}", name, values)
     }
     metadata = {path: data for path, data in found.items() if path.endswith(METADATA)}
@@ -121,7 +131,7 @@ def derived_stages(about: About, rows: Sequence[FrameRow]) -> Iterator[dict[str,
     }
     stage: dict[str, bytes] = {}
     for group in groups:
-        first = stored_rows(rows, group)[0]
+        first = members[group].rows[0]
         camera = {"make": first.make, "model": first.model}
         stage[f"{group}/{METADATA}"] = encode_json(group_metadata(camera))
         stage[f"{group.partition('/')[0]}/{METADATA}"] = encode_json(group_metadata({}))
@@ -130,8 +140,44 @@ def derived_stages(about: About, rows: Sequence[FrameRow]) -> Iterator[dict[str,
 
 def derived_files(about: About, rows: Sequence[FrameRow]) -> Iterator[tuple[str, bytes]]:
     """Yield path and bytes of every derived file, in the order of `derived_stages`."""
-    for stage in derived_stages(about, rows):
+    for stage in derived_stages(about, Members(FrameTable.of(rows))):
         yield from stage.items()
+
+
+def chunk_keys(members: Members) -> Iterator[str]:
+    """Yield the paths of all chunks of coordinates."""
+    for group, frames in members.items():
+        for name, (_, dimensions) in COORDINATES.items():
+            rest = "/0" * (len(dimensions) - 1)
+            for number in range(_chunks(frames)):
+                yield f"{group}/{name}/c/{number}{rest}"
+
+
+def chunk_bytes(about: About, members: Members) -> int:
+    """Bytes of all chunks of coordinates: each is as large as if it were full."""
+    total = 0
+    for group, frames in members.items():
+        for dtype, dimensions in COORDINATES.values():
+            values = COORDINATE_CHUNK
+            if len(dimensions) > 1:
+                values *= about.layouts[group, "packed"].planes
+            total += _chunks(frames) * (values * np.dtype(dtype).itemsize + CRC_BYTES)
+    return total
+
+
+def _chunks(frames: GroupFrames) -> int:
+    return -(-len(frames.stored) // COORDINATE_CHUNK)
+
+
+def metadata_keys(members: Members) -> list[str]:
+    """Paths of all derived metadata, without the root's."""
+    keys = []
+    for group in members:
+        keys += [f"{group}/{name}/{METADATA}" for name in COORDINATES]
+        arrays: tuple[ArrayName, ...] = ("packed", "target")
+        keys += [f"{group}/{name}/{METADATA}" for name in arrays if _count(members, group, name)]
+        keys.append(f"{group}/{METADATA}")
+    return keys + sorted({f"{group.partition('/')[0]}/{METADATA}" for group in members})
 
 
 def _array(about: About, layout: ArrayLayout) -> bytes:
@@ -144,10 +190,14 @@ def _array(about: About, layout: ArrayLayout) -> bytes:
     return encode_json(data_array_metadata(layout, attributes))
 
 
-def root_file(about: About) -> tuple[str, bytes]:
-    """Path and bytes of the root's metadata, the last file of a commit."""
+def root_file(about: About, parts: Sequence[tuple[int, int]] = ()) -> tuple[str, bytes]:
+    """Path and bytes of the root's metadata, the last file of a commit.
+
+    `parts` are those of the table while it is written: number of the first row, and rows.
+    """
     attributes = {"format": FORMAT, VERSION_KEY: about.version, **about.attributes}
-    return METADATA, encode_json(group_metadata(attributes))
+    written = {PARTS: [list(part) for part in parts]} if parts else {}
+    return METADATA, encode_json(group_metadata({**attributes, **written}))
 
 
 def _coordinate(folder: str, name: str, values: NDArray[np.generic]) -> Iterator[tuple[str, bytes]]:

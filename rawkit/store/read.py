@@ -7,32 +7,54 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow.compute as pc
+
 from rawkit.errors import MissingError, StoreDamagedError, StoreEvictedError, StoreFormatError
 from rawkit.locations import Url
-from rawkit.store.coordinates import NO_TARGET, coordinates, stored_rows
+from rawkit.store.coordinates import (
+    NO_TARGET,
+    Coordinates,
+    GroupFrames,
+    Members,
+    long_of_pair,
+)
 from rawkit.store.evicted import is_evicted
+from rawkit.store.frames import column_of
 from rawkit.store.layout import (
     FORMAT,
     FRAMES_TABLE,
     METADATA,
+    PARTS,
     READABLE,
     ArrayLayout,
     ArrayName,
     layout_of_metadata,
+    part_name,
 )
-from rawkit.store.manifest import about_of, derived_files
+from rawkit.store.manifest import (
+    About,
+    about_of,
+    chunk_bytes,
+    chunk_keys,
+    derived_files,
+    metadata_keys,
+    root_file,
+)
+from rawkit.store.parquet import encode_table
 from rawkit.store.places.place import open_place, open_readable
 from rawkit.store.places.web import WebPlace
-from rawkit.store.rows import read_rows
 from rawkit.store.shard import REPAIR, decode_shard
+from rawkit.store.tables import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from rawkit.locations import Location
+    from rawkit.store.frames import FrameRows
     from rawkit.store.places.place import ReadablePlace, StoreFile
     from rawkit.store.rows import FrameRow
 
@@ -101,12 +123,15 @@ class Group:
 
     place: ReadablePlace
     """Where the store lies."""
-    name: str
-    """Such as ``ilce-7sm2/1424x2128``."""
-    rows: tuple[FrameRow, ...]
-    """Stored frames, by index."""
-    duplicates: tuple[FrameRow, ...] = ()
-    """Rows whose pixels are those of a stored frame."""
+    about: About
+    """What the table says of the store."""
+    frames: GroupFrames
+    """Which rows of the table are its."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``ilce-7sm2/1424x2128``."""
+        return self.frames.name
 
     @property
     def store(self) -> Location:
@@ -114,21 +139,45 @@ class Group:
         return self.place.location
 
     @cached_property
+    def rows(self) -> FrameRows:
+        """Stored frames, by index."""
+        return self.frames.rows
+
+    @cached_property
+    def duplicates(self) -> FrameRows:
+        """Rows whose pixels are those of a stored frame."""
+        return self.frames.repeated
+
+    @property
     def packed(self) -> ArrayLayout:
         """Layout of the packed planes."""
-        return read_layout(self.place, self.name, "packed")
+        return self.about.layouts[self.name, "packed"]
 
-    @cached_property
+    @property
     def target(self) -> ArrayLayout | None:
         """Layout of the targets; None where there are none."""
-        if not self.place.exists(f"{self.name}/target/{METADATA}"):
-            return None
-        return read_layout(self.place, self.name, "target")
+        return self.about.layouts.get((self.name, "target"))
 
     @cached_property
-    def coordinates(self) -> dict[str, NDArray[np.generic]]:
-        """Coordinates of the frames, as stored beside the planes."""
-        return coordinates([*self.rows, *self.duplicates], self.name)
+    def coordinates(self) -> Coordinates:
+        """Coordinates of the frames, as stored beside the planes once the table is whole."""
+        return Coordinates(self.frames)
+
+    def columns(self, *names: str) -> pa.Table:
+        """Read columns of the stored frames, by index; see `FrameTable.columns`."""
+        return self.frames.of_stored(*names)
+
+    def long_of(self, row: FrameRow) -> FrameRow | None:
+        """Ground truth of the pair of a row of this group; None where it is not there."""
+        return self._longs.get(row.pair)
+
+    @cached_property
+    def _longs(self) -> dict[str, FrameRow]:
+        frames = self.frames
+        everyone = np.concatenate([frames.stored, frames.duplicates])
+        longs = everyone[frames.table.is_long[everyone]]
+        numbers = np.unique(frames.long_of(longs))
+        return long_of_pair(frames.table.take(numbers.astype(np.int64)))
 
     def key(self, name: ArrayName, index: int) -> str:
         """Path of a shard within the store, `index` from 0."""
@@ -181,21 +230,77 @@ def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
 
 
 class Store:
-    """A store, opened for reading."""
+    """A store, opened for reading: what was committed when it was opened, or by the last `refresh`.
+
+    Of the table of frames only what is asked for is read.
+    """
 
     def __init__(self, location: Location | str) -> None:
         self.place = open_readable(location)
         """Where it lies."""
         self.path = self.place.location
         """Path or URL."""
-        self.attributes = read_root(self.place)
+        self._open()
+
+    def _open(self) -> None:
+        """Read root and table; once more where a writer has joined the parts between the two."""
+        for left in reversed(range(_TRIES)):
+            attributes = read_root(self.place)
+            parts = attributes.pop(PARTS, [])
+            try:
+                tables = read_tables(self.place, parts)
+            except FileNotFoundError as error:
+                if not left:
+                    raise StoreFormatError(
+                        f"the table of frames cannot be read ({error.strerror or error})",
+                        expected="a Parquet file", where=error.filename or self.path,
+                        fix="The store was not written by rawkit, or is damaged: ingest into a new "
+                        "one.",
+                    ) from error  # fmt: skip
+                continue
+            break
+        self.attributes = attributes
         """Title, licence, citation, format."""
-        table = self.place.file(FRAMES_TABLE)
-        rows, about = read_rows(table)
-        self.rows = tuple(rows)
-        """All rows of the table, duplicates included."""
-        self.about = about_of(about, self.rows, table)
+        self.parts: list[tuple[int, int]] = [(int(first), int(rows)) for first, rows in parts]
+        """Parts of the table that wait to be joined: number of the first row, and rows."""
+        self.joined = tables.joined
+        """Rows of ``frames.parquet``: those that the arrays know."""
+        self._joined_about = tables.joined_about
+        self.frames = tables.table
+        """The columns of all rows."""
+        self._members = Members(self.frames)
+        self.about = about_of(tables.about, self._members, self.place.file(FRAMES_TABLE))
         """What the table says of the store."""
+        for name in ("groups", "_sizes", "rows"):
+            self.__dict__.pop(name, None)
+
+    def refresh(self) -> bool:
+        """See what was committed since the store was opened; tells whether there are new rows.
+
+        Groups and rows that were taken before stay as they are.
+
+        Raises
+        ------
+        StoreFormatError, StoreDamagedError
+            If the root or the table cannot be read.
+        StoreUnreachableError
+            If the server of a store elsewhere does not answer, or refuses.
+        """
+        attributes, before = read_root(self.place), len(self.frames)
+        if self.parts and attributes.get(PARTS) == [list(part) for part in self.parts]:
+            return False
+        self._open()
+        return len(self.frames) > before
+
+    @cached_property
+    def rows(self) -> FrameRows:
+        """All rows of the table, duplicates included; each is made when it is looked at."""
+        return self.frames.rows
+
+    @property
+    def table(self) -> pa.Table:
+        """All that is known of all frames, one row each, as pyarrow."""
+        return self.frames.whole()
 
     @property
     def collection(self) -> str:
@@ -205,14 +310,9 @@ class Store:
     @cached_property
     def groups(self) -> dict[str, Group]:
         """Cameras and geometries, by name."""
-        names = sorted({row.group for row in self.rows})
-        return {name: self._group(name) for name in names}
-
-    def _group(self, name: str) -> Group:
-        duplicates = (
-            row for row in self.rows if row.group == name and row.duplicate_of is not None
-        )
-        return Group(self.place, name, tuple(stored_rows(self.rows, name)), tuple(duplicates))
+        return {
+            name: Group(self.place, self.about, frames) for name, frames in self._members.items()
+        }
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
@@ -223,8 +323,32 @@ class Store:
 
     def _keys(self) -> set[str]:
         """Paths of all files that the table of frames tells of."""
-        derived = {key for key, _ in derived_files(self.about, self.rows)}
-        return {METADATA, FRAMES_TABLE} | derived | {key for key, _, _ in self.shards()}
+        chunks = chunk_keys(self._joined) if self.joined else ()
+        return {*self._tables(), *chunks} | {key for key, _, _ in self.shards()}
+
+    def derived(self) -> Iterator[tuple[str, bytes]]:
+        """Yield path and bytes of all files that follow from the table, itself and the root last.
+
+        While parts of it wait, the others follow from the rows that are joined.
+        """
+        if self.joined:
+            members = self._joined
+            about = about_of(self._joined_about, members, self.place.file(FRAMES_TABLE))
+            table = members.table
+            yield from derived_files(about, table.rows)
+            yield FRAMES_TABLE, encode_table(table, about.as_dict())
+        yield root_file(self.about, self.parts)
+
+    @property
+    def _joined(self) -> Members:
+        """Groups of the rows that the arrays know."""
+        return self._members if not self.parts else Members(self.frames.first(self.joined))
+
+    def _tables(self) -> list[str]:
+        """Paths of the tables and of all metadata."""
+        parts = [part_name(first) for first, _ in self.parts]
+        joined = [FRAMES_TABLE, *metadata_keys(self._joined)] if self.joined else []
+        return [METADATA, *parts, *joined]
 
     def shards(self) -> Iterator[tuple[str, ArrayLayout, FrameRow]]:
         """Yield every shard that the rows vouch for: path within the store, layout, and frame."""
@@ -253,5 +377,22 @@ class Store:
             raise unreadable_shard(self.place.file(key), error) from error
 
     def stored_bytes(self) -> int:
-        """Bytes of all files of the store."""
-        return sum(self._sizes.values())
+        """Bytes of all files of the store; from version 4 on its table knows those of shards."""
+        columns = self.frames.columns("packed_bytes", "target_bytes", "duplicate_of")
+        stored = column_of(columns, "duplicate_of").is_null()
+        if pc.any(pc.and_(stored, column_of(columns, "packed_bytes").is_null())).as_py():
+            return sum(self._sizes.values())
+        known = sum(pc.sum(column_of(columns, name)).as_py() or 0 for name in _BYTES)
+        chunks = chunk_bytes(self.about, self._joined) if self.joined else 0
+        return known + chunks + sum(map(self._size_if_there, self._tables()))
+
+    def _size_if_there(self, key: str) -> int:
+        try:
+            return self.place.size(key)
+        except FileNotFoundError:
+            return 0
+
+
+_TRIES = 5
+"""How often a table that changes meanwhile is opened."""
+_BYTES = ("packed_bytes", "target_bytes")

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 import types
-from dataclasses import asdict, dataclass, fields
-from hashlib import sha256
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store.layout import READABLE, VERSION
 from rawkit.store.pixel_hash import SHA256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rawkit.store.places.place import StoreFile
+    from collections.abc import Sequence
 
 VERSION_KEY = "format_version"
 PlaneValues = tuple[float, ...]
 
 
-_SINCE = {"colour_matrix": 3, "colour_matrix_source": 3}
+SINCE = {"colour_matrix": 3, "colour_matrix_source": 3, "packed_bytes": 4, "target_bytes": 4}
 """Columns that older format versions do not have."""
 
 
@@ -123,6 +116,10 @@ class FrameRow:
     in stores of versions 1 and 2."""
     colour_matrix_source: str | None = None
     """``file`` or ``libraw``; None where there is no matrix."""
+    packed_bytes: int | None = None
+    """Bytes of its shard of ``packed``; None for a duplicate, and in stores of versions 1 to 3."""
+    target_bytes: int | None = None
+    """Bytes of the shard of its own target; None where it has none, and in versions 1 to 3."""
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -136,7 +133,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
 
 def _schema(version: int) -> pa.Schema:
     hints = get_type_hints(FrameRow)
-    renamed = {_HASH: _HASH_V1} if version == 1 else {}
+    renamed = {HASH: HASH_V1} if version == 1 else {}
     return pa.schema(
         [
             pa.field(
@@ -145,32 +142,49 @@ def _schema(version: int) -> pa.Schema:
                 nullable=get_origin(hints[field.name]) is types.UnionType,
             )
             for field in fields(FrameRow)
-            if version >= _SINCE.get(field.name, 1)
+            if version >= SINCE.get(field.name, 1)
         ]
     )
 
 
-_HASH, _HASH_V1 = "pixel_hash", "sha256"
+HASH, HASH_V1 = "pixel_hash", "sha256"
 """The column of the hash; version 1 named it after its only method and held the digits alone."""
 SCHEMA = _schema(VERSION)
-_SCHEMAS = {version: _schema(version) for version in READABLE}
-_ABOUT_KEY, _DIGEST_KEY = "rawkit.store", "rawkit.sha256"
-_LISTS = ("black_level", "camera_white_level", "white_balance", "colour_matrix")
+SCHEMAS = {version: _schema(version) for version in READABLE}
+"""Columns of each format version."""
+_LISTS = tuple(field.name for field in SCHEMA if pa.types.is_list(field.type))
+CODED = frozenset({
+    "group", "role", "scene", "view", "pair", "split", "make", "model", "pattern", "level_source",
+    "level_warning", "white_balance_source", "target_note", "colour_matrix_source",
+})  # fmt: skip
+"""Columns of texts that many rows share: each text is held once."""
+ONCE = frozenset({
+    "name", "source", "taken", "saturated_share", "amplification_base", "pixel_hash",
+})  # fmt: skip
+"""Columns whose values hardly ever repeat."""
 
 
 def table_of_rows(rows: Sequence[FrameRow], version: int = VERSION) -> pa.Table:
     """Arrow table with one row for each frame, with the columns of a format version."""
-    values = [_values(row, version) for row in rows]
-    return pa.Table.from_pylist(values, schema=_SCHEMAS[version])
+    schema = SCHEMAS[version]
+    arrays = [
+        pa.array([_value(row, field.name) for row in rows], field.type) for field in schema
+    ]  # fmt: skip
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _values(row: FrameRow, version: int) -> dict[str, Any]:
-    values = {name: value for name, value in asdict(row).items() if version >= _SINCE.get(name, 1)}
-    if version == 1:
-        if not row.pixel_hash.startswith(SHA256):
-            raise AssertionError(f"{row.pixel_hash} in a store of version 1")
-        values[_HASH_V1] = values.pop(_HASH).removeprefix(SHA256)
-    return values
+def _value(row: FrameRow, column: str) -> Any:
+    """Return the value of a row for a column of any format version."""
+    if column != HASH_V1:
+        return getattr(row, column)
+    if not row.pixel_hash.startswith(SHA256):
+        raise AssertionError(f"{row.pixel_hash} in a store of version 1")
+    return row.pixel_hash.removeprefix(SHA256)
+
+
+def values_of(row: FrameRow, version: int) -> dict[str, Any]:
+    """Values of a row by the names that columns have in a format version."""
+    return {name: _value(row, name) for name in SCHEMAS[version].names}
 
 
 def rows_of_table(table: pa.Table) -> list[FrameRow]:
@@ -180,83 +194,14 @@ def rows_of_table(table: pa.Table) -> list[FrameRow]:
         for name in _LISTS:
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
-        if _HASH_V1 in values:
-            values[_HASH] = SHA256 + values.pop(_HASH_V1)
+        if HASH_V1 in values:
+            values[HASH] = SHA256 + values.pop(HASH_V1)
         rows.append(FrameRow(**values))
     return rows
 
 
-def digest_of(rows: Sequence[FrameRow], about: str, version: int = VERSION) -> str:
-    """SHA-256 over what the table says of its store and the content of all rows, hexadecimal."""
-    digest = sha256(about.encode())
-    for row in rows:
-        digest.update(json.dumps(_values(row, version), sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def encode_rows(rows: Sequence[FrameRow], about: Mapping[str, Any]) -> bytes:
-    """Encode the table as Parquet; `about` and a digest of everything go into its metadata.
-
-    The columns are those of the format version that `about` names, 1 if it names none.
-    """
-    text, version = json.dumps(about), about.get(VERSION_KEY, 1)
-    metadata = {_ABOUT_KEY: text, _DIGEST_KEY: digest_of(rows, text, version)}
-    sink = pa.BufferOutputStream()
-    table = table_of_rows(rows, version).replace_schema_metadata(metadata)
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    encoded: bytes = sink.getvalue().to_pybytes()
-    return encoded
-
-
-def read_rows(path: StoreFile) -> tuple[list[FrameRow], dict[str, Any]]:
-    """Read the table of a store: its rows, and what it says of the store.
-
-    Raises
-    ------
-    StoreFormatError
-        If the file is missing, damaged, or has other columns.
-    """
-    try:
-        data = pa.BufferReader(path.read_bytes())
-        table = pq.read_table(data, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreFormatError(
-            f"the table of frames cannot be read ({error})",
-            expected="a Parquet file",
-            where=path,
-            fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
-        ) from error
-    version = _version_of(table.schema.names)
-    schema = _SCHEMAS[version]
-    if (table.schema.names, table.schema.types) != (schema.names, schema.types):
-        raise StoreFormatError(
-            "a table of frames with other columns",
-            expected=", ".join(_SCHEMAS[version].names),
-            where=path,
-        )
-    rows = rows_of_table(table)
-    metadata = table.schema.metadata or {}
-    about = metadata.get(_ABOUT_KEY.encode(), b"").decode("utf-8", "replace")
-    if metadata.get(_DIGEST_KEY.encode()) != digest_of(rows, about, version).encode():
-        raise StoreDamagedError(
-            "a table of frames that fails its checksum",
-            expected="the rows that were written",
-            where=path,
-            fix="Ingest into a new store.",
-        )
-    described: dict[str, Any] = json.loads(about)
-    return rows, described
-
-
-def _version_of(names: Sequence[str]) -> int:
+def version_of(names: Sequence[str]) -> int:
     """Tell by its columns which format version a table is of."""
-    if _HASH_V1 in names:
+    if HASH_V1 in names:
         return 1
-    return max(2, *(since for name, since in _SINCE.items() if name in names), 2)
-
-
-def written_by_another_version(table: bytes) -> bool:
-    """Tell whether another version of pyarrow wrote a table, which may encode rows otherwise."""
-    writer = pq.read_metadata(pa.BufferReader(table)).created_by
-    known = re.fullmatch(r"parquet-cpp-arrow version (\d+\.\d+\.\d+)", writer)
-    return known is not None and known[1] != pa.__version__
+    return max([2, *(since for name, since in SINCE.items() if name in names)])

@@ -11,16 +11,13 @@ import numpy as np
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
 from rawkit.store.evicted import read_evicted
-from rawkit.store.layout import FRAMES_TABLE
-from rawkit.store.manifest import derived_files, root_file
+from rawkit.store.layout import FRAMES_TABLE, part_name
+from rawkit.store.parquet import OpenTable, written_by_another_version
 from rawkit.store.places.place import open_place
 from rawkit.store.read import Store
-from rawkit.store.rows import encode_rows, written_by_another_version
 from rawkit.store.shard import index_bytes, parse_index, verify_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rawkit.locations import Location
     from rawkit.progress import Progress
     from rawkit.store.layout import ArrayLayout, ArrayName
@@ -69,6 +66,11 @@ def verify_store(
         If its server does not answer, or refuses: that says nothing of the store.
     """
     store = Store(location)
+    for name in [
+        *([FRAMES_TABLE] if store.joined else []),
+        *(part_name(n) for n, _ in store.parts),
+    ]:
+        OpenTable(store.place.file(name)).check()
     threads = threads or max(2, store.place.transfers)
     damage = []
     evicted = read_evicted(store.path)
@@ -81,7 +83,7 @@ def verify_store(
         progress.stage("Verifying", len(shards), "shards") as advance,
         ThreadPoolExecutor(threads) as pool,
     ):
-        derived = list(_derived(store))
+        derived = list(store.derived())
         for found in pool.map(lambda one: _metadata_damage(store.place, *one), derived):
             damage += found
         for found in pool.map(_shard_damage, shards):
@@ -93,15 +95,9 @@ def verify_store(
 def mend_metadata(location: Location, damage: list[Damage]) -> list[Damage]:
     """Write damaged metadata anew from the table; returns the damage that is left."""
     store, place = Store(location), open_place(location)
-    wanted = dict(_derived(store))
+    wanted = dict(store.derived())
     place.write_stages([{one.key: wanted[one.key] for one in damage if one.key in wanted}])
     return [one for one in damage if one.key not in wanted]
-
-
-def _derived(store: Store) -> Iterator[tuple[str, bytes]]:
-    yield from derived_files(store.about, store.rows)
-    yield FRAMES_TABLE, encode_rows(store.rows, store.about.as_dict())
-    yield root_file(store.about)
 
 
 def _metadata_damage(place: ReadablePlace, key: str, data: bytes) -> list[Damage]:

@@ -5,59 +5,65 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import StoreError, StoreLockedError
+from rawkit.errors import (
+    StoreError,
+    StoreFormatError,
+    StoreLockedError,
+    StoreUnreachableError,
+)
 from rawkit.files import output_errors
-from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.layout import FRAMES_TABLE, METADATA, VERSION, ArrayLayout, ArrayName, Codec
+from rawkit.locations import Url
+from rawkit.store.coordinates import NO_TARGET, Members
+from rawkit.store.frames import FrameRows, FrameTable, InMemory
+from rawkit.store.known import KnownHashes
+from rawkit.store.layout import (
+    FRAMES_TABLE,
+    METADATA,
+    PARTS,
+    VERSION,
+    ArrayLayout,
+    ArrayName,
+    Codec,
+    is_part,
+    part_name,
+)
 from rawkit.store.locks.lock import lock, lock_of
 from rawkit.store.manifest import About, about_of, derived_stages, root_file
+from rawkit.store.parquet import OpenTable, encode_table
+from rawkit.store.parts import with_part
+from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.places.place import open_place
 from rawkit.store.places.uploads import Uploads
 from rawkit.store.read import read_root
-from rawkit.store.rows import encode_rows, read_rows
-from rawkit.store.shard import decode_shard, encode_shard
-from rawkit.store.staging import staging_of
+from rawkit.store.rows import VERSION_KEY
+from rawkit.store.staged import StagedFrame, StagedShard, discard_frame, encoded_anew, size_of
+from rawkit.store.staging import ObjectStaging, objects_of, staging_of
+from rawkit.store.tables import read_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rawkit.locations import Location
     from rawkit.store.rows import FrameRow
 
 
-@dataclass(frozen=True, slots=True)
-class StagedShard:
-    """A shard that a worker has written beside the store."""
-
-    path: Path
-    """Where it waits."""
-    layout: ArrayLayout
-    """Geometry, and the codec it was written with: the array's, or while there is no array the one
-    that suits this frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class StagedFrame:
-    """A decoded, accepted frame that waits for its index."""
-
-    row: FrameRow
-    """What is known of it; `index` and `target_index` are still -1."""
-    packed: StagedShard
-    """Its packed planes."""
-    target: StagedShard | None
-    """Its rendered target, for a long that has one."""
+_PARTS_SINCE = _SIZES_SINCE = 4
+"""Format version from which on a store knows parts of its table, and the bytes of its shards."""
+_NOT_ATTRIBUTES = frozenset({"format", VERSION_KEY, PARTS})
+"""What the root says that is not of the collection."""
 
 
 class StoreWriter:
     """Adds frames to a store. Made by `open_writer`.
 
-    Frames get their index in the order of `add`. `commit` makes all added frames visible at once;
-    a process that dies before leaves shards that nobody refers to and that the next run replaces.
+    Frames get their index in the order of `add`. `commit` makes all added frames visible at once,
+    as a part of the table beside it; `join` makes one table of all parts, and what follows from it.
+    A process that dies before leaves shards that nobody refers to and that the next run replaces.
     A store keeps the format `version` it has; rows to add must have the `pixel_hash` of it.
     """
 
@@ -73,34 +79,58 @@ class StoreWriter:
         self.path = location
         self.staging = staging
         """Folder of this machine in which workers put shards."""
+        self.objects = ObjectStaging.of(location) if isinstance(location, Url) else None
+        """Where workers that do not see that folder put them; None: nowhere."""
         self.place = open_place(location)
         """Where the store lies."""
         self._uploads = Uploads(self.place)
         self._check_held = check_held
         self._attributes = attributes
         self._target = target
-        self.rows: list[FrameRow] = []
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
         self.version = VERSION
-        self._waiting, self._committed_at = 0, time.monotonic()
+        self._committed_at = time.monotonic()
+        self._pending: list[FrameRow] = []
+        self._parts: list[tuple[int, int]] = []
+        self._must_join = False
+        """Whether a join was interrupted: the table is there, but the root still names parts."""
+        self._table = FrameTable([])
         self._written: dict[str, bytes] = {}  # digests of what the last commit wrote
         if self.place.exists(METADATA):
-            read_root(self.place)
-            table = self.place.file(FRAMES_TABLE)
-            self.rows, about = read_rows(table)
-            found = about_of(about, self.rows, table)
-            self._layouts, self.version = dict(found.layouts), found.version
-            _check_rendering(location, about, target)
-        self._by_hash = {
-            (row.group, row.role, row.pixel_hash): row
-            for row in self.rows
-            if row.duplicate_of is None
-        }
+            self._load()
+        self._known = KnownHashes(self._table)
+
+    def _load(self) -> None:
+        """Read what was committed, all of it checked."""
+        parts = read_root(self.place).get(PARTS, [])
+        try:
+            tables = read_tables(self.place, parts, check=True)
+        except FileNotFoundError as error:
+            raise StoreFormatError(
+                f"the table of frames cannot be read ({error.strerror or error})",
+                expected="a Parquet file", where=error.filename or self.path,
+                fix="The store was not written by rawkit, or is damaged: ingest into a new one.",
+            ) from error  # fmt: skip
+        self._table, self.version = tables.table, tables.table.version
+        self._parts = [(int(first), int(rows)) for first, rows in parts if first >= tables.joined]
+        self._must_join = len(self._parts) < len(parts)
+        found = about_of(tables.about, Members(self._table), self.place.file(FRAMES_TABLE))
+        self._layouts = dict(found.layouts)
+        _check_rendering(self.path, tables.about, self._target)
+
+    @property
+    def rows(self) -> FrameRows:
+        """All rows, those that wait for a commit included."""
+        return self._everything().rows
+
+    def _everything(self) -> FrameTable:
+        pending = FrameTable.of(self._pending, self.version)
+        return FrameTable([*self._table.pieces, *pending.pieces], self.version)
 
     @property
     def names(self) -> frozenset[str]:
         """Names of all frames the store has."""
-        return frozenset(row.name for row in self.rows)
+        return frozenset(self._everything().texts("name"))
 
     @property
     def codecs(self) -> dict[tuple[str, ArrayName], Codec]:
@@ -114,9 +144,9 @@ class StoreWriter:
         names the frame it repeats.
         """
         row, group = frame.row, frame.row.group
-        original = self._by_hash.get((group, row.role, row.pixel_hash))
+        original = self._known.find(row, self._row)
         if original is not None:
-            _discard(frame)
+            discard_frame(frame)
             row = replace(
                 row,
                 index=original.index,
@@ -124,25 +154,32 @@ class StoreWriter:
                 duplicate_of=original.name,
             )
         else:
-            target = NO_TARGET
+            target: tuple[int, int | None] = NO_TARGET, None
             if frame.target is not None:
                 target = self._place(group, "target", frame.target)
             index = self._place(group, "packed", frame.packed)
-            row = replace(row, index=index, target_index=target)
-            self._by_hash[group, row.role, row.pixel_hash] = row
-        self.rows.append(row)
-        self._waiting += 1
+            row = replace(row, index=index[0], target_index=target[0])
+            if self.version >= _SIZES_SINCE:
+                row = replace(row, packed_bytes=index[1], target_bytes=target[1])
+            self._known.add(row, len(self._table) + len(self._pending))
+        self._pending.append(row)
         return row
+
+    def _row(self, number: int) -> FrameRow:
+        """Return a row by its number, from 0."""
+        waiting = number - len(self._table)
+        return self._pending[waiting] if waiting >= 0 else self._table.rows[number]
 
     def commit_if_due(self, frames: int, seconds: float) -> None:
         """Commit if so many frames wait, or the last commit was so long ago."""
-        if self._waiting >= frames or time.monotonic() - self._committed_at >= seconds:
+        if len(self._pending) >= frames or time.monotonic() - self._committed_at >= seconds:
             self.commit()
 
     def commit(self) -> None:
-        """Make all added frames visible: each group, then the table, then the root.
+        """Make all added frames visible: their rows as a part of the table, then the root.
 
-        The root comes last so that a store that can be opened always has its table.
+        The root comes last, and names the parts. A store of an older version knows no parts: there
+        all is joined.
 
         Raises
         ------
@@ -151,12 +188,39 @@ class StoreWriter:
         StoreLockedError
             If another process has taken the store over.
         """
+        if self.version < _PARTS_SINCE:
+            self.join()
+            return
         self._uploads.settle()
         self._check_held()
-        about = About(self._attributes, self._target, self._layouts, self.version)
+        if self._pending:
+            about, everything = self._about(), self._everything()
+            parts, replaced = with_part(self._parts, len(self._table), len(everything))
+            first, rows = parts[-1]
+            part = FrameTable([InMemory(everything.plain(first, rows))], self.version)
+            data = encode_table(part, about.as_dict())
+            name, root = root_file(about, parts)
+            self.place.write_stages([{part_name(first): data}, {name: root}])
+            kept = len(self._table.pieces) - len(self._parts) + len(parts) - 1
+            piece = OpenTable(self.place.file(part_name(first)), data).piece()
+            self._table = FrameTable([*self._table.pieces[:kept], piece], self.version)
+            self._parts = parts
+            for gone in replaced:
+                self.place.delete(part_name(gone))
+        self._settled()
+
+    def join(self) -> None:
+        """Commit, with one table of all parts, and coordinates and arrays that know all frames.
+
+        What is written is the same whatever parts there were. Raises as `commit`.
+        """
+        self._uploads.settle()
+        self._check_held()
+        about, everything = self._about(), self._everything()
+        members = Members(everything)
         stages = [
-            *derived_stages(about, self.rows),
-            {FRAMES_TABLE: encode_rows(self.rows, about.as_dict())},
+            *derived_stages(about, members),
+            {FRAMES_TABLE: (data := encode_table(everything, about.as_dict()))},
             dict([root_file(about)]),
         ]
         digests = {name: sha256(data).digest() for stage in stages for name, data in stage.items()}
@@ -165,18 +229,36 @@ class StoreWriter:
             [{name: data for name, data in stage.items() if name in new} for stage in stages]
         )
         self._written = digests
-        self._waiting, self._committed_at = 0, time.monotonic()
+        self._table = OpenTable(self.place.file(FRAMES_TABLE), data).table()
+        for first, _ in self._parts:
+            self.place.delete(part_name(first))
+        self._parts, self._must_join = [], False
+        self._settled()
+
+    def _about(self) -> About:
+        return About(self._attributes, self._target, self._layouts, self.version)
+
+    def _settled(self) -> None:
+        self._pending, self._committed_at = [], time.monotonic()
 
     def finish(self) -> None:
-        """Commit what waits, unless a transfer has failed: then the last commit stands."""
+        """Join what waits, unless a transfer has failed: then the last commit stands."""
         try:
-            if self._waiting and self._uploads.failed is None:
-                self.commit()
+            if (self._pending or self._parts or self._must_join) and self._uploads.failed is None:
+                self.join()
         finally:
             self._uploads.close()
 
-    def _place(self, group: str, name: ArrayName, shard: StagedShard) -> int:
-        """Move a shard to the next free index of its array and return that index."""
+    def sweep(self) -> None:
+        """Remove what a writer that was killed has left: halves of files, and parts of no table."""
+        self.place.sweep()
+        used = {part_name(first) for first, _ in self._parts}
+        for name in self.place.top():
+            if is_part(name) and name not in used:
+                self.place.delete(name)
+
+    def _place(self, group: str, name: ArrayName, shard: StagedShard) -> tuple[int, int]:
+        """Move a shard to the next free index of its array; returns that index, and its bytes."""
         layout = self._layouts.get((group, name))
         if layout is None:
             # The first frame in catalog order decides the codec of the array, once.
@@ -184,13 +266,14 @@ class StoreWriter:
         elif (layout.height, layout.width) != (shard.layout.height, shard.layout.width):
             raise StoreError("a frame of another geometry", where=self.path / group)
         path = shard.path
+        size = shard.size
         if shard.layout.codec != layout.codec:
-            with output_errors(path):
-                frame = decode_shard(path.read_bytes(), shard.layout, path)
-                path.write_bytes(encode_shard(frame, layout))
+            path, size = encoded_anew(shard, layout, self.staging), None
+        if size is None:
+            size = size_of(path)
         self._uploads.add(path, f"{group}/{layout.key(layout.count)}")
         self._layouts[group, name] = replace(layout, count=layout.count + 1)
-        return layout.count
+        return layout.count, size
 
 
 @contextmanager
@@ -227,7 +310,8 @@ def open_writer(
         with output_errors(waiting):
             shutil.rmtree(waiting, ignore_errors=True)
             waiting.mkdir(parents=True)
-            writer.place.sweep()
+            writer.sweep()
+        _clear_objects(location)
         try:
             yield writer
         finally:
@@ -235,10 +319,33 @@ def open_writer(
                 writer.finish()
             finally:
                 shutil.rmtree(waiting, ignore_errors=True)
+                with suppress(StoreUnreachableError):  # the next run clears them
+                    _clear_objects(location)
+
+
+def write_rows(location: Location, rows: Sequence[FrameRow] | FrameTable, about: About) -> None:
+    """Write all of a store but its shards: what follows from the rows, their table, and the root.
+
+    `about` has the layouts of the arrays; their counts follow from the rows. For stores whose
+    shards come from elsewhere, and for large tables to try things on.
+
+    Raises
+    ------
+    OutputError, StoreUnreachableError
+        If something cannot be written.
+    """
+    table = rows if isinstance(rows, FrameTable) else FrameTable.of(rows, about.version)
+    members = Members(table)
+    about = about_of(about.as_dict(), members, location)
+    open_place(location).write_stages([
+        *derived_stages(about, members),
+        {FRAMES_TABLE: encode_table(table, about.as_dict())},
+        dict([root_file(about)]),
+    ])  # fmt: skip
 
 
 def clear_after_death(location: Location, staging: Path | None = None) -> None:
-    """Remove the lock and the staged shards that a writer killed after its last commit has left.
+    """Finish what a writer that was killed has left: lock, staged shards, parts of the table.
 
     The next writer does the same; this is for a run that finds nothing to write. A store whose
     writer lives is left alone.
@@ -246,19 +353,32 @@ def clear_after_death(location: Location, staging: Path | None = None) -> None:
     Raises
     ------
     OutputError, StoreUnreachableError
-        If they cannot be removed.
+        If they cannot be removed, or joined.
     """
-    waiting, held = staging_of(location, staging), lock_of(location)
-    if not waiting.exists() and not open_place(held.parent).exists(held.name):
+    waiting, held, place = staging_of(location, staging), lock_of(location), open_place(location)
+    is_left = waiting.exists() or open_place(held.parent).exists(held.name)
+    is_left |= isinstance(location, Url) and bool(ObjectPlace(objects_of(location)).sizes())
+    about = read_root(place) if place.exists(METADATA) else {}
+    if not is_left and PARTS not in about:
         return
-    with suppress(StoreLockedError), lock(held):
+    with suppress(StoreLockedError), lock(held) as check_held:
         shutil.rmtree(waiting, ignore_errors=True)
+        _clear_objects(location)
+        if not place.exists(METADATA):
+            return
+        table = read_tables(place, read_root(place).get(PARTS, []))
+        attributes = {key: value for key, value in about.items() if key not in _NOT_ATTRIBUTES}
+        writer = StoreWriter(
+            location, attributes, table.about["rendering"], staging=waiting, check_held=check_held
+        )  # fmt: skip
+        writer.sweep()
+        writer.finish()
 
 
-def _discard(frame: StagedFrame) -> None:
-    for shard in (frame.packed, frame.target):
-        if shard is not None:
-            shard.path.unlink(missing_ok=True)
+def _clear_objects(location: Location) -> None:
+    """Delete what runs that are over have left in the bucket; whoever calls holds the lock."""
+    if isinstance(location, Url):
+        ObjectPlace(objects_of(location)).clear()
 
 
 def _check_rendering(path: Location, about: Mapping[str, Any], target: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """From stores to batches in bounded memory.
 
-`plan` says which crop is sample number i; `schedule` which windows a process reads for its part of
+`pairs` are what there is to draw from, and `locate` finds them in stores. `plan` says which crop is
+sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for
+its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
@@ -16,21 +18,34 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper, Shelf
+from rawkit.stream.locate import pair_sources, sources_of
 from rawkit.stream.open import open_stream, stream_of
-from rawkit.stream.pairs import PairSource, pair_sources
+from rawkit.stream.pairs import (
+    Pairs,
+    PairSource,
+    any_elsewhere,
+    balances_of,
+    count_targets,
+    layouts_of,
+    numbers_of,
+    shapes_of,
+    spread,
+)
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     EpochPlan,
-    FrameShape,
     PlanSettings,
     check_crop,
+    epoch_length,
     fitting_crop,
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
@@ -56,26 +71,39 @@ __all__ = [
     "BatchStream",
     "ChunkCache",
     "EpochPlan",
+    "EpochSources",
     "Feed",
     "FrameShape",
+    "FrameShapes",
     "Keeper",
     "Need",
     "Origin",
     "PairSource",
+    "Pairs",
     "PlanSettings",
+    "SameSources",
     "ShardFile",
     "Shelf",
     "TensorBatch",
+    "any_elsewhere",
     "balance_gains",
+    "balances_of",
     "belady",
     "check_crop",
+    "count_targets",
+    "epoch_length",
     "fitting_crop",
+    "layouts_of",
     "least_budget",
     "mosaic_of",
     "moves",
     "normalise_planes",
+    "numbers_of",
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "shapes_of",
+    "sources_of",
+    "spread",
     "stream_of",
 ]

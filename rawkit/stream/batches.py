@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
-from rawkit.store import RemoteFile
 from rawkit.stream.augment import augment_levels
 from rawkit.stream.buffers import check_pinned
+from rawkit.stream.epochs import SameSources
+from rawkit.stream.pairs import any_elsewhere, layouts_of, shapes_of
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import RankShare
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.stream.cache import ChunkCache
+    from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.pool import Filled
     from rawkit.stream.schedule import Use
+    from rawkit.stream.shapes import Window
 
 
 REMOTE_THREADS = 8
@@ -120,6 +123,10 @@ class BatchStream:
         Stores that lie elsewhere are read all the time.
     pinned
         Keep batches in pinned memory, from which a GPU fetches them by itself.
+    epochs
+        What each epoch draws from, where it is not `sources` in all of them; then `sources` are
+        those of the first, and all others must be like them: large enough, and of their target
+        type.
     keeper
         What fetches frames ahead of their windows, where the store cannot hold all; one process
         alone.
@@ -144,30 +151,31 @@ class BatchStream:
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
         pinned: bool = False,
+        epochs: EpochSources | None = None,
         keeper: Keeper | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
         if pinned:
             check_pinned()
-        kinds = {source.target.layout.dtype for source in sources}
+        kinds = {target.dtype for _, target in layouts_of(sources)}
         if len(kinds) > 1:
             raise UsageError(
                 f"targets of {' and '.join(sorted(kinds))}", expected="one data type for all stores"
             )
-        shapes = [source.shape for source in sources]
+        shapes = shapes_of(sources)
         check_crop(shapes, settings)
         self._share = RankShare(batch_size, rank, ranks)
-        if any(isinstance(source.packed.path, RemoteFile) for source in sources):
+        if any_elsewhere(sources):
             # They wait for answers most of the time, and do so beside whatever else runs.
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
-            tuple(sources), settings, self._share,
+            epochs or SameSources(sources), sources[0].target.layout.dtype, settings, self._share,
             threads=threads, cache=cache, in_bursts=in_bursts and keeper is None, pinned=pinned,
             keeper=keeper,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
-        """Samples of an epoch, over all ranks."""
+        """Samples of an epoch, over all ranks; of the first where `epochs` gives each its own."""
 
     @property
     def waited(self) -> float:

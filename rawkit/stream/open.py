@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rawkit.errors import MissingError
 from rawkit.stream.batches import BatchStream
 from rawkit.stream.cache import ChunkCache
-from rawkit.stream.pairs import pair_sources
+from rawkit.stream.locate import pair_sources
+from rawkit.stream.pairs import shapes_of
 from rawkit.stream.plan import (
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
@@ -126,7 +127,7 @@ def stream_of(
     """
     pairs = pair_sources(subset, stores, split)
     if crop is None:
-        crop = fitting_crop([pair.shape for pair in pairs], augment=augment)
+        crop = fitting_crop(shapes_of(pairs), augment=augment)
     return BatchStream(
         pairs,
         PlanSettings(

@@ -1,27 +1,34 @@
-"""The frames that can be trained on: a dark frame with its target, out of opened stores."""
+"""The frames that can be trained on: a dark frame with its target.
+
+A million pairs are columns of some dozen bytes each; a `PairSource` is made when one is looked at.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
+import pyarrow as pa
 
-from rawkit.errors import SelectionError, StoreError
-from rawkit.sensor import UNKNOWN_BALANCE
-from rawkit.stream.plan import FrameShape
+from rawkit.store import RemoteFile
 from rawkit.stream.reader import ShardFile
-from rawkit.subset import SPLITS
+from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from rawkit.store import FrameRow, Group, Store
-    from rawkit.subset import Subset, SubsetFrame
+    from rawkit.store import ArrayLayout, ReadablePlace
+    from rawkit.stream.texts import PackedTexts, SharedTexts
 
+VALIDATED = 8
+"""Frames looked at during a training; spread evenly over the split."""
+_Item = TypeVar("_Item")
 _BAYER = ("R", "G1", "B", "G2")
 
 
@@ -67,90 +74,245 @@ class PairSource:
     def shape(self) -> FrameShape:
         """What the plan must know."""
         layout = self.packed.layout
-        return FrameShape(layout.height, layout.width, layout.chunk, str(self.target.path))
+        return FrameShape(layout.height, layout.width, layout.chunk)
 
 
-def pair_sources(
-    subset: Subset, stores: Mapping[str, Store], split: str | None
-) -> list[PairSource]:
-    """All pairs of a split, or of all splits if None, in the subset's order.
+_T = TypeVar("_T", bound=np.generic)
+_KEPT = 4096
+"""Pairs that are kept once they were made."""
+NUMBERS = (
+    "white_level", "amplification_base", "exposure_ratio", "gain_ratio", "iso", "exposure_time",
+)  # fmt: skip
+"""Fields of a pair that are numbers."""
 
-    Raises
-    ------
-    SelectionError
-        If the split has none.
-    StoreError
-        If a store no longer holds a frame of the subset.
+
+class Values:
+    """Values of many pairs, each different one held once where few are.
+
+    Parameters
+    ----------
+    values
+        Shape (pairs,) or (pairs, planes).
     """
-    splits = SPLITS if split is None else (split,)
-    frames = [frame for one in splits for frame in subset.pairs(one)]
-    if not frames:
-        raise SelectionError(
-            f"subset {subset.name} has no pair in split {' or '.join(splits)}",
-            expected="dark frames with their long exposure",
-            fix="Ingest more scenes, and make the subset anew with --refresh.",
+
+    def __init__(self, values: NDArray[np.generic]) -> None:
+        self._distinct, self._codes = values, None
+        if len(values) > _FEW:
+            distinct, codes = _coded(values)
+            if len(distinct) <= len(values) // _FEW:
+                self._distinct, self._codes = distinct, codes.astype(_smallest(len(distinct)))
+
+    def __getitem__(self, index: int) -> NDArray[np.generic]:
+        """Value of a pair."""
+        found: NDArray[np.generic] = self._distinct[
+            index if self._codes is None else self._codes[index]
+        ]
+        return found
+
+    def all(self) -> NDArray[np.generic]:
+        """Values of all pairs."""
+        return self._distinct if self._codes is None else self._distinct[self._codes]
+
+
+_FEW = 8
+"""So many times must values repeat on the average, for each different one to be held once."""
+
+
+def _coded(values: NDArray[_T]) -> tuple[NDArray[_T], NDArray[np.int64]]:
+    """Different values, and which one each is; values with the same bits are the same."""
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    keys = np.zeros(len(values), np.int64)
+    for number, column in enumerate(flat.T):
+        bits = pa.array(np.ascontiguousarray(column).view(f"u{column.itemsize}"))
+        coded = bits.dictionary_encode()
+        found = coded.indices.to_numpy()
+        if number:
+            together = pa.array(keys * len(coded.dictionary) + found)
+            found = together.dictionary_encode().indices.to_numpy()
+        keys = found.astype(np.int64)
+    first = np.empty(int(keys.max(initial=-1)) + 1, np.int64)
+    first[keys[::-1]] = np.arange(len(keys))[::-1]  # so that the first of each stays
+    return values[first], keys
+
+
+def _smallest(count: int) -> type[np.unsignedinteger]:
+    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
+
+
+class Origins(NamedTuple):
+    """A group of a store that pairs come from."""
+
+    collection: str
+    """Collection of the store."""
+    place: ReadablePlace
+    """Where the store lies."""
+    name: str
+    """Camera and geometry."""
+    packed: ArrayLayout
+    """Layout of the packed planes."""
+    target: ArrayLayout
+    """Layout of the targets."""
+
+    def shard(self, layout: ArrayLayout, index: int) -> ShardFile:
+        """Return a shard of one of the two arrays, `index` from 0."""
+        return ShardFile(self.place.file(f"{self.name}/{layout.key(index)}"), layout)
+
+
+class Pairs(Sequence[PairSource]):
+    """Pairs as columns, each a `PairSource` when it is looked at.
+
+    Parameters
+    ----------
+    groups
+        Groups that they come from.
+    which, places, targets, rows
+        Of each pair, shape (pairs,): number of its group, of its dark frame and of its target
+        there, and of the row of its dark frame in the table of its store.
+    numbers
+        Values of `NUMBERS`, shape (pairs,) each.
+    black_level, white_balance
+        As in `PairSource`, shape (pairs, 4).
+    names, scenes, cameras
+        Texts of each pair; names are those within the collection.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Origins],
+        which: NDArray[np.integer],
+        places: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        *,
+        numbers: dict[str, NDArray[np.float64]],
+        black_level: NDArray[np.float32],
+        white_balance: NDArray[np.float32],
+        names: PackedTexts,
+        scenes: SharedTexts,
+        cameras: SharedTexts,
+    ) -> None:
+        self.groups, self.which = tuple(groups), which
+        self.places, self.targets, self.rows = places, targets, rows
+        self._numbers = {name: Values(values) for name, values in numbers.items()}
+        self._black_level, self._white_balance = Values(black_level), Values(white_balance)
+        self._names, self._scenes, self._cameras = names, scenes, cameras
+        self._made: dict[int, PairSource] = {}
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    @overload
+    def __getitem__(self, index: int) -> PairSource: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PairSource]: ...
+    def __getitem__(self, index: int | slice) -> PairSource | list[PairSource]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        number = range(len(self))[index]  # raises IndexError beyond the end
+        found = self._made.get(number)
+        if found is None:
+            found = self._source(number)
+            if len(self._made) < _KEPT:
+                self._made[number] = found
+        return found
+
+    def __iter__(self) -> Iterator[PairSource]:
+        return (self[number] for number in range(len(self)))
+
+    def _source(self, number: int) -> PairSource:
+        one = self.groups[int(self.which[number])]
+        packed, target = int(self.places[number]), int(self.targets[number])
+        values = {name: self._numbers[name][number].item() for name in NUMBERS}
+        return PairSource(
+            name=f"{one.collection}/{self._names[number]}",
+            packed=one.shard(one.packed, packed),
+            target=one.shard(one.target, target),
+            black_level=self._black_level[number].astype(np.float32),
+            scene=self._scenes[number],
+            store=str(one.place.location),
+            camera=self._cameras[number],
+            white_balance=self._white_balance[number].astype(np.float32),
+            **values,
         )
-    return sources_of(frames, stores)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Values of one of `NUMBERS`, shape (pairs,)."""
+        return np.asarray(self._numbers[name].all(), np.float64)
+
+    def balances(self) -> Counter[tuple[str, tuple[float, ...]]]:
+        """Count the pairs of each camera and white balance."""
+        cameras, texts = self._cameras.codes, self._cameras.texts
+        balances = np.asarray(self._white_balance.all(), np.float32)
+        distinct, which = _coded(balances)
+        together: NDArray[np.int64] = which * len(texts) + cameras
+        keys, counts = np.unique(together, return_counts=True)
+        found: Counter[tuple[str, tuple[float, ...]]] = Counter()
+        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            balance, camera = divmod(key, len(texts))
+            found[texts[camera].as_py(), tuple(distinct[balance].tolist())] += count
+        return found
 
 
-def sources_of(frames: Sequence[SubsetFrame], stores: Mapping[str, Store]) -> list[PairSource]:
-    """Locate the shards and the coordinates of frames."""
-    rendered: dict[tuple[str, str], dict[int, FrameRow]] = {}
-    return [_source(frame, stores[frame.collection], rendered) for frame in frames]
+def balances_of(sources: Sequence[PairSource]) -> Counter[tuple[str, tuple[float, ...]]]:
+    """Count the pairs of each camera and white balance, multipliers of the four planes."""
+    if isinstance(sources, Pairs):
+        return sources.balances()
+    return Counter((one.camera, tuple(one.white_balance.tolist())) for one in sources)
 
 
-def _source(
-    frame: SubsetFrame, store: Store, rendered: dict[tuple[str, str], dict[int, FrameRow]]
-) -> PairSource:
-    group = store.groups.get(frame.group)
-    if group is None or not (
-        frame.index < len(group.rows) and group.rows[frame.index].name == frame.name
-    ):
-        raise StoreError(
-            f"{frame.name} is no longer frame {frame.index} of {frame.group}",
-            expected="the store that the subset was made from",
-            where=store.path,
-            fix="Make the subset anew with `rawkit subset --refresh`.",
-        )
-    key = frame.collection, frame.group
-    if key not in rendered:
-        rendered[key] = {row.target_index: row for row in group.rows}
-    return _located(frame, group, rendered[key])
+def spread(items: Sequence[_Item], most: int = VALIDATED) -> list[_Item]:
+    """Choose at most so many, evenly over a list: what a training validates on."""
+    count = min(most, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
-def _located(frame: SubsetFrame, group: Group, rendered: Mapping[int, FrameRow]) -> PairSource:
-    """Locate a pair; `rendered` are the rows of the group by the index of their own target."""
-    values, index = group.coordinates, frame.index
-    target = group.target
-    if target is None:
-        raise StoreError(f"{frame.group} has no targets", where=group.store)
-    if group.packed.planes != len(_BAYER):
-        raise StoreError(
-            f"{frame.group} has {group.packed.planes} planes",
-            expected=f"the {len(_BAYER)} of a Bayer mosaic: the networks know no other",
-            where=group.store,
-            fix="Make a subset of other stores with `rawkit subset --store`.",
-        )
-    target_index = int(values["target_index"][index])
-    return PairSource(
-        name=f"{frame.collection}/{frame.name}",
-        packed=ShardFile(group.shard("packed", index), group.packed),
-        target=ShardFile(group.shard("target", target_index), target),
-        black_level=values["black_level"][index].astype(np.float32),
-        white_level=float(values["white_level"][index]),
-        amplification_base=float(values["amplification_base"][index]),
-        exposure_ratio=float(values["exposure_ratio"][index]),
-        gain_ratio=float(values["gain_ratio"][index]),
-        iso=float(values["iso"][index]),
-        exposure_time=float(values["exposure_time"][index]),
-        scene=frame.scene,
-        store=str(group.store),
-        camera=group.rows[index].model or "",
-        white_balance=_balance_of(rendered.get(target_index)),
-    )
+def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
+    """Return what a plan must know of pairs."""
+    if not isinstance(sources, Pairs):
+        shapes = FrameShapes.of(source.shape for source in sources)
+        longs: dict[object, int] = {}
+        which = [longs.setdefault(source.target.path, len(longs)) for source in sources]
+        return FrameShapes(shapes.kinds, shapes.which, np.array(which, np.int64))
+    layouts = [one.packed for one in sources.groups]
+    kinds = [FrameShape(one.height, one.width, one.chunk) for one in layouts]
+    distinct = list(dict.fromkeys(kinds))
+    numbers = np.array([distinct.index(kind) for kind in kinds], np.uint16)
+    return FrameShapes(distinct, numbers[sources.which], _long_keys(sources))
 
 
-def _balance_of(row: FrameRow | None) -> NDArray[np.float32]:
-    if row is None or row.white_balance_source == UNKNOWN_BALANCE:
-        return _unknown_balance()
-    return np.array(row.white_balance, np.float32)
+def _long_keys(pairs: Pairs) -> NDArray[np.int64]:
+    """Return a number for each pair that those of one target share."""
+    return pairs.which.astype(np.int64) << 32 | pairs.targets
+
+
+def layouts_of(sources: Sequence[PairSource]) -> set[tuple[ArrayLayout, ArrayLayout]]:
+    """Return the layouts of planes and targets that pairs have."""
+    if not isinstance(sources, Pairs):
+        return {(source.packed.layout, source.target.layout) for source in sources}
+    return {(one.packed, one.target) for one in _used(sources)}
+
+
+def any_elsewhere(sources: Sequence[PairSource]) -> bool:
+    """Tell whether the store of any pair lies on another machine."""
+    if not isinstance(sources, Pairs):
+        return any(isinstance(source.packed.path, RemoteFile) for source in sources)
+    return any(isinstance(one.place.file(""), RemoteFile) for one in _used(sources))
+
+
+def _used(pairs: Pairs) -> list[Origins]:
+    counts = np.bincount(pairs.which, minlength=len(pairs.groups))
+    return [one for one, count in zip(pairs.groups, counts.tolist(), strict=True) if count]
+
+
+def numbers_of(sources: Sequence[PairSource], name: str) -> NDArray[np.float64]:
+    """Values of one of `NUMBERS`, shape (pairs,)."""
+    if isinstance(sources, Pairs):
+        return sources.column(name)
+    return np.array([getattr(source, name) for source in sources], np.float64)
+
+
+def count_targets(sources: Sequence[PairSource]) -> int:
+    """Count the different targets of pairs."""
+    if not isinstance(sources, Pairs):
+        return len({source.target.path for source in sources})
+    return len(np.unique(_long_keys(sources)))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
+from rawkit.stream.shapes import FrameShape, FrameShapes, Windows, window_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,27 +28,13 @@ if TYPE_CHECKING:
 LANES = 8
 CROPS_PER_WINDOW, LIVE_WINDOWS = 4, 24
 """Defaults of `PlanSettings`."""
+_BLOCK = 1 << 16
+"""Samples whose places are drawn at once."""
+_KEPT_BLOCKS = 3
+"""Blocks that are kept: samples are asked for nearly in their order."""
+_COUNTED = 4
+"""Numbers of 64 bits that Philox makes at once."""
 _TRANSPOSE, _FLIP_DOWN, _FLIP_ACROSS = 4, 2, 1
-
-
-@dataclass(frozen=True, slots=True)
-class FrameShape:
-    """What the plan must know of one frame."""
-
-    height: int
-    """Rows of a packed plane."""
-    width: int
-    """Columns of a packed plane."""
-    chunk: tuple[int, int]
-    """Rows and columns of a chunk of packed pixels."""
-    long: str = ""
-    """Frames of the same one share a long exposure; empty: of its own. Only `PlanSettings.group`
-    asks."""
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Chunks down and across."""
-        return -(-self.height // self.chunk[0]), -(-self.width // self.chunk[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +80,6 @@ class PlanSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of whole chunks of one frame."""
-
-    frame: int
-    """Index of the frame in the plan's list, from 0."""
-    top: int
-    """First row of chunks, from 0."""
-    left: int
-    """First column of chunks, from 0."""
-    rows: int
-    """Rows of chunks."""
-    columns: int
-    """Columns of chunks."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
     """One crop."""
 
@@ -123,29 +94,32 @@ class Sample:
 
 
 class EpochPlan:
-    """The windows and samples of one epoch."""
+    """The windows and samples of one epoch.
+
+    A million frames have several million samples: what each is, is held in few bytes, or drawn when
+    it is asked for.
+    """
 
     def __init__(self, frames: Sequence[FrameShape], settings: PlanSettings, epoch: int) -> None:
         check_crop(frames, settings)
-        self._frames, self._settings = frames, settings
+        self._frames, self._settings = FrameShapes.of(frames), settings
         generator = _generator(settings.seed, epoch, 0)
-        self.windows = _deal_windows(frames, settings, generator, epoch)
+        self.windows = _deal_windows(self._frames, settings, generator, epoch)
         """Windows, the one at index j belonging to lane j mod 8."""
         self.epoch = epoch
         """Which epoch, from 0."""
         per_lane = len(self.windows) // LANES
-        self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int64)
+        self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int32)
         for lane in range(LANES):
             draws = _generator(settings.seed, epoch, 1 + lane).random(
                 (per_lane, settings.crops_per_window)
             )
             self._order[lane::LANES] = _lane_order(len(self.windows), lane, settings, draws)
-        self._places = _generator(settings.seed, epoch, 1 + LANES).random((len(self._order), 2))
         # All crops of a window are transposed or none is. Nothing needs that any more, but a run
         # that is resumed must go on with the samples it would have had.
-        flipped = _generator(settings.seed, epoch, 2 + LANES).integers(0, 4, len(self._order))
         turned = _generator(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
-        self._augmentations = flipped + _TRANSPOSE * turned[self._order]
+        self._turned = turned.astype(np.uint8)
+        self._drawn: dict[int, tuple[NDArray[np.float64], NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
         """Return the number of samples; the same in every epoch."""
@@ -157,22 +131,42 @@ class EpochPlan:
         window = self.windows[number]
         height, width = window_size(self._frames[window.frame], window)
         extent = self._settings.extent
-        down, across = self._places[index]
+        block, within = divmod(index if index >= 0 else index + len(self), _BLOCK)
+        places, flipped = self._drawn.get(block) or self._draw(block)
+        down, across = places[within]
+        augmentation = int(flipped[within]) + _TRANSPOSE * int(self._turned[number])
         return Sample(
             window=number,
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
-            augmentation=int(self._augmentations[index]) if self._settings.augment else 0,
+            augmentation=augmentation if self._settings.augment else 0,
         )
 
-    def window_numbers(self) -> NDArray[np.int64]:
+    def window_numbers(self) -> NDArray[np.int32]:
         """Index of the window of every sample, in the order of samples."""
         return self._order
+
+    def _draw(self, block: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Draw places and flips of a block of samples, the numbers that all at once would give."""
+        count = min(_BLOCK, len(self) - block * _BLOCK)
+        seed, epoch = self._settings.seed, self.epoch
+        places = _generator(seed, epoch, 1 + LANES, skip=2 * block * _BLOCK).random((count, 2))
+        # A number below 4 takes half of a drawn 64 bits.
+        flips_of = _generator(seed, epoch, 2 + LANES, skip=block * _BLOCK // 2)
+        drawn = places, flips_of.integers(0, 4, count)
+        kept = list(self._drawn.items())[1 - _KEPT_BLOCKS :]
+        self._drawn = {**dict(kept), block: drawn}
+        return drawn
 
 
 def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     """Return the number of samples of every epoch."""
-    windows = sum(_window_count(frame, settings) for frame in frames)
+    shapes = FrameShapes.of(frames)
+    counts = np.bincount(shapes.which, minlength=len(shapes.kinds)).tolist()
+    windows: int = sum(
+        count * _window_count(kind, settings)
+        for count, kind in zip(counts, shapes.kinds, strict=True)
+    )
     return -(-windows // LANES) * LANES * settings.crops_per_window
 
 
@@ -186,13 +180,20 @@ def fitting_crop(frames: Sequence[FrameShape], *, augment: bool, most: int = 512
     """
     if not frames:
         raise UsageError("no frames to take crops from", expected="at least one pair")
-    smallest = min(min(frame.height, frame.width) for frame in frames)
+    smallest = _smallest(frames)
     fitting = 2 * (smallest - int(augment)) // 32 * 32
     if fitting < 32:  # noqa: PLR2004 - what the networks' coarsest branch needs
         raise UsageError(
             f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
         )
     return min(most, fitting)
+
+
+def _smallest(frames: Sequence[FrameShape]) -> int:
+    """Return the shortest side of any frame, in packed pixels."""
+    shapes = FrameShapes.of(frames)
+    used = [shapes.kinds[kind] for kind in np.flatnonzero(np.bincount(shapes.which)).tolist()]
+    return min(min(frame.height, frame.width) for frame in used)
 
 
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
@@ -205,7 +206,7 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
     """
     if not frames:
         raise UsageError("no frames to take crops from", expected="at least one pair")
-    smallest = min(min(frame.height, frame.width) for frame in frames)
+    smallest = _smallest(frames)
     if smallest < settings.extent:
         room = smallest - int(settings.augment)
         fitting = 2 * room // 32 * 32
@@ -214,13 +215,6 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
             expected=f"at most {2 * room} with these settings",
             fix=f"Use --crop {fitting}." if fitting else "Take larger frames: 32 is the least.",
         )
-
-
-def window_size(frame: FrameShape, window: Window) -> tuple[int, int]:
-    """Rows and columns of a window in packed pixels; the last chunks of a frame may be cut."""
-    bottom = min((window.top + window.rows) * frame.chunk[0], frame.height)
-    right = min((window.left + window.columns) * frame.chunk[1], frame.width)
-    return bottom - window.top * frame.chunk[0], right - window.left * frame.chunk[1]
 
 
 def window_chunks(frame: FrameShape, settings: PlanSettings) -> tuple[int, int]:
@@ -247,50 +241,59 @@ def _window_count(frame: FrameShape, settings: PlanSettings) -> int:
 
 
 def _deal_windows(
-    frames: Sequence[FrameShape],
-    settings: PlanSettings,
-    generator: np.random.Generator,
-    epoch: int,
-) -> list[Window]:
+    frames: FrameShapes, settings: PlanSettings, generator: np.random.Generator, epoch: int
+) -> Windows:
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
-    windows = []
-    for number, frame in enumerate(frames):
-        rows, columns = window_chunks(frame, settings)
-        places = (frame.grid[0] - rows + 1, frame.grid[1] - columns + 1)
-        count = _window_count(frame, settings)
-        tops = generator.integers(0, places[0], count)
-        lefts = generator.integers(0, places[1], count)
-        windows += [
-            Window(number, int(top), int(left), rows, columns)
-            for top, left in zip(tops, lefts, strict=True)
-        ]
-    extra = -len(windows) % LANES
+    sizes = [window_chunks(kind, settings) for kind in frames.kinds]
+    counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
+    frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
+    top, left = _window_places(frames, sizes, counts, generator)
+    extra = -len(frame) % LANES
     if settings.group is not None:
-        order = _pair_places(frames, settings, epoch)
-        spread = _generator(settings.seed, epoch, 4 + LANES).random(len(windows))
-        moments = [
-            order[window.frame] + settings.group * late
-            for window, late in zip(windows, spread, strict=True)
-        ]
-        near = [windows[index] for index in np.argsort(moments, kind="stable")]
+        spread = _generator(settings.seed, epoch, 4 + LANES).random(len(frame))
+        moments = _pair_places(frames, settings, epoch)[frame] + settings.group * spread
+        near = np.argsort(moments, kind="stable").astype(np.int32)
         # The last ones once more, not the first: those frames may be gone by then.
-        return near + [near[-1 - index % len(near)] for index in range(extra)]
-    shuffled = [windows[index] for index in generator.permutation(len(windows))]
-    return shuffled + [shuffled[index % len(shuffled)] for index in range(extra)]
+        order = np.concatenate([near, near[-1 - np.arange(extra) % len(near)]])
+        return Windows(frame[order], top[order], left[order], sizes, frames.which)
+    shuffled = generator.permutation(len(frame)).astype(np.int32)
+    order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
+    return Windows(frame[order], top[order], left[order], sizes, frames.which)
 
 
-def _pair_places(
-    frames: Sequence[FrameShape], settings: PlanSettings, epoch: int
-) -> NDArray[np.int64]:
+def _window_places(
+    frames: FrameShapes,
+    sizes: Sequence[tuple[int, int]],
+    counts: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Draw first row and column of each window: of a frame all rows, then all columns."""
+    places = np.array([
+        (kind.grid[0] - rows + 1, kind.grid[1] - columns + 1)
+        for kind, (rows, columns) in zip(frames.kinds, sizes, strict=True)
+    ], np.uint32)  # fmt: skip
+    total = int(counts.sum())
+    if places.max() == 1:  # nothing is drawn for what has one place
+        return np.zeros(total, np.uint16), np.zeros(total, np.uint16)
+    twice = np.repeat(counts, 2)
+    highest = np.repeat(places[frames.which].ravel(), twice)
+    # 32 bits at a time, as numbers of 64 bits below 2**32 are drawn, too.
+    drawn = generator.integers(0, highest, dtype=np.uint32).astype(np.uint16)
+    is_top = np.repeat(np.tile([True, False], len(counts)), twice)
+    return drawn[is_top], drawn[~is_top]
+
+
+def _pair_places(frames: FrameShapes, settings: PlanSettings, epoch: int) -> NDArray[np.int64]:
     """Return the place of every frame in the epoch, from 0; those of one long follow each other.
 
     An epoch begins with longs that the one before has ended with. For that longs are parted at
     random into two halves: epochs end with longs of one and of the other half in turn, so none is
     wanted at both ends. Which of a half, and all else, is drawn anew for each epoch.
     """
-    longs: dict[str, list[int]] = {}
-    for number, frame in enumerate(frames):
-        longs.setdefault(frame.long or f"\0{number}", []).append(number)
+    numbers = range(len(frames)) if frames.longs is None else frames.longs.tolist()
+    longs: dict[int, list[int]] = {}
+    for number, long in enumerate(numbers):
+        longs.setdefault(long, []).append(number)
     groups = list(longs.values())
     halves = np.arange(len(groups)) < len(groups) // 2
     _generator(settings.seed, 0, 5 + LANES).shuffle(halves)
@@ -312,13 +315,13 @@ def _pair_places(
 
 def _lane_order(
     count: int, lane: int, settings: PlanSettings, draws: NDArray[np.float64]
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Order in which a lane's windows give their crops: window index of each of its samples.
 
     `draws`, shape (windows of the lane, crops of each), lie between 0 and 1.
     """
     crops, live = settings.crops_per_window, settings.live_windows // LANES
-    numbers = np.arange(lane, count, LANES)
+    numbers = np.arange(lane, count, LANES, dtype=np.int32)
     moments = np.arange(len(numbers))[:, None] + live * (np.arange(crops) + draws) / crops
     return np.repeat(numbers, crops)[np.argsort(moments, axis=None, kind="stable")]
 
@@ -333,9 +336,15 @@ def longest_span(settings: PlanSettings) -> int:
     return LANES * (live * (settings.crops_per_window + 1) - 1)
 
 
-def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    """Return an independent generator for each purpose of each epoch."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, purpose])))
+def _generator(seed: int, epoch: int, purpose: int, *, skip: int = 0) -> np.random.Generator:
+    """Return an independent generator for each purpose of each epoch.
+
+    It is as after `skip` numbers of 64 bits, a multiple of 4: Philox counts by fours.
+    """
+    bits = np.random.Philox(np.random.SeedSequence([seed, epoch, purpose]))
+    if skip:
+        bits.advance(skip // _COUNTED)
+    return np.random.Generator(bits)
 
 
 def flips(augmentation: int) -> tuple[bool, bool, bool]:

@@ -18,6 +18,8 @@ import numpy as np
 
 from rawkit.stream.buffers import Buffers
 from rawkit.stream.cutting import native_bytes
+from rawkit.stream.epochs import EpochShapes
+from rawkit.stream.pairs import layouts_of
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch
 from rawkit.stream.schedule import jobs, open_batches
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.stream.cache import ChunkCache
+    from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings, Window
+    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.schedule import Job, RankShare, Use
+    from rawkit.stream.shapes import Window
 
 READ_AHEAD = 4
 """Windows beyond those that the batch in turn may need; a thread more than that adds one."""
@@ -57,7 +61,8 @@ class BatchPool:
 
     def __init__(
         self,
-        sources: Sequence[PairSource],
+        epochs: EpochSources,
+        kind: str,
         settings: PlanSettings,
         share: RankShare,
         *,
@@ -69,7 +74,8 @@ class BatchPool:
     ) -> None:
         self.keeper = keeper
         """Sees to it that what a window reads is there; None: it is."""
-        self._sources, self._settings, self._share = sources, settings, share
+        self._epochs, self._settings, self._share = epochs, settings, share
+        self._shapes = EpochShapes(epochs)
         self._threads, self._cache = threads, cache
         self.in_bursts = in_bursts
         """Whether threads rest while no batch is waited for."""
@@ -78,7 +84,6 @@ class BatchPool:
         self._most = open_batches(settings, share, self.ahead)
         size, n = share.size, settings.packed_side
         self._packed = Buffers((size, 4, n, n), np.uint16, pinned=pinned)
-        kind = sources[0].target.layout.dtype
         self._target = Buffers((size, 3, 2 * n, 2 * n), kind, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
@@ -91,11 +96,11 @@ class BatchPool:
         StoreDamagedError
             If a shard is missing or damaged, at the first batch that needs it.
         """
-        shapes = [source.shape for source in self._sources]
+        self._reach(position)
         if self.keeper is not None:
-            upcoming = jobs(shapes, self._settings, self._share, position)
+            upcoming = jobs(self._shapes, self._settings, self._share, position)
             self.keeper.begin(upcoming, position // self._share.batch_size)
-        run = _Run(self, jobs(shapes, self._settings, self._share, position))
+        run = _Run(self, jobs(self._shapes, self._settings, self._share, position))
         # A stream that is never closed must not keep the process from ending, nor may its threads
         # be caught in the middle of a library that is being taken down.
         atexit.register(run.stop)
@@ -103,11 +108,23 @@ class BatchPool:
             run.start(self._threads)
             while True:
                 yield run.next()
+                position += self._share.batch_size
+                self._reach(position)
         finally:
             run.stop()
             atexit.unregister(run.stop)
             self._packed.clear()
             self._target.clear()
+
+    def _reach(self, position: int) -> None:
+        """Have all epochs fixed that threads may ask for while the batch at `position` is in turn.
+
+        They go on to the next epoch once all of its last windows are taken, but those `ahead` that
+        are announced and the one that is looked at: what these give, and what all batches under
+        way hold, is how far the end of an epoch may be.
+        """
+        announced = (self.ahead + 1) * self._settings.crops_per_window * self._share.ranks
+        self._epochs.reach(position + self._most * self._share.batch_size + announced)
 
     @property
     def most(self) -> int:
@@ -120,7 +137,7 @@ class BatchPool:
 
     def reader(self, job: Job) -> WindowReader:
         """Return what reads a window; nothing is opened yet."""
-        source = self._sources[job.window.frame]
+        source = self._epochs.sources(job.epoch)[job.window.frame]
         return WindowReader(source, job, self._settings.extent, self._cache)
 
     def hold(self, number: int) -> None:
@@ -301,7 +318,7 @@ def pool_bytes(
     chunk of each kind and an encoded one, and the memory of the native module.
     """
     n, crops = settings.packed_side, settings.crops_per_window
-    layouts = {(source.packed.layout, source.target.layout) for source in sources}
+    layouts = layouts_of(sources)
     crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
     samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * crops
     kinds = {layout for pair in layouts for layout in pair}

@@ -11,11 +11,16 @@ from rawkit.errors import UsageError
 from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from rawkit.stream.plan import FrameShape, PlanSettings, Sample, Window
+    from rawkit.stream.plan import PlanSettings, Sample
+    from rawkit.stream.shapes import FrameShape, Window
+
+
+_PIECE = 1 << 15
+"""Samples that are sorted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ class Job:
     """Its crops that this process hands out, first use first."""
 
     @property
+    def epoch(self) -> int:
+        """Epoch it belongs to."""
+        return self.uses[0].epoch
+
+    @property
     def first(self) -> int:
         """Batch of the first crop."""
         return self.uses[0].batch
@@ -89,17 +99,24 @@ class Job:
 
 
 def jobs(
-    frames: Sequence[FrameShape], settings: PlanSettings, share: RankShare, position: int
+    frames: Callable[[int], Sequence[FrameShape]],
+    settings: PlanSettings,
+    share: RankShare,
+    position: int,
 ) -> Iterator[Job]:
-    """Yield a process's windows from sample `position` on, for ever, by their first use."""
-    epoch, start = divmod(position, epoch_length(frames, settings))
+    """Yield a process's windows from sample `position` on, for ever, by their first use.
+
+    `frames` says what an epoch draws from. It is asked for epochs in their order, for the next one
+    when the last window of the one before has been yielded.
+    """
+    epoch, start = place_of(frames, settings, position)
     done = 0
     while True:
-        plan = EpochPlan(frames, settings, epoch)
+        plan = EpochPlan(frames(epoch), settings, epoch)
         # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
         first = start + (share.rank - start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]
-        for serials in _by_window(numbers):
+        for serials in by_window(numbers, longest_span(settings)):
             uses = tuple(
                 Use(
                     *divmod(done + serial, share.size),
@@ -113,16 +130,38 @@ def jobs(
         epoch, start = epoch + 1, 0
 
 
-def _by_window(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
-    """Yield, for each window in the order of first use, the indices of its samples, ascending."""
-    if not len(numbers):
-        return
-    sorter = np.argsort(numbers, kind="stable")
-    borders = np.flatnonzero(np.diff(numbers[sorter])) + 1
-    begins = np.concatenate(([0], borders))
-    ends = np.concatenate((borders, [len(numbers)]))
-    for index in np.argsort(sorter[begins], kind="stable").tolist():
-        yield sorter[begins[index] : ends[index]].tolist()
+def place_of(
+    frames: Callable[[int], Sequence[FrameShape]], settings: PlanSettings, position: int
+) -> tuple[int, int]:
+    """Return the epoch of sample `position`, counted from 0 over all, and its number within it."""
+    epoch, length = 0, 0
+    before: Sequence[FrameShape] | None = None
+    while True:
+        found = frames(epoch)
+        if found is not before:
+            before, length = found, epoch_length(found, settings)
+        if position < length:
+            return epoch, position
+        epoch, position = epoch + 1, position - length
+
+
+def by_window(numbers: NDArray[np.integer], span: int) -> Iterator[list[int]]:
+    """Yield, for each window in the order of first use, the indices of its samples, ascending.
+
+    `numbers` are the windows of samples; those of one lie within `span` samples. They are looked at
+    piece by piece: an epoch may have millions.
+    """
+    for start in range(0, len(numbers), _PIECE):
+        before = numbers[max(0, start - span) : start]
+        piece = numbers[start : start + _PIECE + span]
+        sorter = np.argsort(piece, kind="stable")
+        borders = np.flatnonzero(np.diff(piece[sorter])) + 1
+        begins = np.concatenate(([0], borders))
+        ends = np.concatenate((borders, [len(piece)]))
+        firsts = sorter[begins]
+        new = (firsts < _PIECE) & ~np.isin(piece[firsts], before)
+        for index in np.flatnonzero(new)[np.argsort(firsts[new])].tolist():
+            yield (start + sorter[begins[index] : ends[index]]).tolist()
 
 
 def open_batches(settings: PlanSettings, share: RankShare, ahead: int) -> int:

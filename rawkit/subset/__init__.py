@@ -5,6 +5,7 @@ It changes only when it is asked to, so that a study that names it stays what it
 """
 
 from rawkit.late import callable_as
+from rawkit.subset.candidates import Candidates, split_bytes
 from rawkit.subset.choose import choose_frames, entries_of
 from rawkit.subset.compare import Difference, compare_subsets
 from rawkit.subset.files import (
@@ -15,11 +16,11 @@ from rawkit.subset.files import (
     selection_from,
     selection_values,
 )
+from rawkit.subset.frames import SubsetFrame, SubsetFrames
 from rawkit.subset.make import describe_limits, make_subset
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.subset.raw import RawFile, copy_raw, planned_raw, raw_files
-from rawkit.subset.shards import split_bytes
-from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset, SubsetFrame
+from rawkit.subset.types import AXES, FORMAT, SPLITS, VERSION, Limits, Subset
 
 callable_as(__name__, "rawkit.api:subset")
 
@@ -28,11 +29,13 @@ __all__ = [
     "FORMAT",
     "SPLITS",
     "VERSION",
+    "Candidates",
     "Difference",
     "Limits",
     "RawFile",
     "Subset",
     "SubsetFrame",
+    "SubsetFrames",
     "choose_frames",
     "compare_subsets",
     "copy_raw",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
 
 from rawkit.catalog import (
     Entry,
@@ -14,30 +16,44 @@ from rawkit.catalog import (
     known_collections,
     load_definition,
     scene_digest,
-    select_entries,
     thin_scenes,
 )
 from rawkit.errors import SelectionError
-from rawkit.sensor import Frame, exposure_ratio
-from rawkit.store import NO_TARGET, exposure_of
-from rawkit.subset.shards import Needs
-from rawkit.subset.types import SubsetFrame
+from rawkit.sensor import Frame
+from rawkit.store import exposure_of
+from rawkit.subset.candidates import Candidates
+from rawkit.subset.frames import FRAME_SCHEMA, SubsetFrames
+from rawkit.subset.passing import passing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from rawkit.catalog import Role, Split
     from rawkit.store import FrameRow, Store
-    from rawkit.subset.shards import Shard
     from rawkit.subset.types import Limits
 
 _SceneKey = tuple[str, str, str]
 """Collection, camera, scene."""
 
 
+class _Passed(NamedTuple):
+    """What passes of a store, by group and index."""
+
+    candidates: Candidates
+    places: NDArray[np.int64]
+    """Places among the candidates."""
+    is_train: NDArray[np.bool_]
+    scenes: NDArray[np.int64]
+    """Which camera and scene each is of."""
+    keys: list[tuple[str, str]]
+    """Camera and scene of each of these."""
+
+
 def choose_frames(
     stores: Sequence[Store], *, fraction: float, seed: int, limits: Limits, selection: Selection
-) -> list[SubsetFrame]:
+) -> SubsetFrames:
     """Choose frames of stores, by collection as the stores are given, group and index.
 
     The filters apply to the dark frames of all splits; a long comes along with its shorts. Then the
@@ -51,48 +67,44 @@ def choose_frames(
     SelectionError
         If no dark frame passes the filters, or val and test alone exceed the limit on bytes.
     """
-    needs = {store.collection: Needs(store) for store in stores}
-    passed = _filtered(needs, selection)
+    passed = _filtered({store.collection: Candidates(store) for store in stores}, selection)
     kept = _thinned(passed, fraction, seed)
     if limits.max_pairs is not None or limits.max_bytes is not None:
-        kept = _fitting(needs, passed, _in_turns(kept, seed), limits)
-    return [
-        _frame(collection, row, needs[collection].long(row))
-        for collection, rows in passed.items()
-        for row in rows
-        if row.split != "train" or (collection, _camera(row), row.scene) in kept
-    ]
+        kept = _fitting(passed, _in_turns(kept, seed), limits)
+    tables = [FRAME_SCHEMA.empty_table()]
+    for collection, one in passed.items():
+        taken = np.array([(collection, *key) in kept for key in one.keys], np.bool_)
+        places = one.places[~one.is_train | taken[one.scenes]] if len(taken) else one.places
+        tables.append(_frames(collection, one.candidates, places))
+    return SubsetFrames(pa.concat_tables(tables))
 
 
-def _camera(row: FrameRow) -> str:
-    return row.group.partition("/")[0]
-
-
-def _filtered(needs: Mapping[str, Needs], selection: Selection) -> dict[str, list[FrameRow]]:
-    """Return the stored rows of each collection that pass, by group and index."""
-    stored = {
-        collection: [row for group in need.store.groups.values() for row in group.rows]
-        for collection, need in needs.items()
-    }
-    if selection == Selection():
-        return stored
-    passed: dict[str, list[FrameRow]] = {}
+def _filtered(candidates: Mapping[str, Candidates], selection: Selection) -> dict[str, _Passed]:
+    """Return the stored frames of each collection that pass, by group and index."""
+    passed: dict[str, _Passed] = {}
     failures: list[SelectionError] = []
-    for collection, rows in stored.items():
-        store = needs[collection].store
-        # A long whose pixels are stored under another name still is the truth of its pair.
-        seen = [row for row in store.rows if row.duplicate_of is None or row.role == "long"]
-        entries = entries_of(seen, collection)
+    for collection, one in candidates.items():
         try:
-            selected = select_entries(entries, selection, str(store.path), collection=collection)
+            passed[collection] = _passed(one, passing(one, selection))
         except SelectionError as error:
             failures.append(error)
-            continue
-        names = {entry.frame.name for entry in selected.entries}
-        passed[collection] = [row for row in rows if row.name in names]
     if not passed and failures:
         raise failures[0]
     return passed
+
+
+def _passed(candidates: Candidates, places: NDArray[np.int64]) -> _Passed:
+    split, splits = candidates.coded("split")
+    train = splits.index("train") if "train" in splits else -1
+    cameras, camera_texts = candidates.cameras
+    scenes, scene_texts = candidates.coded("scene")
+    together = cameras.astype(np.int64)[places] * len(scene_texts) + scenes[places]
+    distinct, which = np.unique(together, return_inverse=True)
+    keys = [
+        (camera_texts[camera], scene_texts[scene])
+        for camera, scene in (divmod(one, len(scene_texts)) for one in distinct.tolist())
+    ]
+    return _Passed(candidates, places, split[places] == train, which.reshape(-1), keys)
 
 
 def entries_of(rows: Iterable[FrameRow], collection: str) -> list[Entry]:
@@ -131,15 +143,13 @@ def _entry(row: FrameRow) -> Entry:
     )
 
 
-def _thinned(
-    passed: Mapping[str, Iterable[FrameRow]], fraction: float, seed: int
-) -> set[_SceneKey]:
+def _thinned(passed: Mapping[str, _Passed], fraction: float, seed: int) -> set[_SceneKey]:
     """Thin the training scenes of each collection and camera."""
-    scenes: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for collection, rows in passed.items():
-        for row in rows:
-            if row.split == "train":
-                scenes[collection, _camera(row)].add(row.scene)
+    scenes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for collection, one in passed.items():
+        for number in np.unique(one.scenes[one.is_train]).tolist():
+            camera, scene = one.keys[number]
+            scenes[collection, camera].append(scene)
     return {
         (*key, scene)
         for key, found in scenes.items()
@@ -163,26 +173,16 @@ def _in_turns(kept: Iterable[_SceneKey], seed: int) -> list[_SceneKey]:
 
 
 def _fitting(
-    needs: Mapping[str, Needs],
-    passed: Mapping[str, Iterable[FrameRow]],
-    ordered: Iterable[_SceneKey],
-    limits: Limits,
+    passed: Mapping[str, _Passed], ordered: Iterable[_SceneKey], limits: Limits
 ) -> set[_SceneKey]:
     """Take scenes in their order until one does not fit."""
-    scenes: dict[_SceneKey, list[FrameRow]] = defaultdict(list)
-    taken: dict[str, set[Shard]] = {collection: set() for collection in passed}
-    total = pairs = 0
+    pairs = total = 0
     weigh = limits.max_bytes is not None
-    for collection, rows in passed.items():
-        held: list[FrameRow] = []
-        for row in rows:
-            if row.split == "train":
-                scenes[collection, _camera(row), row.scene].append(row)
-            else:
-                held.append(row)
-        if weigh:
-            taken[collection] = needs[collection].shards(held)
-            total += sum(map(needs[collection].size, taken[collection]))
+    taken: dict[str, NDArray[np.bool_]] = {}
+    if weigh:
+        for collection, one in passed.items():
+            taken[collection] = one.candidates.shards(one.places[~one.is_train])
+            total += _bytes(one.candidates, taken[collection])
     if limits.max_bytes is not None and total > limits.max_bytes:
         raise SelectionError(
             f"val and test, which stay whole, take {total} bytes",
@@ -190,41 +190,55 @@ def _fitting(
             fix="Allow more, or leave frames out with filters such as --iso, --split train.",
         )
     kept: set[_SceneKey] = set()
+    scenes = {
+        (collection, *key): places
+        for collection, one in passed.items()
+        for key, places in _train_scenes(one)
+    }
     for key in ordered:
-        need = needs[key[0]]
-        pairs += sum(
-            row.role == "short" and _has_target(row, need.long(row)) for row in scenes[key]
-        )
+        candidates, places = passed[key[0]].candidates, scenes[key]
+        pairs += int(np.count_nonzero(~candidates.is_long[places] & candidates.paired[places]))
         if weigh:
-            added = need.shards(scenes[key]) - taken[key[0]]
-            taken[key[0]] |= added
-            total += sum(map(need.size, added))
+            total += candidates.take_shards(places, taken[key[0]])
         if _exceeds(pairs, limits.max_pairs) or _exceeds(total, limits.max_bytes):
             break
         kept.add(key)
     return kept
 
 
+def _train_scenes(one: _Passed) -> Iterator[tuple[tuple[str, str], NDArray[np.int64]]]:
+    """Yield the training frames of each camera and scene."""
+    inside = np.flatnonzero(one.is_train)
+    ordered = inside[np.argsort(one.scenes[inside], kind="stable")]
+    numbers, begins = np.unique(one.scenes[ordered], return_index=True)
+    pieces = np.split(one.places[ordered], begins[1:])
+    for number, places in zip(numbers.tolist(), pieces, strict=False):
+        yield one.keys[number], places
+
+
+def _bytes(candidates: Candidates, needed: NDArray[np.bool_]) -> int:
+    return int(candidates.sizes(needed)[needed].sum())
+
+
 def _exceeds(count: int, most: int | None) -> bool:
     return most is not None and count > most
 
 
-def _has_target(row: FrameRow, long: FrameRow | None) -> bool:
-    """Tell whether a frame has a target, its own or that of its long."""
-    return any(one is not None and one.target_index != NO_TARGET for one in (row, long))
-
-
-def _frame(collection: str, row: FrameRow, long: FrameRow | None) -> SubsetFrame:
-    ratio = None if long is None else exposure_ratio(exposure_of(row), exposure_of(long))
-    return SubsetFrame(
-        collection=collection,
-        group=row.group,
-        index=row.index,
-        name=row.name,
-        scene=row.scene,
-        split=row.split,
-        role=row.role,
-        iso=row.iso,
-        ratio=None if ratio is None or math.isnan(ratio) else ratio,
-        paired=_has_target(row, long),
-    )
+def _frames(collection: str, candidates: Candidates, places: NDArray[np.int64]) -> pa.Table:
+    """Columns of the frames that are chosen."""
+    chosen = pa.array(places)
+    shared = pa.array(np.zeros(len(places), np.int32))
+    ratios = candidates.ratios[places]
+    groups = pa.array([group.name for group in candidates.groups], pa.string())
+    columns = {
+        "collection": pa.array([collection]).take(shared),
+        "group": groups.take(pa.array(candidates.group_codes[places])),
+        "ratio": pa.array(ratios, mask=np.isnan(ratios)),
+        "paired": pa.array(candidates.paired[places]),
+    }
+    arrays = [
+        columns[field.name] if field.name in columns
+        else candidates.column(field.name).take(chosen).cast(field.type)
+        for field in FRAME_SCHEMA
+    ]  # fmt: skip
+    return pa.Table.from_arrays(arrays, schema=FRAME_SCHEMA)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rawkit.subset.types import Subset, SubsetFrame
+    from rawkit.subset.frames import SubsetFrame
+    from rawkit.subset.types import Subset
 
 
 @dataclass(frozen=True, slots=True)

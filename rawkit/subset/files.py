@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,7 +13,8 @@ from rawkit.catalog import Selection
 from rawkit.errors import MissingError, RawkitError, StoreError
 from rawkit.files import write_atomically
 from rawkit.store import Store
-from rawkit.subset.types import FORMAT, VERSION, Limits, Subset, SubsetFrame
+from rawkit.subset.frames import FRAME_SCHEMA, SHARED, SubsetFrames
+from rawkit.subset.types import FORMAT, VERSION, Limits, Subset
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 _METADATA_KEY = b"rawkit"
-_TYPES = {"index": pa.int64(), "iso": pa.float64(), "ratio": pa.float64(), "paired": pa.bool_()}
 
 
 def encode_subset(subset: Subset) -> bytes:
@@ -40,16 +40,10 @@ def encode_subset(subset: Subset) -> bytes:
     }
     if subset.selection != Selection():
         about["selection"] = selection_values(subset.selection)
-    schema = pa.schema(
-        [
-            pa.field(field.name, _TYPES.get(field.name, pa.string()))
-            for field in fields(SubsetFrame)
-        ],
-        metadata={_METADATA_KEY: json.dumps(about).encode()},
-    )
-    rows = [asdict(frame) for frame in subset.frames]
+    metadata = {_METADATA_KEY: json.dumps(about).encode()}
+    table = subset.columns.plain().replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     encoded: bytes = sink.getvalue().to_pybytes()
     return encoded
 
@@ -91,7 +85,7 @@ def load_subset(path: Path) -> Subset:
             fix="`rawkit subset --fraction 0.4` makes one.",
         )  # fmt: skip
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path, read_dictionary=list(SHARED)).read(use_threads=False)
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise StoreError(
@@ -100,7 +94,7 @@ def load_subset(path: Path) -> Subset:
                 where=path,
                 fix="Make it anew with `rawkit subset --refresh`.",
             )
-        frames = tuple(SubsetFrame(**row) for row in table.to_pylist())
+        frames = SubsetFrames(table.select(FRAME_SCHEMA.names).replace_schema_metadata(None))
         return Subset(
             name=about["name"],
             fraction=about["fraction"],

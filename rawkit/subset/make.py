@@ -77,7 +77,7 @@ def make_subset(
     frames = choose_frames(
         opened, fraction=fraction, seed=seed, limits=limits, selection=selection
     )  # fmt: skip
-    subset = Subset(name, fraction, seed, created, located, tuple(frames), limits, selection)
+    subset = Subset(name, fraction, seed, created, located, frames, limits, selection)
     if not subset.pairs("train"):
         raise SelectionError(
             f"no training pair among {len(frames)} frames",

@@ -274,11 +274,13 @@ def _is_begun(copy: StoreCopy, place: Place) -> bool:
         return False
     try:
         rows, about = read_rows(place.file(FRAMES_TABLE))
+        told = json.loads(json.dumps(copy.about.as_dict()))
+        begun = (tuple(rows), about) == (copy.rows, told)
     except StoreUnreachableError:
         raise
     except RawkitError:
-        rows, about = [], {}
-    if (tuple(rows), about) == (copy.rows, json.loads(json.dumps(copy.about.as_dict()))):
+        begun = False
+    if begun:
         return True
     raise OutputError(
         "something else is there", expected="nothing, or what an earlier run of this has written",

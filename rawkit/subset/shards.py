@@ -7,26 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rawkit.errors import StoreError
-from rawkit.store import NO_TARGET, long_of_pair
-from rawkit.subset.types import SPLITS
+from rawkit.store import long_of_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from rawkit.store import ArrayName, FrameRow, Store
-    from rawkit.subset.types import Subset, SubsetFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One shard of a store."""
-
-    group: str
-    """Group it belongs to."""
-    array: ArrayName
-    """Array it belongs to."""
-    index: int
-    """Position along the first axis of the array, from 0."""
+    from rawkit.store import FrameRow, Store
+    from rawkit.subset.frames import SubsetFrame
 
 
 @dataclass(frozen=True)
@@ -49,10 +34,6 @@ class Needs:
     def rows(self) -> dict[str, FrameRow]:
         """All rows, by name."""
         return {row.name: row for row in self.store.rows}
-
-    @cached_property
-    def _sizes(self) -> dict[Shard, int]:
-        return {}
 
     def long(self, row: FrameRow) -> FrameRow | None:
         """Ground truth of a frame's pair, if it is there."""
@@ -85,46 +66,3 @@ class Needs:
                 fix="Make the subset anew with `rawkit subset --refresh`.",
             )
         return row
-
-    def shards(self, rows: Iterable[FrameRow]) -> set[Shard]:
-        """Return all shards that frames need."""
-        found: set[Shard] = set()
-        for row in rows:
-            for one in self.of(row):
-                found.add(Shard(one.group, "packed", one.index))
-                if one.target_index != NO_TARGET:
-                    found.add(Shard(one.group, "target", one.target_index))
-        return found
-
-    def size(self, shard: Shard) -> int:
-        """Bytes of a shard.
-
-        Raises
-        ------
-        StoreDamagedError
-            If it is missing.
-        """
-        if shard not in self._sizes:
-            key = self.store.groups[shard.group].key(shard.array, shard.index)
-            self._sizes[shard] = self.store.size(key)
-        return self._sizes[shard]
-
-
-def split_bytes(subset: Subset, stores: Mapping[str, Store]) -> dict[str, int]:
-    """Bytes of the shards that the frames of each split need, longs and targets included.
-
-    Raises
-    ------
-    StoreError
-        If a store no longer holds a frame, or a shard is missing.
-    """
-    totals = dict.fromkeys(SPLITS, 0)
-    for collection, store in stores.items():
-        needs = Needs(store)
-        counted: set[Shard] = set()
-        for split in ("val", "test", "train"):  # what splits share counts once, with val or test
-            frames = (f for f in subset.frames if f.collection == collection and f.split == split)
-            shards = needs.shards(map(needs.row_of, frames)) - counted
-            counted |= shards
-            totals[split] += sum(map(needs.size, shards))
-    return totals

@@ -4,67 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rawkit.catalog import Selection
+from rawkit.subset.frames import SubsetFrames, camera_of, place_of, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rawkit.subset.frames import SubsetFrame
 
 FORMAT: Final = "rawkit-subset"
 VERSION: Final = 1
 SPLITS: Final = ("train", "val", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class SubsetFrame:
-    """One frame of a subset."""
-
-    collection: str
-    """Collection it comes from."""
-    group: str
-    """Group within that collection's store."""
-    index: int
-    """Position along the frame axis of the group, from 0."""
-    name: str
-    """Identity within the collection."""
-    scene: str
-    """What one split never divides."""
-    split: str
-    """``train``, ``val`` or ``test``."""
-    role: str
-    """``short`` or ``long``."""
-    iso: float | None
-    """ISO speed."""
-    ratio: float | None
-    """Exposure ratio to its long; None where there is no long, or a time is unknown."""
-    paired: bool
-    """Whether its long is there and has a target."""
-
-    @property
-    def camera(self) -> str:
-        """Camera, as the first part of the group spells it."""
-        return self.group.partition("/")[0]
-
-    @property
-    def place(self) -> str | None:
-        """First part of a scene with a slash, such as MID's ``indoor``; None for other scenes."""
-        place, slash, _ = self.scene.partition("/")
-        return place if slash else None
-
-    @property
-    def rounded_ratio(self) -> float | None:
-        """Ratio to two digits, as it is counted."""
-        return None if self.ratio is None else float(f"{self.ratio:.2g}")
-
-
-AXES: Final[Mapping[str, Callable[[SubsetFrame], str | float | None]]] = {
-    "camera": lambda frame: frame.camera,
-    "place": lambda frame: frame.place,
-    "iso": lambda frame: frame.iso,
-    "ratio": lambda frame: frame.rounded_ratio,
+AXES: Final[Mapping[str, tuple[str, Callable[[Any], str | float | None]]]] = {
+    "camera": ("group", camera_of),
+    "place": ("scene", place_of),
+    "iso": ("iso", lambda iso: iso),
+    "ratio": ("ratio", rounded),
 }
-"""What the balance of a subset is counted over."""
+"""What the balance of a subset is counted over: the column, and what is counted of its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +52,38 @@ class Subset:
     """When it was made, ISO 8601, UTC."""
     stores: Mapping[str, str]
     """Path of each collection's store, relative to the workspace where it lies in it."""
-    frames: tuple[SubsetFrame, ...]
-    """Frames, by collection, group and index."""
+    frames: Sequence[SubsetFrame]
+    """Frames, by collection, group and index; held as `SubsetFrames`, whatever they were."""
     limits: Limits = field(default_factory=Limits)
     """Further limits on the training split."""
     selection: Selection = field(default_factory=Selection)
     """Filters on the dark frames of all splits."""
 
-    def pairs(self, split: str) -> list[SubsetFrame]:
+    def __post_init__(self) -> None:
+        """Hold frames as columns."""
+        object.__setattr__(self, "frames", SubsetFrames.of(self.frames))
+
+    @property
+    def columns(self) -> SubsetFrames:
+        """The frames, as columns."""
+        return cast("SubsetFrames", self.frames)
+
+    def pairs(self, split: str) -> SubsetFrames:
         """Shorts of a split that have a long."""
-        return [
-            frame
-            for frame in self.frames
-            if frame.split == split and frame.role == "short" and frame.paired
-        ]
+        return self.columns.where(split=split, role="short", paired=True)
+
+    def scenes(self, split: str) -> int:
+        """Count the scenes of the pairs of a split, those of each collection."""
+        pairs = self.pairs(split).table
+        return int(pairs.group_by(["collection", "scene"]).aggregate([]).num_rows)
 
     def balance(self) -> list[tuple[str, str, float | None, float | None, int, int, int]]:
         """Count pairs by collection, camera, ISO and ratio: train, val, test."""
         counts: Counter[tuple[str, str, float | None, float | None, str]] = Counter()
         for split in SPLITS:
-            for frame in self.pairs(split):
-                counts[frame.collection, frame.camera, frame.iso, frame.rounded_ratio, split] += 1
+            for *values, count in self._counted(split, "collection", "group", "iso", "ratio"):
+                collection, group, iso, ratio = values
+                counts[collection, camera_of(group), iso, rounded(ratio), split] += count
         keys = sorted({key[:4] for key in counts}, key=lambda key: [str(key[0]), key[1],
                       key[2] or 0.0, key[3] or 0.0])  # fmt: skip
         return [
@@ -121,10 +93,20 @@ class Subset:
 
     def balance_over(self, axis: str) -> list[tuple[str | float | None, int, int, int]]:
         """Count pairs by one of `AXES`: its value, then train, val, test."""
-        value = AXES[axis]
-        counts = {split: Counter(map(value, self.pairs(split))) for split in SPLITS}
+        column, value_of = AXES[axis]
+        counts: dict[str, Counter[str | float | None]] = {split: Counter() for split in SPLITS}
+        for split in SPLITS:
+            for value, count in self._counted(split, column):
+                counts[split][value_of(value)] += count
         values = {one for split in SPLITS for one in counts[split]}
         ordered = sorted(values, key=lambda one: (one is None, isinstance(one, str), one or 0))
         return [
             (one, counts["train"][one], counts["val"][one], counts["test"][one]) for one in ordered
         ]
+
+    def _counted(self, split: str, *columns: str) -> list[tuple[Any, ...]]:
+        """Count the pairs of a split that have the same values: the values, then how many."""
+        groups = self.pairs(split).table.select(list(columns)).group_by(list(columns))
+        found = groups.aggregate([([], "count_all")])
+        names = [*columns, "count_all"]
+        return list(zip(*(found.column(name).to_pylist() for name in names), strict=True))

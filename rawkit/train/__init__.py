@@ -24,6 +24,8 @@ from rawkit.train.data import (
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
+from rawkit.train.live import Live
+from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
@@ -61,6 +63,7 @@ __all__ = [
     "DiskPlan",
     "DiskTraining",
     "FrameChoice",
+    "Live",
     "Loss",
     "Recipe",
     "Scores",
@@ -88,12 +91,15 @@ __all__ = [
     "open_data",
     "open_shelf",
     "other_data",
+    "plan_live",
+    "plan_replay",
     "plan_settings",
     "plan_training",
     "rank_here",
     "ranks_here",
     "ratio_to_estimate",
     "reopen_data",
+    "resume_live",
     "resume_training",
     "run_training",
     "save_checkpoint",

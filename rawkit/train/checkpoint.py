@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rawkit.errors import WeightsError
-from rawkit.files import output_errors, write_atomically
+from rawkit.files import write_atomically
 from rawkit.models import CHECKPOINT_FORMAT, CHECKPOINT_VERSION, load_weights
 from rawkit.train.identity import identity_of
 from rawkit.train.settings import TrainSettings, settings_of
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rawkit.models import SeenCamera
+    from rawkit.train.folder import RunFolder
     from rawkit.train.identity import DataIdentity
 
 LAST, BEST, WEIGHTS = "last.pt", "best.pt", "weights.safetensors"
@@ -57,16 +57,11 @@ class TrainState:
     """The cameras of the training pairs, by model; empty where none is known."""
 
 
-def save_checkpoint(path: Path, state: TrainState) -> None:
-    """Write a checkpoint atomically.
+def encode_checkpoint(state: TrainState) -> bytes:
+    """Return the file of a checkpoint.
 
     Under ``model`` are the weights to restore with: the moving average where there is one, and then
     those that are trained under ``trained``.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; the one that was there is intact.
     """
     content: dict[str, Any] = {
         "format": CHECKPOINT_FORMAT,
@@ -88,7 +83,18 @@ def save_checkpoint(path: Path, state: TrainState) -> None:
         content["trained"] = dict(state.model)
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save_checkpoint(path: Path, state: TrainState) -> None:
+    """Write a checkpoint atomically.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the one that was there is intact.
+    """
+    write_atomically(path, encode_checkpoint(state))
 
 
 def load_checkpoint(path: Path) -> TrainState:
@@ -132,24 +138,19 @@ def load_checkpoint(path: Path) -> TrainState:
         ) from error
 
 
-def keep_copies(folder: Path, step: int, count: int) -> None:
+def keep_copies(folder: RunFolder, step: int, count: int) -> None:
     """Keep the last checkpoint of a run under its step too, and of such copies the newest ones.
 
     Raises
     ------
-    OutputError
+    OutputError, StoreUnreachableError
         If the folder cannot be changed; the last checkpoint is intact.
     """
-    with output_errors(folder):
-        if count > 1:
-            kept = folder / f"step-{step:08d}.pt"
-            partial = kept.with_name(f"{kept.name}.part")
-            partial.unlink(missing_ok=True)
-            os.link(folder / LAST, partial)  # the last one is replaced, never written over
-            partial.replace(kept)
-        copies = sorted(folder.glob(_KEPT))
-        for old in copies[: max(0, len(copies) - (count if count > 1 else 0))]:
-            old.unlink()
+    if count > 1:
+        folder.copy(LAST, f"step-{step:08d}.pt")
+    copies = folder.files(_KEPT)
+    for old in copies[: max(0, len(copies) - (count if count > 1 else 0))]:
+        folder.delete(old)
 
 
 def generator_states() -> dict[str, Tensor]:

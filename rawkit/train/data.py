@@ -11,7 +11,17 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.models import SeenCamera
 from rawkit.sensor import BAYER, neutral_of
-from rawkit.stream import BatchStream, PlanSettings, fitting_crop
+from rawkit.stream import (
+    FrameShapes,
+    PlanSettings,
+    balances_of,
+    check_crop,
+    count_targets,
+    epoch_length,
+    fitting_crop,
+    numbers_of,
+    shapes_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,35 +44,44 @@ class TrainData:
     """Pairs of the val split; may be empty."""
     identity: DataIdentity | None = None
     """Which frames these are; None where nobody asks."""
+    expected: int = 0
+    """How many pairs of the train split there will be, where some are still to land."""
+    expected_longs: int = 0
+    """How many long exposures they will have."""
 
     @property
     def longs(self) -> int:
         """Number of long exposures among the pairs to train on."""
-        return len({source.target.path for source in self.train})
+        return max(self.expected_longs, count_targets(self.train))
 
 
-def cameras_in(data: TrainData) -> dict[str, SeenCamera]:
-    """Return the cameras of the pairs to train on, by model; pairs of no known one are left out."""
-    seen: dict[str, list[Neutral | None]] = {}
-    for source in data.train:
-        if source.camera:
-            seen.setdefault(source.camera, []).append(_neutral(source))
+def cameras_in(pairs: Sequence[PairSource]) -> dict[str, SeenCamera]:
+    """Return the cameras of pairs, by model; pairs of no known one are left out."""
+    seen: dict[str, list[tuple[Neutral | None, int]]] = {}
+    for (camera, balance), count in balances_of(pairs).items():
+        if camera:
+            seen.setdefault(camera, []).append((_neutral(balance), count))
     return {
-        model: SeenCamera(len(neutrals), _median([one for one in neutrals if one is not None]))
-        for model, neutrals in sorted(seen.items())
+        model: SeenCamera(sum(count for _, count in found), _median(found))
+        for model, found in sorted(seen.items())
     }
 
 
-def _median(neutrals: Sequence[Neutral]) -> Neutral | None:
-    if not neutrals:
+def _median(counted: Sequence[tuple[Neutral | None, int]]) -> Neutral | None:
+    known = [(one, count) for one, count in counted if one is not None]
+    if not known:
         return None
-    red, green, blue = (float(value) for value in np.median(neutrals, axis=0))
+    counts = [count for _, count in known]
+    red, green, blue = (
+        float(np.median(np.repeat(channel, counts)))
+        for channel in np.array([one for one, _ in known]).T
+    )
     return red, green, blue
 
 
-def _neutral(source: PairSource) -> Neutral | None:
+def _neutral(balance: Sequence[float]) -> Neutral | None:
     try:
-        return neutral_of(source.white_balance.tolist(), BAYER.colours)
+        return neutral_of(balance, BAYER.colours)
     except UsageError:
         return None
 
@@ -77,12 +96,16 @@ def check_balance(data: TrainData, settings: TrainSettings) -> None:
     """
     if not settings.balance:
         return
-    pairs = [*data.train, *data.val]
-    unknown = [source.name for source in pairs if _neutral(source) is None]
+    unknown = 0
+    for pairs in (data.train, data.val):
+        counted = balances_of(pairs).items()
+        unknown += sum(count for (_, balance), count in counted if _neutral(balance) is None)
     if unknown:
+        both = (source for pairs in (data.train, data.val) for source in pairs)
+        first = next(one.name for one in both if _neutral(one.white_balance.tolist()) is None)
         raise UsageError(
-            f"--balance with {len(unknown)} of {len(pairs)} pairs whose targets were rendered with "
-            f"a white balance that is not known, such as {unknown[0]}",
+            f"--balance with {unknown} of {len(data.train) + len(data.val)} pairs whose targets "
+            f"were rendered with a white balance that is not known, such as {first}",
             expected="targets made from raw files",
             fix="Leave those stores out with --store, or train without --balance.",
         )
@@ -108,14 +131,20 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
     UsageError
         If a frame is smaller than the smallest crop of 32.
     """
-    shapes = [source.shape for source in data.train]
-    return fitting_crop(shapes, augment=augment, most=most)
+    return fitting_crop(shapes_of(data.train), augment=augment, most=most)
 
 
 def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
-    """Return the steps of so many epochs, at least 1000."""
-    stream = BatchStream(data.train, plan_settings(settings), batch_size=settings.batch_size)
-    return max(_LEAST_STEPS, math.ceil(epochs * stream.epoch_length / settings.batch_size))
+    """Return the steps of so many epochs, at least 1000.
+
+    Pairs that are still to land count as being like those that are there.
+    """
+    there = shapes_of(data.train)
+    which = np.resize(there.which, max(data.expected, len(there)))
+    shapes = FrameShapes(there.kinds, which)
+    check_crop(shapes, plan_settings(settings))
+    length = epoch_length(shapes, plan_settings(settings))
+    return max(_LEAST_STEPS, math.ceil(epochs * length / settings.batch_size))
 
 
 def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:
@@ -134,7 +163,7 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
         If a ratio is wanted and not known of every pair.
     """
     columns = [
-        np.array([getattr(source, name) for source in data.train], np.float32)
+        numbers_of(data.train, name).astype(np.float32)
         for name in ("amplification_base", "gain_ratio", "exposure_ratio")
     ]
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))

@@ -25,7 +25,7 @@ from rawkit.store import (
     settle_evicted,
     staging_of,
 )
-from rawkit.stream import Keeper, least_budget
+from rawkit.stream import Keeper, least_budget, shapes_of
 from rawkit.stream.plan import epoch_length
 from rawkit.stream.schedule import RankShare, jobs
 from rawkit.train.data import plan_settings
@@ -152,7 +152,7 @@ class DiskPlan:
         val: Sequence[PairSource],
         budget: int,
     ) -> None:
-        self._shelf, self._train = shelf, tuple(train)
+        self._shelf, self._train = shelf, train
         self._frames = shelf.frames_of(train)
         kept: Need = frozenset().union(*shelf.frames_of(val).values())
         self.kept = kept
@@ -187,13 +187,13 @@ class DiskPlan:
 
         `settings` are those of the samples, `batches` those of the whole training.
         """
-        share, shapes = RankShare(batch_size), [source.shape for source in self._train]
+        share, shapes = RankShare(batch_size), shapes_of(self._train)
         windows = epoch_length(shapes, settings) // settings.crops_per_window
         keeper = Keeper(
             _Kept(self._shelf, self.kept), self._train, self._frames, self._sizes, self.room,
             windows, batches,
         )  # fmt: skip
-        self._make_room(keeper.needs(jobs(shapes, settings, share, 0), batches), windows)
+        self._make_room(keeper.needs(jobs(lambda _: shapes, settings, share, 0), batches), windows)
         for name in sorted(self.kept - self._shelf.held()):
             self._shelf.bring(name)
         return keeper
@@ -215,11 +215,11 @@ class DiskPlan:
 
     def least(self, settings: PlanSettings, batch_size: int, batches: int) -> float:
         """Return the least bytes that so many batches can be had with from an empty store."""
-        shapes = [source.shape for source in self._train]
+        shapes = shapes_of(self._train)
         keeper = Keeper(
             self._shelf, self._train, self._frames, self._sizes, self.room, 1, batches
         )  # fmt: skip
-        order = jobs(shapes, settings, RankShare(batch_size), 0)
+        order = jobs(lambda _: shapes, settings, RankShare(batch_size), 0)
         costs = {name: self._shelf.cost(name) for need in self._frames.values() for name in need}
         return keeper.least(order, batches, costs)
 
@@ -227,7 +227,7 @@ class DiskPlan:
         self, settings: PlanSettings, batch_size: int, epochs: int
     ) -> tuple[float, int]:
         """Return the least bytes of so many epochs, and the bytes of all frames, each once."""
-        shapes = [source.shape for source in self._train]
+        shapes = shapes_of(self._train)
         samples = epochs * epoch_length(shapes, settings)
         names = frozenset().union(*self._frames.values())
         whole = sum(self._shelf.cost(name) for name in names)

@@ -11,41 +11,43 @@ from typing import TYPE_CHECKING
 import torch
 
 from rawkit.errors import OutputError, TrainingError, UsageError
-from rawkit.files import write_atomically
 from rawkit.interrupt import deferred_interrupt
-from rawkit.models import save_safetensors
+from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
-from rawkit.stream import BatchStream, Feed
+from rawkit.stream import BatchStream, Feed, spread
 from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
     WEIGHTS,
     TrainState,
+    encode_checkpoint,
     generator_states,
     keep_copies,
-    save_checkpoint,
     set_generators,
 )
 from rawkit.train.data import cameras_in, check_balance, plan_settings
 from rawkit.train.devices import make_fabric
+from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record
 from rawkit.train.schedule import rate_at
-from rawkit.train.validate import Scores, score_frames, spread
+from rawkit.train.validate import Scores, score_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from lightning_fabric import Fabric
     from torch import nn
 
+    from rawkit.locations import Location
+    from rawkit.models import SeenCamera
     from rawkit.progress import Progress
     from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.data import TrainData
+    from rawkit.train.live import Live
     from rawkit.train.settings import TrainSettings
 
 SETTINGS = "settings.json"
@@ -73,6 +75,8 @@ class TrainReport:
     """Validation at the end; None without validation frames."""
     interrupted: bool
     """Whether it was stopped before its last step."""
+    missing: str = ""
+    """What was asked for and did not land, and why; empty where all did or still does."""
 
 
 class Trainer:
@@ -85,7 +89,7 @@ class Trainer:
     data
         The pairs.
     folder
-        Where checkpoints and metrics go; the first process alone writes.
+        Where checkpoints and metrics go, a path or a URL; the first process alone writes.
     threads
         Threads that read and decode.
     fabric
@@ -98,6 +102,11 @@ class Trainer:
         Where chunks of stores that lie elsewhere are kept on this machine.
     keeper
         What fetches frames ahead of their windows, where the store cannot hold all.
+    live
+        What lands beside the training: it says what each epoch draws from, and what is validated
+        on.
+    told
+        Told in words when the server of a folder elsewhere does not take a file at once.
 
     Raises
     ------
@@ -112,7 +121,7 @@ class Trainer:
         self,
         settings: TrainSettings,
         data: TrainData,
-        folder: Path,
+        folder: Location,
         *,
         threads: int = 2,
         fabric: Fabric | None = None,
@@ -120,10 +129,12 @@ class Trainer:
         board: bool = False,
         cache: ChunkCache | None = None,
         keeper: Keeper | None = None,
+        live: Live | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> None:
         check_balance(data, settings)
-        self.settings, self._data, self._folder = settings, data, folder
-        self._cameras = cameras_in(data)
+        self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
+        self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
         if keeper is not None and self._fabric.world_size > 1:
             raise UsageError(
@@ -131,6 +142,7 @@ class Trainer:
             )
         self._keeper = keeper
         self._keep, self._board = keep, board
+        self._record: Record | None = None
         ranks = self._fabric.world_size
         self._stream = BatchStream(
             data.train,
@@ -143,6 +155,7 @@ class Trainer:
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
             keeper=keeper,
+            epochs=None if live is None else live.epochs,
         )
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
@@ -176,7 +189,7 @@ class Trainer:
         TrainingError
             If it was written on other data; the text says what differs.
         """
-        check_same(state.data, self._data.identity, self._folder)
+        check_same(state.data, self._data.identity, self._folder.location)
         self._learner.load(state)
         set_generators(state.generators)
         self.step, self._position, self._best = state.step, state.position, state.best_psnr
@@ -194,11 +207,14 @@ class Trainer:
         ------
         TrainingError
             If the loss is no longer a number; the last checkpoint is intact.
-        OutputError
+        OutputError, StoreUnreachableError
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings, record = self.settings, self._open_record()
-        meter = Meter(self._stream)
+        self._record = record
+        if self._live is not None and not self._folder.exists(LAST):
+            self._save(LAST)  # what has been settled on the pairs of a batch must stand
+        meter = Meter(self._stream, self._live.text if self._live is not None else None)
         interrupted = False
         with (
             kept_memory(),
@@ -215,7 +231,7 @@ class Trainer:
                     due = validate_every and self.step % validate_every == 0
                     if due and self.step < settings.steps:
                         with meter.paused():
-                            self._validate(meter, record)
+                            self._validate(meter, record, progress, wished)
                     elif record is not None and self.step % LOG_EVERY == 0:
                         self._note(meter, record, None)
             except KeyboardInterrupt:
@@ -223,12 +239,13 @@ class Trainer:
         with meter.paused():
             if interrupted and self._whole:
                 self._save(LAST)
-            scores = None if interrupted else self._validate(meter, record)
+            scores = None if interrupted else self._validate(meter, record, progress)
         if record is not None:
             record.close()
         return TrainReport(
-            self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted
-        )
+            self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted,
+            "" if self._live is None else self._live.missing(),
+        )  # fmt: skip
 
     def _steps(self, max_seconds: float | None) -> Iterator[float]:
         """Do steps until enough; yields the loss of each, over all processes."""
@@ -263,32 +280,44 @@ class Trainer:
         """Tell whether any of the processes wishes for something; all get the same answer."""
         return self._mean(float(wish)) > 0
 
-    def _validate(self, meter: Meter, record: Record | None) -> Scores | None:
-        """Validate, save, write down the metrics, and keep the best weights."""
-        scores = self._scores()
+    def _validate(
+        self,
+        meter: Meter,
+        record: Record | None,
+        progress: Progress,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Scores | None:
+        """Validate, keep the best weights, write down the metrics, and save.
+
+        The last checkpoint comes last: a run that is stopped in between does these steps again, and
+        finds the best weights and the metrics that belong to it or ones that it will replace.
+        """
+        scores = self._scores(progress, stopped)
         best = scores is not None and scores.psnr > self._best
         if scores is not None and best:
             self._best = scores.psnr
-        self._save(LAST)
         if record is not None:
             if best:
                 self._save(BEST)
             if best or scores is None:
                 self._save_weights()
-            keep_copies(self._folder, self.step, self._keep)
             self._note(meter, record, scores)
+        self._save(LAST)
+        if record is not None:
+            keep_copies(self._folder, self.step, self._keep)
         return scores
 
-    def _scores(self) -> Scores | None:
+    def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
         """Scores on the val split, if there is one; weights that give none are not saved.
 
         Each process takes its share of the frames.
         """
-        if not self._data.val:
-            return None
-        frames, settings, fabric = spread(self._data.val), self.settings, self._fabric
-        mine = frames[fabric.global_rank :: fabric.world_size]
+        live, settings, fabric = self._live, self.settings, self._fabric
         try:
+            frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
+            if not frames:
+                return None
+            mine = frames[fabric.global_rank :: fabric.world_size]
             scores = score_frames(
                 self._learner.best_net(), settings.network, mine, settings.amplifier(),
                 settings.neutral,
@@ -307,7 +336,9 @@ class Trainer:
         if not self._fabric.is_global_zero:
             return None
         text = json.dumps(self.settings.as_dict(), indent=2) + "\n"
-        write_atomically(self._folder / SETTINGS, text.encode())
+        # Nothing is lost yet: a folder that cannot be written to is told of at once.
+        self._folder.write(SETTINGS, text.encode(), patient=False)
+        self._folder.sweep()
         return Record(self._folder, self.step, board=self._board)
 
     def _note(self, meter: Meter, record: Record, scores: Scores | None) -> None:
@@ -322,17 +353,24 @@ class Trainer:
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
                 **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
+                **({} if self._live is None else self._live.metrics(self._position)),
             }
         )
+
+    def _cameras(self) -> dict[str, SeenCamera]:
+        """Return the cameras of the pairs that are drawn from, those so far where more land."""
+        if self._live is None:
+            return self._all_cameras
+        return cameras_in(self._live.epochs.at(max(0, self._position - 1)))
 
     def _diverged(self, found: str) -> TrainingError:
         lower = "with a lower rate (--lr)."
         return TrainingError(
             found,
             expected="finite numbers",
-            where=self._folder,
+            where=self._folder.location,
             fix=f"The last checkpoint is intact: go on from it by --resume {lower}"
-            if (self._folder / LAST).is_file()
+            if self._folder.exists(LAST)
             else f"Begin again {lower}",
         )
 
@@ -354,24 +392,27 @@ class Trainer:
             scaler=learner.scaler_state(),
             generators=generator_states(),
             data=self._data.identity,
-            cameras=self._cameras,
+            cameras=self._cameras(),
         )
-        save_checkpoint(self._folder / name, state)
+        if self._record is not None:
+            self._record.sync()
+        self._folder.write(name, encode_checkpoint(state))
 
     def _save_weights(self) -> None:
-        save_safetensors(
-            self._folder / WEIGHTS,
+        weights = encode_safetensors(
             self.settings.network,
             self._learner.best_weights(),
             self.settings.as_dict(),
-            cameras=self._cameras,
+            cameras=self._cameras(),
             neutral=self.settings.neutral,
+            where=self._folder.where(WEIGHTS),
         )
+        self._folder.write(WEIGHTS, weights)
 
 
-def check_new_run(folder: Path) -> None:
+def check_new_run(folder: Location) -> None:
     """Refuse to train into a folder that holds another run."""
-    if (folder / LAST).exists():
+    if RunFolder(folder).exists(LAST):
         raise OutputError(
             "a run of that name is there already",
             where=folder,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.models import MemoryPlan, describe
-from rawkit.stream import pool_bytes
+from rawkit.stream import layouts_of, pool_bytes
 from rawkit.train.data import plan_settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def plan_memory(
         _LOSS_PIXEL[name] for name, weight in settings.losses().items() if weight
     )
     frame = max(
-        (4 * source.packed.layout.height * source.packed.layout.width for source in data.val),
+        (4 * packed.height * packed.width for packed, _ in layouts_of(data.val)),
         default=0,
     )
     parts = {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rawkit.progress import Advance
     from rawkit.stream import BatchStream
@@ -18,10 +18,18 @@ _NOTE_SECONDS = 0.5
 
 
 class Meter:
-    """Counts crops and seconds, and smooths the loss."""
+    """Counts crops and seconds, and smooths the loss.
 
-    def __init__(self, stream: BatchStream) -> None:
-        self._stream = stream
+    Parameters
+    ----------
+    stream
+        What crops come from.
+    beside
+        Says what goes on beside the training.
+    """
+
+    def __init__(self, stream: BatchStream, beside: Callable[[], str] | None = None) -> None:
+        self._stream, self._beside = stream, beside
         self._started = time.monotonic()
         self._noted = 0.0
         self._crops = 0
@@ -55,6 +63,8 @@ class Meter:
                 f"loss {self.loss:.4f}  {self.crops_per_second:.1f} crops/s  "
                 f"{100 * self.waiting:.0f}% waiting for data"
             )
+            if self._beside is not None:
+                note = f"{note}  {self._beside()}"
         advance(1, note)
 
     @contextmanager

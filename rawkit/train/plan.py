@@ -6,14 +6,17 @@ has planned. Nothing is written before that, but a first subset where a workspac
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rawkit import __version__
 from rawkit.catalog import Selection
-from rawkit.errors import UsageError
+from rawkit.errors import TrainingError, UsageError
 from rawkit.progress import SILENT
-from rawkit.stream import check_crop
+from rawkit.store import lean_memory
+from rawkit.stream import check_crop, shapes_of
 from rawkit.train.data import (
     check_balance,
     default_crop,
@@ -21,7 +24,7 @@ from rawkit.train.data import (
     plan_settings,
     ratio_to_estimate,
 )
-from rawkit.train.devices import leave, make_fabric, ranks_here
+from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
 from rawkit.train.loop import Trainer, check_new_run
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import find_recipe
@@ -36,8 +39,9 @@ from rawkit.train.runs import (
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lightning_fabric import Fabric
 
     from rawkit.locations import Location
     from rawkit.models import MemoryPlan
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.data import TrainData
+    from rawkit.train.identity import DataIdentity
+    from rawkit.train.live import Live
     from rawkit.train.loop import TrainReport
     from rawkit.workspace import Workspace
 
@@ -70,7 +76,7 @@ class FrameChoice:
 class TrainPlan:
     """A training that is ready to start."""
 
-    folder: Path
+    folder: Location
     """The run's folder; it does not exist yet unless the run is resumed."""
     settings: TrainSettings
     """All that decides it, besides the data."""
@@ -80,6 +86,12 @@ class TrainPlan:
     """What each process will take."""
     state: TrainState | None = None
     """Where a resumed run stands; None for a new one."""
+    digest: str = ""
+    """SHA-256 of the checkpoint that it is resumed from, hexadecimal; empty for a new one."""
+    live: Live | None = None
+    """What lands beside it; None where all is there."""
+    fabric: Fabric | None = None
+    """Device and processes, where they have met already."""
 
 
 def plan_training(
@@ -122,19 +134,25 @@ def plan_training(
         If the settings make no sense together, do not fit into the memory, or the run is there
         already.
     """
+    with lean_memory():
+        subset, data = _opened(workspace, chosen)
+    ranks = ranks_here()
+    settings = settings_for(subset, data, changes or {}, recipe, max_ram, ranks)
+    folder = workspace.run(name or new_run_name(workspace, subset, settings.network))
+    check_new_run(folder)
+    return checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
+                                                                   ranks=ranks)))  # fmt: skip
+
+
+def _opened(workspace: Workspace, chosen: str | FrameChoice | None) -> tuple[str, TrainData]:
+    """Choose frames and locate them; returns the name of the subset, and its pairs."""
     if isinstance(chosen, FrameChoice):
         subset = select_frames(
             workspace, chosen.stores, fraction=chosen.fraction, selection=chosen.selection
         )
     else:
         subset = choose_subset(workspace, chosen)
-    data = open_data(subset, workspace, named=not isinstance(chosen, FrameChoice))
-    ranks = ranks_here()
-    settings = settings_for(subset.name, data, changes or {}, recipe, max_ram, ranks)
-    folder = workspace.run(name or new_run_name(workspace, subset.name, settings.network))
-    check_new_run(folder)
-    return _checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
-                                                                   ranks=ranks)))  # fmt: skip
+    return subset.name, open_data(subset, workspace, named=not isinstance(chosen, FrameChoice))
 
 
 def resume_training(
@@ -144,12 +162,14 @@ def resume_training(
     *,
     recipe: str | None = None,
     subset: str | None = None,
+    chosen: Mapping[str, Any] | None = None,
     max_ram: int = MAX_RAM,
 ) -> TrainPlan:
     """Go on with a run where it stands: the named one, or the newest.
 
     `changes` may name steps, rate and pieces; anything else, recipe and subset must be what the
-    run was begun with.
+    run was begun with, and so must `chosen`: the fraction and the filters, by their names, as far
+    as they are named again.
 
     Raises
     ------
@@ -164,10 +184,26 @@ def resume_training(
     saved = resumed.state.settings
     if subset is not None and subset != saved.subset:
         raise other_data([f"--subset {subset} instead of {saved.subset}"])
-    settings = _resumed_settings(saved, changes or {}, recipe)
-    data = reopen_data(resumed.state, workspace, resumed.folder)
+    differ = _other_choice(chosen or {}, resumed.state.data)
+    if differ:
+        raise other_data(differ)
+    settings = resumed_settings(saved, changes or {}, recipe)
+    with lean_memory():
+        data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
-    return _checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state))
+    return checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state, resumed.digest))
+
+
+def _other_choice(chosen: Mapping[str, Any], data: DataIdentity | None) -> list[str]:
+    """Name what is chosen otherwise than a run has noted it."""
+    rules = {} if data is None else data.rules
+    noted = {"fraction": rules.get("fraction"), **rules.get("selection", {})}
+    plain = json.loads(json.dumps(dict(chosen)))
+    return [
+        f"{name} {json.dumps(value)} instead of {json.dumps(noted.get(name))}"
+        for name, value in plain.items()
+        if noted.get(name) != value
+    ]
 
 
 def other_data(given: Sequence[str]) -> UsageError:
@@ -190,7 +226,9 @@ def run_training(
     board: bool = False,
     validate_every: int | None = None,
     max_seconds: float | None = None,
+    patience: float = PATIENCE,
     progress: Progress = SILENT,
+    told: Callable[[str], None] | None = None,
 ) -> TrainReport:
     """Train as planned, until done or interrupted; what is learned is saved either way.
 
@@ -214,41 +252,74 @@ def run_training(
         Steps between validations; a tenth of all steps if None.
     max_seconds
         When to stop at the latest.
+    patience
+        Seconds that one process waits for another before it takes it for gone.
     progress
         Told of steps.
+    told
+        Told in words what the training waits for, where it is not data.
 
     Raises
     ------
-    OutputError
+    OutputError, StoreUnreachableError
         If the run's folder cannot be written.
     StoreDamagedError
         If a shard is damaged.
     TrainingError
-        If the loss is no longer a number, or processes do not agree on the data.
+        If the loss is no longer a number; or processes do not agree on what is to be done, or
+        one has gone.
     UsageError
         If there is no such device.
     """
     try:
-        trainer = Trainer(
-            plan.settings,
-            plan.data,
-            plan.folder,
-            threads=threads,
-            fabric=make_fabric(device, plan.settings.precision),
-            keep=keep,
-            board=board,
-            cache=cache,
-            keeper=keeper,
-        )
-        if plan.state is not None:
-            trainer.resume(plan.state)
-        return trainer.run(
-            validate_every=validate_every or max(1, plan.settings.steps // 10),
-            max_seconds=max_seconds,
-            progress=progress,
-        )
+        with together(plan.folder):
+            fabric = plan.fabric or make_fabric(device, plan.settings.precision, patience=patience)
+            _check_agreed(plan)
+            trainer = Trainer(
+                plan.settings,
+                plan.data,
+                plan.folder,
+                threads=threads,
+                fabric=fabric,
+                keep=keep,
+                board=board,
+                cache=cache,
+                keeper=keeper,
+                live=plan.live,
+                told=told,
+            )
+            if plan.state is not None:
+                trainer.resume(plan.state)
+            return trainer.run(
+                validate_every=validate_every or max(1, plan.settings.steps // 10),
+                max_seconds=max_seconds,
+                progress=progress,
+            )
     finally:
+        if plan.live is not None:
+            plan.live.close()
         leave()
+
+
+def _check_agreed(plan: TrainPlan) -> None:
+    """Refuse to train where the processes have not planned the same, each on its machine."""
+    identity = plan.data.identity
+    mine = {
+        "version of rawkit": __version__,
+        "settings": plan.settings.as_dict(),
+        "frames": None if identity is None else dict(identity.content),
+        "checkpoint": plan.digest,
+    }
+    first, *others = gathered(mine)
+    for rank, other in enumerate(others, start=1):
+        differ = [what for what, value in first.items() if other[what] != value]
+        if differ:
+            raise TrainingError(
+                f"another {' and another '.join(differ)} in process {rank} than in process 0",
+                expected="the same in all processes",
+                where=plan.folder,
+                fix="Give the same command on all machines, with stores and runs that all see.",
+            )
 
 
 def settings_for(
@@ -287,13 +358,20 @@ def settings_for(
     return fit_memory(settings, data, max_ram, ranks=ranks)
 
 
-def _checked(plan: TrainPlan) -> TrainPlan:
+def checked(plan: TrainPlan) -> TrainPlan:
+    """Return a plan whose balance and crops make sense with its data.
+
+    Raises
+    ------
+    UsageError
+        If they do not.
+    """
     check_balance(plan.data, plan.settings)
-    check_crop([source.shape for source in plan.data.train], plan_settings(plan.settings))
+    check_crop(shapes_of(plan.data.train), plan_settings(plan.settings))
     return plan
 
 
-def _resumed_settings(
+def resumed_settings(
     saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
 ) -> TrainSettings:
     """Keep a run's settings; only steps, rate and pieces may change."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, SelectionError, WeightsError
+from rawkit.files import write_atomically
+from rawkit.locations import Url
 from rawkit.stream import pair_sources
 from rawkit.subset import (
     Limits,
@@ -19,6 +22,8 @@ from rawkit.subset import (
 )
 from rawkit.train.checkpoint import BEST, LAST, load_checkpoint
 from rawkit.train.data import TrainData
+from rawkit.train.devices import ranks_here
+from rawkit.train.folder import RunFolder
 from rawkit.train.identity import identify
 from rawkit.workspace import listed
 
@@ -38,10 +43,12 @@ if TYPE_CHECKING:
 class Resumed:
     """A run to go on with."""
 
-    folder: Path
+    folder: Location
     """The run's folder."""
     state: TrainState
     """Where it stands."""
+    digest: str
+    """SHA-256 of its last checkpoint, hexadecimal."""
 
 
 def choose_subset(workspace: Workspace, name: str | None) -> Subset:
@@ -94,8 +101,9 @@ def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> Tr
     try:
         val = pair_sources(subset, stores, "val")
     except SelectionError:
-        val = []
-    return TrainData(train, val, identify(subset, stores, rules_of(subset), named=named))
+        val = None
+    identity = identify({"train": train, "val": val}, stores, rules_of(subset), named=named)
+    return TrainData(train, val or [], identity)
 
 
 def rules_of(subset: Subset) -> dict[str, Any]:
@@ -130,8 +138,11 @@ def subset_by_rules(rules: Mapping[str, Any], workspace: Workspace) -> Subset:
     )[0]
 
 
-def reopen_data(state: TrainState, workspace: Workspace, where: Path) -> TrainData:
+def reopen_data(state: TrainState, workspace: Workspace, where: Location) -> TrainData:
     """Open the data that a run was begun with.
+
+    On a machine that does not have its subset the choice is made anew, by the rules that the run
+    has noted; `Trainer.resume` sees to it that the frames are the same.
 
     Raises
     ------
@@ -141,8 +152,9 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Path) -> TrainDa
         If the checkpoint tells of its data in a way that cannot be read.
     """
     identity: DataIdentity | None = state.data
-    if identity is None or identity.named:
-        return open_data(load_subset(workspace.subset(state.settings.subset)), workspace)
+    named = workspace.subset(state.settings.subset)
+    if identity is None or (identity.named and named.is_file()):
+        return open_data(load_subset(named), workspace)
     try:
         subset = subset_by_rules(identity.rules, workspace)
     except (KeyError, TypeError, AttributeError) as error:
@@ -151,15 +163,20 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Path) -> TrainDa
             expected="a checkpoint of a rawkit training",
             where=where,
         ) from error
-    return open_data(subset, workspace, named=False)
+    return open_data(subset, workspace, named=identity.named)
 
 
 def new_run_name(workspace: Workspace, subset: str, network: str) -> str:
     """Name a run after its subset and network, with the next free number."""
+    folder = workspace.runs_folder
+    taken = (
+        {run.name for run in workspace.runs()} if isinstance(folder, Url)
+        else {path.name for path in folder.glob("*")}
+    )  # fmt: skip
     number = 1
-    while workspace.run(f"{subset}-{network}-{number:03d}").exists():
+    while (name := f"{subset}-{network}-{number:03d}") in taken:
         number += 1
-    return f"{subset}-{network}-{number:03d}"
+    return name
 
 
 def find_run(workspace: Workspace, name: str | None) -> Resumed:
@@ -169,65 +186,110 @@ def find_run(workspace: Workspace, name: str | None) -> Resumed:
     ------
     MissingError
         If there is none.
+    StoreUnreachableError
+        If runs lie elsewhere and their server does not answer, or refuses.
     WeightsError
         If its last checkpoint cannot be used; the text names those that are kept beside it.
     """
-    runs = workspace.runs()
-    folder = workspace.run(name) if name else (runs[-1] if runs else None)
-    if folder is None or not (folder / LAST).is_file():
+    if name is None:
+        runs = workspace.runs()
+        location = runs[-1] if runs else None
+    else:
+        location = workspace.run(name)
+    if location is None or not RunFolder(location).exists(LAST):
         raise _no_run(workspace, name)
+    folder = RunFolder(location)
     try:
-        return Resumed(folder, load_checkpoint(folder / LAST))
+        with folder.opened(LAST) as path:
+            return Resumed(location, load_checkpoint(path), sha256(path.read_bytes()).hexdigest())
     except WeightsError as error:
-        others = sorted(path.name for path in folder.glob("*.pt") if path.name != LAST)
-        if not others:
-            raise
+        others = [file for file in folder.files("*.pt") if file != LAST]
         raise WeightsError(
             error.found,
             expected=error.expected,
-            where=error.where,
-            fix=f"Copy one of these over it to go on from there: {listed(others)}.",
+            where=folder.where(LAST),
+            fix=f"Copy one of these over it to go on from there: {listed(others)}."
+            if others
+            else error.fix,
         ) from error
 
 
 def newest_weights(workspace: Workspace) -> Path:
     """Best weights of the newest run; its last ones where none were validated.
 
+    Those of a run that lies elsewhere are copied to this machine, see `fetch_weights`.
+
     Raises
     ------
     MissingError
         If there is no run.
+    StoreUnreachableError
+        If runs lie elsewhere and their server does not answer, or refuses.
     """
     runs = workspace.runs()
     if not runs:
         raise _no_run(workspace, None)
-    return weights_in(runs[-1])
+    return fetch_weights(workspace, runs[-1])
 
 
 def weights_of_run(workspace: Workspace, name: str) -> Path:
     """Best weights of a run; its last ones where none were validated.
 
+    Those of a run that lies elsewhere are copied to this machine, see `fetch_weights`.
+
     Raises
     ------
     MissingError
         If there is no such run.
+    StoreUnreachableError
+        If runs lie elsewhere and their server does not answer, or refuses.
     """
     folder = workspace.run(name)
-    if not (folder / LAST).is_file():
+    if not RunFolder(folder).exists(LAST):
         raise _no_run(workspace, name)
-    return weights_in(folder)
+    return fetch_weights(workspace, folder)
+
+
+def fetch_weights(workspace: Workspace, run: Location) -> Path:
+    """Return the path of a run's best weights; its last ones where none were validated.
+
+    Those of a run that lies elsewhere are copied to `Workspace.fetched` each time: they may be
+    better ones by now.
+
+    Raises
+    ------
+    MissingError
+        If they are gone.
+    OutputError
+        If the copy cannot be written.
+    StoreUnreachableError
+        If they lie elsewhere and their server does not answer, or refuses.
+    """
+    if not isinstance(run, Url):
+        return weights_in(run)
+    folder = RunFolder(run)
+    for file in (BEST, LAST):
+        data = folder.read(file)
+        if data is not None:
+            path = workspace.fetched(run.name) / file
+            write_atomically(path, data)
+            return path
+    raise _no_run(workspace, run.name)
 
 
 def weights_in(folder: Path) -> Path:
-    """Best weights in the folder of a run; its last ones where none were validated."""
+    """Best weights in a run's folder of this machine; its last ones where none were validated."""
     best = folder / BEST
     return best if best.is_file() else folder / LAST
 
 
 def _no_run(workspace: Workspace, name: str | None) -> MissingError:
+    fix = "`rawkit train` makes one; or name --weights." if name is None else None
+    if ranks_here() > 1 and not isinstance(workspace.runs_folder, Url):
+        fix = "All machines must see the run: --runs names a folder they share, or an s3:// URL."
     return MissingError(
         f"no run {name}" if name else "no run",
         expected=f"one of: {listed(run.name for run in workspace.runs())}",
-        where=workspace.root / "runs",
-        fix="`rawkit train` makes one; or name --weights." if name is None else None,
+        where=workspace.runs_folder,
+        fix=fix,
     )

@@ -10,6 +10,7 @@ from rawkit.errors import UsageError, WeightsError
 from rawkit.models import describe
 from rawkit.sensor import BAYER, REFERENCE_NEUTRAL, Amplification
 from rawkit.stream import CROPS_PER_WINDOW, LIVE_WINDOWS
+from rawkit.supply import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ class TrainSettings:
     """Name of the network in the registry."""
     crop: int = 512
     """Side of a crop in mosaic pixels; a multiple of 32."""
-    batch_size: int = 4
+    batch_size: int = BATCH_SIZE
     """Crops of a step, over all processes and pieces."""
     learning_rate: float = 1e-4
     """Step size of Adam."""

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream import PairSource, ShardFile
 
-MAX_FRAMES = 8
-"""Frames looked at during a training; spread evenly over the split."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -36,12 +33,6 @@ class Scores:
     """Structural similarity."""
     frames: int
     """Frames they are means of."""
-
-
-def spread(sources: Sequence[PairSource], most: int = MAX_FRAMES) -> list[PairSource]:
-    """Choose at most so many sources, evenly over the list."""
-    count = min(most, len(sources))
-    return [sources[index * len(sources) // count] for index in range(count)]
 
 
 def validate(

@@ -15,7 +15,7 @@ from rawkit.workers.resources import (
     connect_cluster,
     start_cluster,
 )
-from rawkit.workers.travel import require_seen
+from rawkit.workers.travel import require_seen, scratch_folder, see
 
 __all__ = [
     "ALLOCATOR",
@@ -27,6 +27,8 @@ __all__ = [
     "connect_cluster",
     "limit_memory",
     "require_seen",
+    "scratch_folder",
+    "see",
     "send_array",
     "silence_c_libraries",
     "start_cluster",

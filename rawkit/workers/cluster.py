@@ -6,7 +6,10 @@ with the first piece it gets.
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
+import math
+import time
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ClusterError, RawkitError
@@ -14,10 +17,13 @@ from rawkit.workers.travel import Raised, pack
 from rawkit.workers.versions import BASIS, differences, installed, not_the_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from concurrent.futures import Executor, Future
 
-
+_LOOK_SECONDS = 5.0
+"""How often it is looked whether there is a worker, while nothing is done."""
+_ALONE_SECONDS = 1800.0
+"""How long work waits for a first worker: a queue of a cluster may take its time."""
 _RUN = "__import__('rawkit.workers.travel', fromlist=['_']).run_packed(work, versions)"
 _ASK = "__import__('rawkit.workers.versions', fromlist=['_']).installed(packages)"
 """What workers evaluate. dask unpacks a function while it reads its messages: one of ours would end
@@ -40,13 +46,21 @@ class Cluster:
     def __init__(self, client: Any, packages: tuple[str, ...] | None = None) -> None:
         self._client = client
         self._executor: Executor = client.get_executor(pure=False)
+        self._threads, self._counted_at = 0, -math.inf
         self._versions = None if packages is None else dict(installed(BASIS + packages))
 
     @property
     def threads(self) -> int:
-        """Pieces of work that can be done at once; at least 1: workers may still join."""
-        threads: list[int] = list(self._client.nthreads().values())
-        return max(1, sum(threads))
+        """Pieces of work that can be done at once; at least 1: workers may still join.
+
+        The scheduler is asked every few seconds.
+        """
+        now = time.monotonic()
+        if now - self._counted_at >= _LOOK_SECONDS:
+            with suppress(OSError, ValueError, RuntimeError):  # a scheduler that is gone
+                self._threads = sum(self._client.nthreads().values())
+            self._counted_at = now
+        return max(1, self._threads)
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
         """Hand over a function of a module; relative paths in its arguments become absolute.
@@ -56,13 +70,53 @@ class Cluster:
         given = {"work": pack((function, arguments)), "versions": self._versions}
         return self._executor.submit(eval, _RUN, given)
 
-    def result(self, future: Future[Any]) -> Any:
-        """Wait for a piece of work and return what came of it.
+    def wait(
+        self, futures: Collection[Future[Any]], say: Callable[[str], None] | None = None
+    ) -> set[Future[Any]]:
+        """Wait until at least one piece of work is done; return those that are.
+
+        While there is no worker at all, `say` is told so now and then.
 
         Raises
         ------
         ClusterError
-            If the cluster is at fault: other versions, or a scheduler that is gone.
+            If there is none for half an hour.
+        """
+        alone_since: float | None = None
+        while not (done := wait(futures, _LOOK_SECONDS, FIRST_COMPLETED).done):
+            now = time.monotonic()
+            if self._staffed():
+                alone_since = None
+                continue
+            alone_since = now if alone_since is None else alone_since
+            if now - alone_since > _ALONE_SECONDS:
+                raise ClusterError(
+                    f"no worker for {_ALONE_SECONDS / 60:.0f} minutes",
+                    expected="at least one",
+                    where=self._where,
+                    fix="Start workers and repeat the command: what was done is kept. No file is "
+                    "at fault.",
+                )
+            if say is not None:
+                say(f"waiting for a worker to join {self._where}")
+        return done
+
+    def _staffed(self) -> bool:
+        """Tell whether there is any worker; workers of our own are started again by themselves."""
+        if self._versions is None:
+            return True
+        try:
+            return bool(self._client.nthreads())
+        except (OSError, ValueError, RuntimeError):  # the scheduler is gone: the work says so
+            return True
+
+    def result(self, future: Future[Any], say: Callable[[str], None] | None = None) -> Any:
+        """Wait for a piece of work as `wait` does, and return what came of it.
+
+        Raises
+        ------
+        ClusterError
+            If the cluster is at fault: other versions, a scheduler that is gone, or no worker.
         RawkitError
             What the work raises of these.
         Exception
@@ -70,6 +124,7 @@ class Cluster:
         """
         from distributed import KilledWorker  # noqa: PLC0415 - half a second
 
+        self.wait([future], say)
         try:
             found = future.result()
         except (RawkitError, KilledWorker, MemoryError):
@@ -87,6 +142,35 @@ class Cluster:
         if isinstance(found, Raised):
             raise found.error
         return found
+
+    def ask(self, function: Callable[..., Any], *arguments: object) -> dict[str, Any]:
+        """Call a function on every worker that is there now, even while it works.
+
+        Returns
+        -------
+            What each returned, by its address.
+
+        Raises
+        ------
+        ClusterError
+            If one has other versions, or does not answer.
+        RawkitError
+            What the function raises of these, on whichever worker.
+        """
+        given = {"work": pack((function, arguments)), "versions": self._versions}
+        answers = self._client.run(eval, _RUN, given, on_error="return")
+        for where, found in answers.items():
+            if isinstance(found, RawkitError):
+                raise found
+            error = found.error if isinstance(found, Raised) else found
+            if isinstance(error, Exception):
+                raise ClusterError(
+                    f"a worker does not answer ({_words(error)})",
+                    expected="workers that can be reached from the scheduler", where=where,
+                    fix="Look at its log, end it or start it again, and repeat the command. No "
+                    "file is at fault.",
+                ) from error  # fmt: skip
+        return dict(answers)
 
     def check(self) -> None:
         """Ask the scheduler and every worker for their versions.

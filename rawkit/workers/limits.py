@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import os
 import resource
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def _data_bytes() -> int | None:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float, note: Path) -> Iterator[None]:
+def time_limit(seconds: float, note: Path | None) -> Iterator[None]:
     """End this process if the block takes longer.
 
     Parameters
@@ -57,12 +58,14 @@ def time_limit(seconds: float, note: Path) -> Iterator[None]:
         Time from now.
     note
         A file that is empty while the block runs and gone after it; of a process that was ended it
-        holds what every thread was at. So others know one that hung from one that crashed.
+        holds what every thread was at. So others know one that hung from one that crashed. None:
+        nobody looks.
     """
-    with note.open("w") as file:
+    with tempfile.TemporaryFile("w") if note is None else note.open("w") as file:
         faulthandler.dump_traceback_later(seconds, exit=True, file=file)
         try:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-    note.unlink(missing_ok=True)
+    if note is not None:
+        note.unlink(missing_ok=True)

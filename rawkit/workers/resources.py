@@ -47,7 +47,8 @@ class Resources:
     """Seconds after which a frame counts as hung and its worker is replaced."""
     scheduler: str | None = None
     """Address of a running dask scheduler, such as ``tcp://host:8786``. Its workers must have our
-    versions, see raw files and results under the same absolute paths, and run one thread each."""
+    versions and run one thread each; unless results go to a bucket, they must see raw files and
+    results under the same absolute paths."""
 
 
 @contextmanager

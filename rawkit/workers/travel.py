@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import pickle
 import socket
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from rawkit.errors import ClusterError, RawkitError
 from rawkit.workers.versions import differences, installed, not_the_same
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _Packer(pickle.Pickler):
@@ -78,6 +80,17 @@ def run_packed(work: bytes, versions: Mapping[str, str] | None) -> Any:
         return Raised(_portable(error))
 
 
+def see(wanted: Sequence[tuple[Path, int]]) -> list[bool]:
+    """Tell, in a worker, which paths it sees; files must have so many bytes."""
+    return [_sees(path, size) for path, size in wanted]
+
+
+def _sees(path: Path, size: int) -> bool:
+    with suppress(OSError):
+        return path.is_dir() or (path.is_file() and path.stat().st_size == size)
+    return False
+
+
 def require_seen(path: Path, what: str) -> None:
     """Check, in a worker, that it sees a path of the machine that sends it work.
 
@@ -93,6 +106,18 @@ def require_seen(path: Path, what: str) -> None:
             where=path,
             fix="Put it on a file system that all workers share, or go without --scheduler.",
         )
+
+
+def scratch_folder() -> Path | None:
+    """Return a folder that lives as long as this worker; None where this process is none."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker  # noqa: PLC0415 - half a second
+
+    try:
+        return Path(get_worker().local_directory)
+    except ValueError:
+        return None
 
 
 def _portable(error: Exception) -> Exception:

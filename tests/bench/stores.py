@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from rawkit.cli import main
 from rawkit.store import StagedFrame, StagedShard, Store, open_writer
-from rawkit.stream.pairs import sources_of
+from rawkit.stream.locate import sources_of
 from rawkit.subset import SubsetFrame
 from tests.support.factories import local
 
@@ -100,7 +100,7 @@ def pairs_of(path: Path) -> list[PairSource]:
         for row in store.rows
         if row.role == "short"
     ]  # fmt: skip
-    return sources_of(frames, {store.collection: store})
+    return list(sources_of(frames, {store.collection: store}))
 
 
 def files_below(path: Path) -> Iterator[Path]:

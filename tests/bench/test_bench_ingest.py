@@ -247,7 +247,7 @@ PARTS = {
     "levels": ("check_levels", "amplification_base"),
     "hash": ("pixel_hash",),
     "render": ("_render",),
-    "encode and write": ("compresses", "write_shard"),
+    "encode and write": ("compresses", "stage_shard"),
 }
 """Functions that frames are prepared with, by what is printed of them."""
 
@@ -288,7 +288,9 @@ def cpu_of_frames(jobs: list[FrameJob]) -> tuple[list[float], list[float], dict[
                 proofs.hear(job, result)
             if len(ours) == 1:
                 parts.update(before)
-    for staged in jobs[0].staging.glob("????????.*"):
+    staging = jobs[0].staging
+    assert isinstance(staging, Path)
+    for staged in staging.glob("????????.*"):
         staged.unlink()
     share = {part: seconds / len(jobs) for part, seconds in parts.items()}
     rest = sum(ours[1:]) / len(jobs) - sum(share.values())

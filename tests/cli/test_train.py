@@ -110,9 +110,16 @@ def test_a_choice_of_frames_needs_no_subset_and_is_made_again_on_resume(root: Pa
     assert not state.data.named
     assert run_in(root, "train", "--resume", "--steps", 2).code == 0
     assert load_checkpoint(one / LAST).step == 2
-    wrong = run_in(root, "train", "--resume", "--per-long", "first")
-    assert wrong.code == 2
-    assert "--per-long" in error_line(wrong)
+    for other, words in (
+        (("--per-long", "first"), 'per_long "first" instead of "darkest"'),
+        (("--per-long", "darkest", "--fraction", 0.5), "fraction 0.5 instead of 1.0"),
+        (("--iso", 100), "isos [100.0] instead of null"),
+    ):
+        wrong = run_in(root, "train", "--resume", *other)
+        assert wrong.code == 2
+        assert words in error_line(wrong)
+    same = ("--per-long", "darkest", "--fraction", 1)
+    assert run_in(root, "train", "--resume", "--steps", 2, *same, "--dry-run").code == 0
     shutil.rmtree(root / "stores")
     gone = run_in(root, "train", "--resume", "--steps", 3)
     assert gone.code == 1

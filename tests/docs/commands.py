@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 TUTORIALS = REPOSITORY / "docs" / "tutorials"
 _SIGNS = {"|", ">", "&&"}
+_SBATCH = {
+    "--job-name", "--partition", "--nodes", "--ntasks-per-node", "--cpus-per-task", "--time",
+    "--signal", "--requeue", "--open-mode", "--gpus-per-node", "--parsable", "--output",
+}  # fmt: skip
+"""Options of sbatch that the pages may use; tests/workers/test_slurm.py hands them to SLURM."""
+_SRUN = {"--kill-on-bad-exit"}
+"""Likewise of srun."""
 
 
 class NoSuchCommandError(AssertionError):
@@ -86,10 +93,89 @@ def _options(command: click.Command) -> set[str]:
 
 def _check_dask(words: list[str]) -> None:
     from distributed.cli.dask_scheduler import main as scheduler
+    from distributed.cli.dask_ssh import main as ssh
     from distributed.cli.dask_worker import main as worker
 
     name, *rest = words
-    {"scheduler": scheduler, "worker": worker}[name].make_context(name, rest)
+    {"scheduler": scheduler, "ssh": ssh, "worker": worker}[name].make_context(name, rest)
+
+
+def _check_torchrun(words: list[str]) -> None:
+    """Parse with torchrun's own parser what is meant for it, and the rest with ours."""
+    from torch.distributed.run import get_args_parser
+
+    parser = get_args_parser()
+    parser.exit_on_error = False
+
+    def refuse(message: str) -> None:
+        raise NoSuchCommandError(f"torchrun: {message}")
+
+    parser.error = refuse  # type: ignore[assignment] # it would end the process
+    known = parser.parse_args(words)
+    _require(known.module and known.training_script == "rawkit", f"torchrun {shlex.join(words)}")
+    check_rawkit(known.training_script_args)
+
+
+def check_script(text: str) -> None:
+    """Check a batch script for SLURM: what it asks for, and the programs that srun starts.
+
+    Raises
+    ------
+    NoSuchCommandError
+        If a line asks for what SLURM does not know, or starts a program that no test knows.
+    click.ClickException
+        If the parser of a command refuses it.
+    """
+    lines = text.replace("\\\n", " ").splitlines()
+    _require(lines[0] == "#!/bin/bash", lines[0])
+    started = 0
+    for line in lines[1:]:
+        if line.startswith("#SBATCH "):
+            _flags(line.split()[1:], _SBATCH, line)
+        elif line.startswith("srun "):
+            words = shlex.split(_filled(line))
+            at = next(i for i, word in enumerate(words[1:], start=1) if not word.startswith("-"))
+            _flags(words[1:at], _SRUN, line)
+            _require(words[at] == "torchrun", line)
+            _check_torchrun(words[at + 1 :])
+            started += 1
+        else:
+            _require(not line or line.startswith("first=$(scontrol show hostnames "), line)
+    _require(started == 1, text)
+
+
+def _filled(line: str) -> str:
+    """Put values where a script has variables: that of an alternative, else a number."""
+    line = re.sub(r"\$\{\w+:[-+]([^}]*)\}", r"\1", line)
+    return re.sub(r"\$\{?\w+\}?", "2", line)
+
+
+def _flags(words: list[str], known: set[str], what: str) -> None:
+    for word in words:
+        name, equals, value = word.partition("=")
+        _require(name in known and bool(value) == bool(equals), f"{word} in {what}")
+
+
+def _check_sbatch(words: list[str]) -> None:
+    _flags([word for word in words if word.startswith("-")], _SBATCH, shlex.join(words))
+    scripts = [word for word in words if not word.startswith("-")]
+    _require(len(scripts) == 1 and scripts[0].endswith(".sh"), shlex.join(words))
+
+
+def _check_helm(words: list[str]) -> None:
+    options = {"--repo", "--namespace", "--create-namespace", "--generate-name"}
+    _require(words[0] == "install", words[0])
+    _require({word for word in words if word.startswith("-")} <= options, shlex.join(words))
+
+
+def _check_kubectl(words: list[str]) -> None:
+    """Check the two calls that the pages have."""
+    text = shlex.join(words)
+    _require(
+        re.fullmatch(r"port-forward service/[\w-]+ \d+:\d+", text) is not None
+        or re.fullmatch(r"create secret generic [\w-]+ --from-env-file=\S+", text) is not None,
+        text,
+    )
 
 
 def _check_pip(words: list[str]) -> None:
@@ -143,13 +229,16 @@ def _check_jupyter(words: list[str]) -> None:
 PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "dask": _check_dask,
     "export": _check_variables,
+    "helm": _check_helm,
     "jupyter": _check_jupyter,
+    "kubectl": _check_kubectl,
     "make": _check_make,
     "pip": _check_pip,
     "pytest": _check_files,
     "python": _check_module,
     "rawkit": check_rawkit,
-    "torchrun": _check_module,
+    "sbatch": _check_sbatch,
+    "torchrun": _check_torchrun,
 }
 """What may stand first in a line of a page, and what becomes of the rest."""
 for _program in ("pip", "pytest", "python", "rawkit"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from tests.docs.commands import NoSuchCommandError, check, mentions
+from tests.docs.commands import NoSuchCommandError, check, check_script, mentions
 from tests.docs.pages import PAGES, Block, blocks_in, name_of, prose_of
 from tests.support.paths import REPOSITORY
 
@@ -58,11 +58,26 @@ def test_calls_in_sentences_name_commands_and_options_that_exist(page: Path) -> 
     ["rawkit nonsense", "rawkit train --nonsense", "rawkit --nonsense", "rawkit subset nonsense",
      "rawkit subset --fraction 7", "rawkit ingest mid --iso fast", "rawkit ingest",
      "dask worker --nthreads many", "pip install rawkit[nonsense]", "make nonsense", "nonsense",
-     "torchrun --nproc_per_node 2 -m rawkit train --nonsense", "pytest tests/nonsense.py"],
+     "torchrun --nproc_per_node 2 -m rawkit train --nonsense", "pytest tests/nonsense.py",
+     "torchrun --nonsense 2 -m rawkit train", "torchrun --nnodes 2 nonsense.py",
+     "dask ssh --nonsense one", "sbatch --nonsense night.sh", "helm nonsense", "kubectl nonsense"],
 )  # fmt: skip
 def test_what_cannot_be_typed_would_be_noticed(command: str) -> None:
     with pytest.raises((NoSuchCommandError, click.ClickException)):
         check(command)
+
+
+@pytest.mark.parametrize("block", blocks_in("bash"), ids=str)
+def test_batch_scripts_ask_for_what_there_is(block: Block) -> None:
+    check_script(block.text)
+    for line, nonsense in (
+        ("#SBATCH --nodes", "#SBATCH --nonsense"), ("srun --kill", "srun --nonsense"),
+        ("--rdzv_id", "--nonsense"), ("-m rawkit train", "-m rawkit nonsense"),
+        ("--name night", "--nonsense night"), ("srun ", "mpirun "),
+    ):  # fmt: skip
+        assert line in block.text
+        with pytest.raises((NoSuchCommandError, click.ClickException)):
+            check_script(block.text.replace(line, nonsense))
 
 
 @pytest.mark.parametrize(

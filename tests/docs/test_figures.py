@@ -57,3 +57,22 @@ def test_a_darkened_file_is_so_much_darker_and_keeps_its_colours(
     assert darker.chroma == pytest.approx(itself.chroma, abs=0.02)
     purple = made.truth * np.array([1.5, 1, 1.5], np.float32)
     assert darkened.compare(encoded_of(purple), made.truth).chroma > 5
+
+
+def test_the_script_on_scale_measures_and_computes_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(FIGURES)
+    scale = importlib.import_module("scale")
+    monkeypatch.setattr(scale, "ROWS", (50, 500))
+    costs = scale.measure(tmp_path, (256, 384), crop=None)
+    assert 1 < costs.frame_writes < 5
+    assert 1 < costs.crop_reads < 5
+    assert 20 < costs.row_bytes < 300
+    lines = scale.at_scale(costs, scale.Prices(), scale.Rates())
+    page = (REPOSITORY / "docs" / "explanation" / "scale.md").read_text("utf-8")
+    for name, *cells in lines:
+        assert f"| {name} | " in page
+        assert len(cells) == len(scale.COUNTS)
+    for name, _ in scale.constants(costs):
+        assert f"| {name} | " in page

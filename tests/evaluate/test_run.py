@@ -279,7 +279,7 @@ COMMAND = [
 
 def measured(workspace: Workspace) -> int:
     """Count the lines of the journal, the first one included."""
-    journals = (workspace.run("one") / "evaluations").glob(f"*/{JOURNAL}")
+    journals = workspace.run_evaluations("one").glob(f"*/{JOURNAL}")
     return sum(path.read_bytes().count(b"\n") for path in journals)
 
 

@@ -72,6 +72,7 @@ def test_the_frames_of_a_worker_that_is_killed_are_done_by_the_other(
         killer.join()
         assert victim.wait() == -signal.SIGKILL
     assert (report.added, report.left_out) == (14, [])
+    assert report.exchange == f"shards go through the folder {there}.part, which all workers see"
     asked = [path.name.partition("-") for path in notes.iterdir()]
     begun = {name for pid, _, name in asked if int(pid) == victim.pid}
     done = {name for pid, _, name in asked if int(pid) == cluster.workers[1].pid}

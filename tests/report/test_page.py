@@ -220,7 +220,7 @@ def test_lines_without_a_validation_are_passed_over(tmp_path: Path) -> None:
         '{"step": 3, "psnr": NaN, "ssim": 0.5}', "[]", '{"step": 2, "psnr": 21, "ssim": 0.6}', "{",
     ]  # fmt: skip
     path.write_text("\n".join(lines))
-    assert read_points(path) == [Point(2, 21.0, 0.6)]
+    assert read_points(path.read_bytes()) == [Point(2, 21.0, 0.6)]
 
 
 def test_an_empty_workspace_has_nothing_to_tell(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.report.show import (
     Sheet,
     chart_of,
+    chart_of_store,
     nominal,
     scene_sheet,
     shown_of_catalog,
+    shown_of_scene,
     shown_of_store,
 )
 from rawkit.store import Store
@@ -50,7 +52,14 @@ def sheet_of(root: Path, scene: str | None = None) -> Sheet:
 
 def test_the_chart_counts_every_frame_once(root: Path) -> None:
     rows = Store(root / "stores" / "mid.zarr").rows
-    chart = chart_of(shown_of_store(Store(root / "stores" / "mid.zarr")))
+    store = Store(root / "stores" / "mid.zarr")
+    chart = chart_of(shown_of_store(store))
+    assert chart_of_store(store) == chart
+    everyone = shown_of_store(store)
+    for scene in sorted({one.scene for one in everyone}):
+        wanted = [one for one in everyone if one.scene == scene]
+        told = [(one.role, one.view, one.setting) for one in shown_of_scene(store, scene)]
+        assert told == [(one.role, one.view, one.setting) for one in wanted]
     assert list(chart.isos) == [100, 200, 400]
     assert [role for role, _, _ in chart.rows] == ["short", "short", "long"]
     assert [seconds for _, seconds, _ in chart.rows[:2]] == [0.01, 0.5]

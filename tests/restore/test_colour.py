@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rawkit.colour import ColourMode
+    from rawkit.locations import Location
     from rawkit.progress import Advance
     from rawkit.restore import Restored
 
@@ -50,7 +51,7 @@ def restorer() -> Restorer:
     return Restorer(prepare(random_net()), "lamba2021", None, Amplification(), cameras=OTHER)
 
 
-def read(path: Path) -> np.ndarray:
+def read(path: Location) -> np.ndarray:
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert found is not None
     return np.asarray(found)

@@ -37,7 +37,7 @@ from rawkit.sensor import (
 from rawkit.synth import BAYER_PATTERNS, DngMeta, write_dng
 from rawkit.synth.dng import encode_linear_dng
 from rawkit.train import TrainState, save_checkpoint
-from tests.support.factories import XTRANS, write_noise_dng
+from tests.support.factories import XTRANS, local, write_noise_dng
 from tests.support.fixtures_stream import tiny
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def test_files_of_one_stem_keep_their_suffix_in_the_name(
     report = restore_files(files, Output(tmp_path / "out"), restorer)
     names = [one.picture.name for one in report.restored]
     assert names == ["a.dng.png", "a.arw.png", "b.png"]
-    assert all(one.picture.is_file() for one in report.restored)
+    assert all(local(one.picture).is_file() for one in report.restored)
 
 
 def test_two_files_of_one_name_are_refused_before_any_work(

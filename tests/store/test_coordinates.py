@@ -1,5 +1,6 @@
 """Coordinates follow from the rows: which long is whose ground truth, and by what ratio."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from rawkit.store import FrameRow
 from rawkit.store.coordinates import NO_TARGET, coordinates, long_of_pair, stored_rows
 from rawkit.store.layout import COORDINATES
 from tests.support.factories import frame_row
+from tests.support.slow_coordinates import slow_coordinates
 
 GROUP = frame_row().group
 
@@ -140,3 +142,38 @@ def test_coordinates_have_their_types_and_shapes() -> None:
 def test_stored_rows_leave_duplicates_out_and_go_by_index() -> None:
     rows = [short(1), short(0), frame_row(index=0, name="again", duplicate_of="short-0")]
     assert [row.name for row in stored_rows(rows, GROUP)] == ["short-0", "short-1"]
+
+
+_seconds = st.none() | st.sampled_from([0.0, -1.0, 0.1, 1 / 3, 10.0, 30.0, float("inf")])
+_numbers = st.none() | st.sampled_from([0.0, 0.7, 1.1, 2.8, 3.3, 5.6, 100.0, 12800.0, 1e100])
+
+
+@st.composite
+def mixed(draw: st.DrawFn) -> list[FrameRow]:
+    """Rows of two groups: longs with equal times, targets of one's own, and duplicates."""
+    rows: list[FrameRow] = []
+    counts: dict[str, int] = {}
+    for number in range(draw(st.integers(1, 14))):
+        group = draw(st.sampled_from(["a/4x6", "b/4x6"]))
+        index = counts.setdefault(group, 0)
+        counts[group] += 1
+        rows.append(frame_row(
+            group=group, index=index, name=draw(st.sampled_from("zyx")) + str(number),
+            role=draw(st.sampled_from(["short", "long"])), pair=draw(st.sampled_from("pq")),
+            exposure_time=draw(_seconds), iso=draw(_numbers), f_number=draw(_numbers),
+            target_index=draw(st.sampled_from([-1, index])),
+        ))  # fmt: skip
+        if draw(st.booleans()):
+            again = replace(rows[-1], name=f"again-{number}", duplicate_of=rows[-1].name,
+                            pair=draw(st.sampled_from("pqr")))  # fmt: skip
+            rows.append(again)
+    return rows
+
+
+@given(mixed(), st.randoms(use_true_random=False))
+def test_columns_give_what_rows_gave_to_the_last_bit(rows: list[FrameRow], random: Any) -> None:
+    rows = random.sample(rows, len(rows))
+    for group in {row.group for row in rows if row.duplicate_of is None}:
+        found, slow = coordinates(rows, group), slow_coordinates(rows, group)
+        for name in COORDINATES:
+            assert found[name].tobytes() == slow[name].tobytes(), name

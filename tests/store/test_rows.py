@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store import FrameRow, table_of_rows
 from rawkit.store.layout import VERSION
-from rawkit.store.rows import encode_rows, read_rows, rows_of_table
+from rawkit.store.parquet import encode_rows, read_rows
+from rawkit.store.rows import rows_of_table
 from tests.support.factories import frame_row
 from tests.support.strategies import frame_rows
 
@@ -32,7 +33,8 @@ def test_rows_read_back_from_parquet(
     said = {"format_version": version} if version > 1 else {}  # version 1 did not say
     about = {**said, "attributes": {"title": "A"}, "layouts": {}}
     path.write_bytes(encode_rows(rows, about))
-    assert read_rows(path) == (rows, about)
+    found, told = read_rows(path)
+    assert (list(found), told) == (rows, about)
 
 
 @given(st.lists(frame_rows(), max_size=5))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rawkit.errors import SelectionError, StoreError, UsageError
 from rawkit.sensor import unpack
-from rawkit.store import Store
+from rawkit.store import Store, write_rows
 from rawkit.stream import Batch, BatchStream, EpochPlan, PlanSettings, pair_sources
 from rawkit.stream.plan import LANES
 from rawkit.subset import Subset, load_subset
@@ -220,13 +220,12 @@ def test_sources_are_the_pairs_of_a_split_with_the_coordinates_of_the_store(
 
 
 def test_the_balance_of_a_pair_is_that_of_its_long_as_the_target_was_rendered_with_it(
-    sid_workspace: Workspace,
+    sid_workspace: Workspace, tmp_path: Path
 ) -> None:
     from dataclasses import replace
 
     store = Store(sid_workspace.store("sid"))
-    (name,) = store.groups
-    rows = store.groups[name].rows
+    rows = tuple(store.rows)
     first = next(row for row in rows if row.role == "long")
     balances = {"long": (1.5, 1.0, 2.5, 1.0), "short": (9.0, 1.0, 9.0, 1.0)}
     rows = tuple(
@@ -235,8 +234,8 @@ def test_the_balance_of_a_pair_is_that_of_its_long_as_the_target_was_rendered_wi
         else replace(row, white_balance=balances[row.role])
         for row in rows
     )
-    store.groups[name] = replace(store.groups[name], rows=rows)
-    found = pair_sources(subset_of(sid_workspace), {"sid": store}, None)
+    write_rows(tmp_path / "sid.zarr", rows, store.about)
+    found = pair_sources(subset_of(sid_workspace), {"sid": Store(tmp_path / "sid.zarr")}, None)
     unknown = [one for one in found if np.isnan(one.white_balance).all()]
     own = {row.name for row in rows if row.role == "short" and row.pair == first.pair}
     assert {one.name for one in unknown} == {f"sid/{name}" for name in own}

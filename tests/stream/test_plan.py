@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter, defaultdict
+from itertools import islice
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
-from rawkit.stream import EpochPlan, FrameShape, PlanSettings
-from rawkit.stream.plan import (
-    LANES,
-    check_crop,
-    epoch_length,
-    longest_span,
-    window_chunks,
-    window_size,
-)
+from rawkit.stream import EpochPlan, FrameShape, FrameShapes, PlanSettings
+from rawkit.stream.plan import LANES, check_crop, epoch_length, longest_span, window_chunks
+from rawkit.stream.schedule import RankShare, jobs
+from rawkit.stream.shapes import window_size
+from tests.support.slow_plan import SlowPlan, slow_jobs
 
 Case = tuple[list[FrameShape], PlanSettings, int]
 
@@ -237,3 +236,50 @@ def test_windows_hold_a_crop_even_where_the_last_chunks_are_cut(case: Case) -> N
     assume(any(frame.height % frame.chunk[0] or frame.width % frame.chunk[1] for frame in frames))
     for window in plan.windows:
         assert min(window_size(frames[window.frame], window)) >= chosen.extent
+
+
+@settings(max_examples=150)
+@given(cases())
+def test_a_plan_of_columns_is_the_one_made_frame_by_frame(case: Case) -> None:
+    frames, chosen, epoch = case
+    plan, slow = EpochPlan(frames * 3, chosen, epoch), SlowPlan(frames * 3, chosen, epoch)
+    assert list(plan.windows) == slow.windows
+    np.testing.assert_array_equal(plan.window_numbers(), slow.window_numbers())
+    assert [plan[i] for i in range(len(plan))] == [slow[i] for i in range(len(slow))]
+
+
+def test_samples_are_drawn_block_by_block_as_all_at_once() -> None:
+    frames = [FrameShape(400, 600, (40, 40))] * 1500
+    chosen = PlanSettings(crop=16, window_chunks=2, crops_per_window=1, seed=5)
+    plan, slow = EpochPlan(frames, chosen, 2), SlowPlan(frames, chosen, 2)
+    assert len(plan) > 50_000
+    places = np.random.default_rng(0).integers(0, len(plan), 300).tolist()
+    assert [plan[i] for i in places] == [slow[i] for i in places]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rawkit.stream.plan._BLOCK", 64)
+        small = EpochPlan(frames, chosen, 2)
+        assert [small[i] for i in places] == [slow[i] for i in places]
+
+
+@given(cases(), st.sampled_from([1, 2, 4, 8]), st.integers(0, 400), st.sampled_from([8, 64]))
+def test_jobs_follow_as_if_a_whole_epoch_was_sorted(
+    case: Case, ranks: int, position: int, piece: int
+) -> None:
+    frames, chosen, _ = case
+    share = RankShare(8, ranks - 1, ranks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rawkit.stream.schedule._PIECE", piece)
+        found = list(islice(jobs(lambda _: frames, chosen, share, position), 60))
+    assert found == list(islice(slow_jobs(frames, chosen, share, position), 60))
+
+
+def test_a_plan_of_a_million_frames_is_small() -> None:
+    frames = FrameShapes([FrameShape(32, 48, (32, 48))], np.zeros(1_000_000, np.int32))
+    tracemalloc.start()
+    try:
+        plan = EpochPlan(frames, PlanSettings(crop=32, augment=False), 0)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(plan) == 4_000_000
+    assert kept < 32e6

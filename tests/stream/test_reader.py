@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
-from rawkit.stream.plan import Window
 from rawkit.stream.reader import Scratch, ShardFile, open_shard
+from rawkit.stream.shapes import Window
 from tests.support.factories import local
 from tests.support.strategies import encodable
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -29,8 +31,6 @@ from tests.support.factories import local
 from tests.support.small_stores import fill_varied
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rawkit.subset import SubsetFrame
 
 pytest_plugins = ("tests.support.fixtures_subset",)
@@ -267,10 +267,24 @@ def test_subsets_are_compared_by_their_frames(varied: Workspace) -> None:
     assert (len(found.first), len(found.second), len(found.both)) == (8, 8, 4)
 
 
-def test_what_a_subset_weighs_needs_its_stores_as_they_were(varied: Workspace) -> None:
+def test_what_a_subset_weighs_is_known_from_the_table(varied: Workspace) -> None:
     made, _ = make_subset(varied, varied.stores(), fraction=1.0)
-    stores = open_stores(made, varied)
-    assert set(split_bytes(made, stores)) == {"train", "val", "test"}
-    next(local(varied.store("varied")).glob("a/4x6/packed/c/0/0/0/0")).unlink()
+    store = local(varied.store("varied"))
+    weights = split_bytes(made, open_stores(made, varied))
+    arrays = [*store.glob("*/*/packed/c/**/0"), *store.glob("*/*/target/c/**/0")]
+    assert sum(weights.values()) == sum(one.stat().st_size for one in arrays if one.is_file())
+    next(store.glob("a/4x6/packed/c/0/0/0/0")).unlink()
+    assert split_bytes(made, open_stores(made, varied)) == weights
+
+
+def test_what_a_subset_of_an_older_store_weighs_is_asked_of_its_shards(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    sample = Path(__file__).parents[1] / "data" / "store-v3"
+    store = Path(shutil.copytree(sample, local(workspace.store("sample"))))
+    made, _ = make_subset(workspace, workspace.stores(), fraction=1.0)
+    arrays = [*store.glob("*/*/packed/c/**/0"), *store.glob("*/*/target/c/**/0")]
+    weights = split_bytes(made, open_stores(made, workspace))
+    assert weights["train"] == sum(one.stat().st_size for one in arrays if one.is_file())
+    next(store.glob("*/*/packed/c/0/0/0/0")).unlink()
     with pytest.raises(StoreDamagedError, match="cannot be read"):
-        split_bytes(made, stores)
+        split_bytes(made, open_stores(made, workspace))

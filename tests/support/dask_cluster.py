@@ -100,7 +100,8 @@ def dask_cluster(
         cluster.start_scheduler(scheduler_path)
         for _ in range(workers):
             cluster.start_worker(worker_path)
-        cluster.wait(workers)
+        if workers:
+            cluster.wait(workers)
         yield cluster
     finally:
         cluster.end()

@@ -135,4 +135,4 @@ def add_run(workspace: Workspace, name: str, **changes: object) -> None:
         torch.manual_seed(0)
         weights = build("lamba2021").state_dict()
     state = TrainState(tiny(**changes), weights, {}, 1, 1, 0.0)  # type: ignore[arg-type] # any field
-    save_checkpoint(workspace.run(name) / LAST, state)
+    save_checkpoint(workspace.root / "runs" / name / LAST, state)

@@ -21,7 +21,7 @@ from rawkit.errors import OutputError, StoreDamagedError, TrainingError, UsageEr
 from rawkit.models import SeenCamera, load_network, prepare
 from rawkit.sensor import REFERENCE_NEUTRAL, unpack
 from rawkit.store import Store
-from rawkit.stream import BatchStream
+from rawkit.stream import BatchStream, spread
 from rawkit.train import (
     BEST,
     LAST,
@@ -38,7 +38,7 @@ from rawkit.train.devices import make_fabric
 from rawkit.train.loop import SETTINGS
 from rawkit.train.record import METRICS
 from rawkit.train.runs import choose_subset, find_run, new_run_name, newest_weights
-from rawkit.train.validate import restore_pair, spread, validate
+from rawkit.train.validate import restore_pair, validate
 from tests.support.factories import local
 from tests.support.fixtures_stream import Shape, copy_workspace, make_sources, tiny
 from tests.train.test_checkpoint import no_more_than
@@ -268,7 +268,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_for_bit(
     )
     try:
         deadline = time.monotonic() + 240
-        while not (killed / METRICS).exists():
+        while not (killed / LAST).exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -615,7 +615,7 @@ def test_the_neutral_of_a_camera_is_the_median_of_its_pairs(tiny_data: TrainData
     balances = [(2.0, 1.0, 4.0, 1.0), (4.0, 1.0, 1.0, 1.0), (8.0, 1.0, 2.0, 1.0), (np.nan,) * 4]
     sources = [replace(one, white_balance=np.array(values, np.float32)) for values in balances]
     other = [replace(sources[3], camera="B"), replace(sources[0], camera="")]
-    found = cameras_in(TrainData([*sources, *other], []))
+    found = cameras_in([*sources, *other])
     assert found == {"ILCE-7SM2": SeenCamera(4, (0.25, 1.0, 0.5)), "B": SeenCamera(1, None)}
 
 
@@ -633,17 +633,18 @@ def test_runs_are_numbered_and_the_newest_is_found(
     sid_workspace: Workspace, whole_run: Path, tmp_path: Path
 ) -> None:
     workspace = copy_workspace(sid_workspace, tmp_path)
+    runs = workspace.root / "runs"
     assert choose_subset(workspace, None).name == "f1"
     assert new_run_name(workspace, "f1", "lamba2021") == "f1-lamba2021-001"
     for number, name in enumerate(("b", "a")):
-        folder = workspace.run(name)
+        folder = runs / name
         folder.mkdir(parents=True)
         (folder / LAST).write_bytes((whole_run / LAST).read_bytes())
         os.utime(folder / LAST, (1000 + number, 1000 + number))
     assert find_run(workspace, None).folder == workspace.run("a")
     assert find_run(workspace, "b").state.step == STEPS
     assert newest_weights(workspace) == workspace.run("a") / LAST
-    (workspace.run("a") / BEST).write_bytes((whole_run / BEST).read_bytes())
+    (runs / "a" / BEST).write_bytes((whole_run / BEST).read_bytes())
     assert newest_weights(workspace) == workspace.run("a") / BEST
-    workspace.run("f1-lamba2021-001").mkdir()
+    (runs / "f1-lamba2021-001").mkdir()
     assert new_run_name(workspace, "f1", "lamba2021") == "f1-lamba2021-002"

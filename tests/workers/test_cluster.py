@@ -138,6 +138,30 @@ def test_a_scheduler_that_is_lost_is_no_fault_of_a_file(tmp_path: Path) -> None:
             cluster.result(future)
 
 
+def test_a_wait_for_workers_is_told_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rawkit.workers.cluster._LOOK_SECONDS", 0.1)
+    said: list[str] = []
+    with (
+        dask_cluster(tmp_path / "elsewhere", 0) as dask,
+        connect_cluster(dask.address) as cluster,
+    ):
+        future = cluster.submit(which_process)
+
+        def begin(text: str) -> None:
+            if not said:
+                dask.start_worker()
+            said.append(text)
+
+        assert cluster.result(future, begin) == dask.workers[0].pid
+        assert set(said) == {f"waiting for a worker to join {dask.address}"}
+        dask.workers[0].kill()
+        monkeypatch.setattr("rawkit.workers.cluster._ALONE_SECONDS", 0.3)
+        with pytest.raises(ClusterError, match="no worker for"):
+            cluster.result(cluster.submit(which_process))
+
+
 class OddError(Exception):
     """An error that no process can hand to another."""
 

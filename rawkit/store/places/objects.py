@@ -140,10 +140,24 @@ class ObjectPlace:
             if name.startswith(prefix)
         }
 
+    def top(self) -> list[str]:
+        """Names of the objects that lie directly here, in one listing."""
+        fs, root = self._opened
+        try:
+            found = self._asked("", lambda: fs.ls(root, detail=True))
+        except FileNotFoundError:
+            return []
+        return sorted(str(one["name"]).rpartition("/")[2] for one in found if one["type"] == "file")
+
     def write(self, key: str, data: bytes) -> None:
-        """Put an object."""
+        """Put an object; large ones in parts, which are copied one after the other on their way."""
         fs, _ = self._opened
-        self._told(key, lambda: fs.pipe_file(self._path(key), data))
+        options = (
+            {"chunksize": PART_BYTES, "max_concurrency": _PARTS_AT_ONCE}
+            if self._is_s3 and len(data) >= 2 * PART_BYTES
+            else {}
+        )
+        self._told(key, lambda: fs.pipe_file(self._path(key), data, **options))
 
     def write_stages(self, stages: Sequence[Mapping[str, bytes]]) -> None:
         """Put objects, those of a stage at once."""
@@ -191,6 +205,37 @@ class ObjectPlace:
 
         self._told(key, upload)
         staged.unlink(missing_ok=True)
+
+    def adopt(self, staged: RemoteFile, key: str) -> None:
+        """Take an object of the same server into place, and delete it where it was.
+
+        The server copies it: no byte of it comes here.
+
+        Raises
+        ------
+        StoreUnreachableError
+            If the server does not answer or refuses, or the object is gone.
+        """
+        fs, _ = self._opened
+        _, root = shared_file_system(staged.place.location, self.transfer.timeout)
+        source = f"{root.rstrip('/')}/{staged.key}"
+        try:
+            self._asked(key, lambda: fs.cp_file(source, self._path(key)))
+        except FileNotFoundError as error:
+            raise gone(staged) from error
+        ObjectPlace(staged.place.location, self.transfer).delete(staged.key)
+
+    def clear(self) -> None:
+        """Delete all objects, and drop uploads in parts that were begun."""
+        with ThreadPoolExecutor(_SMALL_AT_ONCE, "rawkit-delete") as pool:
+            for _ in pool.map(self.delete, self.sizes()):
+                pass
+        self.sweep()
+
+    def copy(self, key: str, to: str) -> None:
+        """Let the server copy an object to another key: no byte of it comes here."""
+        fs, _ = self._opened
+        self._told(to, lambda: fs.cp_file(self._path(key), self._path(to)))
 
     def delete(self, key: str) -> None:
         """Delete an object."""
@@ -257,6 +302,14 @@ class ObjectPlace:
                 fix="Check the connection and the address (AWS_ENDPOINT_URL). What was committed "
                 "is there: the same command goes on.",
             ) from error  # fmt: skip
+
+
+def gone(staged: RemoteFile) -> StoreUnreachableError:
+    """Return the error for an object that waited to be taken into place, and is not there."""
+    return StoreUnreachableError(
+        "what a worker has put there is gone", where=staged,
+        fix="Has something cleared the bucket? Run the same command again.",
+    )  # fmt: skip
 
 
 def _piece(found: bytes | Exception, count: int) -> bytes:

@@ -59,6 +59,9 @@ class Place(ReadablePlace, Protocol):
     def sizes(self) -> dict[str, int]:
         """Bytes of all files, by key."""
 
+    def top(self) -> list[str]:
+        """Names of the files that lie directly here, in order."""
+
     def write(self, key: str, data: bytes) -> None:
         """Replace a file: readers see the old bytes or the new.
 
@@ -119,6 +122,12 @@ class LocalPlace:
             for path in self.location.rglob("*")
             if path.is_file()
         }
+
+    def top(self) -> list[str]:
+        """List the folder; one that is not there is empty."""
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in self.location.iterdir() if path.is_file())
+        return []
 
     def write(self, key: str, data: bytes) -> None:
         """Replace a file through a temporary one beside it."""

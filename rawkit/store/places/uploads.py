@@ -7,19 +7,20 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 from rawkit.files import output_errors
+from rawkit.store.places.objects import ObjectPlace
+from rawkit.store.places.remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
-    from rawkit.store.places.place import Place
+    from rawkit.store.places.place import Place, StoreFile
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
 class Uploads:
-    """Moves staged files into a place.
+    """Moves staged files into a place; objects of its server are moved by the server itself.
 
     Where moving is only a rename it is done at once. Elsewhere a few transfers go on while the
     next frames are decoded; twice as many files wait at most, so that the staging folder stays
@@ -35,19 +36,30 @@ class Uploads:
         self.failed: BaseException | None = None
         """What the first transfer that failed has raised."""
 
-    def add(self, staged: Path, key: str) -> None:
+    def add(self, staged: StoreFile, key: str) -> None:
         """Move a file, or see to it that it will be; raises as `Place.take`."""
-        if self._place.transfers == 1:
-            self._place.take(staged, key)
+        place = self._place
+        if isinstance(staged, RemoteFile):
+            if not isinstance(place, ObjectPlace):
+                raise TypeError(f"{staged} for {place.location}")
+            self._make_room()
+            self._under_way.append(self._pool.submit(place.adopt, staged, key))
             return
+        if place.transfers == 1:
+            place.take(staged, key)
+            return
+        self._make_room()
+        with output_errors(staged):  # under a name of its own: the next frame may have the same
+            waiting = staged.rename(staged.with_name(f"{self._count:08d}.upload"))
+        self._count += 1
+        self._under_way.append(self._pool.submit(place.take, waiting, key))
+
+    def _make_room(self) -> None:
+        """Wait while as many files wait as may."""
         while len(self._under_way) >= self._most:
             wait(self._under_way, return_when=FIRST_COMPLETED)
             self._collect()
         self._collect()
-        with output_errors(staged):  # under a name of its own: the next frame may have the same
-            waiting = staged.rename(staged.with_name(f"{self._count:08d}.upload"))
-        self._count += 1
-        self._under_way.append(self._pool.submit(self._place.take, waiting, key))
 
     def settle(self) -> None:
         """Wait until all files are in place; raises as `Place.take`."""

@@ -1,6 +1,6 @@
-"""Make ``store-v3``: the smallest store of format version 3 that has everything.
+"""Make ``store-v4``: the smallest store of format version 4 that has everything.
 
-Run once, for version 3, and never again: the sample stands for the stores that people have.
+Run once, for version 4, and never again: the sample stands for the stores that people have.
 ``python tests/data/make_store_v3.py FOLDER`` writes another one, to compare with.
 """
 
@@ -30,7 +30,7 @@ HEIGHT, WIDTH = 16, 24
 """Rows and columns of a packed plane."""
 ATTRIBUTES = {
     "collection": "sample",
-    "title": "Sample of format version 3",
+    "title": "Sample of format version 4",
     "homepage": "",
     "licence": "CC0",
     "citation": "",
@@ -122,4 +122,4 @@ def make(store: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v3")))
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v4")))

@@ -1,0 +1,202 @@
+"""``rawkit train COLLECTION``: an ingest beside the training, begun before torch is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rawkit.bars import TerminalProgress
+from rawkit.cli._filters import selection_of
+from rawkit.cli._print import fields, size
+from rawkit.cli._train_options import changes_of, on_command_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rawkit.supply import Record, Supply
+    from rawkit.train import TrainPlan
+    from rawkit.workspace import Workspace
+
+_OTHER_DATA = ("subset", "fraction", "store")
+
+
+def is_live(workspace: Workspace, options: dict[str, Any]) -> bool:
+    """Tell whether frames land beside what is asked for, or did beside the run that is resumed.
+
+    Raises
+    ------
+    UsageError
+        If options make no sense together.
+    """
+    from rawkit.errors import UsageError
+    from rawkit.supply import live_run
+
+    collection, replay = options["collection"], options["replay"]
+    if collection is not None and replay is not None:
+        raise UsageError("a collection with --replay", expected="one of them")
+    if (collection or replay) and options["resume"]:
+        raise UsageError(
+            f"{'--replay' if replay else 'a collection'} with --resume",
+            expected="one of them", fix="A run remembers what it was begun with.",
+        )  # fmt: skip
+    if options["disk"] and (collection or replay):
+        raise UsageError(
+            f"--disk with {'a collection' if collection else '--replay'}",
+            expected="a store into which all frames have been ingested",
+        )
+    if collection is None:
+        given = [
+            name
+            for name in ("source", "limit")
+            if options[name] and not (name == "source" and options["disk"])
+        ]
+        if given:
+            raise UsageError(
+                f"--{given[0]} without a collection",
+                expected="what lies there, such as `rawkit train mid --source URL`",
+            )
+    if collection is not None:
+        given = [f"--{name}" for name in _OTHER_DATA if options[name]]
+        if given:
+            raise UsageError(f"{', '.join(given)} with a collection", expected="one of them")
+        return True
+    if replay is not None:
+        return True
+    return bool(options["resume"]) and live_run(workspace, options["name"]) is not None
+
+
+def planned_live(workspace: Workspace, options: dict[str, Any]) -> TrainPlan | None:
+    """Settle what the options ask for; None where it is only said."""
+    from rawkit.supply import live_run
+
+    common = {"max_ram": options["max_ram"], "device": options["device"]}
+    if options["replay"] is not None:
+        from rawkit.train import plan_replay
+
+        return plan_replay(workspace, options["replay"], name=options["name"], **common)
+    if options["resume"]:
+        folder = live_run(workspace, options["name"])
+        if folder is not None:
+            return _resumed(workspace, folder, options, common)
+    return _begun(workspace, options, common)
+
+
+def _begun(
+    workspace: Workspace, options: dict[str, Any], common: dict[str, Any]
+) -> TrainPlan | None:
+    from rawkit.supply import order_of
+
+    record = _record(options)
+    if options["dry_run"]:
+        order = order_of(workspace, record, named=options["collection"], max_ram=common["max_ram"])
+        _say_order(order, common["max_ram"])
+        return None
+    supply = _started(workspace, record, options, common["max_ram"])
+    try:
+        from rawkit.train import plan_live
+
+        return plan_live(
+            workspace, record, supply, name=options["name"], progress=TerminalProgress(),
+            say=_say, **common,
+        )  # fmt: skip
+    except BaseException:
+        if supply is not None:
+            supply.close()
+        raise
+
+
+def _resumed(
+    workspace: Workspace, folder: Path, options: dict[str, Any], common: dict[str, Any]
+) -> TrainPlan:
+    from rawkit.supply import NOTES, read_notes, read_record
+
+    record = read_record(folder)
+    notes = read_notes(folder / NOTES)
+    urgent = list(notes.generations[-1].digests) if notes.generations else []
+    supply = None
+    if not record.replay and not options["dry_run"]:
+        supply = _started(workspace, record, {"collection": None}, common["max_ram"], urgent)
+    try:
+        from rawkit.train import resume_live
+
+        return resume_live(
+            workspace, folder, supply, changes_of(options, given_only=True),
+            recipe=options["recipe"] if on_command_line("recipe") else None,
+            progress=TerminalProgress(), say=_say, **common,
+        )  # fmt: skip
+    except BaseException:
+        if supply is not None:
+            supply.close()
+        raise
+
+
+def _started(
+    workspace: Workspace,
+    record: Record,
+    options: dict[str, Any],
+    max_ram: int,
+    urgent: list[str] | None = None,
+) -> Supply | None:
+    """Begin the ingest, in the first process alone."""
+    from rawkit.supply import begin_supply, leads_here
+
+    if not leads_here():
+        return None
+    return begin_supply(
+        workspace, record, named=options["collection"], urgent=urgent or (), max_ram=max_ram,
+        say=_say,
+    )  # fmt: skip
+
+
+def _record(options: dict[str, Any]) -> Record:
+    from rawkit.catalog import load_definition
+    from rawkit.supply import BATCH_SIZE, Record
+
+    definition = load_definition(options["collection"])
+    changes = changes_of(options)
+    batch, seed = changes.get("batch_size"), int(changes.get("seed", 0))
+    if batch is None and options["recipe"]:
+        from rawkit.train import find_recipe
+
+        batch = find_recipe(options["recipe"]).values.get("batch_size")
+    filters = {"split": None, "role": None, **options}
+    return Record(
+        collection=definition.name,
+        source=tuple(options["source"]),
+        selection=selection_of(filters, definition),
+        seed=seed,
+        batch=int(batch or BATCH_SIZE),
+        changes=changes,
+        recipe=options["recipe"],
+    )
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _say_order(order: Any, max_ram: int) -> None:
+    """Say what would be fetched, in which order, and how the memory would be shared."""
+    from rawkit.supply import preview, share_memory
+
+    wanted = preview(order, TerminalProgress())
+    share = share_memory(max_ram)
+    pairs = ", ".join(f"{count} {split}" for split, count in wanted.pairs.items())
+    click.echo(
+        fields(
+            {
+                "collection": order.definition.title,
+                "source": ", ".join(order.source),
+                "store": order.store,
+                "frames selected": wanted.frames,
+                "pairs": pairs,
+                "already in the store": wanted.here,
+                "to fetch": size(wanted.bytes_in),
+                "before the first step": f"{len(wanted.first)} pairs, {size(wanted.first_bytes)}",
+                "memory": f"{(max_ram - share.ingest) // 10**6} MB for the training, "
+                f"{share.ingest // 10**6} MB for the ingest in {share.threads} threads",
+            }
+        ),
+        err=True,
+    )

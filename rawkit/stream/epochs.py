@@ -1,0 +1,59 @@
+"""What each epoch draws from: the same pairs in all of them, or more in a later one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from rawkit.stream.pairs import Pairs, shapes_of
+from rawkit.stream.shapes import FrameShapes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.stream.pairs import PairSource
+
+
+class EpochSources(Protocol):
+    """The pairs of every epoch, fixed before anything is drawn from it."""
+
+    def reach(self, sample: int) -> None:
+        """See to it that all epochs up to that of a sample, counted from 0 over all, are fixed.
+
+        Called by the consumer of a stream, before each of its batches, never by a thread that
+        reads: so it may take its time, and speak with other processes.
+        """
+
+    def sources(self, epoch: int) -> Sequence[PairSource]:
+        """Pairs of an epoch that has been reached; the same object where they are the same."""
+
+
+class SameSources:
+    """One list of pairs for all epochs."""
+
+    def __init__(self, sources: Sequence[PairSource]) -> None:
+        self._sources = sources if isinstance(sources, Pairs) else tuple(sources)
+
+    def reach(self, sample: int) -> None:
+        """Do nothing: all is fixed."""
+
+    def sources(self, epoch: int) -> Sequence[PairSource]:  # noqa: ARG002 - the protocol's
+        """Return the list."""
+        return self._sources
+
+
+class EpochShapes:
+    """What the plan must know of the frames of each epoch; worked out once for each list."""
+
+    def __init__(self, epochs: EpochSources) -> None:
+        self._epochs = epochs
+        self._seen: Sequence[PairSource] | None = None
+        self._shapes = FrameShapes((), np.zeros(0, np.int32))
+
+    def __call__(self, epoch: int) -> FrameShapes:
+        """Return the shapes of an epoch; the same object where the pairs are the same."""
+        sources = self._epochs.sources(epoch)
+        if sources is not self._seen:
+            self._seen, self._shapes = sources, shapes_of(sources)
+        return self._shapes

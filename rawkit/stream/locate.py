@@ -1,0 +1,133 @@
+"""Pairs of subsets, located in opened stores: columns become columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rawkit.errors import SelectionError, StoreError
+from rawkit.sensor import UNKNOWN_BALANCE
+from rawkit.store import NO_TARGET, Coordinates, column_of
+from rawkit.stream.pairs import NUMBERS, Origins, Pairs
+from rawkit.stream.texts import PackedTexts, SharedTexts
+from rawkit.subset import SPLITS, Candidates, SubsetFrames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from rawkit.store import Group, Store
+    from rawkit.subset import Subset, SubsetFrame
+
+_PLANES = 4
+
+
+def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str | None) -> Pairs:
+    """All pairs of a split, or of all splits if None, in the subset's order.
+
+    Raises
+    ------
+    SelectionError
+        If the split has none.
+    StoreError
+        If a store no longer holds a frame of the subset.
+    """
+    splits = SPLITS if split is None else (split,)
+    found = [subset.pairs(one) for one in splits]
+    frames = SubsetFrames(pa.concat_tables([one.table for one in found]))
+    if not len(frames):
+        raise SelectionError(
+            f"subset {subset.name} has no pair in split {' or '.join(splits)}",
+            expected="dark frames with their long exposure",
+            fix="Ingest more scenes, and make the subset anew with --refresh.",
+        )
+    return sources_of(frames, stores)
+
+
+def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pairs:
+    """Locate the shards and the coordinates of frames.
+
+    Raises
+    ------
+    StoreError
+        If a store no longer holds a frame, or has no targets or planes of another kind.
+    """
+    chosen = SubsetFrames.of(frames)
+    count = len(chosen)
+    groups: list[Origins] = []
+    which = np.empty(count, np.uint16)
+    places, targets, rows, camera = (np.empty(count, np.int32) for _ in range(4))
+    numbers = {name: np.empty(count) for name in NUMBERS}
+    black, balance = (np.empty((count, _PLANES), np.float32) for _ in range(2))
+    models: dict[str, int] = {}
+    collections, names = chosen.coded("collection")
+    for code in np.unique(collections).tolist():
+        inside = np.flatnonzero(collections == code)
+        candidates = Candidates(stores[names[code]])
+        found = candidates.places_of(chosen.take(inside) if len(inside) < count else chosen)
+        rows[inside] = candidates.numbers[found]
+        in_group = candidates.group_codes[found]
+        for number in np.unique(in_group).tolist():
+            group = candidates.groups[number]
+            groups.append(_origins(names[code], group))
+            here = inside[in_group == number]
+            frame = chosen.table.column("index").take(pa.array(here)).to_numpy()
+            values = Coordinates(group.frames)  # of its own: what is kept costs memory
+            truth = values["target_index"][frame]
+            which[here], places[here], targets[here] = len(groups) - 1, frame, truth
+            black[here] = values["black_level"][frame]
+            balance[here] = _balances(group)[truth]
+            for name in NUMBERS:
+                numbers[name][here] = values[name][frame]
+            del values
+            camera[here] = _models(group, models)[frame]
+    scenes, texts = chosen.coded("scene")
+    return Pairs(
+        groups, which, places, targets, rows,
+        numbers=numbers, black_level=black, white_balance=balance,
+        names=PackedTexts(column_of(chosen.table, "name")),
+        scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
+        cameras=SharedTexts(camera, pa.array(list(models), pa.string())),
+    )  # fmt: skip
+
+
+def _origins(collection: str, group: Group) -> Origins:
+    if group.target is None:
+        raise StoreError(f"{group.name} has no targets", where=group.store)
+    if group.packed.planes != _PLANES:
+        raise StoreError(
+            f"{group.name} has {group.packed.planes} planes",
+            expected=f"the {_PLANES} of a Bayer mosaic: the networks know no other",
+            where=group.store,
+            fix="Make a subset of other stores with `rawkit subset --store`.",
+        )
+    return Origins(collection, group.place, group.name, group.packed, group.target)
+
+
+def _models(group: Group, known: dict[str, int]) -> NDArray[np.int32]:
+    """Return the number of each frame's camera model; new models are added to `known`."""
+    models = column_of(group.columns("model"), "model")
+    texts = [one or "" for one in models.dictionary.to_pylist()] + [""]
+    numbers = np.array([known.setdefault(one, len(known)) for one in texts], np.int32)
+    codes = models.indices.fill_null(len(texts) - 1)
+    return np.asarray(numbers[codes.to_numpy(zero_copy_only=False)])
+
+
+def _balances(group: Group) -> NDArray[np.float32]:
+    """White balance that each target was rendered with, shape (targets + 1, 4), NaN if unknown.
+
+    The last one stands for no target.
+    """
+    columns = group.columns("target_index", "white_balance", "white_balance_source")
+    own = column_of(columns, "target_index").to_numpy()
+    flat = column_of(columns, "white_balance").flatten().to_numpy(zero_copy_only=False)
+    sources = column_of(columns, "white_balance_source")
+    known = np.array([one != UNKNOWN_BALANCE for one in sources.dictionary.to_pylist()], np.bool_)
+    is_known = known[sources.indices.to_numpy(zero_copy_only=False)]
+    found = np.full((int(own.max(initial=NO_TARGET)) + 2, _PLANES), np.nan, np.float32)
+    rows = np.flatnonzero((own != NO_TARGET) & is_known)
+    found[own[rows]] = flat.reshape(len(own), -1)[rows]
+    return found

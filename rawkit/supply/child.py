@@ -1,0 +1,330 @@
+"""The process beside a training: it scans, fetches in the order of need, decodes and commits.
+
+It says all that happens, waits for what is away, and ends with the training.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rawkit.catalog import LeftOut
+from rawkit.errors import (
+    MissingError,
+    OutputError,
+    RawkitError,
+    StoreLockedError,
+    StoreUnreachableError,
+)
+from rawkit.ingest import Exchange, Pool, plan_ingest, prepare_frame, run_ingest
+from rawkit.progress import SILENT
+from rawkit.source import TransferError, open_source
+from rawkit.store import Store, is_store, staging_of
+from rawkit.supply.counted import CountedSource
+from rawkit.supply.messages import (
+    STOP,
+    Away,
+    Bad,
+    Begun,
+    Committed,
+    Decoded,
+    Ended,
+    Fetched,
+    Landed,
+    Scanning,
+    Wanted,
+)
+from rawkit.supply.order import arrange
+from rawkit.workers import silence_c_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+    from rawkit.catalog import Entry
+    from rawkit.ingest import FrameJob, IngestPlan, IngestReport, Prepared
+    from rawkit.progress import Advance, Progress
+    from rawkit.store import StoreWriter
+    from rawkit.supply.messages import Message, Order
+    from rawkit.supply.order import Arranged
+
+_AHEAD = 3
+"""Frames under way for each thread that decodes."""
+_PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Seconds before the next try where something is away; the last one again and again."""
+_SAY_SECONDS = 0.3
+"""Seconds between two words on bytes that have come."""
+_HUNG_SECONDS = 600.0
+"""Seconds after which a frame is taken to hang: decoding gives way to training, and may be slow."""
+_COMMIT_SHARE = 20
+"""How many times as long as a commit takes it is to the next one, at least."""
+_COMMIT_SECONDS = (2.0, 15.0)
+"""Seconds between two commits, at least and at most."""
+_NICENESS = 19
+
+
+def serve(connection: Connection) -> None:
+    """Do an ingest for the process at the other end, in this one."""
+    order: Order = connection.recv()
+    silence_c_libraries()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    talk = _Talk(connection)
+    beside = _Beside(order, talk)
+    threading.Thread(target=_obey, args=(connection, beside), daemon=True).start()
+    try:
+        talk.say(beside.run())
+    except KeyboardInterrupt:
+        talk.say(Ended(stopped=True))
+
+
+def _obey(connection: Connection, beside: _Beside) -> None:
+    """End with the other process, when it says so, or when a frame hangs."""
+    while True:
+        try:
+            if connection.poll(1.0):
+                if connection.recv() == STOP:
+                    os.kill(os.getpid(), signal.SIGINT)
+            elif beside.hangs():
+                os._exit(1)
+        except (EOFError, OSError):
+            os._exit(1)  # whoever asked for it is gone; the next writer sweeps up
+
+
+class _Talk:
+    """Says things from any thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+        self._bytes, self._said = 0, 0.0
+
+    def say(self, message: Message) -> None:
+        """Say it, unless nobody listens any more."""
+        with self._lock, suppress(OSError):
+            self._connection.send(message)
+
+    def count(self, count: int) -> None:
+        """Say now and then how many bytes have come."""
+        with self._lock:
+            self._bytes += count
+            if time.monotonic() - self._said < _SAY_SECONDS:
+                return
+            message, self._bytes, self._said = Fetched(self._bytes), 0, time.monotonic()
+        self.say(message)
+
+    @contextmanager
+    def stage(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Tell of a stage of the scan."""
+        seen, said = 0, 0.0
+        self.say(Scanning(label, 0, total, unit))
+
+        def advance(done: int = 1, note: str = "") -> None:  # noqa: ARG001 - the protocol's
+            nonlocal seen, said
+            seen += done
+            if time.monotonic() - said > _SAY_SECONDS:
+                said = time.monotonic()
+                self.say(Scanning(label, seen, total, unit))
+
+        yield advance
+
+
+class _Beside:
+    """One order, until all has landed."""
+
+    def __init__(self, order: Order, talk: _Talk) -> None:
+        self._order, self._talk = order, talk
+        self._away = False
+        self._begun: dict[str, float] = {}
+        self._awaited: dict[str, str] = {}
+        """Shorts that are committed as soon as they are there, and their longs."""
+        self._gentle = False
+        self._committed_at, self._commit_took = time.monotonic(), 0.0
+        self._unsaid = 0
+        """Frames that were added since the last commit."""
+
+    def run(self) -> Ended:
+        """Fetch all; returns how it ended."""
+        plan: IngestPlan | None = None
+        tries = 0
+        while True:
+            here = 0 if plan is None else len(plan.wanted)
+            try:
+                plan = self._planned() if plan is None else _without_those_there(plan)
+                if len(plan.wanted) < here:
+                    tries = 0
+                report = self._ingest(plan)
+            except RawkitError as error:
+                self._talk.say(Committed())
+                if not _passes(error) or (plan is None and not self._order.patient):
+                    return Ended(error)
+                self._say_away(error)
+                time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                tries += 1
+            else:
+                self._talk.say(Committed())
+                return Ended(stopped=report.interrupted)
+
+    def hangs(self) -> bool:
+        """Tell whether a frame has been under way for too long."""
+        now = time.monotonic()
+        return any(now - begun > _HUNG_SECONDS for begun in list(self._begun.values()))
+
+    def _planned(self) -> IngestPlan:
+        """Scan the source, and say what is wanted of it."""
+        plan, arranged = planned(self._order, self._talk, self._talk.count)
+        awaited = (*self._order.urgent, *arranged.first, *arranged.val)
+        self._awaited = {name: arranged.longs[name] for name in awaited if name in arranged.longs}
+        self._talk.say(_wanted(plan, arranged))
+        return plan
+
+    def _ingest(self, plan: IngestPlan) -> IngestReport:
+        self._unsaid = 0
+        return run_ingest(plan, staging=self._order.staging, pool=self._pool(), each=self._take)
+
+    @contextmanager
+    def _pool(self) -> Iterator[Pool]:
+        """Threads that decode; where LibRaw ends one, this process goes too, and is begun anew."""
+        with ThreadPoolExecutor(self._order.threads) as threads:
+            yield Pool(
+                lambda job: threads.submit(self._decode, job),
+                lambda future, _: future.result(),
+                lambda: _AHEAD * self._order.threads,
+                Exchange(staging_of(self._order.store, self._order.staging)),
+            )
+
+    def _decode(self, job: FrameJob) -> Prepared | LeftOut:
+        name = job.entry.frame.name
+        killed = self._order.killers.get(name)
+        if killed is not None:
+            return LeftOut(name, "crashed", killed)
+        self._begun[name] = time.monotonic()
+        self._talk.say(Begun(name))
+        try:
+            return prepare_frame(job)
+        finally:
+            del self._begun[name]
+            self._talk.say(Decoded(name))
+
+    def _take(self, writer: StoreWriter, entry: Entry, result: Prepared | LeftOut) -> None:
+        """Tell of a frame, and commit what somebody waits for, or what is due."""
+        name, size = entry.frame.name, _stored(entry)
+        if self._away:
+            self._away = False
+            self._talk.say(Away(""))
+        if isinstance(result, LeftOut):
+            self._talk.say(Bad(name, result.kind, result.reason, size))
+        else:
+            self._talk.say(Landed(name, size))
+            self._unsaid += 1
+        names = writer.names if self._awaited else frozenset()
+        there = [
+            short for short, long in self._awaited.items()
+            if names >= {short, long} or (isinstance(result, LeftOut) and name in {short, long})
+        ]  # fmt: skip
+        for short in there:
+            del self._awaited[short]
+        if not self._awaited and not self._gentle:
+            self._gentle = True
+            give_way()
+        if self._unsaid and (there or self._due()):
+            started = time.monotonic()
+            writer.commit()
+            self._committed_at, self._unsaid = time.monotonic(), 0
+            self._commit_took = self._committed_at - started
+            self._talk.say(Committed())
+
+    def _due(self) -> bool:
+        least, most = _COMMIT_SECONDS
+        pause = min(most, max(least, _COMMIT_SHARE * self._commit_took))
+        return time.monotonic() - self._committed_at >= pause
+
+    def _say_away(self, error: RawkitError) -> None:
+        self._away = True
+        self._talk.say(
+            Away(error.reason if error.where is None else f"{error.where}: {error.reason}")
+        )
+
+
+def planned(
+    order: Order, progress: Progress, count: Callable[[int], None], *, remember: bool = True
+) -> tuple[IngestPlan, Arranged]:
+    """Scan the source of an order; returns what is to be done, in its order, and that order."""
+    given = order.source[0] if len(order.source) == 1 else order.source
+    source = CountedSource(open_source(given), count)
+    plan = plan_ingest(
+        order.definition, source, order.store, order.selection, progress, table=order.table,
+        remember=remember,
+    )  # fmt: skip
+    streamed = any(
+        (one.file is not None and source.sequential(one.file))
+        or (one.video is not None and one.video.sequential)
+        for one in plan.wanted
+    )
+    bad = {one.name for one in plan.quarantined} | order.killers.keys()
+    arranged = arrange(
+        plan.selected, seed=order.seed, batch=order.batch, urgent=order.urgent, bad=bad,
+        as_listed=streamed,
+    )  # fmt: skip
+    wanted = {entry.frame.name for entry in plan.wanted}
+    ordered = tuple(one for one in arranged.entries if one.frame.name in wanted)
+    return replace(plan, wanted=ordered), arranged
+
+
+def preview(order: Order, progress: Progress = SILENT) -> Wanted:
+    """Say what an order comes to; nothing is written.
+
+    Raises what `plan_ingest` raises.
+    """
+    return _wanted(*planned(order, progress, lambda _: None, remember=False))
+
+
+def _passes(error: RawkitError) -> bool:
+    """Tell whether something may be there again later: a server, room on a disk, a store's lock."""
+    if isinstance(error, OutputError | StoreLockedError | StoreUnreachableError):
+        return True
+    cause: BaseException | None = error
+    while isinstance(cause, MissingError):
+        cause = cause.__cause__
+    return isinstance(cause, TransferError)
+
+
+def _without_those_there(plan: IngestPlan) -> IngestPlan:
+    """Leave out what has been committed in the meantime."""
+    have = {row.name for row in Store(plan.store).rows} if is_store(plan.store) else set()
+    return replace(plan, wanted=tuple(one for one in plan.wanted if one.frame.name not in have))
+
+
+def _wanted(plan: IngestPlan, arranged: Arranged) -> Wanted:
+    sizes = {entry.frame.name: _stored(entry) for entry in plan.wanted}
+    first = {one for name in arranged.first for one in (name, arranged.longs[name])}
+    return Wanted(
+        train=arranged.train,
+        val=arranged.val,
+        longs=arranged.longs,
+        first=arranged.first,
+        first_bytes=sum(sizes.get(name, 0) for name in first),
+        frames=len(plan.selected),
+        pairs=arranged.counts,
+        here=plan.already,
+        bytes_in=sum(sizes.values()),
+        left_out=tuple((one.name, one.kind, one.reason) for one in plan.left_out),
+    )
+
+
+def _stored(entry: Entry) -> int:
+    return entry.frame.size_bytes if entry.file is None else entry.file.stored
+
+
+def give_way() -> None:
+    """Have this process take only what others leave of the cores, from now on."""
+    with suppress(OSError):
+        for thread in Path("/proc/self/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), _NICENESS)
+    with suppress(OSError):  # a session of its own is a group of its own to the scheduler
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")

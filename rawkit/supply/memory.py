@@ -1,0 +1,40 @@
+"""How the memory of a training is shared with the ingest beside it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+PROCESS = 260 * 10**6
+"""Bytes that the ingest takes before its first frame: Python, numpy, Arrow, LibRaw, the catalog."""
+FRAME = 420 * 10**6
+"""Bytes that a long of 12 MP takes while it is rendered, packed and encoded."""
+COMING = 100 * 10**6
+"""Bytes of files on their way over the network."""
+BATCH_SIZE = 4
+"""Pairs that a training begins with unless it asks for another batch."""
+MOST_THREADS = 8
+"""Frames that are decoded at once, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What the ingest beside a training may take."""
+
+    threads: int
+    """Frames that are decoded at once."""
+    ingest: int
+    """Bytes that it takes, at most, with frames of 12 MP."""
+
+
+def share_memory(max_ram: int, cores: int | None = None) -> Share:
+    """Give the ingest at most a third of the memory: as many threads as fit, and at least one."""
+    room = max_ram // 3 - PROCESS - COMING
+    most = min(cores or os.cpu_count() or 1, MOST_THREADS)
+    threads = max(1, min(most, room // FRAME))
+    return Share(threads, PROCESS + COMING + threads * FRAME)
+
+
+def leads_here() -> bool:
+    """Tell whether this process is the first of those that torchrun has started; it is without."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
