@@ -23,6 +23,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
+from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport, check_new_run
@@ -59,6 +60,8 @@ __all__ = [
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
+    "DiskPlan",
+    "DiskTraining",
     "FrameChoice",
     "Live",
     "Loss",
@@ -76,6 +79,7 @@ __all__ = [
     "default_crop",
     "default_steps",
     "differences",
+    "disk_training",
     "find_recipe",
     "find_run",
     "fit_memory",
@@ -85,6 +89,7 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "open_shelf",
     "other_data",
     "plan_live",
     "plan_replay",

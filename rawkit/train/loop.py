@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.models import SeenCamera
     from rawkit.progress import Progress
-    from rawkit.stream import ChunkCache
+    from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.data import TrainData
     from rawkit.train.live import Live
     from rawkit.train.settings import TrainSettings
@@ -100,6 +100,8 @@ class Trainer:
         Whether metrics are written for TensorBoard too.
     cache
         Where chunks of stores that lie elsewhere are kept on this machine.
+    keeper
+        What fetches frames ahead of their windows, where the store cannot hold all.
     live
         What lands beside the training: it says what each epoch draws from, and what is validated
         on.
@@ -126,6 +128,7 @@ class Trainer:
         keep: int = KEEP,
         board: bool = False,
         cache: ChunkCache | None = None,
+        keeper: Keeper | None = None,
         live: Live | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
@@ -133,6 +136,11 @@ class Trainer:
         self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
         self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
+        if keeper is not None and self._fabric.world_size > 1:
+            raise UsageError(
+                f"--disk with {self._fabric.world_size} processes", expected="one process"
+            )
+        self._keeper = keeper
         self._keep, self._board = keep, board
         self._record: Record | None = None
         ranks = self._fabric.world_size
@@ -146,6 +154,7 @@ class Trainer:
             in_bursts=self._fabric.device.type == "cpu",
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
+            keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
         self._feed = Feed(
@@ -343,6 +352,7 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
                 **({} if self._live is None else self._live.metrics(self._position)),
             }
         )
