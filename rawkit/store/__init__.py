@@ -12,14 +12,13 @@ from rawkit.store.coordinates import (
     targets_of,
 )
 from rawkit.store.evicted import (
-    EVICTED,
     evict_frames,
     frame_bytes,
     note_returned,
-    read_evicted,
     settle_evicted,
     shard_keys,
 )
+from rawkit.store.evicted_note import EVICTED, read_evicted
 from rawkit.store.frames import (
     FrameRows,
     FrameTable,

@@ -6,52 +6,18 @@ again after its last shard is back: whatever dies in between, `settle_evicted` f
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.errors import StoreFormatError
-from rawkit.files import write_atomically
 from rawkit.store.coordinates import NO_TARGET
-from rawkit.store.layout import METADATA
+from rawkit.store.evicted_note import Evicted, read_note, write_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from rawkit.locations import Location
     from rawkit.store.read import Store
     from rawkit.store.rows import FrameRow
-
-EVICTED = "evicted.json"
-"""Name of the note in a store's folder."""
-_FORMAT, _VERSION = "rawkit-evicted", 1
-
-
-def read_evicted(store: Location) -> dict[str, int]:
-    """Return the frames whose shards have been deleted to make room: by name, the bytes they took.
-
-    Raises
-    ------
-    StoreFormatError
-        If the note cannot be read.
-    """
-    if not isinstance(store, Path):
-        return {}  # nothing is evicted elsewhere
-    path = store / EVICTED
-    try:
-        values = json.loads(path.read_bytes())
-        if (values["format"], values["version"]) != (_FORMAT, _VERSION):
-            raise ValueError("another format")  # noqa: TRY301 - as whatever else is wrong with it
-        return {str(name): int(size) for name, size in values["frames"].items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreFormatError(
-            f"a note of evicted frames that cannot be read ({error})",
-            expected="what `rawkit train --disk` has written",
-            where=path,
-            fix="Delete it, and run `rawkit verify --repair`, which makes all shards anew.",
-        ) from error
 
 
 def evict_frames(store: Store, rows: Iterable[FrameRow]) -> None:
@@ -63,9 +29,12 @@ def evict_frames(store: Store, rows: Iterable[FrameRow]) -> None:
         If the note cannot be written; then nothing is deleted.
     """
     folder, rows = _folder(store), list(rows)
-    noted = read_evicted(folder)
-    sizes = {row.name: frame_bytes(store, row) for row in rows if row.name not in noted}
-    _write(folder, noted | sizes)
+    noted = read_note(folder)
+    new = {
+        row.name: Evicted(frame_bytes(store, row), shard_keys(store, row))
+        for row in rows if row.name not in noted
+    }  # fmt: skip
+    write_note(folder, noted | new)
     for row in rows:
         for key in shard_keys(store, row):
             (folder / key).unlink(missing_ok=True)
@@ -80,8 +49,8 @@ def note_returned(store: Store, rows: Iterable[FrameRow]) -> None:
         If the note cannot be written; it then names frames that are there, which harms nothing.
     """
     folder = _folder(store)
-    noted, back = read_evicted(folder), {row.name for row in rows}
-    _write(folder, {name: size for name, size in noted.items() if name not in back})
+    noted, back = read_note(folder), {row.name for row in rows}
+    write_note(folder, {name: one for name, one in noted.items() if name not in back})
 
 
 def settle_evicted(store: Store) -> dict[str, int]:
@@ -96,9 +65,9 @@ def settle_evicted(store: Store) -> dict[str, int]:
         If the note cannot be written.
     """
     folder = _folder(store)
-    noted = read_evicted(folder)
+    noted = read_note(folder)
     if not noted:
-        return noted
+        return {}
     gone = {}
     for row in store.rows:
         if row.name in noted and row.duplicate_of is None:
@@ -108,8 +77,8 @@ def settle_evicted(store: Store) -> dict[str, int]:
                 for path in paths:
                     path.unlink(missing_ok=True)
     if gone != noted:
-        _write(folder, gone)
-    return gone
+        write_note(folder, gone)
+    return {name: one.size for name, one in gone.items()}
 
 
 def frame_bytes(store: Store, row: FrameRow) -> int:
@@ -126,33 +95,6 @@ def shard_keys(store: Store, row: FrameRow) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def is_evicted(shard: object) -> bool:
-    """Tell whether a shard that is missing has been deleted to make room.
-
-    For errors: it looks for the store above the path, and at its table.
-    """
-    if not isinstance(shard, Path):
-        return False
-    for folder in shard.parents:
-        if (folder / EVICTED).is_file():
-            return _names_shard(folder, shard)
-        if (folder / METADATA).is_file() and (folder / "frames.parquet").is_file():
-            return False
-    return False
-
-
-def _names_shard(folder: Path, shard: Path) -> bool:
-    from rawkit.store.read import Store  # noqa: PLC0415 - it raises errors that ask here
-
-    names, store = read_evicted(folder), Store(folder)
-    wanted = shard.relative_to(folder).as_posix()
-    return any(
-        wanted in shard_keys(store, row)
-        for row in store.rows
-        if row.name in names and row.duplicate_of is None
-    )
-
-
 def _folder(store: Store) -> Path:
     if not isinstance(store.path, Path):
         raise StoreFormatError(
@@ -160,12 +102,3 @@ def _folder(store: Store) -> Path:
             where=store.path,
         )  # fmt: skip
     return store.path
-
-
-def _write(folder: Path, frames: Mapping[str, int]) -> None:
-    """Write the note; nothing evicted: no note."""
-    if not frames:
-        (folder / EVICTED).unlink(missing_ok=True)
-        return
-    values = {"format": _FORMAT, "version": _VERSION, "frames": dict(sorted(frames.items()))}
-    write_atomically(folder / EVICTED, (json.dumps(values, indent=0) + "\n").encode())

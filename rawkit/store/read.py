@@ -19,7 +19,7 @@ from rawkit.store.coordinates import (
     Members,
     long_of_pair,
 )
-from rawkit.store.evicted import is_evicted
+from rawkit.store.evicted_note import is_evicted
 from rawkit.store.frames import column_of
 from rawkit.store.layout import (
     FORMAT,

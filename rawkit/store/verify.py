@@ -10,7 +10,7 @@ import numpy as np
 
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
-from rawkit.store.evicted import read_evicted
+from rawkit.store.evicted_note import read_evicted
 from rawkit.store.layout import FRAMES_TABLE, part_name
 from rawkit.store.parquet import OpenTable, written_by_another_version
 from rawkit.store.places.place import open_place

@@ -45,6 +45,7 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.schedule import RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ __all__ = [
     "PairSource",
     "Pairs",
     "PlanSettings",
+    "RankShare",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -93,6 +95,7 @@ __all__ = [
     "count_targets",
     "epoch_length",
     "fitting_crop",
+    "jobs",
     "layouts_of",
     "least_budget",
     "mosaic_of",

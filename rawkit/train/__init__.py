@@ -26,7 +26,7 @@ from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
-from rawkit.train.loop import Trainer, TrainReport, check_new_run
+from rawkit.train.loop import Trainer, TrainReport
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.plan import (
@@ -39,6 +39,7 @@ from rawkit.train.plan import (
 )
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
 from rawkit.train.runs import (
+    check_new_run,
     choose_subset,
     find_run,
     new_run_name,

@@ -25,9 +25,7 @@ from rawkit.store import (
     settle_evicted,
     staging_of,
 )
-from rawkit.stream import Keeper, least_budget, shapes_of
-from rawkit.stream.plan import epoch_length
-from rawkit.stream.schedule import RankShare, jobs
+from rawkit.stream import Keeper, RankShare, epoch_length, jobs, least_budget, shapes_of
 from rawkit.train.data import plan_settings
 
 if TYPE_CHECKING:

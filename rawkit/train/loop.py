@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rawkit.errors import OutputError, TrainingError, UsageError
+from rawkit.errors import TrainingError, UsageError
 from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
@@ -408,13 +408,3 @@ class Trainer:
             where=self._folder.where(WEIGHTS),
         )
         self._folder.write(WEIGHTS, weights)
-
-
-def check_new_run(folder: Location) -> None:
-    """Refuse to train into a folder that holds another run."""
-    if RunFolder(folder).exists(LAST):
-        raise OutputError(
-            "a run of that name is there already",
-            where=folder,
-            fix="Go on with it by --resume, or choose another --name.",
-        )

@@ -25,10 +25,11 @@ from rawkit.train.data import (
     ratio_to_estimate,
 )
 from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
-from rawkit.train.loop import Trainer, check_new_run
+from rawkit.train.loop import Trainer
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import find_recipe
 from rawkit.train.runs import (
+    check_new_run,
     choose_subset,
     find_run,
     new_run_name,

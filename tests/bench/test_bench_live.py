@@ -222,5 +222,6 @@ def test_a_training_that_is_killed_again_and_again_learns_the_same(tmp_path: Pat
     assert run(tmp_path, "train", "--replay", "live", "--name", "again").code == 0
     assert same_weights(tmp_path / "runs/live", tmp_path / "runs/again")
     print(
-        f"\n{killed} SIGKILLs of training and ingest, one resume each, {steps} steps: the weights of a replay"
+        f"\n{killed} SIGKILLs of training and ingest, one resume each, {steps} steps: "
+        "the weights of a replay"
     )
