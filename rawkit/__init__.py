@@ -3,6 +3,7 @@
 The front door, for notebooks and scripts, each name the same code as the command of that name::
 
     rawkit.synth("sid")                                   a look-alike to try things on
+    rawkit.fetch("sid", limit=20)                         where it is offered -> files
     rawkit.ingest("sid")                                  collection -> store
     store = rawkit.open_store("sid")                      what is in it
     dark = store.select(iso=[100, 200], split="train")    frames, by the command line's filters
@@ -27,6 +28,7 @@ from rawkit.late import late
 if TYPE_CHECKING:
     from rawkit.api import (
         evaluate,
+        fetch,
         ingest,
         open_store,
         restore,
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "evaluate",
+    "fetch",
     "ingest",
     "open_store",
     "restore",
@@ -54,7 +57,7 @@ __all__ = [
     "verify_pairs",
 ]
 
-_PACKAGES = ("evaluate", "ingest", "restore", "stream", "subset", "synth", "train")
+_PACKAGES = ("evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth", "train")
 """Names of the front door that packages bear too: these answer when they are called."""
 
 if not TYPE_CHECKING:  # or any name at all would pass a type checker

@@ -10,11 +10,17 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-
 from rawkit.bars import progress_here
 from rawkit.errors import UsageError
-from rawkit.notebook import Epochs, Frames, OpenStore, Picture, Shot, StoredPair
+from rawkit.notebook import (
+    Epochs,
+    Frames,
+    OpenStore,
+    Picture,
+    Shot,
+    StoredPair,
+    restore_input,
+)
 from rawkit.store import Store
 from rawkit.workspace import Workspace
 
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
+    from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
     from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
@@ -100,6 +107,27 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     remember_definition(named, place.definition(definition.name))
     resources = Resources(workers, max_ram, scheduler=scheduler)
     return run_ingest(plan, resources=resources, staging=place.staging, progress=shown)
+
+
+def fetch(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
+          into: Anywhere | None = None, workspace: Anywhere = ".", connections: int = 4,
+          replace: bool = False, progress: bool = True, **filters: Any) -> FetchReport:  # fmt: skip
+    """Fetch files of a collection as ``rawkit fetch`` does, by default from where it is offered.
+
+    Raises
+    ------
+    RawkitError
+        If the source, a filter or the folder cannot be used; a file that cannot is in the report.
+    """
+    from rawkit.catalog import load_definition, selection_of
+    from rawkit.fetch import fetch_collection
+
+    place, definition = Workspace(Path(workspace)), load_definition(fspath(collection))
+    return fetch_collection(
+        definition, None if source is None else _source(source, Path()),
+        Path(into or place.data(definition.name)), selection_of(**filters, definition=definition),
+        progress_here(shown=progress), table=place.catalog(definition.name), replace=replace,
+        connections=connections)  # fmt: skip
 
 
 def open_store(where: Anywhere, *, workspace: Anywhere = ".") -> OpenStore:
@@ -286,7 +314,7 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         else Brightness() if m is None
         else Brightness("expected") if m == "auto" else Brightness("auto", (m,))
     )  # fmt: skip
-    single = decode_single(*_input(what, pattern, black, white, white_balance))
+    single = decode_single(*restore_input(what, pattern, black, white, white_balance))
     return Picture.of(restore_single(single, restorer, brightness, colour))
 
 
@@ -352,45 +380,3 @@ def _stream(
     stores = {frames.store.collection: frames.store}
     found = stream_of(frames.subset, stores, crop=crop, batch_size=batch_size, **options)
     return found, repr(frames)[1:-1]
-
-
-def _input(
-    what: Anywhere | bytes | Shot | StoredPair | NDArray[Any],
-    pattern: str | None,
-    black: float | Sequence[float] | None,
-    white: float | None,
-    white_balance: Sequence[float] | None,
-) -> tuple[Any, Any]:
-    """Return what `decode_single` takes, and levels that override a file's."""
-    from rawkit.sensor import Levels, image_of_array
-
-    if isinstance(what, np.ndarray):
-        if pattern is None or black is None or white is None:
-            raise UsageError(
-                "a mosaic without pattern, black and white",
-                expected='all three, such as pattern="RGGB", black=512, white=16383',
-            )
-        image = image_of_array(
-            what, pattern=pattern, black=black, white=white, white_balance=white_balance
-        )
-        return image, None
-    if pattern is not None or white_balance is not None:
-        raise UsageError(
-            "pattern or white_balance with what says its own", expected="them with an array alone"
-        )
-    if isinstance(what, StoredPair):
-        what = what.short
-    if isinstance(what, Shot):
-        if black is not None or white is not None:
-            raise UsageError(
-                "levels for a stored frame", expected="them with a raw file or an array"
-            )
-        return what.stored, None
-    levels = None
-    if black is not None or white is not None:
-        if not isinstance(black, int | None) or not isinstance(white, int | None):
-            raise UsageError(
-                f"black={black}, white={white} for a raw file", expected="one whole number each"
-            )
-        levels = Levels(black, white)
-    return (what if isinstance(what, bytes) else Path(what)), levels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import sys
 import time
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rawkit.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rawkit.progress import Advance, Progress
 
@@ -49,7 +50,10 @@ class TerminalProgress:
         counted = 0
         try:
             if sys.stderr.isatty():
-                with _bar(label, total, unit) as advance_bar:
+                with (
+                    _bar(label, total, unit) as advance_bar,
+                    _logged(lambda text: advance_bar(0, text)),
+                ):
 
                     def advance(done: int = 1, note: str = "") -> None:
                         nonlocal counted
@@ -63,11 +67,39 @@ class TerminalProgress:
                     nonlocal counted
                     counted += done
 
-                yield count_only
+                with _logged(lambda text: print(text, file=sys.stderr)):  # noqa: T201 - as below
+                    yield count_only
         finally:
             seconds = time.monotonic() - started
             if not sys.stderr.isatty() and seconds >= _BAR_AFTER:
                 print(_line(label, counted, total, unit, seconds), file=sys.stderr)  # noqa: T201 - progress goes to standard error
+
+
+class _Words(logging.Handler):
+    """Hands what is logged to whoever shows a stage."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one line."""
+        self._show(record.getMessage())
+
+
+@contextmanager
+def _logged(show: Callable[[str], None]) -> Iterator[None]:
+    """Show what sources say of servers that are waited for; the outermost stage shows it."""
+    log = logging.getLogger("rawkit.source")
+    if any(isinstance(handler, _Words) for handler in log.handlers):
+        yield
+        return
+    handler = _Words(show)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 class NotebookProgress:
@@ -100,7 +132,8 @@ class NotebookProgress:
                 draw()
 
         try:
-            yield advance
+            with _logged(lambda text: advance(0, text)):
+                yield advance
         finally:
             if shown is not None:
                 from IPython.display import HTML

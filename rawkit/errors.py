@@ -24,6 +24,7 @@ carries a stable ``kind`` for scripts. The second paragraph of a class says what
     │   ├── StoreFormatError     store-format         written in another format version
     │   ├── StoreLockedError     store-locked         another process is writing to it
     │   ├── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
+    │   │   └── StoreEvictedError    store-evicted    a shard was deleted to make room
     │   └── StoreUnreachableError  store-unreachable  its server does not answer, or refuses
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
@@ -264,6 +265,15 @@ class StoreDamagedError(StoreError):
     """
 
     kind = "store-damaged"
+
+
+class StoreEvictedError(StoreDamagedError):
+    """A shard has been deleted to make room: nothing is damaged, and it can be made anew.
+
+    Run `rawkit verify --refill`: it makes such shards anew from the raw files.
+    """
+
+    kind = "store-evicted"
 
 
 class StoreUnreachableError(StoreError):

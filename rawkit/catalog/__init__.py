@@ -15,6 +15,13 @@ from rawkit.catalog.definition import (
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
+from rawkit.catalog.offered import (
+    open_collection,
+    place_names,
+    source_of,
+    usual_place,
+)
+from rawkit.catalog.places import OfferedPlace
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     ISO_ROUNDING,
@@ -44,6 +51,7 @@ __all__ = [
     "Matcher",
     "Names",
     "Numbers",
+    "OfferedPlace",
     "Role",
     "Selected",
     "Selection",
@@ -58,6 +66,8 @@ __all__ = [
     "load_definition",
     "longs_by_pair",
     "nothing_passes",
+    "open_collection",
+    "place_names",
     "read_bad_pairs",
     "read_video_frame",
     "remember_definition",
@@ -68,6 +78,8 @@ __all__ = [
     "select",
     "select_entries",
     "selection_of",
+    "source_of",
     "thin_scenes",
+    "usual_place",
     "write_bad_pairs",
 ]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rawkit.catalog.faults import definition_error
+from rawkit.catalog.places import OfferedPlace, Steps  # noqa: TC001 - pydantic reads them
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.files import write_atomically
 from rawkit.shipped import shipped_folder
@@ -220,8 +221,10 @@ class Definition(_Strict):
     """Under which terms it may be used."""
     citation: str = ""
     """What to cite."""
-    obtain: str = ""
-    """How to get the files."""
+    obtain: Steps = ""
+    """How to get the files; a list in the TOML becomes numbered steps, one a line."""
+    places: tuple[OfferedPlace, ...] = ()
+    """Where it is offered."""
     files: tuple[FileRule, ...] = Field(min_length=1)
     """Kinds of files; the first rule that matches a path decides."""
     split: Annotated[SplitByName | SplitByLists | SplitByHash, Field(discriminator="by")]
@@ -303,6 +306,8 @@ class Match:
     """How to read it, if it is a video."""
     truth: str = ""
     """Path of the pictures of a video, as a source would list it; empty where there are none."""
+    path: str = ""
+    """The part of the path that the pattern fits: where the file lies in the collection."""
 
     def number(self, group: str) -> float | None:
         """Value of a group that is a number; None where it is none."""
@@ -340,6 +345,7 @@ def _fill(rule: FileRule, found: re.Match[str]) -> Match:
         pair=rule.pair.format_map(fields) or f"{scene}/{view}",
         groups=groups,
         exact=rule.exact,
+        path=matched,
         video=rule.video,
         truth=found.string[: found.start("_name")] + rule.video.truth.format_map(fields)
         if rule.video is not None and rule.video.truth

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import Matcher
+from rawkit.catalog.offered import in_one_line, missing_files, open_collection
 from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
 from rawkit.catalog.types import Catalog, Entry, LeftOut
@@ -20,7 +21,7 @@ from rawkit.catalog.video import expand_video
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.progress import SILENT
 from rawkit.sensor import Exif, Exposure, Frame, read_exif
-from rawkit.source import HEAD_BYTES, SourceFile, open_source
+from rawkit.source import HEAD_BYTES, SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Mapping
@@ -73,6 +74,8 @@ def scan(
     are opened, whatever else there is. `note` is called with each file whose EXIF
     has been read, at once and from any thread.
 
+    A source may be the name of a place where the definition says the collection is offered.
+
     Raises
     ------
     MissingError
@@ -82,7 +85,7 @@ def scan(
     UnreadableError
         If it is an archive that is damaged.
     """
-    source, listing = _listed(definition, source, progress)
+    source, listing = _listed(definition, source, selection, progress)
     found, left_out = _matched(definition, source, listing)
     if not found:
         raise _nothing(definition, source, listing)
@@ -91,6 +94,33 @@ def scan(
         frames = _video_entries(definition, source, videos, listing, progress)
         return Catalog(definition, source.describe(), frames, tuple(left_out), source, len(videos))
     remembered = [_remembered(file, known or {}) for file, _ in found]
+
+    def opened_for(selected: Selection | None) -> list[bool]:
+        return _opened(definition, found, remembered, selected, names)
+
+    opened = opened_for(selection)
+    entries, unreadable = _entries(definition, source, found, opened, remembered, note, progress)
+    counted = selection is not None and (selection.limit or selection.per_long)
+    if unreadable and selection is not None and counted:
+        # Names alone said which shorts are enough, and some of them are not to be had.
+        opened = opened_for(replace(selection, limit=None, per_long=None))
+        entries, unreadable = _entries(
+            definition, source, found, opened, remembered, note, progress
+        )
+    left_out += unreadable
+    return Catalog(
+        definition, source.describe(), tuple(entries), tuple(left_out), source, sum(opened)
+    )
+
+
+def _opened(
+    definition: Definition,
+    found: list[tuple[SourceFile, Match]],
+    remembered: list[Exif | None],
+    selection: Selection | None,
+    names: Container[str] | None,
+) -> list[bool]:
+    """Tell which files must be opened for their EXIF."""
     opened = [exif is None for exif in remembered]
     if selection is not None:
         wanted = must_open(definition, [match for _, match in found], selection)
@@ -102,21 +132,33 @@ def scan(
         opened = [
             one and match.name in names for one, (_, match) in zip(opened, found, strict=True)
         ]
+    return opened
+
+
+def _entries(
+    definition: Definition,
+    source: Source,
+    found: list[tuple[SourceFile, Match]],
+    opened: list[bool],
+    remembered: list[Exif | None],
+    note: _Note | None,
+    progress: Progress,
+) -> tuple[list[Entry], list[LeftOut]]:
+    """Read the EXIF of some files; returns all frames, and the files that cannot be read."""
     to_open = [file for (file, _), one in zip(found, opened, strict=True) if one]
     entries: list[Entry] = []
+    unreadable: list[LeftOut] = []
     with progress.stage("Reading EXIF", len(to_open), "files") as advance:
         exifs = _exifs(source, to_open, note)
         for (file, match), one, exif in zip(found, opened, remembered, strict=True):
             read = next(exifs) if one else exif
             if isinstance(read, UnreadableError):
-                left_out.append(LeftOut(file.path, read.kind, read.reason))
+                unreadable.append(LeftOut(file.path, read.kind, read.reason))
             else:
                 entries.append(_entry(definition, file, match, read))
             advance(int(one))
         exifs.close()
-    return Catalog(
-        definition, source.describe(), tuple(entries), tuple(left_out), source, len(to_open)
-    )
+    return entries, unreadable
 
 
 def _video_entries(
@@ -145,18 +187,20 @@ def _remembered(file: SourceFile, known: Mapping[FileKey, Exif]) -> Exif | None:
 
 
 def _listed(
-    definition: Definition, source: SourceSpec | Source, progress: Progress
+    definition: Definition,
+    source: SourceSpec | Source,
+    selection: Selection | None,
+    progress: Progress,
 ) -> tuple[Source, Listing]:
+    opened = (
+        open_collection(definition, source, selection)
+        if isinstance(source, str | Path | Sequence)
+        else source
+    )
     try:
-        opened = open_source(source) if isinstance(source, str | Path | Sequence) else source
         return opened, opened.files(progress)
     except MissingError as error:
-        raise MissingError(
-            error.found,
-            expected=f"the raw files of {definition.title}",
-            where=error.where,
-            fix=definition.obtain or error.fix,
-        ) from error
+        raise missing_files(definition, error) from error
 
 
 def _matched(
@@ -290,7 +334,7 @@ def _nothing(definition: Definition, source: Source, listing: Listing) -> Missin
         "no raw file" if takes_any else f"no file of {definition.title}",
         expected=f"raw files of any make, {said}" if takes_any else said,
         where=source.describe(),
-        fix=f"{_there(listing)} {definition.obtain or _MEND}",
+        fix=f"{_there(listing)} {in_one_line(definition.obtain) or _MEND}",
     )
 
 

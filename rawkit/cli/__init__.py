@@ -14,6 +14,7 @@ from rawkit.cli._workspace import add_place_options, open_workspace, place_optio
 from rawkit.cli.demo import demo
 from rawkit.cli.evaluate import evaluate
 from rawkit.cli.export import export
+from rawkit.cli.fetch import fetch
 from rawkit.cli.info import info
 from rawkit.cli.ingest import ingest
 from rawkit.cli.models import models
@@ -55,6 +56,7 @@ for command in (
     demo,
     export,
     evaluate,
+    fetch,
     info,
     ingest,
     models,

@@ -36,10 +36,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def fields(values: Mapping[str, object]) -> str:
-    """Lay out names and values, one a line."""
+    """Lay out names and values, one a line; further lines of a value stand below its first."""
     width = max((len(name) for name in values), default=0)
+    below = "\n" + " " * (width + 2)
     return "\n".join(
-        f"{name.ljust(width)}  {_text(value)}".rstrip() for name, value in values.items()
+        f"{name.ljust(width)}  {_text(value)}".rstrip().replace("\n", below)
+        for name, value in values.items()
     )
 
 

@@ -30,7 +30,17 @@ class SourceOption(click.Option):
 source_option = click.option(
     "--source",
     cls=SourceOption,
-    help="Folder, zip or tar archive, or URL with the raw files; several with commas between them, "
-    "or given again.  [default: data/COLLECTION in the workspace]",
+    help="Folder, zip or tar archive or one of its parts, or URL with the raw files; or where the "
+    "collection's definition says they are offered, such as official; several with commas between "
+    "them, or given again.  [default: data/COLLECTION in the workspace]",
 )
 """Gives a command `source: tuple[str, ...]`; empty where it is not given."""
+
+patience_option = click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=180.0,
+    show_default=True,
+    help="Seconds for which a server that has answered and went away is waited for.",
+)
+"""Gives a command `patience: float`."""

@@ -40,8 +40,17 @@ def is_live(workspace: Workspace, options: dict[str, Any]) -> bool:
             f"{'--replay' if replay else 'a collection'} with --resume",
             expected="one of them", fix="A run remembers what it was begun with.",
         )  # fmt: skip
+    if options["disk"] and (collection or replay):
+        raise UsageError(
+            f"--disk with {'a collection' if collection else '--replay'}",
+            expected="a store into which all frames have been ingested",
+        )
     if collection is None:
-        given = [name for name in ("source", "limit") if options[name]]
+        given = [
+            name
+            for name in ("source", "limit")
+            if options[name] and not (name == "source" and options["disk"])
+        ]
         if given:
             raise UsageError(
                 f"--{given[0]} without a collection",

@@ -52,6 +52,8 @@ def _texts(values: dict[str, Any]) -> dict[str, object]:
 
 
 def _text(name: str, value: Any) -> object:
+    if name == "places":
+        return "\n".join(map(_place, value))
     if name == "bytes":
         return size(value)
     if isinstance(value, dict):
@@ -61,3 +63,11 @@ def _text(name: str, value: Any) -> object:
     if name.endswith("size") or name in ("packed", "target"):
         return value and " x ".join(str(one) for one in value)
     return value
+
+
+def _place(one: dict[str, Any]) -> str:
+    """Say in one line where a part of a collection is offered."""
+    about = size(one["size"]) if "size" in one else "size unknown"
+    how = f"--source {one['name']}" if one["ranges"] else "by hand, see obtain"
+    licence = f", {one['licence']}" if "licence" in one else ""
+    return f"{', '.join(one['urls'])}: {one['holds']}, {about}{licence} ({how})"

@@ -11,7 +11,7 @@ from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._print import duration, fields, print_json, size, table
 from rawkit.cli._resources import resource_options
-from rawkit.cli._source import source_option
+from rawkit.cli._source import patience_option, source_option
 
 if TYPE_CHECKING:
     from rawkit.catalog import LeftOut
@@ -25,6 +25,7 @@ _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "non
 @click.argument("collection")
 @selection_options
 @source_option
+@patience_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option(
     "--workers",
@@ -55,6 +56,7 @@ def ingest(
     /,
     collection: str,
     source: tuple[str, ...],
+    patience: float,
     dry_run: bool,
     workers: int | None,
     max_ram: int,
@@ -77,20 +79,23 @@ def ingest(
     \b
     rawkit ingest mid --iso 100,200
     rawkit ingest sid --camera ilce* --ratio 100-300 --per-long darkest
+    rawkit ingest sid --source official --limit 20
     rawkit ingest folder --source ~/photos
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import load_definition, remember_definition
+    from rawkit.catalog import load_definition, open_collection, remember_definition
     from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.source import Transfer
     from rawkit.workers import Resources
 
     allowed = None if max_bad is None else MaxBad.parse(max_bad)
     definition = load_definition(collection)
     selection = selection_of(filters, definition)
     progress = TerminalProgress()
+    raw = source or workspace.data(definition.name)
     plan = plan_ingest(
         definition,
-        source or workspace.data(definition.name),
+        open_collection(definition, raw, selection, Transfer(patience=patience)),
         workspace.store(definition.name),
         selection,
         progress,

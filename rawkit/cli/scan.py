@@ -10,7 +10,7 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._print import fields, print_json, size, table
-from rawkit.cli._source import source_option
+from rawkit.cli._source import patience_option, source_option
 
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("collection")
 @selection_options
 @source_option
+@patience_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def scan(
@@ -27,6 +28,7 @@ def scan(
     /,
     collection: str,
     source: tuple[str, ...],
+    patience: float,
     as_json: bool,
     **filters: Any,
 ) -> None:
@@ -40,14 +42,22 @@ def scan(
     rawkit scan mid
     rawkit scan sid --source Sony.zip --split test --ratio 250-
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.catalog import load_definition, scan_with_table, select
+    from rawkit.catalog import load_definition, open_collection, scan_with_table, select
     from rawkit.report import describe_entries
+    from rawkit.source import Transfer
 
     definition = load_definition(collection)
     selection = selection_of(filters, definition)
     path = workspace.catalog(definition.name)
     found = scan_with_table(
-        definition, source or workspace.data(definition.name), path, TerminalProgress()
+        definition,
+        open_collection(
+            definition,
+            source or workspace.data(definition.name),
+            transfer=Transfer(patience=patience),
+        ),
+        path,
+        TerminalProgress(),
     )
     if found.warning:
         click.echo(f"warning: {found.warning}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
-from rawkit.cli._print import fields, print_json
+from rawkit.cli._print import fields, print_json, size
 from rawkit.cli._size import SIZE
 from rawkit.cli._source import SourceOption
 from rawkit.cli._train_live import is_live, planned_live
@@ -22,7 +23,10 @@ from rawkit.cli._train_options import (
 )
 
 if TYPE_CHECKING:
-    from rawkit.train import TrainPlan, TrainReport
+    from collections.abc import Iterator
+
+    from rawkit.stream import Keeper
+    from rawkit.train import DiskTraining, TrainPlan, TrainReport
     from rawkit.workspace import Workspace
 
 _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
@@ -45,8 +49,9 @@ _NOT_OURS = {"split", "role"}
 @click.option("--store", type=NAMES, help="With --fraction or filters, only these stores.")
 @click.option(
     "--source", cls=SourceOption, default=(),
-    help="With COLLECTION: folder, zip or tar archive, or URL with the raw files; several with "
-    "commas between them, or given again.  [default: data/COLLECTION in the workspace]",
+    help="With COLLECTION or --disk: folder, zip or tar archive, or URL with the raw files; "
+    "several with commas between them, or given again.  "
+    "[default: data/COLLECTION in the workspace]",
 )  # fmt: skip
 @click.option("--replay", metavar="RUN", help="Draw from the finished store what RUN has drawn "
               "while its frames landed: the same weights.")  # fmt: skip
@@ -73,6 +78,10 @@ _NOT_OURS = {"split", "role"}
     "--max-ram", type=SIZE, default="3GB", show_default=True,
     help="Memory that each process of the training may use; with COLLECTION, the training and the "
     "ingest beside it together.",
+)  # fmt: skip
+@click.option(
+    "--disk", type=SIZE, help="Bytes that the store's frames may take: others are fetched from "
+    "their raw files when they are needed, and deleted when they are needed last.",
 )  # fmt: skip
 @click.option("--validate-every", type=click.IntRange(min=1), help="Steps.  [default: a tenth]")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True,
@@ -107,37 +116,19 @@ def train(workspace: Workspace, /, **options: Any) -> None:
     plan = planned_live(workspace, options) if is_live(workspace, options) else None
     if plan is None and options["collection"] is not None:
         return
-    from rawkit.progress import SILENT
-    from rawkit.stream import ChunkCache
-    from rawkit.train import rank_here, run_training
+    from rawkit.train import rank_here
 
     leads = rank_here() == 0
     plan = plan or _planned(workspace, options)
     if leads:
         _say_what(plan, dry_run=options["dry_run"])
-    if options["dry_run"]:
+    if options["dry_run"] and not options["disk"]:
         return
-    report = run_training(
-        plan,
-        threads=options["threads"],
-        device=options["device"],
-        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
-        if options["cache"]
-        else None,
-        keep=options["keep"],
-        board=options["tensorboard"],
-        validate_every=options["validate_every"],
-        max_seconds=options["minutes"] and 60 * options["minutes"],
-        patience=options["patience"],
-        progress=TerminalProgress() if leads else SILENT,
-        told=_tell if leads else None,
-    )
+    report = _trained(plan, workspace, options, leads=leads)
+    if report is None:
+        return
     if leads:
-        result = _result(report)
-        if options["as_json"]:
-            print_json({"run": str(plan.folder), **result})
-        else:
-            click.echo(fields({"run": plan.folder, **result}))
+        _print_report(plan, report, as_json=options["as_json"])
     if report.interrupted and leads:
         click.echo("interrupted: `rawkit train --resume` goes on", err=True)
     if report.missing and leads:
@@ -147,6 +138,74 @@ def train(workspace: Workspace, /, **options: Any) -> None:
 
 
 train.params = [one for one in train.params if one.name not in _NOT_OURS]
+
+
+def _trained(
+    plan: TrainPlan, workspace: Workspace, options: dict[str, Any], *, leads: bool
+) -> TrainReport | None:
+    """Train, from a store within a budget if there is one; None where that is only said."""
+    if not options["disk"]:
+        return _run(plan, None, options, leads=leads)
+    with _on_disk(plan, workspace, options) as disk:
+        if options["dry_run"]:
+            return None
+        keeper = disk.keeper()
+        report = _run(disk.plan, keeper, options, leads=leads)
+        click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
+        return report
+
+
+def _run(
+    plan: TrainPlan, keeper: Keeper | None, options: dict[str, Any], *, leads: bool
+) -> TrainReport:
+    from rawkit.progress import SILENT
+    from rawkit.stream import ChunkCache
+    from rawkit.train import run_training
+
+    return run_training(
+        plan,
+        threads=options["threads"],
+        device=options["device"],
+        cache=ChunkCache(Path(options["cache"]), options["cache_size"])
+        if options["cache"]
+        else None,
+        keeper=keeper,
+        keep=options["keep"],
+        board=options["tensorboard"],
+        validate_every=options["validate_every"],
+        max_seconds=options["minutes"] and 60 * options["minutes"],
+        patience=options["patience"],
+        progress=TerminalProgress() if leads else SILENT,
+        told=_tell if leads else None,
+    )
+
+
+@contextmanager
+def _on_disk(
+    plan: TrainPlan, workspace: Workspace, options: dict[str, Any]
+) -> Iterator[DiskTraining]:
+    """Say what a budget comes to."""
+    from rawkit.train import disk_training
+
+    bar = TerminalProgress()
+    with disk_training(plan, workspace, options["disk"], options["source"] or None, bar) as found:
+        least, whole = found.epochs(3)
+        near = found.disk.group
+        said: dict[str, object] = {
+            "disk": size(options["disk"]),
+            "shuffled at a time": "all pairs" if near is None else f"{near} pairs",
+            "to fetch in 3 epochs": f"{size(round(least))} at least, of {size(3 * whole)}",
+        }
+        click.echo(fields(said), err=True)
+        yield found
+
+
+def _print_report(plan: TrainPlan, report: TrainReport, *, as_json: bool) -> None:
+    result = _result(report)
+    if as_json:
+        print_json({"run": str(plan.folder), **result})
+    else:
+        click.echo(fields({"run": plan.folder, **result}))
 
 
 def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:

@@ -33,6 +33,9 @@ _WITH_PAIRS = {*LIMITS, "workers", "max_ram", "unsure", "pictures"}
 @click.argument("stores", nargs=-1)
 @click.option("--repair", is_flag=True, help="Make damaged files anew from the raw files.")
 @click.option(
+    "--refill", is_flag=True, help="Make frames anew that were deleted to make room, too."
+)
+@click.option(
     "--pairs",
     is_flag=True,
     help="Compare dark frames with their longs instead, and list bad pairs.",
@@ -89,6 +92,7 @@ def verify(
     /,
     stores: tuple[str, ...],
     repair: bool,
+    refill: bool,
     pairs: bool,
     source: tuple[str, ...],
     as_json: bool,
@@ -108,7 +112,7 @@ def verify(
     rawkit verify sid --pairs --ratio 100-300
     """  # noqa: D301 - click takes the backspace itself
     workspace: Workspace = ctx.obj
-    _check_options(ctx, pairs=pairs, repair=repair)
+    _check_options(ctx, pairs=pairs, repair=repair or refill)
     from rawkit.errors import RawkitError
     from rawkit.workspace import no_store
 
@@ -121,23 +125,19 @@ def verify(
     results: list[dict[str, Any]] = []
     for path in paths:
         try:
-            results.append(_verified(path, workspace, source, repair=repair))
+            results.append(_verified(path, workspace, source, repair=repair, refill=refill))
         except RawkitError as error:
             if len(paths) == 1:
                 raise
             # The other stores are looked at all the same.
             damage = {"path": error.where or str(path), "reason": str(error), "frame": None}
-            results.append({"store": str(path), "files": 0, "mended": [], "damaged": [damage]})
+            results.append(
+                {"store": str(path), "files": 0, "mended": [], "evicted": 0, "damaged": [damage]}
+            )
     if as_json:
         print_json(results)
-    for result in results if not as_json else ():
-        damaged, mended_count = result["damaged"], len(result["mended"])
-        state = f"{len(damaged)} damaged" if damaged else "whole"
-        more = f", {mended_count} mended" if mended_count else ""
-        click.echo(f"{result['store']}: {result['files']} files checked, {state}{more}")
-        if damaged:
-            rows = [(one["path"], one["frame"], one["reason"]) for one in damaged]
-            click.echo(text_table(("file", "frame", "reason"), rows))
+    else:
+        _print_results(results)
     if any(result["damaged"] for result in results):
         raise SystemExit(1)
 
@@ -145,10 +145,23 @@ def verify(
 verify.params = [one for one in verify.params if one.name not in _NOT_OURS]
 
 
+def _print_results(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        damaged, mended_count = result["damaged"], len(result["mended"])
+        state = f"{len(damaged)} damaged" if damaged else "whole"
+        more = f", {mended_count} mended" if mended_count else ""
+        if result["evicted"]:
+            more += f", {result['evicted']} frames deleted to make room"
+        click.echo(f"{result['store']}: {result['files']} files checked, {state}{more}")
+        if damaged:
+            rows = [(one["path"], one["frame"], one["reason"]) for one in damaged]
+            click.echo(text_table(("file", "frame", "reason"), rows))
+
+
 def _check_options(ctx: click.Context, *, pairs: bool, repair: bool) -> None:
     """Refuse options that would be passed over."""
     if pairs and repair:
-        raise click.UsageError("--repair does not go with --pairs.", ctx)
+        raise click.UsageError("--repair and --refill do not go with --pairs.", ctx)
     ours = {one.name for one in ctx.command.params} & {*_WITH_PAIRS, *_filter_names()}
     for parameter in ctx.command.params:
         name = parameter.name or ""
@@ -187,11 +200,13 @@ def _print_pairs(
 
 
 def _verified(
-    path: Location, workspace: Workspace, source: tuple[str, ...], *, repair: bool
+    path: Location, workspace: Workspace, source: tuple[str, ...], *, repair: bool, refill: bool
 ) -> dict[str, Any]:
     """Check one store, and mend it if asked for."""
-    from rawkit.store import verify_store
+    from rawkit.store import read_evicted, verify_store
 
+    if refill:
+        _refill(path, workspace, source)
     damage, checked = verify_store(path, progress=TerminalProgress())
     mended: Sequence[StoreFile] = ()
     if damage and repair:
@@ -200,6 +215,7 @@ def _verified(
         "store": str(path),
         "files": checked,
         "mended": [str(one) for one in mended],
+        "evicted": len(read_evicted(path)),
         "damaged": [
             {
                 "path": str(one.path),
@@ -209,6 +225,14 @@ def _verified(
             for one in damage
         ],
     }
+
+
+def _refill(path: Location, workspace: Workspace, source: tuple[str, ...]) -> None:
+    """Make all evicted frames of a store anew."""
+    from rawkit.ingest import refill_store
+
+    bar = TerminalProgress()
+    refill_store(path, workspace, source or None, bar)
 
 
 def _repair(

@@ -6,8 +6,18 @@ Pixels are read when they are asked for.
 
 from rawkit.notebook.epochs import Epochs
 from rawkit.notebook.frames import Frames, Shot, StoredPair
+from rawkit.notebook.given import restore_input
 from rawkit.notebook.live import plan_beside
 from rawkit.notebook.picture import Picture
 from rawkit.notebook.store import OpenStore
 
-__all__ = ["Epochs", "Frames", "OpenStore", "Picture", "Shot", "StoredPair", "plan_beside"]
+__all__ = [
+    "Epochs",
+    "Frames",
+    "OpenStore",
+    "Picture",
+    "Shot",
+    "StoredPair",
+    "plan_beside",
+    "restore_input",
+]

@@ -13,7 +13,7 @@ from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
-from rawkit.store import NO_TARGET, Store, is_store, is_text, value_counts
+from rawkit.store import NO_TARGET, Store, is_store, is_text, read_evicted, value_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -110,6 +110,7 @@ def describe_store(path: Location) -> dict[str, Any]:
         **store.attributes,
         "bytes": store.stored_bytes(),
         "frames": len(store.frames),
+        "evicted": len(read_evicted(path)),
         "duplicates": len(repeated) - repeated.null_count,
         "groups": [_group(group) for group in store.groups.values()],
     }
@@ -158,6 +159,11 @@ def describe_collection(
     about = definition.model_dump(include={"title", "homepage", "licence", "citation", "obtain"})
     source = workspace.data(definition.name)
     found: dict[str, Any] = {"kind": "collection", "collection": definition.name, **about}
+    if definition.places:
+        found["places"] = [
+            one.model_dump(exclude_defaults=True) | {"ranges": one.ranges}
+            for one in definition.places
+        ]
     if definition.excluded:
         found["excluded"] = {", ".join(one.pairs): one.reason for one in definition.excluded}
     if not source.is_dir():

@@ -21,9 +21,17 @@ from rawkit.source.names import is_archive
 from rawkit.source.npy import NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
-from rawkit.source.ranges import FsspecRanges, LocalRanges, RangeFile, Ranges, fsspec_call
+from rawkit.source.ranges import (
+    FsspecRanges,
+    LocalRanges,
+    Piece,
+    RangeFile,
+    Ranges,
+    fsspec_call,
+    tag_of,
+)
 from rawkit.source.spill import Spill
-from rawkit.source.transfer import Transfer, TransferError
+from rawkit.source.transfer import PATIENCE, Transfer, TransferError
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, Source, SourceFile
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "HTTP_NOT_SATISFIABLE",
     "HTTP_PARTIAL",
     "HTTP_WHOLE",
+    "PATIENCE",
     "Answer",
     "FsspecRanges",
     "HttpRanges",
@@ -39,6 +48,7 @@ __all__ = [
     "Listing",
     "LocalRanges",
     "NpyVideo",
+    "Piece",
     "Prefetch",
     "RangeFile",
     "Ranges",
@@ -57,4 +67,5 @@ __all__ = [
     "range_of",
     "short_of",
     "status_of",
+    "tag_of",
 ]

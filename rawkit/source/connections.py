@@ -43,7 +43,9 @@ class _Server(NamedTuple):
 class Answer:
     """The answer to a request; its body has not been read yet."""
 
-    def __init__(self, response: http.client.HTTPResponse, deadline: float) -> None:
+    def __init__(self, response: http.client.HTTPResponse, deadline: float, url: str = "") -> None:
+        self.url = url
+        """Where it comes from, after all redirects."""
         self._response = response
         self._deadline = deadline
         self.status = response.status
@@ -58,15 +60,17 @@ class Answer:
         TransferError
             If it comes too slowly.
         """
-        pieces: list[bytes] = []
+        return b"".join(self.pieces(most))
+
+    def pieces(self, most: int) -> Iterator[bytes]:
+        """Read the body as it comes, at most so many bytes in all; raises as `read` does."""
         begun, got = time.monotonic(), 0
         while got < most and (piece := self._response.read1(min(_PIECE, most - got))):
-            pieces.append(piece)
+            yield piece
             got += len(piece)
             seconds = time.monotonic() - begun
             if seconds > self._deadline and got < SLOWEST * seconds:
                 raise TransferError(f"sends {got / seconds:.0f} bytes a second")
-        return b"".join(pieces)
 
     def end(self) -> bool:
         """Let go of the answer; tell whether all of it was read, so that its connection is free."""
@@ -98,7 +102,7 @@ class Connections:
         """
         for _ in range(_MOST_REDIRECTS):
             connection, response, server = self._answered(url, headers, timeout)
-            answer = Answer(response, timeout)
+            answer = Answer(response, timeout, url)
             try:
                 if answer.status not in _REDIRECTS or "Location" not in answer.headers:
                     yield answer

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rawkit.source.split import part_of
 from rawkit.source.types import Listing, Refused
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def archive_stem(location: str) -> str:
     """Return an archive's name without folders, query and suffix: `a/b.tar.gz` -> `b`."""
     if "://" in location:
         location = re.split(r"[?#]", location, maxsplit=1)[0]
+    part = part_of(location)
+    if part is not None:
+        location = part.base
     name = re.split(r"[/\\]", location.rstrip("/\\"))[-1]
     for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
         if name.lower().endswith(suffix):

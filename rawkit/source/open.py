@@ -13,9 +13,10 @@ from rawkit.source.folders import LocalFolder, RemoteFolder
 from rawkit.source.http import HttpRanges
 from rawkit.source.names import TAR_SUFFIXES, is_archive
 from rawkit.source.ranges import FsspecRanges, LocalRanges
-from rawkit.source.several import Several, Unpacked
+from rawkit.source.several import Nested, Several, Unpacked
+from rawkit.source.split import JoinedRanges, grouped, joined, local_parts, part_of, web_parts
 from rawkit.source.tars import TarFile, TarStream
-from rawkit.source.transfer import Transfer
+from rawkit.source.transfer import PATIENCE, Transfer
 from rawkit.source.zips import ZipArchive
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def open_source(spec: SourceSpec, transfer: Transfer | None = None) -> Source:
         named = [part for one in spec for part in (_split(one) if isinstance(one, str) else [one])]
     if not named:
         raise UsageError("an empty source", expected=_ANY)
-    patience = Transfer() if transfer is None else transfer
-    sources = tuple(_open(one, patience) for one in named)
+    patience = Transfer(patience=PATIENCE) if transfer is None else transfer
+    sources = tuple(_open(one, patience) for one in _with_parts_together(named))
     return sources[0] if len(sources) == 1 else Several(sources)
 
 
@@ -63,7 +64,23 @@ def _looks_real(part: str) -> bool:
     return "://" in part or Path(part).expanduser().exists()
 
 
-def _open(spec: str | Path, transfer: Transfer) -> Source:
+def _with_parts_together(named: list[str | Path]) -> list[str | Path | list[str]]:
+    """Put parts of one archive together where several of them are named."""
+    groups = {first: all_ for first, all_ in grouped(map(str, named)).items() if len(all_) > 1}
+    firsts = {name: first for first, names in groups.items() for name in names}
+    found: list[str | Path | list[str]] = []
+    for one in named:
+        first = firsts.get(str(one))
+        if first is None:
+            found.append(one)
+        elif first == str(one):
+            found.append(groups[first])
+    return found
+
+
+def _open(spec: str | Path | list[str], transfer: Transfer) -> Source:
+    if isinstance(spec, list):
+        return _open_archive(spec, transfer)
     if isinstance(spec, str) and "://" in spec:
         return _open_url(spec, transfer)
     path = Path(spec).expanduser()
@@ -72,6 +89,9 @@ def _open(spec: str | Path, transfer: Transfer) -> Source:
     if not path.exists():
         what = "no such file" if is_archive(path.name) else "no such folder"
         raise MissingError(what, expected=_ANY, where=path, fix="Name another with --source.")
+    parts = [] if is_archive(path.name) else local_parts(path)
+    if parts:
+        return _open_archive([str(part) for part in parts], transfer)
     if not is_archive(path.name):
         raise UsageError("a file", expected=f"the folder that holds it; or {_ANY}", where=path)
     return _open_archive(str(path), transfer)
@@ -96,17 +116,42 @@ def _open_url(url: str, transfer: Transfer) -> Source:
     )
 
 
-def _open_archive(location: str, transfer: Transfer) -> Source:
-    """Open an archive by its path or URL; one on a web server without a known suffix is a zip."""
-    ranges: Ranges
-    if location.lower().startswith(("http://", "https://")):
-        ranges, name = HttpRanges(location, transfer), urlsplit(location).path.lower()
-    elif "://" in location:
-        ranges, name = FsspecRanges(location, transfer), location.lower()
+def _open_archive(location: str | list[str], transfer: Transfer) -> Source:
+    """Open an archive by its path or URL, or by those of its parts.
+
+    One on a web server without a known suffix is a zip. Of a part on a web server the others are
+    looked for beside it.
+    """
+    if isinstance(location, list):
+        ranges: Ranges = joined(location, lambda one: _ranges_of(one, transfer))
+        name = _base_of(location[0])
     else:
-        ranges, name = LocalRanges(Path(location)), location.lower()
+        ranges, name = _ranges_of(location, transfer), _base_of(location)
+        if isinstance(ranges, HttpRanges) and part_of(location) is not None:
+            ranges = JoinedRanges((ranges,), web_parts)
     if not name.endswith(TAR_SUFFIXES):
-        return ZipArchive(ranges)
-    if isinstance(ranges, LocalRanges) and name.endswith(".tar"):
+        return Nested(ZipArchive(ranges))
+    local = isinstance(ranges, LocalRanges) or (
+        isinstance(ranges, JoinedRanges) and isinstance(ranges.parts[0], LocalRanges)
+    )
+    if local and name.endswith(".tar"):
         return TarFile(ranges)
     return TarStream(ranges)
+
+
+def _ranges_of(location: str, transfer: Transfer) -> Ranges:
+    if location.lower().startswith(("http://", "https://")):
+        return HttpRanges(location, transfer)
+    if "://" in location:
+        return FsspecRanges(location, transfer)
+    return LocalRanges(Path(location))
+
+
+def _base_of(location: str) -> str:
+    """Name of the whole archive, in small letters, without a query."""
+    part = part_of(location)
+    if part is not None:
+        return part.base.lower()
+    if location.lower().startswith(("http://", "https://")):
+        return urlsplit(location).path.lower()
+    return location.lower()

@@ -208,3 +208,11 @@ class RangeFile(io.RawIOBase):
             self._tail = self._ranges.read(self._tail_at, self._size - self._tail_at)
         start = self._at - self._tail_at
         return self._tail[start : start + count]
+
+
+def tag_of(ranges: Ranges) -> str:
+    """ETag or date of the file that ranges read, as its server has told it; empty if not known."""
+    inner = getattr(ranges, "ranges", None)
+    if inner is not None:
+        return tag_of(inner)
+    return str(getattr(ranges, "tag", ""))

@@ -15,7 +15,7 @@ from rawkit.errors import UnreadableError
 from rawkit.progress import SILENT
 from rawkit.source.archive import SeekableArchive
 from rawkit.source.names import archive_stem, listing_of
-from rawkit.source.ranges import LocalRanges, Piece, RangeFile
+from rawkit.source.ranges import Piece, RangeFile
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ _FIX = "The archive is cut off or damaged; fetch it again."
 class TarFile(SeekableArchive):
     """An uncompressed tar archive on this machine; a place is where a member's contents begin."""
 
-    ranges: LocalRanges
-    """The archive's bytes."""
+    ranges: Ranges
+    """The archive's bytes, on this machine."""
 
     def files(self, progress: Progress = SILENT) -> Listing:
         """Read the header of every member, without what lies between."""

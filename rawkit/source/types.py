@@ -37,6 +37,8 @@ class SourceFile:
     inside: str = ""
     """Name of the archive it lies in, without suffix: the folder that unpacking would make. Empty
     where `path` begins with it, and outside of archives."""
+    crc: str | None = None
+    """CRC-32 of its contents, eight hexadecimal digits; None where its source says none."""
 
     @property
     def remote(self) -> bool:

@@ -30,6 +30,7 @@ _SPARE = 64
 """Bytes that the extra field before the data may exceed the directory's. The directory follows the
 last member and is longer than this, so the request does not reach beyond the archive."""
 _ENCRYPTED = 0x41
+_SPREAD_FIX = "Join the volumes: zip -s 0 NAME.zip --out WHOLE.zip, then name WHOLE.zip."
 _METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 
 
@@ -68,13 +69,24 @@ class ZipArchive(SeekableArchive):
                 zipfile.ZipFile(file) as archive,
             ):
                 infos = [info for info in archive.infolist() if not info.is_dir()]
+                spread = any(info.volume for info in infos)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
             raise UnreadableError(
                 f"the directory at its end cannot be read ({error})",
                 expected="a whole zip archive",
                 where=where,
-                fix="It is cut off, damaged, or no zip archive; fetch it again.",
+                fix=_SPREAD_FIX
+                if "multiple disks" in str(error)
+                else "It is cut off, damaged, or no zip archive; fetch it again. Of one in parts "
+                "the last may be missing.",
             ) from error
+        if spread:
+            raise UnreadableError(
+                "it is the last of several volumes (.z01, .z02, ..., .zip)",
+                expected="an archive in one piece, or cut into pieces as they come",
+                where=where,
+                fix=_SPREAD_FIX,
+            )
         members, refused = [], []
         for info in infos:
             why = _unsupported(info)
@@ -94,6 +106,7 @@ class ZipArchive(SeekableArchive):
             origin=self.ranges.where,
             stored=info.compress_size,
             place=tuple(place),
+            crc=f"{info.CRC:08x}",
         )
 
     def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:

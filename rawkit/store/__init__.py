@@ -11,6 +11,14 @@ from rawkit.store.coordinates import (
     ratio_of,
     targets_of,
 )
+from rawkit.store.evicted import (
+    evict_frames,
+    frame_bytes,
+    note_returned,
+    settle_evicted,
+    shard_keys,
+)
+from rawkit.store.evicted_note import EVICTED, read_evicted
 from rawkit.store.frames import (
     FrameRows,
     FrameTable,
@@ -80,6 +88,7 @@ from rawkit.store.writer import (
 )
 
 __all__ = [
+    "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
     "NOBODY",
@@ -125,7 +134,9 @@ __all__ = [
     "encode_rows",
     "encode_shard",
     "encode_table",
+    "evict_frames",
     "exposure_of",
+    "frame_bytes",
     "gone",
     "group_name",
     "in_parallel",
@@ -138,6 +149,7 @@ __all__ = [
     "lock_of",
     "long_of_pair",
     "mend_metadata",
+    "note_returned",
     "objects_of",
     "open_place",
     "open_readable",
@@ -146,8 +158,11 @@ __all__ = [
     "parse_index",
     "pixel_hash",
     "ratio_of",
+    "read_evicted",
     "read_rows",
     "root_file",
+    "settle_evicted",
+    "shard_keys",
     "stage_shard",
     "staging_of",
     "stored_count",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from rawkit.errors import MissingError, StoreDamagedError, StoreFormatError
+from rawkit.errors import MissingError, StoreDamagedError, StoreEvictedError, StoreFormatError
 from rawkit.locations import Url
 from rawkit.store.coordinates import (
     NO_TARGET,
@@ -19,6 +19,7 @@ from rawkit.store.coordinates import (
     Members,
     long_of_pair,
 )
+from rawkit.store.evicted_note import is_evicted
 from rawkit.store.frames import column_of
 from rawkit.store.layout import (
     FORMAT,
@@ -210,7 +211,17 @@ class Group:
 
 
 def unreadable_shard(file: object, error: OSError) -> StoreDamagedError:
-    """Return the error for a shard that is missing, or that this machine cannot read."""
+    """Return the error for a shard that is missing, or that this machine cannot read.
+
+    One that was deleted to make room is told from one that is lost.
+    """
+    if isinstance(error, FileNotFoundError) and is_evicted(file):
+        return StoreEvictedError(
+            "a shard that was deleted to make room",
+            expected="the shards of all frames that are read", where=file,
+            fix="`rawkit verify --refill` makes it anew from its raw file; so does "
+            "`rawkit train --disk` as it goes.",
+        )  # fmt: skip
     return StoreDamagedError(
         f"a shard that cannot be read ({error.strerror or error})",
         expected="a shard of the store", where=file,

@@ -53,7 +53,10 @@ def size_of(file: StoreFile) -> int:
         If it cannot be asked.
     """
     if isinstance(file, RemoteFile):
-        return file.size()
+        try:
+            return file.size()
+        except FileNotFoundError as error:
+            raise gone(file) from error
     with output_errors(file):
         return file.stat().st_size
 

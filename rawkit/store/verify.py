@@ -10,6 +10,7 @@ import numpy as np
 
 from rawkit.errors import StoreDamagedError
 from rawkit.progress import SILENT
+from rawkit.store.evicted_note import read_evicted
 from rawkit.store.layout import FRAMES_TABLE, part_name
 from rawkit.store.parquet import OpenTable, written_by_another_version
 from rawkit.store.places.place import open_place
@@ -54,6 +55,9 @@ def verify_store(
 
     So many threads read; by default two, and as many as pay where each waits for a server.
 
+    Shards that were deleted to make room are no damage; `rawkit.store.read_evicted` names their
+    frames.
+
     Raises
     ------
     MissingError, StoreFormatError, StoreDamagedError
@@ -69,7 +73,12 @@ def verify_store(
         OpenTable(store.place.file(name)).check()
     threads = threads or max(2, store.place.transfers)
     damage = []
-    shards = [_Shard(store.place, *one) for one in store.shards()]
+    evicted = read_evicted(store.path)
+    shards = [
+        _Shard(store.place, key, layout, row)
+        for key, layout, row in store.shards()
+        if row.name not in evicted or store.place.exists(key)
+    ]
     with (
         progress.stage("Verifying", len(shards), "shards") as advance,
         ThreadPoolExecutor(threads) as pool,

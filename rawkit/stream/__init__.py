@@ -6,8 +6,9 @@ its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
-them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. `open_stream`
-is the short way in.
+them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
+cannot hold all, `holding` says what is fetched and evicted, and `keeper` does it. `open_stream` is
+the short way in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.holding import Need, belady, least_budget, moves
+from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.locate import pair_sources, sources_of
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import (
@@ -42,6 +45,7 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.schedule import RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
@@ -72,22 +76,30 @@ __all__ = [
     "Feed",
     "FrameShape",
     "FrameShapes",
+    "Keeper",
+    "Need",
     "Origin",
     "PairSource",
     "Pairs",
     "PlanSettings",
+    "RankShare",
     "SameSources",
     "ShardFile",
+    "Shelf",
     "TensorBatch",
     "any_elsewhere",
     "balance_gains",
     "balances_of",
+    "belady",
     "check_crop",
     "count_targets",
     "epoch_length",
     "fitting_crop",
+    "jobs",
     "layouts_of",
+    "least_budget",
     "mosaic_of",
+    "moves",
     "normalise_planes",
     "numbers_of",
     "open_stream",

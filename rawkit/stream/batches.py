@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.epochs import EpochSources
+    from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings
     from rawkit.stream.pool import Filled
@@ -126,6 +127,9 @@ class BatchStream:
         What each epoch draws from, where it is not `sources` in all of them; then `sources` are
         those of the first, and all others must be like them: large enough, and of their target
         type.
+    keeper
+        What fetches frames ahead of their windows, where the store cannot hold all; one process
+        alone.
 
     Raises
     ------
@@ -148,6 +152,7 @@ class BatchStream:
         in_bursts: bool = False,
         pinned: bool = False,
         epochs: EpochSources | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -166,7 +171,8 @@ class BatchStream:
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
             epochs or SameSources(sources), sources[0].target.layout.dtype, settings, self._share,
-            threads=threads, cache=cache, in_bursts=in_bursts, pinned=pinned,
+            threads=threads, cache=cache, in_bursts=in_bursts and keeper is None, pinned=pinned,
+            keeper=keeper,
         )  # fmt: skip
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks; of the first where `epochs` gives each its own."""

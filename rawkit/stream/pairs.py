@@ -269,12 +269,20 @@ def spread(items: Sequence[_Item], most: int = VALIDATED) -> list[_Item]:
 def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
     """Return what a plan must know of pairs."""
     if not isinstance(sources, Pairs):
-        return FrameShapes.of(source.shape for source in sources)
+        shapes = FrameShapes.of(source.shape for source in sources)
+        longs: dict[object, int] = {}
+        which = [longs.setdefault(source.target.path, len(longs)) for source in sources]
+        return FrameShapes(shapes.kinds, shapes.which, np.array(which, np.int64))
     layouts = [one.packed for one in sources.groups]
     kinds = [FrameShape(one.height, one.width, one.chunk) for one in layouts]
     distinct = list(dict.fromkeys(kinds))
     numbers = np.array([distinct.index(kind) for kind in kinds], np.uint16)
-    return FrameShapes(distinct, numbers[sources.which])
+    return FrameShapes(distinct, numbers[sources.which], _long_keys(sources))
+
+
+def _long_keys(pairs: Pairs) -> NDArray[np.int64]:
+    """Return a number for each pair that those of one target share."""
+    return pairs.which.astype(np.int64) << 32 | pairs.targets
 
 
 def layouts_of(sources: Sequence[PairSource]) -> set[tuple[ArrayLayout, ArrayLayout]]:
@@ -307,5 +315,4 @@ def count_targets(sources: Sequence[PairSource]) -> int:
     """Count the different targets of pairs."""
     if not isinstance(sources, Pairs):
         return len({source.target.path for source in sources})
-    keys = sources.which.astype(np.int64) << 32 | sources.targets
-    return len(np.unique(keys))
+    return len(np.unique(_long_keys(sources)))

@@ -53,6 +53,9 @@ class PlanSettings:
     """Whether crops are flipped and transposed at random; takes one more packed pixel a side."""
     seed: int = 0
     """Seed of everything random."""
+    group: int | None = None
+    """Pairs that windows are shuffled among at any time, where a store cannot hold all; None: all
+    of the epoch."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -60,6 +63,8 @@ class PlanSettings:
             raise UsageError(f"crops of {self.crop} mosaic pixels", expected="an even number")
         if self.crop < 1 or self.crops_per_window < 1 or self.window_chunks < 1:
             raise UsageError("a plan without crops", expected="numbers of at least 1")
+        if self.group is not None and self.group < 1:
+            raise UsageError(f"groups of {self.group} pairs", expected="at least 1")
         if self.live_windows < LANES or self.live_windows % LANES:
             raise UsageError(f"{self.live_windows} live windows", expected=f"a multiple of {LANES}")
 
@@ -99,7 +104,7 @@ class EpochPlan:
         check_crop(frames, settings)
         self._frames, self._settings = FrameShapes.of(frames), settings
         generator = _generator(settings.seed, epoch, 0)
-        self.windows = _deal_windows(self._frames, settings, generator)
+        self.windows = _deal_windows(self._frames, settings, generator, epoch)
         """Windows, the one at index j belonging to lane j mod 8."""
         self.epoch = epoch
         """Which epoch, from 0."""
@@ -236,15 +241,22 @@ def _window_count(frame: FrameShape, settings: PlanSettings) -> int:
 
 
 def _deal_windows(
-    frames: FrameShapes, settings: PlanSettings, generator: np.random.Generator
+    frames: FrameShapes, settings: PlanSettings, generator: np.random.Generator, epoch: int
 ) -> Windows:
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
     sizes = [window_chunks(kind, settings) for kind in frames.kinds]
     counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
     frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
     top, left = _window_places(frames, sizes, counts, generator)
+    extra = -len(frame) % LANES
+    if settings.group is not None:
+        spread = _generator(settings.seed, epoch, 4 + LANES).random(len(frame))
+        moments = _pair_places(frames, settings, epoch)[frame] + settings.group * spread
+        near = np.argsort(moments, kind="stable").astype(np.int32)
+        # The last ones once more, not the first: those frames may be gone by then.
+        order = np.concatenate([near, near[-1 - np.arange(extra) % len(near)]])
+        return Windows(frame[order], top[order], left[order], sizes, frames.which)
     shuffled = generator.permutation(len(frame)).astype(np.int32)
-    extra = -len(shuffled) % LANES
     order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
     return Windows(frame[order], top[order], left[order], sizes, frames.which)
 
@@ -269,6 +281,36 @@ def _window_places(
     drawn = generator.integers(0, highest, dtype=np.uint32).astype(np.uint16)
     is_top = np.repeat(np.tile([True, False], len(counts)), twice)
     return drawn[is_top], drawn[~is_top]
+
+
+def _pair_places(frames: FrameShapes, settings: PlanSettings, epoch: int) -> NDArray[np.int64]:
+    """Return the place of every frame in the epoch, from 0; those of one long follow each other.
+
+    An epoch begins with longs that the one before has ended with. For that longs are parted at
+    random into two halves: epochs end with longs of one and of the other half in turn, so none is
+    wanted at both ends. Which of a half, and all else, is drawn anew for each epoch.
+    """
+    numbers = range(len(frames)) if frames.longs is None else frames.longs.tolist()
+    longs: dict[int, list[int]] = {}
+    for number, long in enumerate(numbers):
+        longs.setdefault(long, []).append(number)
+    groups = list(longs.values())
+    halves = np.arange(len(groups)) < len(groups) // 2
+    _generator(settings.seed, 0, 5 + LANES).shuffle(halves)
+
+    def ending(which: int) -> list[int]:
+        """Longs that an epoch ends with, the last one first."""
+        order = _generator(settings.seed, which, 6 + LANES).permutation(len(groups))
+        return [one for one in order.tolist() if bool(halves[one]) == bool(which % 2)]
+
+    first = ending(epoch - 1) if epoch else []
+    last = ending(epoch)[::-1]
+    taken = {*first, *last}
+    between = [one for one in range(len(groups)) if one not in taken]
+    order = first + _generator(settings.seed, epoch, 7 + LANES).permutation(between).tolist() + last
+    places = np.empty(len(frames), np.int64)
+    places[[number for one in order for number in groups[int(one)]]] = np.arange(len(frames))
+    return places
 
 
 def _lane_order(

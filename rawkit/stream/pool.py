@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.epochs import EpochSources
+    from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings
     from rawkit.stream.schedule import Job, RankShare, Use
@@ -69,7 +70,10 @@ class BatchPool:
         cache: ChunkCache | None = None,
         in_bursts: bool = False,
         pinned: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
+        self.keeper = keeper
+        """Sees to it that what a window reads is there; None: it is."""
         self._epochs, self._settings, self._share = epochs, settings, share
         self._shapes = EpochShapes(epochs)
         self._threads, self._cache = threads, cache
@@ -93,6 +97,9 @@ class BatchPool:
             If a shard is missing or damaged, at the first batch that needs it.
         """
         self._reach(position)
+        if self.keeper is not None:
+            upcoming = jobs(self._shapes, self._settings, self._share, position)
+            self.keeper.begin(upcoming, position // self._share.batch_size)
         run = _Run(self, jobs(self._shapes, self._settings, self._share, position))
         # A stream that is never closed must not keep the process from ending, nor may its threads
         # be caught in the middle of a library that is being taken down.
@@ -133,6 +140,16 @@ class BatchPool:
         source = self._epochs.sources(job.epoch)[job.window.frame]
         return WindowReader(source, job, self._settings.extent, self._cache)
 
+    def hold(self, number: int) -> None:
+        """Wait until what a window reads is there, `number` from 0 since the stream was started."""
+        if self.keeper is not None:
+            self.keeper.wait(number)
+
+    def release(self, number: int) -> None:
+        """Say that a window has been read."""
+        if self.keeper is not None:
+            self.keeper.done(number)
+
 
 class _Run:
     """One pass of the threads: what they share."""
@@ -146,6 +163,7 @@ class _Run:
         self._batches: dict[int, Filled] = {}
         self._upcoming: deque[Job] = deque()
         self._turn = 0
+        self._numbers = 0
         self._taken = 0
         """Windows that threads have taken and not yet done."""
         self._reading = not pool.in_bursts
@@ -185,6 +203,8 @@ class _Run:
         with self._lock:
             self._stopped = True
             self._room.notify_all()
+        if self._pool.keeper is not None:
+            self._pool.keeper.stop()
         for worker in self._workers:
             worker.join()
 
@@ -206,7 +226,9 @@ class _Run:
                 if following is not None:
                     following.announce()
                 with closing(current):
+                    self._pool.hold(current.number)
                     self._fill(current, scratch)
+                self._pool.release(current.number)
                 self._done(current)
         except BaseException as error:  # noqa: BLE001 - raised again where the batch is awaited
             self._fail(current, error)
@@ -258,7 +280,9 @@ class _Run:
                     for use in job.uses:
                         if use.batch not in self._batches:
                             self._batches[use.batch] = self._pool.new()
-                    return self._pool.reader(job)
+                    reader = self._pool.reader(job)
+                    reader.number, self._numbers = self._numbers, self._numbers + 1
+                    return reader
                 if not wait:
                     return None
                 self._room.wait()

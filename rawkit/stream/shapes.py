@@ -40,10 +40,17 @@ class FrameShapes(Sequence[FrameShape]):
         Different shapes.
     which
         Number of the shape of each frame, shape (frames,).
+    longs
+        A number that frames of one long exposure share, shape (frames,); None: each has its own.
     """
 
-    def __init__(self, kinds: Sequence[FrameShape], which: NDArray[np.integer]) -> None:
-        self.kinds, self.which = tuple(kinds), which
+    def __init__(
+        self,
+        kinds: Sequence[FrameShape],
+        which: NDArray[np.integer],
+        longs: NDArray[np.integer] | None = None,
+    ) -> None:
+        self.kinds, self.which, self.longs = tuple(kinds), which, longs
 
     @classmethod
     def of(cls, frames: Iterable[FrameShape]) -> FrameShapes:
@@ -63,7 +70,8 @@ class FrameShapes(Sequence[FrameShape]):
     def __getitem__(self, index: slice) -> FrameShapes: ...
     def __getitem__(self, index: int | slice) -> FrameShape | FrameShapes:
         if isinstance(index, slice):
-            return FrameShapes(self.kinds, self.which[index])
+            longs = None if self.longs is None else self.longs[index]
+            return FrameShapes(self.kinds, self.which[index], longs)
         return self.kinds[int(self.which[index])]
 
 

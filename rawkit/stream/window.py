@@ -40,6 +40,8 @@ class WindowReader:
         self, source: PairSource, job: Job, extent: int, cache: ChunkCache | None = None
     ) -> None:
         self.source, self.job = source, job
+        self.number = 0
+        """Which window, from 0 since the stream was started."""
         self._extent, self._cache = extent, cache
         # By pixels for each packed one a side.
         self._files = {1: source.packed, 2: source.target}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import LeftOut
+from rawkit.catalog import LeftOut, open_collection
 from rawkit.errors import (
     MissingError,
     OutputError,
@@ -25,7 +25,7 @@ from rawkit.errors import (
 )
 from rawkit.ingest import Exchange, Pool, plan_ingest, prepare_frame, run_ingest
 from rawkit.progress import SILENT
-from rawkit.source import TransferError, open_source
+from rawkit.source import TransferError
 from rawkit.store import Store, is_store, staging_of
 from rawkit.supply.counted import CountedSource
 from rawkit.supply.messages import (
@@ -271,7 +271,8 @@ def planned(
 ) -> tuple[IngestPlan, Arranged]:
     """Scan the source of an order; returns what is to be done, in its order, and that order."""
     given = order.source[0] if len(order.source) == 1 else order.source
-    source = CountedSource(open_source(given), count)
+    opened = open_collection(order.definition, given, order.selection)
+    source = CountedSource(opened, count)
     plan = plan_ingest(
         order.definition, source, order.store, order.selection, progress, table=order.table,
         remember=remember,

@@ -23,9 +23,10 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
+from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
-from rawkit.train.loop import Trainer, TrainReport, check_new_run
+from rawkit.train.loop import Trainer, TrainReport
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.plan import (
@@ -38,6 +39,7 @@ from rawkit.train.plan import (
 )
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
 from rawkit.train.runs import (
+    check_new_run,
     choose_subset,
     find_run,
     new_run_name,
@@ -59,6 +61,8 @@ __all__ = [
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
+    "DiskPlan",
+    "DiskTraining",
     "FrameChoice",
     "Live",
     "Loss",
@@ -76,6 +80,7 @@ __all__ = [
     "default_crop",
     "default_steps",
     "differences",
+    "disk_training",
     "find_recipe",
     "find_run",
     "fit_memory",
@@ -85,6 +90,7 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "open_shelf",
     "other_data",
     "plan_live",
     "plan_replay",

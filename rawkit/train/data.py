@@ -119,6 +119,7 @@ def plan_settings(settings: TrainSettings) -> PlanSettings:
         live_windows=settings.live_windows,
         augment=settings.augment,
         seed=settings.seed,
+        group=settings.group,
     )
 
 

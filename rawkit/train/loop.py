@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rawkit.errors import OutputError, TrainingError, UsageError
+from rawkit.errors import TrainingError, UsageError
 from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.models import SeenCamera
     from rawkit.progress import Progress
-    from rawkit.stream import ChunkCache
+    from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.data import TrainData
     from rawkit.train.live import Live
     from rawkit.train.settings import TrainSettings
@@ -101,6 +101,8 @@ class Trainer:
         Whether metrics are written for TensorBoard too.
     cache
         Where chunks of stores that lie elsewhere are kept on this machine.
+    keeper
+        What fetches frames ahead of their windows, where the store cannot hold all.
     live
         What lands beside the training: it says what each epoch draws from, and what is validated
         on.
@@ -127,6 +129,7 @@ class Trainer:
         keep: int = KEEP,
         board: bool = False,
         cache: ChunkCache | None = None,
+        keeper: Keeper | None = None,
         live: Live | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
@@ -134,6 +137,11 @@ class Trainer:
         self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
         self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
+        if keeper is not None and self._fabric.world_size > 1:
+            raise UsageError(
+                f"--disk with {self._fabric.world_size} processes", expected="one process"
+            )
+        self._keeper = keeper
         self._keep, self._board = keep, board
         self._record: Record | None = None
         ranks = self._fabric.world_size
@@ -147,6 +155,7 @@ class Trainer:
             in_bursts=self._fabric.device.type == "cpu",
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
+            keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
         self._feed = Feed(
@@ -343,6 +352,7 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
                 **({} if self._live is None else self._live.metrics(self._position)),
             }
         )
@@ -398,13 +408,3 @@ class Trainer:
             where=self._folder.where(WEIGHTS),
         )
         self._folder.write(WEIGHTS, weights)
-
-
-def check_new_run(folder: Location) -> None:
-    """Refuse to train into a folder that holds another run."""
-    if RunFolder(folder).exists(LAST):
-        raise OutputError(
-            "a run of that name is there already",
-            where=folder,
-            fix="Go on with it by --resume, or choose another --name.",
-        )

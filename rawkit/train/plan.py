@@ -25,10 +25,11 @@ from rawkit.train.data import (
     ratio_to_estimate,
 )
 from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
-from rawkit.train.loop import Trainer, check_new_run
+from rawkit.train.loop import Trainer
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.recipes import find_recipe
 from rawkit.train.runs import (
+    check_new_run,
     choose_subset,
     find_run,
     new_run_name,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.models import MemoryPlan
     from rawkit.progress import Progress
-    from rawkit.stream import ChunkCache
+    from rawkit.stream import ChunkCache, Keeper
     from rawkit.train.checkpoint import TrainState
     from rawkit.train.data import TrainData
     from rawkit.train.identity import DataIdentity
@@ -221,6 +222,7 @@ def run_training(
     threads: int = 2,
     device: str = "auto",
     cache: ChunkCache | None = None,
+    keeper: Keeper | None = None,
     keep: int = 3,
     board: bool = False,
     validate_every: int | None = None,
@@ -241,6 +243,8 @@ def run_training(
         ``auto``, ``cpu`` or ``cuda``.
     cache
         Keeps what is read of stores elsewhere.
+    keeper
+        Of `disk_training`, where the store cannot hold all.
     keep
         Checkpoints to keep beside the best one.
     board
@@ -281,6 +285,7 @@ def run_training(
                 keep=keep,
                 board=board,
                 cache=cache,
+                keeper=keeper,
                 live=plan.live,
                 told=told,
             )

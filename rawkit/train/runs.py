@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, SelectionError, WeightsError
+from rawkit.errors import MissingError, OutputError, SelectionError, WeightsError
 from rawkit.files import write_atomically
 from rawkit.locations import Url
 from rawkit.stream import pair_sources
@@ -177,6 +177,22 @@ def new_run_name(workspace: Workspace, subset: str, network: str) -> str:
     while (name := f"{subset}-{network}-{number:03d}") in taken:
         number += 1
     return name
+
+
+def check_new_run(folder: Location) -> None:
+    """Refuse to train into a folder that holds another run.
+
+    Raises
+    ------
+    OutputError
+        If it does.
+    """
+    if RunFolder(folder).exists(LAST):
+        raise OutputError(
+            "a run of that name is there already",
+            where=folder,
+            fix="Go on with it by --resume, or choose another --name.",
+        )
 
 
 def find_run(workspace: Workspace, name: str | None) -> Resumed:

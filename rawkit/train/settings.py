@@ -104,6 +104,8 @@ class TrainSettings:
     balance: bool = False
     """Whether the planes of every file are multiplied so that grey is at one neutral,
     `rawkit.sensor.REFERENCE_NEUTRAL`, whatever the camera and the light."""
+    group: int | None = None
+    """Pairs that windows are shuffled among at any time, where the store cannot hold all."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""

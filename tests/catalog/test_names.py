@@ -83,7 +83,11 @@ def test_any_selection_takes_and_counts_the_same_with_files_closed(
         ({"views": ("*1_",), "isos": ((0.0, 200.0),)}, 4 + 1),
         ({"cameras": ("canon*",), "isos": (100.0,)}, 14),  # EXIF alone knows the camera
         ({"ratios": (100.0,)}, 14),
-        ({"limit": 1}, 14),
+        ({"limit": 1}, 1 + 1),
+        ({"per_long": "first"}, 2 + 2),
+        ({"per_long": "darkest", "isos": (100.0,)}, 2 + 2),
+        ({"per_long": "darkest", "limit": 1}, 3 + 1),
+        ({"limit": 1, "cameras": ("canon*",)}, 14),
         ({"role": "long"}, 14),
         ({"role": "long", "isos": (100.0,)}, 4 + 2),
     ],

@@ -128,7 +128,7 @@ def test_a_missing_folder_says_how_to_get_the_files(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no such folder") as caught:
         scan(SID, tmp_path / "missing")
     assert caught.value.where == str(tmp_path / "missing")
-    assert caught.value.fix == SID.obtain
+    assert caught.value.fix == SID.obtain.replace("\n", " ")
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

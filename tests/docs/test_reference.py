@@ -113,5 +113,6 @@ def test_the_page_of_python_has_every_name_of_the_front_door_and_no_other() -> N
         section = text.split(f"\n### {name}\n")[1].split("\n### ")[0]
         assert f"rawkit.{name}(" in section or name == "open_store", name
         assert section.rstrip().split("\n## ")[0].rstrip().endswith(f"::: rawkit.api.{name}")
-    for name in notebook.__all__:
+    things = [name for name in notebook.__all__ if name[0].isupper()]  # what hands hold
+    for name in things:
         assert f"::: rawkit.notebook.{name}\n" in text, name

@@ -195,7 +195,7 @@ def test_a_server_without_ranges_is_refused_with_the_way_out(web: Web) -> None:
 def test_an_archive_that_is_not_there_is_missing_at_once(web: Web) -> None:
     with pytest.raises(MissingError, match="404") as caught:
         scan(MID, web.url("/gone.zip"))
-    assert caught.value.fix == MID.obtain
+    assert caught.value.fix == MID.obtain.replace("\n", " ")
 
 
 def test_a_server_that_is_not_there_is_missing() -> None:
@@ -268,7 +268,7 @@ def test_a_connection_that_is_reset_half_way_is_made_again(web: Web) -> None:
     (file,) = source.files().files
     web.reset = 2
     assert source.read(file) == contents[file.path]
-    web.reset = 3
+    web.reset = 50  # until no try brings anything worth mentioning
     with pytest.raises(MissingError, match=r"broke off.*in each of 3 tries"):
         source.read(file)
 

@@ -1,4 +1,9 @@
-"""A web server on this machine that counts what it sends, and can be made to misbehave."""
+"""A web server on this machine that counts what it sends, and can be made to misbehave.
+
+It behaves as the servers do that collections lie on: redirects, also to other hosts, ETag and date,
+ranges or none, a rate, refusals now and then, answers that break off or stall, login pages, files
+that change, certificates that have expired, and being away.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 _PIECE = 1 << 16
@@ -29,6 +35,30 @@ class Web:
     """Whether it knows range requests."""
     failures: int = 0
     """How many requests to refuse with 503 before it works."""
+    retry_after: str = ""
+    """What a refusal with 503 asks for in its Retry-After header; empty: nothing."""
+    statuses: list[int] = field(default_factory=list)
+    """Statuses with which to refuse the next requests, one each."""
+    away: bool = False
+    """Whether it closes each connection without an answer."""
+    modified: dict[str, str] = field(default_factory=dict)
+    """Date of the last change by path."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Content-Type by path."""
+    packed: bool = False
+    """Whether it says that its answers are compressed, though nobody asked for that."""
+    stalls: int = 0
+    """How many answers to send half, and then nothing more over a connection that stays open."""
+    shifted: int = 0
+    """How many answers to send from another byte than the one asked for."""
+    every: int = 0
+    """Refuse each so many-th request with 503; 0: none."""
+    asked: int = 0
+    """How many requests came."""
+    status_of_redirects: int = 302
+    """Status of redirects."""
+    tls: ssl.SSLContext | None = None
+    """Certificate and key; None: plain HTTP."""
     broken: int = 0
     """How many answers to break off half way."""
     damaged: int = 0
@@ -66,7 +96,8 @@ class Web:
 
     def url(self, path: str) -> str:
         """Address of a path."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}{path}"
 
     @property
     def bytes_sent(self) -> int:
@@ -104,7 +135,9 @@ def serve(web: Web) -> Iterator[Web]:
         def handle_error(self, request: object, client_address: object) -> None:
             """Say nothing: connections are broken off on purpose."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", web.port), Handler)
+    if web.tls is not None:
+        server.socket = web.tls.wrap_socket(server.socket, server_side=True)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -122,16 +155,23 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
         web.released.wait(10)
         handler.close_connection = True
         return
+    web.asked += 1
+    if web.away:
+        handler.close_connection = True
+        return
     if web.refusal:
         handler.send_error(web.refusal)
         return
-    if web.failures:
-        web.failures -= 1
-        handler.send_error(503)
+    if web.statuses:
+        handler.send_error(web.statuses.pop(0))
+        return
+    if web.failures or (web.every and web.asked % web.every == 0):
+        web.failures = max(0, web.failures - 1)
+        _refuse(handler, web)
         return
     path = handler.path.partition("?")[0]
     if path in web.redirects:
-        handler.send_response(302)
+        handler.send_response(web.status_of_redirects)
         handler.send_header("Location", web.redirects[path])
         handler.send_header("Content-Length", "0")
         handler.end_headers()
@@ -143,12 +183,22 @@ def _answer(handler: BaseHTTPRequestHandler, web: Web) -> None:
     _send(handler, web, path, data)
 
 
+def _refuse(handler: BaseHTTPRequestHandler, web: Web) -> None:
+    """Refuse with 503, as a busy server does."""
+    handler.send_response(503)
+    if web.retry_after:
+        handler.send_header("Retry-After", web.retry_after)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
 def _send(handler: BaseHTTPRequestHandler, web: Web, path: str, data: bytes) -> None:
     """Send a file, or the piece of it that is asked for."""
     wanted = _RANGE.fullmatch(handler.headers.get("Range", ""))
     start, end = 0, len(data)
-    etag = web.etags.get(path, "")
-    current = handler.headers.get("If-Range", etag) == etag
+    etag, modified = web.etags.get(path, ""), web.modified.get(path, "")
+    version = handler.headers.get("If-Range", "")
+    current = version in ("", etag) or version == modified != ""
     if web.ranges and wanted and current:
         if wanted[1]:
             start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(data))
@@ -161,12 +211,21 @@ def _send(handler: BaseHTTPRequestHandler, web: Web, path: str, data: bytes) -> 
             handler.end_headers()
             return
         handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+        shift = 1 if web.shifted and start else 0
+        web.shifted -= shift
+        shown = f"bytes {start - shift}-{end - 1 - shift}/{len(data)}"
+        handler.send_header("Content-Range", shown)
     else:
         handler.send_response(200)
     handler.send_header("Content-Length", str(end - start))
     if etag:
         handler.send_header("ETag", etag)
+    if modified:
+        handler.send_header("Last-Modified", modified)
+    if path in web.kinds:
+        handler.send_header("Content-Type", web.kinds[path])
+    if web.packed:
+        handler.send_header("Content-Encoding", "gzip")
     if web.trickle:
         _trickle(handler, web)
         return
@@ -179,6 +238,12 @@ def _send_body(handler: BaseHTTPRequestHandler, web: Web, body: bytes, start: in
         web.broken -= 1
         body = body[: len(body) // 2]
         handler.close_connection = True
+    if web.stalls and len(body) > 1:
+        web.stalls -= 1
+        handler.wfile.write(body[: len(body) // 2])
+        web.released.wait(10)
+        handler.close_connection = True
+        return
     if web.reset and len(body) > 1:
         web.reset -= 1
         _reset(handler, body[: len(body) // 2])
