@@ -13,7 +13,7 @@ demo: $(READY)  ## the whole way on synthetic raw files, in ./demo
 	$(BIN)/rawkit demo demo
 
 test: $(READY)  ## all tests but the slow ones
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: $(READY)  ## style, types, layers, dependencies, and links of the pages
 	$(BIN)/ruff check .

@@ -5,7 +5,9 @@ A test module asks for the fixtures by ``pytest_plugins = ("tests.support.fixtur
 
 from __future__ import annotations
 
+import random
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +55,15 @@ class ObjectServer:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a port that nobody listens on, and that the system gives to nobody by itself.
+
+    So a server that is stopped finds it free when it is started again.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 @pytest.fixture(scope="session")
