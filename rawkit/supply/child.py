@@ -25,7 +25,7 @@ from rawkit.errors import (
 )
 from rawkit.ingest import Exchange, Pool, plan_ingest, prepare_frame, run_ingest
 from rawkit.progress import SILENT
-from rawkit.source import TransferError
+from rawkit.source import Transfer, TransferError
 from rawkit.store import Store, is_store, staging_of
 from rawkit.supply.counted import CountedSource
 from rawkit.supply.messages import (
@@ -271,7 +271,8 @@ def planned(
 ) -> tuple[IngestPlan, Arranged]:
     """Scan the source of an order; returns what is to be done, in its order, and that order."""
     given = order.source[0] if len(order.source) == 1 else order.source
-    opened = open_collection(order.definition, given, order.selection)
+    # A server that is away is waited for by who calls, with a word at once: not in a request.
+    opened = open_collection(order.definition, given, order.selection, Transfer())
     source = CountedSource(opened, count)
     plan = plan_ingest(
         order.definition, source, order.store, order.selection, progress, table=order.table,
