@@ -117,7 +117,7 @@ def test_ctrl_c_stops_both_and_resume_takes_up_both(web: Web, tmp_path: Path) ->
 def test_a_server_that_is_gone_for_good_costs_frames_and_not_the_training(
     web: Web, tmp_path: Path
 ) -> None:
-    web.rate = len(web.files["/mid.zip"]) / 10
+    web.rate = len(web.files["/mid.zip"]) / 25
     begun = start(tmp_path, *train(web, "--steps", 50, "--validate-every", 50, "--name", "live",
                                    "--iso", 100))  # fmt: skip
     wait_for(tmp_path / "runs/live/last.pt")
@@ -132,7 +132,7 @@ def test_a_server_that_is_gone_for_good_costs_frames_and_not_the_training(
 
 @pytest.mark.slow
 def test_a_server_that_is_away_for_a_moment_costs_nothing(web: Web, tmp_path: Path) -> None:
-    web.rate = len(web.files["/mid.zip"]) / 6
+    web.rate = len(web.files["/mid.zip"]) / 25
     begun = start(tmp_path, *train(web, "--steps", 150, "--name", "live", "--iso", 100))
     wait_for(tmp_path / "runs/live/last.pt")
     web.refusal = 503
