@@ -93,6 +93,7 @@ def ingest(
     selection = selection_of(filters, definition)
     progress = TerminalProgress()
     raw = source or workspace.data(definition.name)
+    described = headerless_of(headerless)
     plan = plan_ingest(
         definition,
         open_collection(definition, raw, selection, Transfer(patience=patience)),
@@ -102,7 +103,7 @@ def ingest(
         table=workspace.catalog(definition.name),
         remember=not dry_run,
         targets=_TARGETS[targets],
-        headerless=headerless_of(headerless),
+        headerless=described,
         retry=retry,
     )
     if plan.warning:

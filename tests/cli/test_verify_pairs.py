@@ -76,7 +76,7 @@ def test_ingest_and_scan_heed_the_list(faulty_workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--pairs", "--repair"), "--repair does not go with --pairs"),
+        (("--pairs", "--repair"), "--repair and --refill do not go with --pairs"),
         (("--max-shift", "1"), "--max-shift goes with --pairs alone"),
         (("--iso", "100"), "--iso goes with --pairs alone"),
     ],
