@@ -43,6 +43,8 @@ _BLOCKS_SINCE = 4
 """Format version from which on a table is written and digested in blocks."""
 _CHECKED_ROWS = BLOCK_ROWS
 """Tables of so many rows are compared with their digest whenever they are opened."""
+_SMALL = 1 << 18
+"""Bytes of a table on this machine that is read into memory at most."""
 _IN_MEMORY = 8 << 20
 """Bytes of a table of another machine up to which it is held in memory."""
 
@@ -174,8 +176,11 @@ def _values(blocks: Iterable[pa.Table], version: int) -> Iterator[dict[str, Any]
 
 
 def _opened(path: StoreFile, data: bytes | None) -> Any:
-    """Open a file for Arrow; one elsewhere is fetched whole, in one request."""
-    if isinstance(path, Path):
+    """Open a file for Arrow: a small one from memory, so that no handle of it stays open.
+
+    One elsewhere is fetched whole, in one request.
+    """
+    if isinstance(path, Path) and path.stat().st_size > _SMALL:
         return pa.OSFile(str(path))
     data = path.read_bytes() if data is None else data
     if len(data) <= _IN_MEMORY:
