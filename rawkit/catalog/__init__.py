@@ -36,7 +36,7 @@ from rawkit.catalog.select import (
     select_entries,
 )
 from rawkit.catalog.splits import scene_digest, thin_scenes
-from rawkit.catalog.table import scan_with_table
+from rawkit.catalog.table import scan_by, scan_with_table
 from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
 
@@ -73,6 +73,7 @@ __all__ = [
     "remember_definition",
     "remembered_definition",
     "scan",
+    "scan_by",
     "scan_with_table",
     "scene_digest",
     "select",

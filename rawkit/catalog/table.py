@@ -78,6 +78,25 @@ class Scan:
     """Why the table could not be used; empty where it could, and where there was none."""
 
 
+def scan_by(
+    table: Path | None,
+    definition: Definition,
+    source: SourceSpec | Source,
+    progress: Progress = SILENT,
+    *,
+    selection: Selection | None = None,
+    save: bool = True,
+) -> tuple[Catalog, str]:
+    """Scan with the table of the last scan, or without any if None.
+
+    Returns what there is, and why the table could not be used, if so. Raises as `scan_with_table`.
+    """
+    if table is None:
+        return scan(definition, source, progress, selection=selection), ""
+    found = scan_with_table(definition, source, table, progress, selection=selection, save=save)
+    return found.catalog, found.warning
+
+
 def scan_with_table(
     definition: Definition,
     source: SourceSpec | Source,

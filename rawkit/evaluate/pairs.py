@@ -13,7 +13,7 @@ from rawkit.catalog import Selection
 from rawkit.errors import SelectionError, StoreError
 from rawkit.sensor import BAYER, exposure_ratio, gain_ratio
 from rawkit.store import exposure_of
-from rawkit.subset import Limits, choose_frames
+from rawkit.subset import Limits, choose_frames, no_longer
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ def _check_subset(subset: Subset, stores: Sequence[Store]) -> None:
         group = opened[frame.collection].groups.get(frame.group)
         rows = () if group is None else group.rows
         if frame.index >= len(rows) or rows[frame.index].name != frame.name:
-            raise StoreError(
-                f"{frame.name} is no longer frame {frame.index} of {frame.group}",
-                expected="the store that the subset was made from",
-                where=opened[frame.collection].path,
-                fix="Make the subset anew with `rawkit subset --refresh`.",
-            )
+            raise no_longer(frame, opened[frame.collection].path)
 
 
 def _nothing(

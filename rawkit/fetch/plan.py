@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import Matcher, scan, scan_with_table, select
+from rawkit.catalog import Matcher, scan_by, select
 from rawkit.errors import OutputError
 from rawkit.fetch.record import Record, sums
 from rawkit.progress import SILENT
@@ -133,14 +133,9 @@ def plan_fetch(
 
     Raises what `scan` and `select` raise.
     """
-    warning = ""
-    if table is None:
-        catalog = scan(definition, source, progress, selection=selection)
-    else:
-        found = scan_with_table(
-            definition, source, table, progress, selection=selection, save=remember
-        )
-        catalog, warning = found.catalog, found.warning
+    catalog, warning = scan_by(
+        table, definition, source, progress, selection=selection, save=remember
+    )  # fmt: skip
     selected = select(catalog, selection)
     files = _files(definition, catalog, selected.entries)
     record = Record(folder)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, remembered_definition, scan_with_table
 from rawkit.errors import MissingError, StoreDamagedError
-from rawkit.files import output_errors
-from rawkit.ingest.frame import described_by, prepare_frame
-from rawkit.ingest.jobs import job_of, rendering_of_store
+from rawkit.ingest.anew import Anew, emptied
 from rawkit.progress import SILENT
-from rawkit.sensor import WhiteBalance
 from rawkit.store import (
     Store,
     discard,
@@ -52,14 +48,9 @@ class Refill:
     """
 
     def __init__(self, store: Store, catalog: Catalog, staging: Path) -> None:
-        self._store, self._catalog, self._staging = store, catalog, staging
-        self._entries = {entry.frame.name: entry for entry in catalog.entries}
-        self._rendering = rendering_of_store(store.about.rendering)
-        self._codecs = {key: layout.codec for key, layout in store.about.layouts.items()}
-        self._number = 0
-        with output_errors(staging):
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
+        self._store = store
+        self._held = ExitStack()
+        self._anew = Anew(store, catalog, self._held.enter_context(emptied(staging)))
 
     def cost(self, row: FrameRow) -> int:
         """Bytes of a frame's raw file as they come from the source.
@@ -84,16 +75,7 @@ class Refill:
         OutputError
             If there is no room; the frame stays evicted.
         """
-        entry = self._entry(row)
-        self._number += 1
-        job = job_of(
-            self._catalog, entry, self._number, self._staging, self._codecs,
-            rendering=self._rendering, headerless=described_by(row),
-            version=self._store.about.version,
-        )  # fmt: skip
-        # How balances are chosen may have changed since.
-        balance = WhiteBalance(row.white_balance, row.white_balance_source)
-        prepared = prepare_frame(replace(job, balance=balance))
+        prepared = self._anew.prepare(self._entry(row), row)
         if isinstance(prepared, LeftOut):
             raise _other(row, self._store, prepared.reason)
         frame = prepared.frame
@@ -112,10 +94,10 @@ class Refill:
 
     def close(self) -> None:
         """Remove what is under way."""
-        shutil.rmtree(self._staging, ignore_errors=True)
+        self._held.close()
 
     def _entry(self, row: FrameRow) -> Entry:
-        entry = self._entries.get(row.name)
+        entry = self._anew.entry(row)
         if entry is None or entry.file is None:
             raise MissingError(
                 f"no raw file for {row.name}", expected="the source that the store was made from",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, scan_with_table
-from rawkit.files import output_errors
-from rawkit.ingest.frame import described_by, prepare_frame
-from rawkit.ingest.jobs import job_of, rendering_of_store
+from rawkit.ingest.anew import Anew, emptied
 from rawkit.progress import SILENT
-from rawkit.sensor import WhiteBalance
 from rawkit.store import (
     Damage,
     Store,
@@ -26,7 +21,7 @@ from rawkit.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rawkit.catalog import Catalog, Definition
     from rawkit.ingest.frame import Prepared
@@ -84,45 +79,24 @@ def repair_store(
     """
     with lock(lock_of(location)):
         left = mend_metadata(location, list(damage))
-        entries = {} if catalog is None else {one.frame.name: one for one in catalog.entries}
         store = Store(location)
-        rendering = rendering_of_store(store.about.rendering)
-        codecs = {key: layout.codec for key, layout in store.about.layouts.items()}
         still: list[Damage] = []
         with (
-            _empty(staging_of(location, staging)) as folder,
+            emptied(staging_of(location, staging)) as folder,
             progress.stage("Repairing", len(left), "shards") as advance,
         ):
-            for number, one in enumerate(left):
-                entry = entries.get(one.frame.name) if one.frame else None
+            anew = None if catalog is None else Anew(store, catalog, folder)
+            for one in left:
+                row = one.frame
+                entry = None if anew is None or row is None else anew.entry(row)
                 reason = "its raw file is not in the source"
-                if catalog is not None and entry is not None and one.frame is not None:
-                    job = job_of(
-                        catalog, entry, number, folder, codecs, rendering=rendering,
-                        headerless=described_by(one.frame), version=store.about.version,
-                    )  # fmt: skip
-                    # How balances are chosen may have changed since.
-                    row = one.frame
-                    balance = WhiteBalance(row.white_balance, row.white_balance_source)
-                    prepared = prepare_frame(replace(job, balance=balance))
-                    reason = _replace(open_place(location), one, prepared)
+                if anew is not None and row is not None and entry is not None:
+                    reason = _replace(open_place(location), one, anew.prepare(entry, row))
                 if reason:
                     still.append(replace(one, reason=f"{one.reason}; {reason}"))
                 advance(1)
     keys = {one.key for one in damage} - {one.key for one in still}
     return RepairReport(tuple(store.place.file(key) for key in sorted(keys)), tuple(still))
-
-
-@contextmanager
-def _empty(folder: Path) -> Iterator[Path]:
-    """Make a folder empty, and remove it afterwards."""
-    with output_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _replace(place: Place, one: Damage, prepared: Prepared | LeftOut) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rawkit.catalog import LeftOut, scan, scan_with_table, select
+from rawkit.catalog import LeftOut, scan_by, select
 from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.feed import in_order, once_more
@@ -163,14 +163,9 @@ def plan_ingest(
 
     Raises what `scan` and `select` raise, and `StoreFormatError` if `store` is of another version.
     """
-    warning = ""
-    if table is None:
-        catalog = scan(definition, source, progress, selection=selection)
-    else:
-        found = scan_with_table(
-            definition, source, table, progress, selection=selection, save=remember
-        )
-        catalog, warning = found.catalog, found.warning
+    catalog, warning = scan_by(
+        table, definition, source, progress, selection=selection, save=remember
+    )  # fmt: skip
     selected = select(catalog, selection)
     have = set(Store(store).frames.texts("name")) if is_store(store) else set()
     known = {} if retry else read_quarantine(store)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,7 +29,7 @@ from rawkit.sensor.extents import placed_directories, short_place
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -224,7 +225,11 @@ def decode_parts(file: io.BytesIO, parts: Parts, mosaic: NDArray[np.uint16]) -> 
     if mosaic.shape != (parts.height, parts.width) or mosaic.dtype != np.uint16:
         return False
     with file.getbuffer() as data:
-        decode = _decode_part if parts.compression == LOSSLESS_JPEG else _copy_part(parts.order)
+        decode = (
+            _decode_part
+            if parts.compression == LOSSLESS_JPEG
+            else partial(_copy_part, order=parts.order)
+        )
         if not all(decode(data, part, mosaic) for part in parts.parts):
             return False
     if parts.table:
@@ -253,17 +258,13 @@ def _decode_part(data: memoryview, part: Part, mosaic: NDArray[np.uint16]) -> bo
     return True
 
 
-def _copy_part(order: str) -> Callable[[memoryview, Part, NDArray[np.uint16]], bool]:
-    """Return what copies uncompressed values of a byte order."""
-
-    def copy(data: memoryview, part: Part, mosaic: NDArray[np.uint16]) -> bool:
-        values = np.frombuffer(data, f"{order}u2", part.height * part.width, part.offset)
-        place = mosaic[part.top : part.top + part.height, part.left : part.left + part.width]
-        whole = values.reshape(part.height, part.width)
-        place[:] = whole[: place.shape[0], : place.shape[1]]
-        return True
-
-    return copy
+def _copy_part(data: memoryview, part: Part, mosaic: NDArray[np.uint16], *, order: str) -> bool:
+    """Copy uncompressed values of a byte order."""
+    values = np.frombuffer(data, f"{order}u2", part.height * part.width, part.offset)
+    place = mosaic[part.top : part.top + part.height, part.left : part.left + part.width]
+    whole = values.reshape(part.height, part.width)
+    place[:] = whole[: place.shape[0], : place.shape[1]]
+    return True
 
 
 def same(one: Any, about_one: Description, other: Any, about_other: Description) -> bool:

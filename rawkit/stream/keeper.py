@@ -91,8 +91,6 @@ class Keeper:
         """Frames that have come."""
 
     def _reset(self) -> None:
-        self._needs: dict[int, Need] = {}
-        """Needs of windows that are not done, as far as they have been looked at."""
         self._planned = 0
         """Windows whose moves are known to be done, up to the first that lacks a frame."""
         self._here: set[str] = set()

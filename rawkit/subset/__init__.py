@@ -16,7 +16,7 @@ from rawkit.subset.files import (
     selection_from,
     selection_values,
 )
-from rawkit.subset.frames import SubsetFrame, SubsetFrames
+from rawkit.subset.frames import SubsetFrame, SubsetFrames, no_longer
 from rawkit.subset.make import describe_limits, make_subset
 from rawkit.subset.materialize import materialize, plan_materialize
 from rawkit.subset.raw import RawFile, copy_raw, planned_raw, raw_files
@@ -46,6 +46,7 @@ __all__ = [
     "make_subset",
     "materialize",
     "newest_subset",
+    "no_longer",
     "open_stores",
     "plan_materialize",
     "planned_raw",

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rawkit.errors import StoreError
 from rawkit.store import NO_TARGET, NOBODY, codes_of, column_of, known_of, ratio_of
-from rawkit.subset.frames import camera_of
+from rawkit.subset.frames import camera_of, no_longer
 from rawkit.subset.types import SPLITS
 
 if TYPE_CHECKING:
@@ -133,12 +132,7 @@ class Candidates:
             there = pc.equal(found, wanted).to_numpy(zero_copy_only=False)
         if not there.all():
             lost = frames[int(np.argmin(there))]
-            raise StoreError(
-                f"{lost.name} is no longer frame {lost.index} of {lost.group}",
-                expected="the store that the subset was made from",
-                where=self.store.path,
-                fix="Make the subset anew with `rawkit subset --refresh`.",
-            )
+            raise no_longer(lost, self.store.path)
         return places
 
     def shards(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:

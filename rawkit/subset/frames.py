@@ -10,10 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.errors import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from rawkit.locations import Location
 
 _AT_ONCE = 1024
 """Frames that are made at once for who goes through all of them."""
@@ -183,3 +187,13 @@ class SubsetFrames(Sequence[SubsetFrame]):
 def _made(table: pa.Table) -> list[SubsetFrame]:
     columns = [column.to_pylist() for column in table.cast(FRAME_SCHEMA).columns]
     return [SubsetFrame(*values) for values in zip(*columns, strict=True)]
+
+
+def no_longer(frame: SubsetFrame, store: Location) -> StoreError:
+    """Return the error for a frame that a store does not hold any more where a subset has it."""
+    return StoreError(
+        f"{frame.name} is no longer frame {frame.index} of {frame.group}",
+        expected="the store that the subset was made from",
+        where=store,
+        fix="Make the subset anew with `rawkit subset --refresh`.",
+    )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rawkit.errors import StoreError
 from rawkit.store import long_of_pair
+from rawkit.subset.frames import no_longer
 
 if TYPE_CHECKING:
     from rawkit.store import FrameRow, Store
@@ -59,10 +59,5 @@ class Needs:
         """
         row = self.rows.get(frame.name)
         if row is None or (row.group, row.index) != (frame.group, frame.index):
-            raise StoreError(
-                f"{frame.name} is no longer frame {frame.index} of {frame.group}",
-                expected="the store that the subset was made from",
-                where=self.store.path,
-                fix="Make the subset anew with `rawkit subset --refresh`.",
-            )
+            raise no_longer(frame, self.store.path)
         return row

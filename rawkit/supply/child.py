@@ -151,6 +151,8 @@ class _Beside:
         self._committed_at, self._commit_took = time.monotonic(), 0.0
         self._unsaid = 0
         """Frames that were added since the last commit."""
+        self._there: set[str] | None = None
+        """Of the frames that are awaited, those the store has; None until one of a run has come."""
 
     def run(self) -> Ended:
         """Fetch all; returns how it ended."""
@@ -189,7 +191,7 @@ class _Beside:
         return plan
 
     def _ingest(self, plan: IngestPlan) -> IngestReport:
-        self._unsaid = 0
+        self._unsaid, self._there = 0, None
         return run_ingest(plan, staging=self._order.staging, pool=self._pool(), each=self._take)
 
     @contextmanager
@@ -230,10 +232,14 @@ class _Beside:
         else:
             self._talk.say(Landed(name, size))
             self._unsaid += 1
-        names = writer.names if self._awaited else frozenset()
+        if self._there is None:
+            self._there = {*self._awaited, *self._awaited.values()} & writer.names
+        elif not isinstance(result, LeftOut):
+            self._there.add(name)
+        bad = isinstance(result, LeftOut)
         there = [
             short for short, long in self._awaited.items()
-            if names >= {short, long} or (isinstance(result, LeftOut) and name in {short, long})
+            if self._there >= {short, long} or (bad and name in {short, long})
         ]  # fmt: skip
         for short in there:
             del self._awaited[short]

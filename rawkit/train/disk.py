@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,16 +89,22 @@ class StoreShelf:
 
     def frames_of(self, sources: Sequence[PairSource]) -> dict[str, Need]:
         """Return, by the name of each pair, the frames that its windows read."""
-        by_file: dict[object, str] = {}
-        for group in self._store.groups.values():
-            for row in group.rows:
-                by_file[group.shard("packed", row.index)] = row.name
-                if row.target_index != NO_TARGET:
-                    by_file[group.shard("target", row.target_index)] = row.name
+        by_file = self._by_file
         return {
             one.name: frozenset({by_file[one.packed.path], by_file[one.target.path]})
             for one in sources
         }
+
+    @cached_property
+    def _by_file(self) -> dict[object, str]:
+        """Name of the frame of each shard."""
+        found: dict[object, str] = {}
+        for group in self._store.groups.values():
+            for row in group.rows:
+                found[group.shard("packed", row.index)] = row.name
+                if row.target_index != NO_TARGET:
+                    found[group.shard("target", row.target_index)] = row.name
+        return found
 
     def close(self) -> None:
         """Remove what is under way."""
@@ -282,7 +289,7 @@ def disk_training(
     found = scan_with_table(
         remembered_definition(name, workspace.definition(name)),
         source or workspace.data(name), workspace.catalog(name), progress,
-        names=frozenset(row.name for row in store.rows), save=False,
+        names=frozenset(store.frames.texts("name")), save=False,
     )  # fmt: skip
     with open_shelf(store, found.catalog, workspace.staging) as shelf:
         disk = DiskPlan(shelf, plan.data.train, plan.data.val, budget)

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, OutputError, RawkitError, TrainingError, WeightsError
+from rawkit.errors import MissingError, RawkitError, TrainingError, WeightsError
 from rawkit.progress import SILENT
 from rawkit.store import FORMAT, VERSION
 from rawkit.supply import (
@@ -24,6 +24,7 @@ from rawkit.train.data import TrainData, plan_settings
 from rawkit.train.devices import make_fabric, ranks_here
 from rawkit.train.identity import DataIdentity
 from rawkit.train.live import Live, wait_for_scan
+from rawkit.train.loop import SETTINGS
 from rawkit.train.memory import check_memory
 from rawkit.train.plan import (
     MAX_RAM,
@@ -33,7 +34,7 @@ from rawkit.train.plan import (
     settings_for,
 )
 from rawkit.train.recipes import find_recipe
-from rawkit.train.runs import new_run_name
+from rawkit.train.runs import check_new_run, new_run_name
 from rawkit.train.settings import TrainSettings, settings_of
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from rawkit.progress import Progress
     from rawkit.supply import Record, Supply
     from rawkit.workspace import Workspace
-
-SETTINGS = "settings.json"
 
 
 def plan_live(
@@ -92,7 +91,7 @@ def plan_live(
         if folder is None:
             folder = run_folder(workspace, name or new_run_name(workspace, record.collection,
                                                         _network(record)))  # fmt: skip
-            _check_new(folder)
+            check_new_run(folder, RECORD)
         record = _scanned(supply, record, folder, progress)
     record, folder = _shared(fabric, (record, folder))
     notes = _shared(fabric, read_notes(folder / NOTES) if supply is not None else None)
@@ -199,7 +198,7 @@ def plan_replay(
         named = name or new_run_name(workspace, record.collection, settings.network)
         folder = _shared(fabric, run_folder(workspace, named))
         if leads:
-            _check_new(folder)
+            check_new_run(folder, RECORD)
     live = Live(folder, record, noted, workspace.store(record.collection), None)
     data = _data(live)  # says what is missing before anything is written
     for one in noted.generations:
@@ -273,12 +272,3 @@ def _meet(record: Record, device: str, settings: TrainSettings | None = None) ->
 
 def _shared(fabric: Fabric | None, found: Any) -> Any:
     return found if fabric is None else fabric.broadcast(found, src=0)
-
-
-def _check_new(folder: Path) -> None:
-    if (folder / LAST).exists() or (folder / RECORD).exists():
-        raise OutputError(
-            "a run of that name is there already",
-            where=folder,
-            fix="Go on with it by --resume, or choose another --name.",
-        )

@@ -179,15 +179,15 @@ def new_run_name(workspace: Workspace, subset: str, network: str) -> str:
     return name
 
 
-def check_new_run(folder: Location) -> None:
-    """Refuse to train into a folder that holds another run.
+def check_new_run(folder: Location, *signs: str) -> None:
+    """Refuse to train into a folder that holds another run: a checkpoint, or one of other `signs`.
 
     Raises
     ------
     OutputError
         If it does.
     """
-    if RunFolder(folder).exists(LAST):
+    if any(RunFolder(folder).exists(name) for name in (LAST, *signs)):
         raise OutputError(
             "a run of that name is there already",
             where=folder,
