@@ -23,8 +23,8 @@ from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
-from rawkit.models.sid_unet import SidUnet, SidXtransUnet
-from rawkit.models.stages import Staged, best_device, prepare
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
+from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
@@ -68,6 +68,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "describe",
+    "device_of",
     "encode_safetensors",
     "export_network",
     "find_neutral",
@@ -76,6 +77,7 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "packed_planes",
     "padding_for",
     "plan_inference",
     "prepare",
