@@ -171,8 +171,8 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
 def _endpoint() -> str | None:
     """Return where the environment says that S3 is now.
 
-    botocore would look there itself, but fsspec hands the same client to all who ask for it with the
-    same options: one that a changed environment no longer means.
+    botocore would look there itself, but fsspec hands the same client to all who ask for it with
+    the same options: one that a changed environment no longer means.
     """
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
