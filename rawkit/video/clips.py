@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from rawkit.errors import UsageError
 from rawkit.models import Area, device_of, packed_planes
 from rawkit.sensor import BAYER
 from rawkit.video.blending import Piece, pieces
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.models import AmplifiedMosaic
+    from rawkit.models import AmplifiedMosaic, Geometry
 
 Value = TypeVar("Value")
+Size = tuple[int, int]
+"""Frames, and pixels of the mosaic to a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,41 @@ class Cut:
     """Pixels next to a cut that count nothing."""
     multiple: int
     """Pixels that borders of pieces are multiples of."""
+
+    @classmethod
+    def of(cls, geometry: Geometry, pieces: Size, overlap: Size) -> Cut:
+        """Choose guards for pieces and overlaps of so many frames and pixels.
+
+        Where the overlap has room for all that the network sees to both sides, the guard is that,
+        and the result the one of the whole video at once; else it is a quarter of the overlap.
+        Pixels are rounded up to what the network's cells allow.
+
+        Raises
+        ------
+        UsageError
+            If the overlap is as large as the pieces.
+        """
+        multiple = geometry.render_multiple
+        frames, side = pieces[0], _up(pieces[1], multiple)
+        frame_overlap, side_overlap = overlap[0], _up(overlap[1], multiple)
+        if not 0 <= frame_overlap < frames or not 0 <= side_overlap < side:
+            raise UsageError(
+                f"an overlap of {frame_overlap}x{side_overlap} of pieces of {frames}x{side}",
+                expected="fewer frames, and fewer pixels, than the pieces have",
+            )
+        return cls(
+            frames, side, frame_overlap, side_overlap,
+            _guard(frame_overlap, geometry.frames_halo),
+            _guard(side_overlap, geometry.render_halo), multiple,
+        )  # fmt: skip
+
+
+def _up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def _guard(overlap: int, halo: int) -> int:
+    return halo if overlap >= 2 * halo + 2 else overlap // 4
 
 
 @dataclass(frozen=True)

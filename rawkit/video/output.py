@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.colour import ColourMode
+    from rawkit.video.clips import Size
     from rawkit.video.sinks import Sink
     from rawkit.video.tones import Curve
 
@@ -55,6 +56,10 @@ class VideoOutput:
     """Whether an mp4 of the plain conversion beside the result is written as well."""
     sheet: bool = False
     """Whether a contact sheet is written as well."""
+    pieces: Size | None = None
+    """Of a network of clips, the pieces: frames, and pixels to a side; None: what fits best."""
+    overlap: Size | None = None
+    """What neighbouring pieces share: frames, and pixels; None: 4 and 64."""
     max_ram: int | None = None
     """Bytes that the process may take."""
 
