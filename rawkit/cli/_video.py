@@ -22,7 +22,33 @@ _ONLY_PICTURES = (
     "linear", "subset", "frames", "headerless", "scheduler", "workers", "iso", "shutter", "ratio",
     "scene", "view", "camera", "split", "role", "per_long", "where", "without_excluded", "limit",
 )  # fmt: skip
-_VIDEO = ("fps", "codec", "quality", "mosaic", "hold", "flicker", "sheet")
+_VIDEO = ("pieces", "overlap", "fps", "codec", "quality", "mosaic", "hold", "flicker", "sheet")
+
+
+if TYPE_CHECKING:
+    _Sizes = click.ParamType[tuple[int, int]]
+else:
+    _Sizes = click.ParamType  # a generic class only since click 8.4
+
+
+class _FramesAndPixels(_Sizes):
+    """Two whole numbers with an x between them."""
+
+    name = "FRAMESxPIXELS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read them."""
+        if isinstance(value, tuple):
+            return value
+        frames, _, pixels = str(value).partition("x")
+        if not (frames.isdecimal() and pixels.isdecimal()):
+            self.fail(f"{value!r} is not FRAMESxPIXELS, such as 16x512", param, ctx)
+        return int(frames), int(pixels)
+
+
+_FRAMES_AND_PIXELS = _FramesAndPixels()
 
 
 def video_options(function: Function) -> Function:
@@ -36,6 +62,12 @@ def video_options(function: Function) -> Function:
         click.option("--hold", is_flag=True,
                      help="Of a video, let the frame before stand for one that is missing or "
                      "damaged."),
+        click.option("--overlap", type=_FRAMES_AND_PIXELS,
+                     help="Of a network of clips, frames and pixels that neighbouring pieces "
+                     "share, such as 30x224, which is all that unet3d sees.  [default: 4x64]"),
+        click.option("--pieces", type=_FRAMES_AND_PIXELS,
+                     help="Of a network of clips, frames and pixels to a side of a piece, such as "
+                     "16x512.  [default: what costs the least within --max-ram]"),
         click.option("--mosaic", type=click.Choice(["RGGB", "GRBG", "GBRG", "BGGR"]),
                      help="Of an .npy, the colours of its four channels.  [default: GBRG]"),
         click.option("--quality", type=click.IntRange(min=0),
@@ -61,11 +93,7 @@ def is_video(files: tuple[str, ...], options: dict[str, Any]) -> bool:
     click.UsageError
         If it is, and is asked for what only pictures have, or the other way round.
     """
-    video = (
-        options["as_video"]
-        or _ends(str(options["output"]))
-        or any(_ends(one) for one in files)
-    )
+    video = options["as_video"] or _ends(str(options["output"])) or any(_ends(one) for one in files)
     wrong = [name for name in (_ONLY_PICTURES if video else _VIDEO) if options.get(name)]
     if wrong:
         raise click.UsageError(
@@ -89,8 +117,10 @@ def restore_one_video(
     from rawkit.video import find_footage, plan_restoration, restore_video
 
     output = _output(brightness, compute.max_ram, options)
-    if output.is_file or output.compare:
-        output.require_codec()
+    output.require_codec()
+    if options["skip_existing"] and output.target.exists():
+        click.echo(f"there already: {output.target}", err=True)
+        return
     footage = find_footage(
         Path(source), mosaic=options["mosaic"], levels=_levels(options),
         seconds=options["frame_timeout"], memory=compute.max_ram,
@@ -119,9 +149,7 @@ def _levels(options: dict[str, Any]) -> Any:
     return None if black is None and white is None else Levels(black, white)
 
 
-def _output(
-    brightness: Brightness, max_ram: int | None, options: dict[str, Any]
-) -> VideoOutput:
+def _output(brightness: Brightness, max_ram: int | None, options: dict[str, Any]) -> VideoOutput:
     from rawkit.pictures import PictureFormat
     from rawkit.video import RADIUS, VideoOutput
 
@@ -130,7 +158,10 @@ def _output(
         raise click.UsageError(f"a video at {target}: name a file or folder on this machine")
     return VideoOutput(
         target=target,
-        format=PictureFormat(options["kind"], int(options["bits"])),
+        format=PictureFormat(
+            options["kind"], 16 if options["bits"] == "32" else int(options["bits"])
+        ),
+        floats=options["bits"] == "32",
         codec=options["codec"] or "h264",
         quality=options["quality"],
         fps=options["fps"],
@@ -140,6 +171,8 @@ def _output(
         hold=options["hold"],
         compare=options["compare"],
         sheet=options["sheet"],
+        pieces=options["pieces"],
+        overlap=options["overlap"],
         max_ram=max_ram,
     )
 

@@ -76,8 +76,8 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     show_default=True, help="File format of the pictures.",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True,
-    help="Bits per channel; 16 for png and tiff.",
+    "--bits", type=click.Choice(["8", "16", "32"]), default="8", show_default=True,
+    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy.",
 )  # fmt: skip
 @click.option("--linear", is_flag=True, help="Write linear light instead of the BT.709 curve.")
 @click.option(

@@ -15,6 +15,7 @@ from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
+from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
@@ -49,6 +50,7 @@ __all__ = [
     "AmplifiedMosaic",
     "Area",
     "Exported",
+    "Geometry",
     "InferencePlan",
     "Lamba2021",
     "LearnedNeutral",

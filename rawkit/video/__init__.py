@@ -1,6 +1,6 @@
 """Raw videos to finished ones: read, keep steady, restore, blend, compress.
 
-`footage` reads an ``.npy`` of packed frames or a folder of CinemaDNG files, `developing` decides
+`find` opens an ``.npy`` of packed frames or a folder of CinemaDNG files, `developing` decides
 how bright each frame is on one smooth curve, `network` runs a network frame by frame or in pieces
 that overlap (`blending`, `clips`), `sinks` write what comes out segment by segment (`codecs`), and
 `run` does all of it in bounded memory.
@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from rawkit.late import late
 from rawkit.video.codecs import CODECS, decoded, require_codec
-from rawkit.video.footage import Footage, FolderFootage, PackedFootage, RawFrame, find_footage
+from rawkit.video.find import find_footage
+from rawkit.video.folder import FolderFootage
+from rawkit.video.footage import Footage, RawFrame
 from rawkit.video.output import VideoOutput
+from rawkit.video.packed import PackedFootage
 from rawkit.video.sheet import contact_sheet, poster, small_mp4
 from rawkit.video.steady import RADIUS
 

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
 
 Value = TypeVar("Value")
 _POLL_SECONDS = 0.2
 
 
-@contextmanager
-def ahead(source: Iterable[Value], waiting: int = 2) -> Iterator[Iterator[Value]]:
-    """Run an iterable in a thread, so many values ahead of whoever takes them.
+class Ahead(Generic[Value]):
+    """A thread that runs an iterable so many values ahead of whoever takes them.
 
-    What it raises is raised where the value would have come. When the block ends the thread does.
+    What it raises is raised where the value would have come. When the block ends, the thread does.
+
+    Parameters
+    ----------
+    source
+        The iterable.
+    waiting
+        Values that wait at most.
     """
-    queue: Queue[tuple[Value | None, BaseException | None]] = Queue(waiting)
-    left = threading.Event()
 
-    def put(what: tuple[Value | None, BaseException | None]) -> bool:
-        while not left.is_set():
-            try:
-                queue.put(what, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return True
-        return False
+    def __init__(self, source: Iterable[Value], waiting: int = 2) -> None:
+        self._source = source
+        self._queue: Queue[tuple[Value | None, BaseException | None]] = Queue(waiting)
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rawkit-read", daemon=True)
 
-    def run() -> None:
-        try:
-            for value in source:
-                if not put((value, None)):
-                    return
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes
-            put((None, error))
-        else:
-            put((None, StopIteration()))
-
-    def take() -> Iterator[Value]:
+    def __iter__(self) -> Iterator[Value]:
         while True:
-            value, error = queue.get()
+            value, error = self._queue.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
@@ -52,13 +43,34 @@ def ahead(source: Iterable[Value], waiting: int = 2) -> Iterator[Iterator[Value]
             yield value  # type: ignore[misc]  # no error: a value
             del value
 
-    thread = threading.Thread(target=run, name="rawkit-read", daemon=True)
-    thread.start()
-    try:
-        yield take()
-    finally:
-        left.set()
-        thread.join()
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the thread after the value that it is at."""
+        self._left.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for value in self._source:
+                if not self._put((value, None)):
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes
+            self._put((None, error))
+        else:
+            self._put((None, StopIteration()))
+
+    def _put(self, what: tuple[Value | None, BaseException | None]) -> bool:
+        """Hand a value over; False if nobody takes it any more."""
+        while not self._left.is_set():
+            try:
+                self._queue.put(what, timeout=_POLL_SECONDS)
+            except Full:
+                continue
+            return True
+        return False
 
 
 class Behind(Generic[Value]):
@@ -89,7 +101,7 @@ class Behind(Generic[Value]):
                 continue
             return
 
-    def __enter__(self) -> Behind[Value]:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -121,5 +133,3 @@ class Behind(Generic[Value]):
                 self._error = error
                 return
             del value
-
-

@@ -14,6 +14,7 @@ Where the guard is as wide as the network sees, the result is that of one run ov
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,7 +108,7 @@ def _check(length: int, size: int, overlap: int, guard: int, multiple: int) -> N
 
 def _shared(starts: Sequence[int], size: int) -> list[int]:
     """Return how many places each two neighbours share."""
-    return [before + size - start for before, start in zip(starts, starts[1:], strict=False)]
+    return [before + size - start for before, start in pairwise(starts)]
 
 
 def _raised(size: int, before: int, after: int, guard: int) -> NDArray[np.float64]:

@@ -89,7 +89,8 @@ def require_av() -> Any:
         import av  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UsageError(
-            "compressed video without PyAV", expected="the extra `video`",
+            "compressed video without PyAV",
+            expected="the extra `video`",
             fix="pip install rawkit[video], or write frames: -o FOLDER.",
         ) from error
     av.logging.set_level(av.logging.PANIC)  # what fails comes as an error

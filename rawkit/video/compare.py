@@ -46,9 +46,7 @@ def plain(frame: RawFrame, factor: float, bits: int) -> NDArray[np.unsignedinteg
     red, green, blue, _ = gains or (1.0,) * 4
     light = np.array([red / green, 1.0, blue / green])[:, None] * matrix.T
     black = np.array(mosaic.black_level, np.float64)
-    picture = convert_planes(
-        planes, black, mosaic.white_level, factor, light.astype(np.float32)
-    )
+    picture = convert_planes(planes, black, mosaic.white_level, factor, light.astype(np.float32))
     below, right = height - crop.top - crop.height, width - crop.left - crop.width
     whole = np.pad(picture, ((crop.top, below), (crop.left, right), (0, 0)), mode="edge")
     square = np.concatenate(list(toned([whole], mosaic, linear=False)))

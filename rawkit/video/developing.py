@@ -95,12 +95,10 @@ def _decided(
     return (frame, replace(one, anchor=None)), estimates
 
 
-def _steady(
-    frame: RawFrame, alone: Development, estimates: NDArray[np.float64]
-) -> Development:
+def _steady(frame: RawFrame, alone: Development, estimates: NDArray[np.float64]) -> Development:
     """Return what was decided with the values of the smooth curve."""
     amplification, fed = (float(one) for one in estimates[:2])
-    balance = tuple(float(one) for one in estimates[-_COLOURS:])
+    red, green, blue = (float(one) for one in estimates[-_COLOURS:])
     gains = tuple(float(one) for one in estimates[2:-_COLOURS])
     steady = replace(
         alone, amplification=amplification, fed=fed, gains=None if alone.gains is None else gains
@@ -109,7 +107,8 @@ def _steady(
         return steady
     image = frame.image
     noise = estimate_noise(image.pixels, image.mosaic)
-    colour = SensorColour(balance, matrix_of(image.colour_matrix), noise)  # type: ignore[arg-type]  # three
+    balance = red, green, blue
+    colour = SensorColour(balance, matrix_of(image.colour_matrix), noise)
     squares = overview(CellGrid(image.pixels, image.mosaic))
     anchor = ColourAnchor(
         image.pixels, image.mosaic, colour, fed, brightness=amplification / fed,

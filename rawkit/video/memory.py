@@ -14,8 +14,8 @@ from rawkit.video.network import takes_clips
 from rawkit.video.steady import held_frames
 
 if TYPE_CHECKING:
-    from rawkit.restore import Restorer
     from rawkit.models import Geometry
+    from rawkit.restore import Restorer
     from rawkit.sensor import Mosaic, RawImage
     from rawkit.video.clips import Size
     from rawkit.video.output import VideoOutput

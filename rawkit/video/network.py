@@ -115,9 +115,7 @@ class InPieces:
         """
         net = self.restorer.net
         if not isinstance(net, nn.Module):
-            raise UsageError(
-                "a network of clips that is compiled", expected="--backend torch"
-            )
+            raise UsageError("a network of clips that is compiled", expected="--backend torch")
         source = iter(frames)
         first = next(source, None)
         if first is None:

@@ -12,6 +12,7 @@ from rawkit.video.codecs import CODECS, require_codec
 from rawkit.video.parts import Parts, raise_if_taken
 from rawkit.video.sinks import Mp4Sink, NpySink, PictureSink
 from rawkit.video.steady import RADIUS
+from rawkit.video.tones import FLOATS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,8 @@ class VideoOutput:
     """``NAME.mp4``, ``NAME.npy``, or a folder for pictures."""
     format: PictureFormat = field(default_factory=PictureFormat)
     """Format of pictures; its bits count for an ``.npy``, too."""
+    floats: bool = False
+    """Whether an ``.npy`` has float32 of 0 to 1."""
     codec: str = "h264"
     """How an mp4 is compressed: ``h264`` or ``av1``."""
     quality: int | None = None
@@ -78,6 +81,8 @@ class VideoOutput:
             raise UsageError(f"quality {self.quality} of {self.codec}", expected=f"0 to {most}")
         if self.radius < 0:
             raise UsageError(f"a window of {self.radius} frames", expected="0 or more")
+        if self.floats and self.suffix != ".npy":
+            raise UsageError("32 bits per channel", expected="8 or 16, or an .npy")
         if self.format.name == "jpeg" and not self.is_file:
             raise UsageError("frames as jpeg", expected="png or tiff, an .mp4 or an .npy")
 
@@ -136,5 +141,6 @@ class VideoOutput:
             codec = require_codec(self.codec)
             return Mp4Sink(self.target, folder, size, fps, codec, self.quality)
         if self.suffix == ".npy":
-            return NpySink(self.target, folder, size, count, self.format.bits)
+            bits = FLOATS if self.floats else self.format.bits
+            return NpySink(self.target, folder, size, count, bits)
         return PictureSink(self.target, folder, self.format, count)

@@ -21,7 +21,7 @@ from rawkit.errors import CorruptError, RawFileError
 from rawkit.files import output_errors
 from rawkit.pictures import upright_shape
 from rawkit.progress import SILENT
-from rawkit.video.beside import Behind, ahead
+from rawkit.video.beside import Ahead, Behind
 from rawkit.video.codecs import CODECS, stored_size
 from rawkit.video.compare import plain
 from rawkit.video.developing import developed
@@ -32,8 +32,9 @@ from rawkit.video.parts import Parts, segments_of, span_of
 from rawkit.video.sheet import write_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -243,7 +244,7 @@ class _Run:
             with (
                 progress.stage("frames", count, "frames") as advance,
                 Behind(writer.write, _WAITING) as behind,
-                ahead(self._developed(first), _WAITING) as frames,
+                Ahead(self._developed(first), _WAITING) as frames,
             ):
                 advance(self._begin)
                 bits = self._sinks[0].bits
@@ -368,12 +369,8 @@ def _rate(done: int, left: int, started: float) -> str:
     return f"{1 / max(each, 1e-9):.2f} frames/s, {minutes}:{rest:02d} left"
 
 
-def _rounded(
-    picture: NDArray[np.unsignedinteger], bits: int
-) -> NDArray[np.unsignedinteger]:
+def _rounded(picture: NDArray[Any], bits: int) -> NDArray[np.unsignedinteger]:
     """Change the bits of a picture."""
-    most = np.iinfo(picture.dtype).max
+    most = 1 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
     kind = np.uint8 if bits == 8 else np.uint16  # noqa: PLR2004
     return np.round(picture.astype(np.float32) * ((1 << bits) - 1) / most).astype(kind)
-
-

@@ -12,7 +12,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,11 +22,14 @@ from rawkit.pictures import PictureFormat, write_picture
 from rawkit.video.codecs import Codec, Encoder, join, stored_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _PART = ".part"
+_KINDS: Mapping[int, np.dtype[Any]] = {8: np.dtype("u1"), 16: np.dtype("<u2"), 32: np.dtype("<f4")}
+"""Types of arrays by their bits."""
 
 
 class Segment(Protocol):
@@ -137,7 +140,7 @@ class _Mp4Segment:
 
 @dataclass(frozen=True)
 class NpySink:
-    """One ``.npy``: (frames, rows, columns, 3) of uint8 or uint16."""
+    """One ``.npy``: (frames, rows, columns, 3) of uint8, uint16 or float32."""
 
     target: Path
     """The file."""
@@ -170,7 +173,7 @@ class NpySink:
         OutputError
             If it cannot be written, or a segment is not whole.
         """
-        kind = np.dtype(np.uint8 if self.bits == 8 else np.uint16)  # noqa: PLR2004
+        kind = _KINDS[self.bits]
         shape = (self.count, *self.size, 3)
         about = {"descr": kind.str, "fortran_order": False, "shape": shape}
         with replacing(self.target) as file:

@@ -64,8 +64,7 @@ def _centred(
     near = deque(
         (np.log(estimates) for _, estimates in ahead), maxlen=2 * radius + 1
     )  # of the frames around the one that is handed out
-    done = 0
-    for following in chain(source, repeat(None)):
+    for done, following in enumerate(chain(source, repeat(None))):
         if following is not None:
             ahead.append(following)
             near.append(np.log(following[1]))
@@ -75,4 +74,3 @@ def _centred(
             return
         value, _ = ahead.popleft()
         yield value, np.exp(average(np.array(near)))
-        done += 1

@@ -9,7 +9,7 @@ converted.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,24 +20,27 @@ if TYPE_CHECKING:
 
 Curve = Literal["bt709", "srgb"]
 """The curve that a network's pictures have."""
+FLOATS = 32
+"""Bits of numbers that are not rounded."""
 CURVES: tuple[Curve, ...] = ("bt709", "srgb")
 _CODES = 1 << 16
 
 
-def finished(
-    picture: NDArray[np.float32], bits: int, curve: Curve
-) -> NDArray[np.unsignedinteger]:
-    """Round a picture to integers in the curve of sRGB.
+def finished(picture: NDArray[np.float32], bits: int, curve: Curve) -> NDArray[Any]:
+    """Bring a picture to the curve of sRGB, and round it to integers.
 
     Parameters
     ----------
     picture
         float32 (rows, columns, 3), 0 to 1; what lies outside is clipped.
     bits
-        8 or 16 per channel.
+        8 or 16 per channel; 32 for float32 of 0 to 1.
     curve
         The curve that it has.
     """
+    if bits == FLOATS:
+        clipped = np.clip(picture, 0, 1)
+        return clipped if curve == "srgb" else srgb_of(linear_of(clipped)).astype(np.float32)
     if curve == "srgb":
         return quantise(picture, bits)
     return np.take(_table(bits), quantise(picture, 16))
