@@ -180,8 +180,11 @@ class EpochPlan:
 def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     """Return the number of samples of every epoch."""
     shapes = FrameShapes.of(frames).clips(settings.clip)
-    times = _times(shapes, settings)
-    counts = np.bincount(shapes.which, times, len(shapes.kinds)).astype(np.int64).tolist()
+    counts = (
+        np.bincount(shapes.which, shapes.times(settings.clip), len(shapes.kinds))
+        .astype(np.int64)
+        .tolist()
+    )
     windows: int = sum(
         count * _window_count(kind, settings)
         for count, kind in zip(counts, shapes.kinds, strict=True)
@@ -206,13 +209,6 @@ def fitting_crop(frames: Sequence[FrameShape], *, augment: bool, most: int = 512
             f"frames of {2 * smallest} mosaic pixels", expected="at least 34 a side to train on"
         )
     return min(most, fitting)
-
-
-def _times(frames: FrameShapes, settings: PlanSettings) -> NDArray[np.int64] | None:
-    """Clips that cover each run about once, shape (runs,); None where these are frames."""
-    if frames.runs is None:
-        return None
-    return np.maximum(1, np.rint(frames.runs.lengths / settings.clip).astype(np.int64))
 
 
 def _smallest(frames: Sequence[FrameShape]) -> int:
@@ -289,7 +285,7 @@ def _deal_windows(
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
     sizes = [window_chunks(kind, settings) for kind in frames.kinds]
     counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
-    times = _times(frames, settings)
+    times = frames.times(settings.clip)
     counts = counts if times is None else counts * times
     frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
     top, left = _window_places(frames, sizes, counts, generator)

@@ -94,6 +94,12 @@ class FrameShapes(Sequence[FrameShape]):
         found.runs = runs
         return found
 
+    def times(self, length: int) -> NDArray[np.int64] | None:
+        """Return how many clips cover each run about once, shape (runs,); None of frames."""
+        if self.runs is None:
+            return None
+        return np.maximum(1, np.rint(self.runs.lengths / length).astype(np.int64))
+
     @property
     def longest_run(self) -> int:
         """Frames of the longest run of neighbours."""
