@@ -5,7 +5,6 @@ from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import (
     Definition,
     Matcher,
-    Role,
     Split,
     known_collections,
     load_definition,
@@ -23,6 +22,7 @@ from rawkit.catalog.offered import (
     usual_place,
 )
 from rawkit.catalog.places import OfferedPlace
+from rawkit.catalog.rules import Role
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     ISO_ROUNDING,
@@ -38,8 +38,8 @@ from rawkit.catalog.select import (
 )
 from rawkit.catalog.splits import scene_digest, thin_scenes
 from rawkit.catalog.table import scan_by, scan_with_table
-from rawkit.catalog.types import Catalog, Entry, LeftOut
-from rawkit.catalog.video import read_video_frame
+from rawkit.catalog.types import Catalog, Entry, GivenPicture, LeftOut
+from rawkit.catalog.video import read_video_frame, truth_names
 
 __all__ = [
     "ISO_ROUNDING",
@@ -48,6 +48,7 @@ __all__ = [
     "Catalog",
     "Definition",
     "Entry",
+    "GivenPicture",
     "LeftOut",
     "Matcher",
     "Names",
@@ -84,6 +85,7 @@ __all__ = [
     "selection_of",
     "source_of",
     "thin_scenes",
+    "truth_names",
     "usual_place",
     "write_bad_pairs",
 ]

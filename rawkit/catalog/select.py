@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from rawkit.catalog.definition import Role, Split
+    from rawkit.catalog.definition import Split
+    from rawkit.catalog.rules import Role
     from rawkit.catalog.types import Catalog, Entry
 
 NOMINAL = 0.05

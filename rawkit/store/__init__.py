@@ -31,6 +31,7 @@ from rawkit.store.frames import (
 )
 from rawkit.store.layout import (
     FORMAT,
+    FRAME_RATES,
     FRAMES_TABLE,
     VERSION,
     ArrayLayout,
@@ -91,6 +92,7 @@ __all__ = [
     "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
+    "FRAME_RATES",
     "NOBODY",
     "NO_TARGET",
     "REPAIR",
