@@ -82,6 +82,8 @@ class DngMeta:
     mean, so leave them out unless that is what you test."""
     description: str | None = None
     """Free text for the ImageDescription tag."""
+    frame_rate: float | None = None
+    """Frames a second of the video that it is a frame of, as CinemaDNG says it."""
 
 
 def encode_dng(mosaic: NDArray[np.uint16], meta: DngMeta, *, lossless_jpeg: bool = False) -> bytes:
@@ -236,6 +238,8 @@ def _dng_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
         tags += [Tag.short(50713, 1, 1), Tag.rational(50714, meta.black_level)]
     if meta.as_shot_neutral is not None:
         tags.append(Tag.rational(50728, *meta.as_shot_neutral))
+    if meta.frame_rate is not None:
+        tags.append(Tag.srational(51044, meta.frame_rate))
     if meta.masked_areas:
         tags.append(Tag.long(50830, *(edge for area in meta.masked_areas for edge in area)))
     return tags
