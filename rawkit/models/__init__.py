@@ -17,7 +17,7 @@ from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
-from rawkit.models.measure import count_macs, count_parameters, receptive_field
+from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
@@ -26,6 +26,8 @@ from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetenso
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.stages import Staged, best_device, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
+from rawkit.models.unet3d import Unet3d
+from rawkit.models.unet3d_variant import DEPTHS, Unet3dVariant, variant_named
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -39,6 +41,7 @@ __all__ = [
     "BACKENDS",
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
+    "DEPTHS",
     "NETWORKS",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
@@ -60,6 +63,8 @@ __all__ = [
     "Staged",
     "Tile",
     "TrainingCosts",
+    "Unet3d",
+    "Unet3dVariant",
     "amplified",
     "best_device",
     "build",
@@ -81,9 +86,11 @@ __all__ = [
     "prepare",
     "read_tensors",
     "receptive_field",
+    "receptive_frames",
     "restore_bands",
     "restore_mosaic",
     "save_safetensors",
     "tile_shape",
     "tiles",
+    "variant_named",
 ]

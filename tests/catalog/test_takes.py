@@ -29,8 +29,8 @@ EVERYTHING = Selection()
 
 
 def write_truth(folder: Path, count: int, size: tuple[int, int] = SIZE) -> None:
-    """Save pictures that tell their number."""
-    np.save(folder / "truth.npy", np.stack(plain_pictures(count, size)))
+    """Save pictures that tell their number, beside the folder of a video."""
+    np.save(folder.with_suffix(".npy"), np.stack(plain_pictures(count, size)))
 
 
 def ingested(source: Path, store: Path, *, workers: int = 0) -> IngestReport:
@@ -47,7 +47,7 @@ def colours(store: Path) -> dict[str, int]:
 
 
 def test_a_folder_is_a_video_of_the_frames_that_its_names_number(tmp_path: Path) -> None:
-    write_frames(tmp_path / "day 1/take", range(3), frame_rate=24.0)
+    write_frames(tmp_path / "day 1/take", range(3), frames_a_second=24.0)
     write_frames(tmp_path / "day 2/take", [7, 8])
     catalog = scan(VIDEO, tmp_path)
     assert [(entry.frame.name, entry.scene) for entry in catalog.entries] == [
@@ -85,7 +85,7 @@ def test_pictures_belong_to_the_frames_of_their_numbers(
 ) -> None:
     write_frames(tmp_path / "data/take", numbers)
     if movie:
-        write_movie(tmp_path / "data/take/truth.mp4", plain_pictures(4))
+        write_movie(tmp_path / "data/take.mp4", plain_pictures(4))
     else:
         write_truth(tmp_path / "data/take", 4)
     report = ingested(tmp_path / "data", tmp_path / "s.zarr")
@@ -131,7 +131,7 @@ def test_arrays_of_another_kind_are_refused(
     tmp_path: Path, data: np.ndarray[tuple[int, ...], np.dtype[np.generic]], said: str
 ) -> None:
     write_frames(tmp_path / "take", [0, 1])
-    np.save(tmp_path / "take/truth.npy", data)
+    np.save(tmp_path / "take.npy", data)
     (left_out,) = scan(VIDEO, tmp_path).left_out
     assert said in left_out.reason
     assert "its 2 frames are left out" in left_out.reason
@@ -140,7 +140,7 @@ def test_arrays_of_another_kind_are_refused(
 def test_an_array_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     write_frames(tmp_path / "take", [0, 1])
     write_truth(tmp_path / "take", 2)
-    path = tmp_path / "take/truth.npy"
+    path = tmp_path / "take.npy"
     path.write_bytes(path.read_bytes()[:-10])
     catalog = scan(VIDEO, tmp_path)
     assert [one.kind for one in catalog.left_out] == ["truncated"]
@@ -159,7 +159,7 @@ def test_frames_of_differing_sizes_are_in_no_clip_together(tmp_path: Path) -> No
 
 def test_workers_get_pictures_of_movies_and_of_compressed_arrays(tmp_path: Path) -> None:
     write_frames(tmp_path / "raw/a", range(4))
-    write_movie(tmp_path / "raw/a/truth.mp4", plain_pictures(4))
+    write_movie(tmp_path / "raw/a.mp4", plain_pictures(4))
     write_frames(tmp_path / "raw/b", range(10, 13))
     write_truth(tmp_path / "raw/b", 3)
     packed = tmp_path / "videos.zip"
@@ -173,7 +173,7 @@ def test_workers_get_pictures_of_movies_and_of_compressed_arrays(tmp_path: Path)
 
 
 def test_rates_come_from_the_files_or_from_the_option(tmp_path: Path) -> None:
-    write_frames(tmp_path / "data/said", range(2), frame_rate=24000 / 1001)
+    write_frames(tmp_path / "data/said", range(2), frames_a_second=24000 / 1001)
     write_frames(tmp_path / "data/unsaid", range(10, 12))
     words = ("ingest", "video", "--source", tmp_path / "data", "--workers", "0", "--json")
     first = json.loads(run_in(tmp_path, *words).out)
@@ -191,7 +191,7 @@ def test_a_rate_for_photographs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_remembers_rates(tmp_path: Path) -> None:
-    write_frames(tmp_path / "data/take", range(2), frame_rate=25.0)
+    write_frames(tmp_path / "data/take", range(2), frames_a_second=25.0)
     for _ in range(2):
         found = scan_with_table(VIDEO, tmp_path / "data", tmp_path / "t.parquet")
         assert found.catalog.frame_rates == {"take": 25.0}
