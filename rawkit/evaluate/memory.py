@@ -22,6 +22,8 @@ _PROCESS: Final = 330 * 10**6
 _MEASURING_PIXEL: Final = 48
 """Bytes a pixel of a picture that is compared: it, its truth, the half-size ones of MS-SSIM, and
 the planes of both frames."""
+_VIDEO_PIXEL: Final = 20
+"""Bytes a pixel more of a frame of a video: how bright it, its truth and those before them are."""
 _RESTORED_PIXEL: Final = 3 * 4 + 2
 """Bytes a pixel held while a network runs: the picture so far, and the packed planes."""
 
@@ -32,15 +34,16 @@ def largest(pairs: Iterable[Pair]) -> tuple[int, int]:
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
-def check_memory(max_ram: int, height: int, width: int) -> None:
-    """Refuse pictures that cannot be compared within so many bytes.
+def check_memory(max_ram: int, height: int, width: int, *, videos: bool = False) -> None:
+    """Refuse pictures, or frames of videos, that cannot be compared within so many bytes.
 
     Raises
     ------
     UsageError
         If that is so; the message names what would do.
     """
-    needed = _PROCESS + _MEASURING_PIXEL * height * width
+    pixel = _MEASURING_PIXEL + (_VIDEO_PIXEL if videos else 0)
+    needed = _PROCESS + pixel * height * width
     if needed > max_ram:
         raise UsageError(
             f"comparing {width}x{height} pixels takes {needed / 1e9:.2f} GB",

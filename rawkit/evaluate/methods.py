@@ -1,17 +1,19 @@
-"""What is evaluated: a network with its weights, or a plain conversion to compare it with."""
+"""What is evaluated: anything that makes pictures of dark frames, a network with its weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
-from rawkit.colour import SQUARE, Learned, asked_colour, develop, fit_to_picture, fitted_matrix
+from rawkit.colour import SQUARE, Learned, asked_colour, develop, fitted_matrix
 from rawkit.errors import UsageError, WeightsError
 from rawkit.evaluate.memory import tile_within
+from rawkit.evaluate.plain import colour_matrix
+from rawkit.evaluate.restored import one_by_one
 from rawkit.models import (
     AmplifiedMosaic,
     Staged,
@@ -23,7 +25,6 @@ from rawkit.models import (
     prepare,
     restore_bands,
 )
-from rawkit.pictures import convert_planes
 from rawkit.sensor import (
     BAYER,
     Amplification,
@@ -36,6 +37,7 @@ from rawkit.sensor import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,12 +45,12 @@ if TYPE_CHECKING:
     from rawkit.colour import ColourMode, Estimates
     from rawkit.evaluate.light import Light
     from rawkit.evaluate.pairs import Pair
+    from rawkit.evaluate.protocol import Protocol as Rules
+    from rawkit.evaluate.restored import Restored
+    from rawkit.evaluate.videos import Video
     from rawkit.models import LoadedWeights
     from rawkit.sensor import Neutral, RawImage
     from rawkit.store import FrameRow
-
-PLAIN = "plain"
-"""Name of the plain conversion, in place of weights."""
 
 
 class Method(Protocol):
@@ -61,10 +63,6 @@ class Method(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides its pictures, hexadecimal."""
-
-    @property
-    def amplification(self) -> Amplification:
-        """What its input is multiplied by unless a protocol says otherwise."""
 
     @property
     def licence(self) -> str | None:
@@ -81,8 +79,14 @@ class Method(Protocol):
             If it cannot; the message names what would do.
         """
 
+    def amplification_of(self, pair: Pair) -> Amplification:
+        """Return what a frame is multiplied by unless a protocol says otherwise."""
+
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Restore a dark frame; (H, W, 3) of 0 to 1, BT.709 curve on sRGB primaries."""
+
+    def frames(self, video: Video, first: int, protocol: Rules) -> Iterator[Restored]:
+        """Restore the frames of a video from `first`, from 0, to the last, in order."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,14 @@ class NetworkMethod:
         for top, band in restore_bands(self.net, mosaic, tile=self.tile):
             restored[top : top + len(band)] = band
         return restored
+
+    def amplification_of(self, pair: Pair) -> Amplification:  # noqa: ARG002 - as every method
+        """Return what it was trained with."""
+        return self.amplification
+
+    def frames(self, video: Video, first: int, protocol: Rules) -> Iterator[Restored]:
+        """Restore the frames of a video one by one."""
+        return one_by_one(self, video, first, protocol)
 
     def in_colours(self, colour: ColourMode) -> NetworkMethod:
         """Return the method whose pictures have other colours, with a digest of its own."""
@@ -244,47 +256,3 @@ def _digest(loaded: LoadedWeights, amplification: Amplification) -> str:
         digest.update(repr((name, values.shape)).encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-@dataclass
-class PlainMethod:
-    """No network: levels, amplification, bilinear demosaicing, the camera's colours, the curve.
-
-    A store does not keep a camera's colour matrix, so the matrix from the sensor's colours to the
-    target's is found anew for each long exposure, by least squares between its own packed planes
-    and its target; white balance is part of it. It is the best case of a conversion without a
-    network.
-    """
-
-    amplification: Amplification = Amplification("ratio")  # noqa: RUF009 - frozen: one serves all
-    """The gain ratio to the truth, unless a protocol says otherwise."""
-    name: str = PLAIN
-    """``plain``."""
-    licence: str | None = None
-    """Nobody's weights."""
-
-    _matrix: tuple[Any, NDArray[np.float32]] | None = None
-    """The long last seen and its matrix: its pairs come one after another."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the method's name and version, hexadecimal."""
-        return sha256(repr((PLAIN, 1, self.amplification)).encode()).hexdigest()
-
-    def within(self, max_ram: int, height: int, width: int) -> PlainMethod:  # noqa: ARG002 - as every method
-        """Return the method itself: in bands, it takes less than comparing pictures does."""
-        return self
-
-    def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
-        """Convert a dark frame; (H, W, 3) of 0 to 1."""
-        key = pair.group.store, pair.group.name, pair.long.index
-        if self._matrix is None or self._matrix[0] != key:
-            self._matrix = key, colour_matrix(pair)
-        return convert_planes(light.planes, light.black, light.white, factor, self._matrix[1])
-
-
-def colour_matrix(pair: Pair, square: int = 1) -> NDArray[np.float32]:
-    """Matrix (3, 3) from normalised sensor colours (row vectors) to linear light of the target."""
-    long = pair.long
-    planes, target = pair.long_planes(), pair.target()
-    return fit_to_picture(planes, long.black_level, long.white_level, target, square=square)

@@ -42,7 +42,7 @@ def _inference(network: str, clip: torch.Tensor, way: str) -> Callable[[], objec
     net = prepare(build(network))
     if way == "torch":
         return torch.inference_mode()(lambda: net(clip))
-    import openvino  # noqa: PLC0415 - an extra
+    import openvino
 
     model = openvino.convert_model(net, example_input=clip, input=[list(clip.shape)])
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

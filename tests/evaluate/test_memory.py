@@ -14,7 +14,7 @@ from rawkit.errors import UsageError
 from rawkit.evaluate import PlainMethod, load_method, run_evaluation, save_pictures, subject
 from rawkit.evaluate.light import light_of
 from rawkit.evaluate.memory import check_memory, tile_within
-from rawkit.evaluate.methods import colour_matrix
+from rawkit.evaluate.plain import colour_matrix
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.protocol import protocol
 from rawkit.pictures.curve import encoded_of

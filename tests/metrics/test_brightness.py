@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,11 @@ def luma_709(red: int, green: int, blue: int) -> float:
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
-SLOW = {"bt601": luma_601, "bt709": luma_709}
+def luma_255(red: int, green: int, blue: int) -> float:
+    return 255 * luma_709(red, green, blue)
+
+
+SLOW = {"bt601": luma_601, "bt709": luma_709, "columns": luma_255}
 
 
 def slow_curve(frames: NDArray[np.uint8], name: str) -> tuple[list[float], list[float]]:
@@ -42,7 +47,10 @@ def slow_curve(frames: NDArray[np.uint8], name: str) -> tuple[list[float], list[
     count = len(luma[0]) * len(luma[0][0])
     means = [sum(map(sum, frame)) / count for frame in luma]
     steps = []
-    for before, after in zip(luma, luma[1:], strict=False):
+    if name == "columns":
+        slopes = [[b - a for row in frame for a, b in pairwise(row)] for frame in luma]
+        return means, [sum(one) / len(one) for one in slopes]
+    for before, after in pairwise(luma):
         pairs = zip(sum(before, []), sum(after, []), strict=True)  # noqa: RUF017 - few rows
         steps.append(sum(abs(b - a) for a, b in pairs) / count)
     return means, steps
@@ -50,7 +58,7 @@ def slow_curve(frames: NDArray[np.uint8], name: str) -> tuple[list[float], list[
 
 @settings(max_examples=25, deadline=None)
 @given(
-    frames=st.integers(1, 4), height=st.integers(1, 6), width=st.integers(1, 6),
+    frames=st.integers(1, 4), height=st.integers(1, 6), width=st.integers(2, 6),
     seed=st.integers(0, 99), name=st.sampled_from(sorted(BRIGHTNESS_VARIANTS)),
 )  # fmt: skip
 def test_curves_are_those_of_the_formula(
@@ -60,9 +68,9 @@ def test_curves_are_those_of_the_formula(
     curve, right = (brightness_curve(one, BRIGHTNESS_VARIANTS[name]) for one in (shot, truth))
     (means, steps), (_, wanted) = slow_curve(shot, name), slow_curve(truth, name)
     np.testing.assert_allclose(curve.mean, means, rtol=1e-5)
-    np.testing.assert_allclose(curve.mabd, steps, rtol=1e-4)
+    np.testing.assert_allclose(curve.mabd, steps, rtol=1e-4, atol=1e-4)
     error = curve.error(right)
-    if frames == 1:
+    if not steps:
         assert error is None
     else:
         squares = [(one - other) ** 2 for one, other in zip(steps, wanted, strict=True)]
@@ -87,8 +95,9 @@ def test_the_definitions_differ_by_65025_on_grey() -> None:
 
 def test_floats_and_integers_of_any_depth_are_as_bright() -> None:
     bytes_ = video(3, 300, 5, 0)
-    kinds = [bytes_, bytes_.astype(np.uint16) * 257, bytes_.astype(np.float64) / 255]
-    first, *others = [brightness_curve(one, BT709) for one in kinds]
+    first = brightness_curve(bytes_, BT709)
+    deep = brightness_curve(bytes_.astype(np.uint16) * 257, BT709)
+    others = [deep, brightness_curve(bytes_.astype(np.float64) / 255, BT709)]
     for other in others:
         np.testing.assert_allclose(other.mabd, first.mabd, rtol=1e-5)
 
@@ -100,7 +109,7 @@ def test_a_wrong_frame_is_refused() -> None:
         meter.add(np.zeros((4, 8, 3), np.uint8))
     for wrong in (np.zeros((4, 6)), np.zeros((4, 6, 4)), np.zeros((4, 6, 3), np.int32)):
         with pytest.raises(UsageError, match="a frame of shape"):
-            meter.add(wrong)
+            meter.add(wrong)  # type: ignore[arg-type] # so it is wrong
 
 
 def test_memory_does_not_grow_with_the_video() -> None:
