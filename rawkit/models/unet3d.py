@@ -108,7 +108,7 @@ class Unet3d(nn.Module):
         skips.pop()
         for number in range(len(self.up)):
             x = self._level(self._up, number, x, skips.pop())
-        made = self.picture(x)
+        made: Tensor = self.picture(x)
         count, _, frames, height, width = made.shape
         # The pixel shuffle of each frame, in one copy.
         cells = made.reshape(count, 3, 2, 2, frames, height, width).permute(0, 1, 4, 5, 2, 6, 3)
@@ -151,7 +151,8 @@ def _convolve(layer: nn.Conv3d, x: Tensor) -> Tensor:
     27 times its size, and takes seven times as long.
     """
     single = x.shape[0] == 1 and x.device.type == "cpu" and x.dtype == torch.float32
-    if torch.compiler.is_exporting() or torch._C._get_tracing_state() or not single:  # noqa: SLF001 - what torch.jit.is_tracing asks, which has no type
+    traced = torch.compiler.is_exporting() or torch._C._get_tracing_state() is not None  # noqa: SLF001 - as torch.jit.is_tracing, which has no type
+    if traced or not single:
         return cast("Tensor", layer(x))
     rows = x.shape[3]
     if x.shape[1] * x.shape[2] * rows > _PLAIN_ROWS or rows % 2:
