@@ -1,4 +1,11 @@
-"""A collection: its definition, what a source holds of it, splits, pairs and selection."""
+"""A collection: its definition, what a source holds of it, splits, pairs and selection.
+
+Tables are imported when they are first used: restoring raw files does without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rawkit.catalog.bad_pairs import BadPair, read_bad_pairs, write_bad_pairs
 from rawkit.catalog.content import by_content, has_raw_suffix
@@ -36,9 +43,20 @@ from rawkit.catalog.select import (
     select_entries,
 )
 from rawkit.catalog.splits import scene_digest, thin_scenes
-from rawkit.catalog.table import scan_by, scan_with_table
 from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import read_video_frame
+from rawkit.late import late
+
+if TYPE_CHECKING:
+    from rawkit.catalog.table import scan_by, scan_with_table
+
+__getattr__ = late(
+    __name__,
+    {
+        "scan_by": "table",
+        "scan_with_table": "table",
+    },
+)
 
 __all__ = [
     "ISO_ROUNDING",

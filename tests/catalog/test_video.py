@@ -565,7 +565,7 @@ def test_synth_makes_videos_and_refuses_an_iso_for_them(tmp_path: Path) -> None:
     assert len(list((tmp_path / "m").rglob("*.npy"))) == 2
     ended = run_in(tmp_path, *arguments, "--iso", 100)
     assert ended.code == 2
-    assert "no ISO" in ended.err
+    assert "takes no --iso" in ended.err
 
 
 def test_a_source_of_videos_can_be_pickled(videos: Path) -> None:
