@@ -22,6 +22,7 @@ from rawkit.catalog.definition import (
 from rawkit.catalog.expression import compile_where
 from rawkit.catalog.filters import Names, Numbers, selection_of
 from rawkit.catalog.levels import levels_of
+from rawkit.catalog.neighbours import PlaceInVideo, place_in_video
 from rawkit.catalog.offered import (
     open_collection,
     place_names,
@@ -70,6 +71,7 @@ __all__ = [
     "Names",
     "Numbers",
     "OfferedPlace",
+    "PlaceInVideo",
     "Role",
     "Selected",
     "Selection",
@@ -85,6 +87,7 @@ __all__ = [
     "longs_by_pair",
     "nothing_passes",
     "open_collection",
+    "place_in_video",
     "place_names",
     "read_bad_pairs",
     "read_video_frame",
