@@ -23,11 +23,11 @@ from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
-from rawkit.models.sid_unet import SidUnet, SidXtransUnet
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
 from rawkit.models.stages import Staged, best_device, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unet3d import Unet3d
-from rawkit.models.unet3d_variant import DEPTHS, Unet3dVariant, variant_named
+from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -42,6 +42,7 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "DEPTHS",
+    "FAMILY",
     "NETWORKS",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
@@ -81,6 +82,7 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "packed_planes",
     "padding_for",
     "plan_inference",
     "prepare",
@@ -93,4 +95,5 @@ __all__ = [
     "tile_shape",
     "tiles",
     "variant_named",
+    "variant_with",
 ]
