@@ -11,6 +11,7 @@ import torch
 
 from rawkit.colour import SQUARE, Learned, asked_colour, develop, fitted_matrix
 from rawkit.errors import UsageError, WeightsError
+from rawkit.evaluate.clips import ClipMethod, balancing_gains
 from rawkit.evaluate.memory import tile_within
 from rawkit.evaluate.plain import colour_matrix
 from rawkit.evaluate.restored import one_by_one
@@ -30,7 +31,6 @@ from rawkit.sensor import (
     Amplification,
     ColourMatrix,
     WhiteBalance,
-    gains_to,
     image_of_array,
     neutral_of,
     unpack,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from rawkit.evaluate.videos import Video
     from rawkit.models import LoadedWeights
     from rawkit.sensor import Neutral, RawImage
-    from rawkit.store import FrameRow
 
 
 class Method(Protocol):
@@ -68,10 +67,13 @@ class Method(Protocol):
     def licence(self) -> str | None:
         """A note on the licence of its weights; None where there is none."""
 
-    def within(self, max_ram: int, height: int, width: int) -> Method:
+    def within(
+        self, max_ram: int, height: int, width: int, pieces: tuple[int, int] | None = None, /
+    ) -> Method:
         """Return the method as it stays within so many bytes on pictures of up to that size.
 
-        What it takes to compare pictures is not its own: see `rawkit.evaluate.memory`.
+        `pieces` are those that a network for clips is to be given, see `Protocol.pieces`. What it
+        takes to compare pictures is not its own: see `rawkit.evaluate.memory`.
 
         Raises
         ------
@@ -112,7 +114,13 @@ class NetworkMethod:
     colour: ColourMode = "network"
     """Whose colours its pictures have."""
 
-    def within(self, max_ram: int, height: int, width: int) -> NetworkMethod:
+    def within(
+        self,
+        max_ram: int,
+        height: int,
+        width: int,
+        pieces: tuple[int, int] | None = None,  # noqa: ARG002 - as every method
+    ) -> NetworkMethod:
         """Return the method with tiles that keep the process within so many bytes.
 
         Raises
@@ -136,8 +144,9 @@ class NetworkMethod:
         height, width = pixels.shape
         black = unpack(light.black.reshape(-1, 1, 1))
         padding = padding_for(height, width, (0, 0), describe(self.name).multiple)
+        gains = balancing_gains(self.neutral, pair.long)
         mosaic = AmplifiedMosaic(
-            pixels, black, np.float32(light.white) - black, factor, padding, self._gains(pair.long)
+            pixels, black, np.float32(light.white) - black, factor, padding, gains
         )
         restored = np.empty((height, width, 3), np.float32)
         for top, band in restore_bands(self.net, mosaic, tile=self.tile):
@@ -180,14 +189,6 @@ class NetworkMethod:
             top += len(band)
         return restored
 
-    def _gains(self, long: FrameRow) -> NDArray[np.float32] | None:
-        """Gains of each pixel of the cell, (2, 2)."""
-        if self.neutral is None:
-            return None
-        balance = WhiteBalance(long.white_balance, long.white_balance_source)
-        gains = gains_to(self.neutral, balance, BAYER.colours)
-        return None if gains is None else unpack(np.array(gains, np.float32)[:, None, None])
-
 
 def image_of(pair: Pair, light: Light) -> RawImage:
     """Lay a dark frame out as a mosaic, with its balance and its matrix.
@@ -206,7 +207,7 @@ def image_of(pair: Pair, light: Light) -> RawImage:
     return replace(image, white_balance=balance, colour_matrix=fitted)
 
 
-def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
+def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod | ClipMethod:
     """Load weights and prepare their network, whose pictures are to have such colours.
 
     Raises
@@ -222,6 +223,16 @@ def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     digest = _digest(loaded, amplification)
     ready = prepare(net)
+    if describe(loaded.network).takes_clips:
+        if colour == "sensor":
+            raise UsageError(
+                f"the sensor's colours of {loaded.network}, which takes clips",
+                expected="--colour network, or auto",
+                where=weights,
+            )
+        return ClipMethod(
+            loaded.network, ready, digest, amplification, loaded.licence, loaded.neutral
+        )
     if not isinstance(ready, Staged):
         raise WeightsError(
             f"a {type(ready).__name__}", expected="a network in stages", where=weights

@@ -89,7 +89,8 @@ class EvaluationPlan:
         height, width = largest(self.pairs)
         moves = any(video.moves for video in self.videos)
         check_memory(self.max_ram, height, width, videos=moves)
-        return replace(self, method=self.method.within(self.max_ram, height, width))
+        pieces = self.protocol.pieces
+        return replace(self, method=self.method.within(self.max_ram, height, width, pieces))
 
     @property
     def videos(self) -> list[Video]:

@@ -59,6 +59,12 @@ class Video:
         """Whether any two of its frames are neighbours."""
         return any(b == a + 1 for a, b in zip(self.numbers, self.numbers[1:], strict=False))
 
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """Where frames follow each other without a gap: first, from 0, and one past the last."""
+        begins = [index for index in range(len(self.pairs)) if not self.follows(index)]
+        return list(zip(begins, [*begins[1:], len(self.pairs)], strict=True))
+
     def follows(self, index: int) -> bool:
         """Tell whether a frame, from 0, is the neighbour of the one before it."""
         return index > 0 and self.numbers[index] == self.numbers[index - 1] + 1
