@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.late import callable_as, late
 from rawkit.restore.amplify import Brightness, parse_amplification, parse_exposure
+from rawkit.restore.decoder import DecodeJob, Decoder, decoder_memory
 from rawkit.restore.gallery import looked_at
 from rawkit.restore.inputs import Inputs, Item, LocalRaw, find_inputs
 from rawkit.restore.manifest import MANIFEST, identity_of
@@ -17,15 +18,18 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, restore_files, restore_items
+    from rawkit.restore.memory import Held
     from rawkit.restore.network import load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Restored
     from rawkit.restore.restorer import Compute, Origin, Restorer
     from rawkit.restore.single import Single, decode_single, restore_single
+    from rawkit.restore.tone import toned
 
 __getattr__ = late(
     __name__,
     {
         "Compute": "restorer",
+        "Held": "memory",
         "RestoreReport": "batch",
         "Restored": "outcome",
         "Restorer": "restorer",
@@ -38,6 +42,7 @@ __getattr__ = late(
         "restore_image": "network",
         "restore_items": "batch",
         "restore_single": "single",
+        "toned": "tone",
     },
 )
 
@@ -47,6 +52,9 @@ __all__ = [
     "MANIFEST",
     "Brightness",
     "Compute",
+    "DecodeJob",
+    "Decoder",
+    "Held",
     "Inputs",
     "Item",
     "LocalRaw",
@@ -58,6 +66,7 @@ __all__ = [
     "Single",
     "StoredFrame",
     "decode_single",
+    "decoder_memory",
     "existing",
     "find_inputs",
     "frames_of_stores",
@@ -73,4 +82,5 @@ __all__ = [
     "restore_image",
     "restore_items",
     "restore_single",
+    "toned",
 ]
