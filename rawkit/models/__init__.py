@@ -28,7 +28,7 @@ from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
 from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unet3d import Unet3d
-from rawkit.models.unet3d_variant import DEPTHS, Unet3dVariant, variant_named
+from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -43,6 +43,7 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "DEPTHS",
+    "FAMILY",
     "NETWORKS",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
@@ -97,4 +98,5 @@ __all__ = [
     "tile_shape",
     "tiles",
     "variant_named",
+    "variant_with",
 ]

@@ -18,16 +18,22 @@ from rawkit.video.footage import Footage, RawFrame
 from rawkit.video.output import VideoOutput
 from rawkit.video.packed import PackedFootage
 from rawkit.video.sheet import contact_sheet, poster, small_mp4
-from rawkit.video.steady import RADIUS
+from rawkit.video.steady import RADIUS, steadied
 
 if TYPE_CHECKING:
+    from rawkit.video.clips import Cut, Grid, blended
+    from rawkit.video.memory import plan_pieces
     from rawkit.video.run import VideoPlan, VideoReport, plan_restoration, restore_video
 
 __getattr__ = late(
     __name__,
     {
+        "Cut": "clips",
+        "Grid": "clips",
         "VideoPlan": "run",
         "VideoReport": "run",
+        "blended": "clips",
+        "plan_pieces": "memory",
         "plan_restoration": "run",
         "restore_video": "run",
     },
@@ -36,19 +42,24 @@ __getattr__ = late(
 __all__ = [
     "CODECS",
     "RADIUS",
+    "Cut",
     "FolderFootage",
     "Footage",
+    "Grid",
     "PackedFootage",
     "RawFrame",
     "VideoOutput",
     "VideoPlan",
     "VideoReport",
+    "blended",
     "contact_sheet",
     "decoded",
     "find_footage",
+    "plan_pieces",
     "plan_restoration",
     "poster",
     "require_codec",
     "restore_video",
     "small_mp4",
+    "steadied",
 ]

@@ -14,6 +14,8 @@ from rawkit.video.network import takes_clips
 from rawkit.video.steady import held_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rawkit.models import Geometry
     from rawkit.restore import Restorer
     from rawkit.sensor import Mosaic, RawImage
@@ -92,7 +94,40 @@ def _in_pieces(
     network: str, output: VideoOutput, count: int, mosaic: Mosaic, others: dict[str, int],
     budget: int,
 ) -> tuple[MemoryPlan, Cut]:  # fmt: skip
-    """Choose the pieces that cost the least work of those that fit.
+    padding = padding_for(
+        mosaic.height, mosaic.width, mosaic.phase, describe(network).multiple, mosaic.cell
+    )
+    area = padding.padded_height, padding.padded_width
+    return plan_pieces(network, area, count, others, budget, output.pieces, output.overlap)
+
+
+def plan_pieces(
+    network: str,
+    area: tuple[int, int],
+    count: int,
+    others: Mapping[str, int],
+    budget: int,
+    asked: Size | None = None,
+    shared: Size | None = None,
+) -> tuple[MemoryPlan, Cut]:
+    """Choose the pieces of a video that cost the least work of those that fit.
+
+    Parameters
+    ----------
+    network
+        Name of a network that takes clips.
+    area
+        Rows and columns of a frame, padded, in pixels of the mosaic.
+    count
+        Frames of the video.
+    others
+        What else is held, in bytes by its name.
+    budget
+        Bytes that all may take.
+    asked
+        Frames of a piece and its side in pixels; None: what fits best.
+    shared
+        Frames and pixels that neighbours share; None: 4 and 64.
 
     Raises
     ------
@@ -100,11 +135,9 @@ def _in_pieces(
         If none fit; the message names the smallest budget that would do.
     """
     about = describe(network)
-    padding = padding_for(mosaic.height, mosaic.width, mosaic.phase, about.multiple, mosaic.cell)
-    area = padding.padded_height, padding.padded_width
     found: list[tuple[float, MemoryPlan, Cut]] = []
-    for pieces in _candidates(about.geometry, output.pieces):
-        overlap = output.overlap or (min(_OVERLAP[0], pieces[0] // 4), _OVERLAP[1])
+    for pieces in _candidates(about.geometry, asked):
+        overlap = shared or (min(_OVERLAP[0], pieces[0] // 4), _OVERLAP[1])
         cut = Cut.of(about.geometry, pieces, overlap)
         grid = Grid.of(count, *area, cut)
         frames = grid.time[0].size
@@ -122,8 +155,7 @@ def _in_pieces(
         return plan, cut
     least = min((plan for _, plan, _ in found), key=lambda plan: plan.total)
     raise UsageError(
-        f"restoring a video of {mosaic.width}x{mosaic.height} pixels with {network} needs "
-        f"{least.text()}",
+        f"restoring a video of {area[1]}x{area[0]} pixels with {network} needs {least.text()}",
         expected="what fits into the memory allowed",
         fix=f"Allow it {-(-least.total // 10**7) / 100:.2f}GB.",
     )
