@@ -10,11 +10,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from rawkit.video import VideoOutput, find_footage, restore_video
 from tests.support.fixtures_cli import REPOSITORY
-from tests.support.videos import packed_frames, save_frames
+from tests.support.videos import packed_frames, restorer_of, save_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rawkit.video import VideoReport
 
 _CODE = """
 import sys
@@ -24,8 +27,7 @@ from rawkit.video import VideoOutput, find_footage, restore_video
 from tests.support.videos import restorer_of
 restorer = restorer_of("lamba2021")
 print("begin", flush=True)
-report = restore_video(find_footage(Path(sys.argv[2])), VideoOutput(Path(sys.argv[3])), restorer)
-print(report.begun_at)
+restore_video(find_footage(Path(sys.argv[2])), VideoOutput(Path(sys.argv[3])), restorer)
 """
 _FRAMES, _KILLS = 80, 2
 
@@ -39,26 +41,22 @@ def start(source: Path, target: Path) -> subprocess.Popen[str]:
     return process
 
 
-def finish(process: subprocess.Popen[str]) -> int:
-    """Wait for the end; returns the frame that it was begun at."""
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return int(said)
+def run_here(source: Path, target: Path) -> VideoReport:
+    """Restore in this process."""
+    return restore_video(find_footage(source), VideoOutput(target), restorer_of("lamba2021"))
 
 
 def test_a_run_that_is_killed_again_and_again_gives_the_same_video(tmp_path: Path) -> None:
     source = save_frames(tmp_path / "a.npy", packed_frames(_FRAMES, (64, 96)))
     whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    started = time.monotonic()
-    assert finish(start(source, whole)) == 0
-    seconds = time.monotonic() - started
+    seconds = run_here(source, whole).seconds
     moments = random.Random(11)
     for _ in range(_KILLS):
         process = start(source, target)
-        time.sleep(moments.uniform(0, seconds / 2))
+        time.sleep(moments.uniform(0, seconds))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert not target.exists() or target.read_bytes() == whole.read_bytes()
-    finish(start(source, target))
+    run_here(source, target)
     assert target.read_bytes() == whole.read_bytes()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.npy", "out.mp4", "whole.mp4"]
