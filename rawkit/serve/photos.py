@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from rawkit.errors import RawkitError
 from rawkit.restore import parse_exposure
-from rawkit.serve.answers import RefusedError, answer, busy, missing
+from rawkit.serve.answers import RefusedError, answer, busy, invalid, missing, read_body, usage
 from rawkit.serve.board import Photo, new_id, problem_of, view_picture
 from rawkit.serve.darkroom import THUMBNAIL
 from rawkit.serve.preview import Box, Side, View
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _PICTURES = 20
 """Pictures of one photo, at most."""
-_BODY = 10_000
 _NOT_RAW = 415
 _PART = "upload.part"
 _SIDES: dict[str, Side] = {one: one for one in get_args(Side)}
@@ -72,9 +71,9 @@ async def upload(request: Request) -> Response:
             photo.gone = True
             await asyncio.shield(asyncio.to_thread(_discard, photo))
             raise
-    room.darkroom.read(photo)
     if restores:
         room.darkroom.make(await asyncio.to_thread(room.board.ask, photo, wanted))
+    room.darkroom.read(photo)
     view = room.view_photo(photo)
     return answer(view, 201, {"Location": f"/api/works/{work.id}/photos/{photo.id}"})
 
@@ -118,7 +117,7 @@ async def show_view(request: Request) -> Response:
     wanted = _wanted(room, query)
     side = _SIDES.get(drawn.get("side", "network"))
     if side is None:
-        raise _usage("There is no such side", "network, plain, truth or picture.")
+        raise usage("There is no such side", "network, plain, truth or picture.")
     picture = None
     if side == "picture":
         picture = photo.pictures.get(drawn.get("picture", ""))
@@ -146,15 +145,7 @@ async def ask_picture(request: Request) -> Response:
             "full", "There are enough pictures of this photo",
             f"{_PICTURES} pictures fit. Delete the photo and send it again.",
         ))  # fmt: skip
-    body = bytearray()
-    async for data in request.stream():
-        body += data
-        if len(body) > _BODY:
-            raise _usage("The request is too long", "It holds a few settings.")
-    try:
-        wanted = Wanted.model_validate_json(bytes(body) or b"{}")
-    except ValidationError as error:
-        raise _invalid(error) from None
+    wanted = await read_body(request, Wanted)
     _check(room, wanted)
     picture = await asyncio.to_thread(room.board.ask, photo, wanted)
     room.darkroom.make(picture)
@@ -211,23 +202,23 @@ def _wanted(room: Room, query: dict[str, str]) -> Wanted:
             values["bits"] = int(str(values["bits"]))
         wanted = Wanted.model_validate(values)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
     except ValueError:
-        raise _usage("bits is no number", "8 or 16.") from None
+        raise usage("bits is no number", "8 or 16.") from None
     _check(room, wanted)
     return wanted
 
 
 def _check(room: Room, wanted: Wanted) -> None:
     if wanted.weights is not None and wanted.weights not in room.darkroom.networks.weights:
-        raise _usage(
+        raise usage(
             "There are no such weights", f"One of {', '.join(room.darkroom.networks.weights)}."
         )
     if wanted.exposure is not None:
         try:
             parse_exposure(wanted.exposure)
         except RawkitError:
-            raise _usage("That is no exposure", "Write it as 10s or 10s,iso100,f/8.") from None
+            raise usage("That is no exposure", "Write it as 10s or 10s,iso100,f/8.") from None
 
 
 def _box(drawn: dict[str, str]) -> Box:
@@ -238,7 +229,7 @@ def _box(drawn: dict[str, str]) -> Box:
     except ValueError:
         box = Box(1, 1, 0, 0)
     if not (0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1):
-        raise _usage("That is no part of a picture", "left < right and top < bottom, 0 to 1.")
+        raise usage("That is no part of a picture", "left < right and top < bottom, 0 to 1.")
     return box
 
 
@@ -246,20 +237,8 @@ def _pixels(drawn: dict[str, str]) -> int:
     text = drawn.get("pixels", "600000")
     wanted = int(text[:12]) if text.isascii() and text.isdigit() else 0
     if not _LEAST_PIXELS <= wanted <= _MOST_PIXELS:
-        raise _usage("So many pixels cannot be drawn", "1000 to 4000000.")
+        raise usage("So many pixels cannot be drawn", "1000 to 4000000.")
     return wanted
-
-
-def _usage(title: str, text: str) -> RefusedError:
-    return RefusedError(422, Reason("usage", title, text))
-
-
-def _invalid(error: ValidationError) -> RefusedError:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(one) for one in first["loc"])
-    return _usage(
-        "A setting cannot be used", f"{where}: {first['msg']}." if where else first["msg"]
-    )
 
 
 _PHOTO = "/api/works/{work}/photos/{photo}"

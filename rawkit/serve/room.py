@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rawkit import __version__
-from rawkit.errors import UsageError
+from rawkit.errors import RawkitError, UsageError
 from rawkit.files import output_errors
 from rawkit.serve.answers import RefusedError, busy, missing
 from rawkit.serve.board import Board, Photo, Work
 from rawkit.serve.darkroom import Darkroom
+from rawkit.serve.holdings import has_stores, stored_frame
 from rawkit.serve.preview import Drawer
 from rawkit.serve.schemas import About, PhotoView, PictureView, WeightsView, WorkView
 from rawkit.serve.words import Reason
@@ -23,6 +24,7 @@ from rawkit.serve.words import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rawkit.restore import StoredFrame
     from rawkit.serve.board import Picture
     from rawkit.serve.settings import ServeSettings
 
@@ -63,12 +65,13 @@ class Room:
         self.drawer = Drawer(self.darkroom)
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._uploads: Counter[str] = Counter()
+        self._has_stores = has_stores(settings.workspace)
         self.closing = asyncio.Event()
         """Set when the server ends."""
 
     def start(self) -> None:
         """Take in what a server that was killed has left, and begin to work."""
-        for photo in self.board.recover():
+        for photo in self.board.recover(self._frame):
             if photo.stage == "refused":
                 continue
             self.darkroom.read(photo)
@@ -76,6 +79,12 @@ class Room:
                 if picture.stage == "waiting":
                     self.darkroom.make(picture)
         self.darkroom.start()
+
+    def _frame(self, store: str, frame: str) -> StoredFrame | None:
+        try:
+            return stored_frame(self.settings.workspace, store, frame)
+        except RawkitError:
+            return None
 
     def close(self) -> None:
         """Stop, and delete everything."""
@@ -101,7 +110,7 @@ class Room:
         return About(
             version=__version__, ready=networks.ready, weights=weights,
             protections=[*protections()], file_bytes=limits.file_bytes, photos=limits.photos,
-            keep_seconds=self.settings.keep_seconds, stores=False,
+            keep_seconds=self.settings.keep_seconds, stores=self._has_stores,
         )  # fmt: skip
 
     # What requests name.
@@ -163,12 +172,7 @@ class Room:
         limits = self.settings.limits
         if self._uploads[client] >= limits.uploads:
             raise busy("Too many uploads at once", "Wait until some are done.")
-        if len(work.photos) >= limits.photos:
-            raise RefusedError(409, Reason(
-                "full", "There are enough photos here",
-                f"{limits.photos} photos fit under one address. Delete some, or open a new one.",
-            ))  # fmt: skip
-        self.may_wait()
+        self.may_add(work)
         free = shutil.disk_usage(self.folder).free
         if self.board.taken() + size > limits.disk_bytes or free - size < _RESERVE:
             raise RefusedError(507, Reason(
@@ -182,6 +186,16 @@ class Room:
             self._uploads[client] -= 1
             if not self._uploads[client]:
                 del self._uploads[client]
+
+    def may_add(self, work: Work) -> None:
+        """Raise `RefusedError` if a work has photos enough, or too much waits already."""
+        most = self.settings.limits.photos
+        if len(work.photos) >= most:
+            raise RefusedError(409, Reason(
+                "full", "There are enough photos here",
+                f"{most} photos fit under one address. Delete some, or open a new one.",
+            ))  # fmt: skip
+        self.may_wait()
 
     def may_wait(self) -> None:
         """Raise `RefusedError` if too much waits already."""

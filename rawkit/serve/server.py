@@ -30,7 +30,7 @@ def serve(settings: ServeSettings, started: Callable[[str], None], *, opens: boo
     UsageError
         If the address is taken, or not one of this machine.
     """
-    listening = _listen(settings)
+    listening = listen(settings)
     port = listening.getsockname()[1]
     settings = replace(settings, port=port)
     config = uvicorn.Config(
@@ -65,7 +65,14 @@ def _open(server: uvicorn.Server, address: str) -> None:
     webbrowser.open(address)
 
 
-def _listen(settings: ServeSettings) -> socket.socket:
+def listen(settings: ServeSettings) -> socket.socket:
+    """Return a socket at the address of a server.
+
+    Raises
+    ------
+    UsageError
+        If the address is taken, or not one of this machine.
+    """
     try:
         family, kind, proto, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
