@@ -17,7 +17,8 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, line_of, restore_files, restore_items
-    from rawkit.restore.decoder import Decoded, DecodeJob, Decoder
+    from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
+    from rawkit.restore.memory import Held
     from rawkit.restore.network import load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Outcome, Restored
     from rawkit.restore.pipeline import restore_stream
@@ -33,6 +34,8 @@ __getattr__ = late(
         "DecodeJob": "decoder",
         "Decoded": "decoder",
         "Decoder": "decoder",
+        "decoder_memory": "decoder",
+        "Held": "memory",
         "Outcome": "outcome",
         "RestoreReport": "batch",
         "Restored": "outcome",
@@ -62,6 +65,7 @@ __all__ = [
     "DecodeJob",
     "Decoded",
     "Decoder",
+    "Held",
     "Inputs",
     "Item",
     "LocalRaw",
@@ -74,6 +78,7 @@ __all__ = [
     "Single",
     "StoredFrame",
     "decode_single",
+    "decoder_memory",
     "existing",
     "find_inputs",
     "frames_of_stores",

@@ -1,6 +1,7 @@
 """From stores to batches in bounded memory.
 
-`pairs` are what there is to draw from, and `locate` finds them in stores. `plan` says which crop is
+`pairs` are what there is to draw from, and `locate` finds them in stores; `runs` are those that
+follow each other in a video. `plan` says which crop is
 sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for
 its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
@@ -35,6 +36,7 @@ from rawkit.stream.pairs import (
     spread,
 )
 from rawkit.stream.plan import (
+    CLIP_LIVE_WINDOWS,
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     EpochPlan,
@@ -66,6 +68,7 @@ __getattr__ = late(
 callable_as(__name__, "rawkit.api:stream")
 
 __all__ = [
+    "CLIP_LIVE_WINDOWS",
     "CROPS_PER_WINDOW",
     "LIVE_WINDOWS",
     "Batch",

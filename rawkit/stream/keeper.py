@@ -116,7 +116,7 @@ class Keeper:
         for job in jobs:
             if batches is not None and job.first >= batches:
                 return
-            yield self._pairs[job.window.frame]
+            yield frozenset().union(*(self._pairs[frame] for frame in job.frames))
 
     def least(self, jobs: Iterator[Job], batches: int, costs: Mapping[str, int]) -> float:
         """Return the least bytes that so many batches can be had with; see `belady`."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -16,14 +17,16 @@ import pyarrow as pa
 
 from rawkit.store import RemoteFile
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.runs import runs_of
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from numpy.typing import NDArray
 
     from rawkit.store import ArrayLayout, ReadablePlace
+    from rawkit.stream.runs import Runs
     from rawkit.stream.texts import PackedTexts, SharedTexts
 
 VALIDATED = 8
@@ -84,6 +87,8 @@ NUMBERS = (
     "white_level", "amplification_base", "exposure_ratio", "gain_ratio", "iso", "exposure_time",
 )  # fmt: skip
 """Fields of a pair that are numbers."""
+_OF_A_TAKE = ("white_level", "exposure_ratio", "gain_ratio", "iso", "exposure_time")
+"""Those that do not change within a clip."""
 
 
 class Values:
@@ -235,6 +240,19 @@ class Pairs(Sequence[PairSource]):
             **values,
         )
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of the pairs within their collections."""
+        return (self._names[number] for number in range(len(self)))
+
+    def takes(self) -> list[int]:
+        """Return a number for each pair that it shares with all that can be its neighbours."""
+        columns = [self.column(name) for name in _OF_A_TAKE]
+        balance = np.asarray(self._white_balance.all(), np.float64)
+        codes = (self.which, self._scenes.codes, self._cameras.codes)
+        together = np.column_stack([*codes, *columns, balance])
+        found: list[int] = _coded(together)[1].tolist()
+        return found
+
     def column(self, name: str) -> NDArray[np.float64]:
         """Values of one of `NUMBERS`, shape (pairs,)."""
         return np.asarray(self._numbers[name].all(), np.float64)
@@ -272,12 +290,31 @@ def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
         shapes = FrameShapes.of(source.shape for source in sources)
         longs: dict[object, int] = {}
         which = [longs.setdefault(source.target.path, len(longs)) for source in sources]
-        return FrameShapes(shapes.kinds, shapes.which, np.array(which, np.int64))
+        return FrameShapes(
+            shapes.kinds, shapes.which, np.array(which, np.int64), partial(_runs, sources)
+        )
     layouts = [one.packed for one in sources.groups]
     kinds = [FrameShape(one.height, one.width, one.chunk) for one in layouts]
     distinct = list(dict.fromkeys(kinds))
     numbers = np.array([distinct.index(kind) for kind in kinds], np.uint16)
-    return FrameShapes(distinct, numbers[sources.which], _long_keys(sources))
+    return FrameShapes(
+        distinct, numbers[sources.which], _long_keys(sources), partial(_runs, sources)
+    )
+
+
+def _runs(sources: Sequence[PairSource]) -> Runs:
+    """Find the runs of neighbours among pairs."""
+    if isinstance(sources, Pairs):
+        return runs_of(sources.names(), sources.takes())
+    return runs_of((source.name for source in sources), map(_take_of, sources))
+
+
+def _take_of(source: PairSource) -> Hashable:
+    """Return what a pair shares with its neighbours, beside the video."""
+    values = np.array([getattr(source, name) for name in _OF_A_TAKE], np.float64)
+    layouts = [replace(file.layout, count=0) for file in (source.packed, source.target)]
+    bits = values.tobytes() + source.white_balance.tobytes()
+    return (source.store, source.scene, source.camera, *layouts, bits)
 
 
 def _long_keys(pairs: Pairs) -> NDArray[np.int64]:

@@ -81,6 +81,8 @@ class Job:
     """Which."""
     uses: tuple[Use, ...]
     """Its crops that this process hands out, first use first."""
+    frames: tuple[int, ...]
+    """What is read, in the order of time: indices of frames among those of the epoch, from 0."""
 
     @property
     def epoch(self) -> int:
@@ -125,7 +127,8 @@ def jobs(
                 )
                 for serial in serials
             )
-            yield Job(plan.windows[int(numbers[serials[0]])], uses)
+            window = plan.windows[int(numbers[serials[0]])]
+            yield Job(window, uses, plan.frames_of(window))
         done += len(numbers)
         epoch, start = epoch + 1, 0
 

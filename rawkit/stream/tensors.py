@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
 MOSAIC_ORDER = (0, 1, 3, 2)
 """Planes R, G1, B, G2 in the reading order of a cell: R, G1, G2, B."""
+_CLIPS = 5
+"""Axes of a batch of clips."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorBatch:
-    """What a network is trained on, packed or as a mosaic."""
+    """What a network is trained on, packed or as a mosaic; clips of T frames have them third."""
 
     planes: Tensor
-    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), float32, 0 being black and 1 white before
-    they were amplified, and balanced if asked for."""
+    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), of clips (B, 4, T, n, n), float32, 0 being
+    black and 1 white before they were amplified, and balanced if asked for."""
     target: Tensor
-    """Target, shape (B, 3, 2n, 2n), float32, 0 to 1, BT.709 curve on sRGB primaries."""
+    """Target, shape (B, 3, 2n, 2n), of clips (B, 3, T, 2n, 2n), float32, 0 to 1, BT.709 curve on
+    sRGB primaries."""
     amplification: Tensor
     """What each crop was multiplied by, shape (B,), float32."""
     iso: Tensor
@@ -48,7 +51,7 @@ class TensorBatch:
 
     @property
     def mosaic(self) -> Tensor:
-        """The planes laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
+        """The planes of frames laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
         return mosaic_of(self.planes)
 
 
@@ -83,11 +86,12 @@ def tensors_of(
         amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
     )
     gains = None if neutral is None else moved(balance_gains(batch.white_balance, neutral))
-    planes = normalise_planes(
-        moved(batch.packed), moved(batch.black_level), moved(batch.white_level), factors, gains
-    )
+    packed, black, target = moved(batch.packed), moved(batch.black_level), moved(batch.target)
+    if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
+        packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
+    planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
     full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = moved(batch.target).to(torch.float32).div_(full_scale)
+    target = _floats(target).div_(full_scale)
     return TensorBatch(
         planes=planes,
         target=target,
@@ -117,13 +121,20 @@ def normalise_planes(
     """max(value - black, 0) / (white - black) times the factor, shape (B, 4, h, w), float32.
 
     `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,). With `gains`,
-    (B, 4), the factor of each plane is the factor times its gain.
+    (B, 4), the factor of each plane is the factor times its gain. Of clips `packed` is
+    (B, 4, T, h, w) and `black` (B, 4, T).
     """
-    black = black[:, :, None, None]
-    scale = factor[:, None, None, None] / (white[:, None, None, None] - black)
+    black = black[..., None, None]
+    rest = (1,) * (packed.ndim - 2)
+    scale = factor.reshape(-1, 1, *rest) / (white.reshape(-1, 1, *rest) - black)
     if gains is not None:
-        scale = scale * gains[:, :, None, None]
-    return (packed.to(torch.float32) - black).clamp_(min=0).mul_(scale)
+        scale = scale * gains.reshape(*gains.shape, *rest)
+    return (_floats(packed) - black).clamp_(min=0).mul_(scale)
+
+
+def _floats(values: Tensor) -> Tensor:
+    """Make float32 of integers, in the order in which the axes come."""
+    return values.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def mosaic_of(planes: Tensor) -> Tensor:

@@ -120,6 +120,7 @@ def plan_settings(settings: TrainSettings) -> PlanSettings:
         augment=settings.augment,
         seed=settings.seed,
         group=settings.group,
+        clip=settings.clip,
     )
 
 
