@@ -18,7 +18,6 @@ from rawkit.serve.answers import RefusedError, missing
 from rawkit.serve.guard import Guard
 from rawkit.serve.openapi import description_of
 from rawkit.serve.pages import api_page, page_of
-from rawkit.serve.room import Room
 from rawkit.serve.words import INTERNAL, Reason, reason_of
 
 if TYPE_CHECKING:
@@ -27,24 +26,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from rawkit.serve.settings import ServeSettings
+    from rawkit.serve.room import Room
+
 
 _SWEEP_SECONDS = 5.0
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-def make_app(settings: ServeSettings) -> ASGIApp:
-    """Return the application; its threads live as long as its lifespan."""
+def make_app(room: Room) -> ASGIApp:
+    """Return the application of a room, whose threads live as long as its lifespan."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        room = Room(settings, asyncio.get_running_loop())
         app.state.room = room
-        room.start()
+        await asyncio.to_thread(room.start, asyncio.get_running_loop())
         sweeping = asyncio.create_task(_sweep(room))
         try:
             yield
         finally:
+            room.closing.set()
             sweeping.cancel()
             await asyncio.to_thread(room.close)
 
@@ -62,7 +62,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
             RefusedError: _refused, RawkitError: _failed, HTTPException: _http, 500: _internal,
         },
     )  # fmt: skip
-    return Guard(app, settings)
+    return Guard(app, room.settings)
 
 
 async def _sweep(room: Room) -> None:

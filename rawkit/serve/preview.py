@@ -80,7 +80,8 @@ class Box:
         """Return rows and columns of a picture, whole cells of them, at least one."""
 
         def along(first: float, last: float, length: int) -> slice:
-            begin = min(int(first * length), length - cell) // cell * cell
+            # What is a hair below a pixel was meant to be it.
+            begin = min(int(first * length + 1e-6), length - cell) // cell * cell
             end = max(begin + cell, round(last * length) // cell * cell)
             return slice(max(0, begin), min(end, length))
 

@@ -42,13 +42,18 @@ class Room:
     ----------
     settings
         How it runs.
-    loop
-        Where requests are answered.
+
+    Raises
+    ------
+    UsageError
+        If another server works in the same folder, or a sandbox is required and there is none.
+    OutputError
+        If its folder cannot be written.
     """
 
-    def __init__(self, settings: ServeSettings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self._loop = loop
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.folder = settings.workspace.root / _FOLDER / str(settings.port)
         with output_errors(self.folder):
             (self.folder / _WORKS).mkdir(parents=True, exist_ok=True)
@@ -68,9 +73,23 @@ class Room:
         self._has_stores = has_stores(settings.workspace)
         self.closing = asyncio.Event()
         """Set when the server ends."""
+        self.protections = self._confined()
+        """What keeps a hostile raw file from doing harm."""
 
-    def start(self) -> None:
-        """Take in what a server that was killed has left, and begin to work."""
+    def _confined(self) -> str:
+        """Start the process that decodes, and say what it cannot do."""
+        confinement = self.darkroom.mosaics.confinement()
+        if self.settings.require_sandbox and not confinement.whole:
+            self.close()
+            raise UsageError(
+                f"only {confinement.describe()}", expected="a whole sandbox, as is required",
+                fix="A newer Linux has it, with Landlock and seccomp switched on.",
+            )  # fmt: skip
+        return confinement.describe()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in what a server that was killed has left, and begin to work for `loop`."""
+        self._loop = loop
         for photo in self.board.recover(self._frame):
             if photo.stage == "refused":
                 continue
@@ -86,9 +105,13 @@ class Room:
         except RawkitError:
             return None
 
+    def end(self) -> None:
+        """Let those that listen go; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.closing.set)
+
     def close(self) -> None:
         """Stop, and delete everything."""
-        self._loop.call_soon_threadsafe(self.closing.set)
         self.darkroom.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._locked)
@@ -109,7 +132,7 @@ class Room:
             ))  # fmt: skip
         return About(
             version=__version__, ready=networks.ready, weights=weights,
-            protections=[*protections()], file_bytes=limits.file_bytes, photos=limits.photos,
+            protections=self.protections, file_bytes=limits.file_bytes, photos=limits.photos,
             keep_seconds=self.settings.keep_seconds, stores=self._has_stores,
         )  # fmt: skip
 
@@ -218,13 +241,9 @@ class Room:
                 self._listeners.pop(work, None)
 
     def _told(self, work: str) -> None:
-        self._loop.call_soon_threadsafe(self._wake, work)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, work)
 
     def _wake(self, work: str) -> None:
         for event in self._listeners.get(work, ()):
             event.set()
-
-
-def protections() -> list[str]:
-    """Return what keeps a hostile raw file from doing harm on this machine."""
-    return ["a process of its own", "limited memory", "limited time"]

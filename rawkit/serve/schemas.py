@@ -179,7 +179,7 @@ class About(_Message):
     """Whether the network is loaded; it takes some seconds after the start."""
     weights: list[WeightsView]
     """What can be chosen."""
-    protections: list[str]
+    protections: str
     """What keeps a hostile raw file from doing harm."""
     file_bytes: int
     """Size that a file may have."""

@@ -20,7 +20,7 @@ import torch
 import uvicorn
 
 from rawkit.models import Lamba2021
-from rawkit.serve import Limits, ServeSettings, make_app
+from rawkit.serve import Limits, Room, ServeSettings, make_app
 from rawkit.serve.server import listen
 from rawkit.train import TrainState, save_checkpoint
 from rawkit.workspace import Workspace
@@ -118,7 +118,7 @@ def served(settings: ServeSettings) -> Iterator[Client]:
     listening = listen(settings)
     port = listening.getsockname()[1]
     config = uvicorn.Config(
-        make_app(replace(settings, port=port)), log_level="warning", lifespan="on",
+        make_app(Room(replace(settings, port=port))), log_level="warning", lifespan="on",
         timeout_graceful_shutdown=1, ws="none",
     )  # fmt: skip
     server = uvicorn.Server(config)
