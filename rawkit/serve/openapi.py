@@ -30,6 +30,7 @@ _ANSWERS: dict[str, tuple[int, type[BaseModel] | str | None]] = {
     "delete_work": (204, None),
     "follow_work": (200, "text/event-stream"),
     "zip_work": (200, "application/zip"),
+    "restore_one": (200, "image/*"),
     "upload": (201, schemas.PhotoView),
     "show_photo": (200, schemas.PhotoView),
     "delete_photo": (204, None),
@@ -54,6 +55,9 @@ _QUERIES: dict[str, dict[str, dict[str, Any]]] = {
         "restore": {"type": "string", "enum": ["0", "1"], "default": "1",
                     "description": "0: only read it; pictures are asked for later."},
     },
+    "restore_one": {
+        "name": {**_NAME, "description": "Name of the file, where the body is the file itself."},
+    },
     "show_view": {
         "side": {"type": "string", "enum": ["network", "plain", "truth", "picture"],
                  "default": "network"},
@@ -66,7 +70,7 @@ _QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "show_frames": {"scene": _NAME},
     "show_sheet": {"scene": _NAME},
 }  # fmt: skip
-_SETTINGS = {"upload", "show_view"}
+_SETTINGS = {"upload", "restore_one", "show_view"}
 """Endpoints that take the fields of `Wanted` in the query."""
 _REFUSALS = "Why not, in words."
 _PATH = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -124,7 +128,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if name in _BODIES:
         operation["requestBody"] = {"required": True, "content": _json(_BODIES[name])}
-    if name == "upload":
+    if name in ("upload", "restore_one"):
         form = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}
         operation["requestBody"] = {
             "required": True,

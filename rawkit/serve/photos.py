@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 from pydantic import ValidationError
+from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
@@ -20,18 +22,19 @@ from rawkit.serve.darkroom import THUMBNAIL
 from rawkit.serve.preview import Box, Side, View
 from rawkit.serve.schemas import Wanted
 from rawkit.serve.uploads import receive
-from rawkit.serve.words import Reason
+from rawkit.serve.words import INTERNAL, Reason
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rawkit.serve.board import Picture
+    from rawkit.serve.board import Picture, Work
     from rawkit.serve.room import Room
     from rawkit.serve.schemas import PictureView
 
 _PICTURES = 20
 """Pictures of one photo, at most."""
 _NOT_RAW = 415
+_ALIVE_SECONDS = 1.0
 _PART = "upload.part"
 _SIDES: dict[str, Side] = {one: one for one in get_args(Side)}
 _LEAST_PIXELS, _MOST_PIXELS = 1_000, 4_000_000
@@ -43,8 +46,41 @@ async def upload(request: Request) -> Response:
     room: Room = request.app.state.room
     work = room.work(request.path_params["work"])
     query = dict(request.query_params)
-    query.pop("name", None)
     restores = query.pop("restore", "1") != "0"
+    photo, _ = await _take_in(request, work, query, restores=restores)
+    location = f"/api/works/{work.id}/photos/{photo.id}"
+    return answer(room.view_photo(photo), 201, {"Location": location})
+
+
+async def restore_one(request: Request) -> Response:
+    """Take in one file, and answer with its picture once that is made; nothing is kept."""
+    room: Room = request.app.state.room
+    work = room.new_work()
+    try:
+        _, picture = await _take_in(request, work, dict(request.query_params), restores=True)
+        if picture is None:  # pragma: no cover - one was asked for
+            raise missing("The picture")  # noqa: TRY301 - as above
+        with room.listening(work.id) as news:
+            while picture.stage not in ("done", "failed"):
+                news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _ALIVE_SECONDS)
+                if room.closing.is_set() or await request.is_disconnected():
+                    raise busy("The server ends", "Start it again.")  # noqa: TRY301 - cleared up
+        if picture.stage == "failed":
+            raise _failed(picture)  # noqa: TRY301 - as above
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(room.board.remove_work, work))
+        raise
+    return _file(picture, "attachment", BackgroundTask(room.board.remove_work, work))
+
+
+async def _take_in(
+    request: Request, work: Work, query: dict[str, str], *, restores: bool
+) -> tuple[Photo, Picture | None]:
+    """Receive a file into a work, let it be read, and a picture be made of it."""
+    room: Room = request.app.state.room
+    query.pop("name", None)
     wanted = _wanted(room, query)
     client = request.client.host if request.client else ""
     length = request.headers.get("content-length", "")
@@ -71,11 +107,12 @@ async def upload(request: Request) -> Response:
             photo.gone = True
             await asyncio.shield(asyncio.to_thread(_discard, photo))
             raise
+    picture = None
     if restores:
-        room.darkroom.make(await asyncio.to_thread(room.board.ask, photo, wanted))
+        picture = await asyncio.to_thread(room.board.ask, photo, wanted)
+        room.darkroom.make(picture)
     room.darkroom.read(photo)
-    view = room.view_photo(photo)
-    return answer(view, 201, {"Location": f"/api/works/{work.id}/photos/{photo.id}"})
+    return photo, picture
 
 
 def _discard(photo: Photo) -> None:
@@ -161,19 +198,26 @@ async def send_picture(request: Request) -> Response:
     """Send a finished picture."""
     picture = _picture(request)
     if picture.stage == "failed":
-        problem = picture.problem
-        raise RefusedError(409, Reason(
-            "failed", problem.title if problem else "The picture could not be made",
-            problem.text if problem else "",
-        ))  # fmt: skip
+        raise _failed(picture)
     if picture.stage != "done" or not picture.path.is_file():
         raise RefusedError(409, Reason(
             "unfinished", "The picture is not done yet", "Try again when its stage is `done`.",
         ), {"Retry-After": "1"})  # fmt: skip
+    return _file(picture, "inline" if "inline" in request.query_params else "attachment")
+
+
+def _failed(picture: Picture) -> RefusedError:
+    problem = picture.problem
+    if problem is None:
+        return RefusedError(409, INTERNAL)
+    return RefusedError(409, Reason(problem.kind, problem.title, problem.text, problem.phone))
+
+
+def _file(picture: Picture, disposition: str, after: BackgroundTask | None = None) -> Response:
     kind = mimetypes.guess_type(picture.path.name)[0] or "application/octet-stream"
-    disposition = "inline" if "inline" in request.query_params else "attachment"
     name = f"{disposition}; filename*=utf-8''{quote(picture.name)}"
-    return FileResponse(picture.path, media_type=kind, headers={"Content-Disposition": name})
+    headers = {"Content-Disposition": name}
+    return FileResponse(picture.path, media_type=kind, headers=headers, background=after)
 
 
 def _view(room: Room, picture: Picture) -> PictureView:
@@ -243,6 +287,7 @@ def _pixels(drawn: dict[str, str]) -> int:
 
 _PHOTO = "/api/works/{work}/photos/{photo}"
 ROUTES = [
+    Route("/api/restore", restore_one, methods=["POST"]),
     Route("/api/works/{work}/photos", upload, methods=["POST"]),
     Route(_PHOTO, show_photo),
     Route(_PHOTO, delete_photo, methods=["DELETE"]),
