@@ -47,6 +47,7 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
@@ -86,6 +87,7 @@ __all__ = [
     "Pairs",
     "PlanSettings",
     "RankShare",
+    "Runs",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -108,6 +110,7 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "runs_of",
     "shapes_of",
     "sources_of",
     "spread",
