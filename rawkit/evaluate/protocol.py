@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,12 @@ class Protocol:
     border: int = 0
     """Mosaic pixels cut off at each side before pictures are compared. Beyond that nothing is
     cropped: pictures are the visible area in whole cells, as the store holds it."""
+    steady: bool = False
+    """Whether the estimates of a video's frames are made one smooth curve, as `rawkit restore` does
+    with videos, instead of each frame's own."""
+    pieces: tuple[int, int] | None = None
+    """Frames of a piece, and its side in pixels of the mosaic, that a network for clips is given at
+    a time; None: as large as memory allows."""
     black_level: float | None = None
     """Black level of all planes in sensor units, instead of each file's own: what scripts do that
     hard-code one. The estimate of the amplification is then made with it too."""
@@ -80,8 +86,20 @@ class Protocol:
             raise UsageError(f"a border of {self.border} pixels", expected="0 or more")
         if self.black_level is not None and not 0 <= self.black_level < float("inf"):
             raise UsageError(f"a black level of {self.black_level}", expected="0 or more")
+        if self.pieces is not None and min(self.pieces) < 1:
+            raise UsageError(f"pieces of {self.pieces}", expected="frames and pixels above 0")
         if not self.splits:
             raise UsageError("no split", expected="train, val or test")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All fields that decide a figure; newer ones only where they say something."""
+        values = asdict(self)
+        if not self.steady:
+            del values["steady"]
+        if self.pieces is None:
+            del values["pieces"]
+        return values
 
     def takes(self, collection: str, name: str, scene: str, split: str) -> bool:
         """Tell whether a dark frame counts."""

@@ -15,6 +15,7 @@ from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
+from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
@@ -24,7 +25,7 @@ from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
-from rawkit.models.stages import Staged, best_device, prepare
+from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unet3d import Unet3d
 from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
@@ -50,6 +51,7 @@ __all__ = [
     "AmplifiedMosaic",
     "Area",
     "Exported",
+    "Geometry",
     "InferencePlan",
     "Lamba2021",
     "LearnedNeutral",
@@ -74,6 +76,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "describe",
+    "device_of",
     "encode_safetensors",
     "export_network",
     "find_neutral",
