@@ -19,6 +19,7 @@ from rawkit.evaluate import (
     plan_evaluation,
     protocol,
     run_evaluation,
+    save_films,
     save_pictures,
     subject,
 )
@@ -216,7 +217,7 @@ class TrainStep(Step):
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"colour"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos"})
 
     FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
 
@@ -250,6 +251,8 @@ class EvaluateStep(FilteredStep):
     """Seed of the bootstrap."""
     pictures: int = Field(default=0, ge=0)
     """So many best, median and worst pictures to save."""
+    videos: int = Field(default=0, ge=0)
+    """So many videos to save, those in the middle by PSNR."""
     max_ram: int = Field(default=MAX_RAM, gt=0)
     """Bytes that the process may take."""
 
@@ -322,6 +325,8 @@ class EvaluateStep(FilteredStep):
         evaluation = run_evaluation(plan, context.progress).evaluation
         if self.pictures:
             save_pictures(plan, evaluation, self.pictures, context.progress)
+        if self.videos:
+            save_films(plan, evaluation, self.videos, context.progress)
         return {Artefact("evaluation", self.name): evaluation.folder}
 
     def _subject(self, context: Context) -> Subject:
