@@ -12,7 +12,6 @@ from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import (
     Definition,
     Matcher,
-    Role,
     Split,
     known_collections,
     load_definition,
@@ -30,6 +29,7 @@ from rawkit.catalog.offered import (
     usual_place,
 )
 from rawkit.catalog.places import OfferedPlace
+from rawkit.catalog.rules import Role
 from rawkit.catalog.scan import scan
 from rawkit.catalog.select import (
     ISO_ROUNDING,
@@ -44,8 +44,8 @@ from rawkit.catalog.select import (
     select_entries,
 )
 from rawkit.catalog.splits import scene_digest, thin_scenes
-from rawkit.catalog.types import Catalog, Entry, LeftOut
-from rawkit.catalog.video import read_video_frame
+from rawkit.catalog.types import Catalog, Entry, GivenPicture, LeftOut
+from rawkit.catalog.video import read_video_frame, truth_names
 from rawkit.late import late
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ __all__ = [
     "Catalog",
     "Definition",
     "Entry",
+    "GivenPicture",
     "LeftOut",
     "Matcher",
     "Names",
@@ -102,6 +103,7 @@ __all__ = [
     "selection_of",
     "source_of",
     "thin_scenes",
+    "truth_names",
     "usual_place",
     "write_bad_pairs",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NUMBERED = re.compile(r"(.*?)([0-9]{1,18})(\.[^./#]*)?", re.DOTALL)
-"""Of the last part of a path: what is before the number, the number, and the ending of a file."""
+_NUMBERED = re.compile(r"(.*?)(?<![0-9])(?<![0-9]\.)([0-9]{1,18})", re.DOTALL)
+"""A stem that ends with a whole number, not with a fraction such as an exposure of 0.04 s."""
 
 
 class PlaceInVideo(NamedTuple):
@@ -25,9 +25,10 @@ def place_in_video(name: str) -> PlaceInVideo | None:
     stem must end with the number: ``short/0001/0007.ARW`` is frame 7 of ``short/0001/*.ARW``.
     Frames are neighbours if they are of one video and their numbers follow each other.
     """
-    folder, slash, file = name.rpartition("/")
-    found = _NUMBERED.fullmatch(file)
+    head, dot, ending = name.rpartition(".")
+    if not dot or "/" in ending or "#" in ending or ending.isdecimal():
+        head, dot, ending = name, "", ""
+    found = _NUMBERED.fullmatch(head)
     if found is None:
         return None
-    before, number, ending = found.groups("")
-    return PlaceInVideo(f"{folder}{slash}{before}*{ending}", int(number))
+    return PlaceInVideo(f"{found[1]}*{dot}{ending}", int(found[2]))

@@ -11,6 +11,7 @@ from rawkit.late import late
 from rawkit.store.evicted_note import EVICTED, read_evicted
 from rawkit.store.layout import (
     FORMAT,
+    FRAME_RATES,
     FRAMES_TABLE,
     VERSION,
     ArrayLayout,
@@ -169,6 +170,7 @@ __all__ = [
     "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
+    "FRAME_RATES",
     "NOBODY",
     "NO_TARGET",
     "REPAIR",

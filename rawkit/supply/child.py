@@ -285,8 +285,7 @@ def planned(
         remember=remember,
     )  # fmt: skip
     streamed = any(
-        (one.file is not None and source.sequential(one.file))
-        or (one.video is not None and one.video.sequential)
+        one.streamed or (one.file is not None and source.sequential(one.file))
         for one in plan.wanted
     )
     bad = {one.name for one in plan.quarantined} | order.killers.keys()
