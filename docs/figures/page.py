@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from rawkit.serve import ServeSettings
 from rawkit.workspace import Workspace
 from tests.support.fixtures_browser import CHROMIUM
-from tests.support.fixtures_serve import served
+from tests.support.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.serve import ServeSettings
-    from tests.support.fixtures_serve import Client
+    from tests.support.serving import Client
 
 pytest_plugins = ("tests.support.fixtures_serve", "tests.support.fixtures_workspace")
 

@@ -10,12 +10,12 @@ import pytest
 from rawkit.errors import UsageError
 from rawkit.serve import Limits, ServeSettings
 from rawkit.workspace import Workspace
-from tests.support.fixtures_serve import served
+from tests.support.serving import served
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.fixtures_serve import Client
+    from tests.support.serving import Client
 
 pytest_plugins = ("tests.support.fixtures_serve", "tests.support.fixtures_workspace")
 

@@ -21,7 +21,7 @@ from rawkit.serve.openapi import description_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.fixtures_serve import Client
+    from tests.support.serving import Client
 
 pytest_plugins = ("tests.support.fixtures_serve", "tests.support.fixtures_workspace")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.support.fixtures_serve import Client
+    from tests.support.serving import Client
 
 pytest_plugins = (
     "tests.support.fixtures_browser",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shlex
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pytest
     from playwright.sync_api import Browser
 
-    from tests.support.fixtures_serve import Client
+    from tests.support.serving import Client
 
 pytest_plugins = (
     "tests.support.fixtures_browser",
@@ -31,34 +32,36 @@ PAGE = DOCS / "how-to" / "serve-a-page.md"
 ADDRESS = "http://127.0.0.1:8484/"
 
 
-def test_curl_gets_one_picture(
+def test_what_the_page_has_people_type_gets_pictures(
     client: Client, darks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(darks[0], "dark.dng")
-    (line,) = [one for block in blocks_of(PAGE) for one in block.text.splitlines()
-               if one.startswith("$ curl ")]  # fmt: skip
-    command = shlex.split(line.removeprefix("$ ").replace(ADDRESS, client.address))
-    subprocess.run(command, check=True, capture_output=True)
-    assert Image.open("picture.png").size == (192, 128)
+    lines = [one for block in blocks_of(PAGE) for one in block.text.splitlines()
+             if one.startswith("$ curl ")]  # fmt: skip
+    assert len(lines) == 5
+    work = ""
+    for line in lines:
+        if "pictures.zip" in line:
+            client.settled(work)
+        text = line.removeprefix("$ ").replace(ADDRESS, client.address).replace("WORK", work)
+        found = subprocess.run(shlex.split(text), check=True, capture_output=True)
+        if "-X POST" in line:
+            work = json.loads(found.stdout)["id"]
+    with Image.open("picture.png") as picture:
+        assert picture.size == (192, 128)
+    with zipfile.ZipFile("pictures.zip") as archive:
+        assert archive.namelist() == ["dark.png", "manifest.jsonl"]
+        assert archive.read("dark.png") == (tmp_path / "picture.png").read_bytes()
+
+
+def test_one_file_that_cannot_be_restored_is_answered_with_the_reason(
+    client: Client, darks: list[Path]
+) -> None:
     found = client.ask("api/restore?name=a.jpg", "POST", b"\xff\xd8\xff" + bytes(999))
     assert found.status == 415
     found = client.ask("api/restore?name=a.dng", "POST", darks[0].read_bytes()[:20_000])
     assert (found.status, found.json["error"]["kind"]) == (409, "truncated")
-
-
-def test_the_code_of_the_page_gets_a_zip(
-    client: Client, darks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "data" / "mid"
-    folder.mkdir(parents=True)
-    for number in range(2):
-        shutil.copy(darks[number], folder / f"{number}.cr2")
-    (code,) = [one.text for one in blocks_of(PAGE) if one.language == "python"]
-    exec(code.replace(ADDRESS.rstrip("/"), client.address.rstrip("/")), {})  # noqa: S102 - our page
-    with zipfile.ZipFile("pictures.zip") as archive:
-        assert archive.namelist() == ["0.png", "1.png", "manifest.jsonl"]
 
 
 def test_the_screenshot_of_the_pages_can_be_drawn(

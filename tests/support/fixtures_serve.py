@@ -1,140 +1,27 @@
-"""A server of the page in this process, and a small client of its API.
+"""Servers of the page with small weights, and small files for them.
 
 A test module asks for the fixtures by ``pytest_plugins = ("tests.support.fixtures_serve",)``.
 """
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-import uvicorn
 
 from rawkit.models import Lamba2021
-from rawkit.serve import Limits, Room, ServeSettings, make_app
-from rawkit.serve.server import listen
+from rawkit.serve import Limits, ServeSettings
 from rawkit.train import TrainState, save_checkpoint
 from rawkit.workspace import Workspace
 from tests.support.fixtures_stream import tiny
+from tests.support.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SECONDS = 120
-
-
-@dataclass
-class Answer:
-    """What the server has answered."""
-
-    status: int
-    """HTTP status."""
-    headers: dict[str, str]
-    """Headers, by their names in small letters."""
-    data: bytes
-    """The body."""
-
-    @property
-    def json(self) -> Any:
-        """The body, as JSON."""
-        return json.loads(self.data)
-
-
-@dataclass
-class Client:
-    """Asks a server."""
-
-    address: str
-    """Where it is, with a slash at the end."""
-
-    def ask(
-        self, path: str, method: str = "GET", data: bytes | None = None, **headers: str
-    ) -> Answer:
-        """Send a request; names of headers have ``_`` for ``-``."""
-        request = urllib.request.Request(  # noqa: S310 - of this machine
-            self.address + path.lstrip("/"), data, method=method,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
-        )  # fmt: skip
-        opener = urllib.request.build_opener(_Stay())
-        try:
-            with opener.open(request, timeout=_SECONDS) as found:
-                return _answer(found)
-        except urllib.error.HTTPError as error:
-            with error:
-                return _answer(error)
-
-    def new_work(self) -> str:
-        """Begin a work."""
-        return str(self.ask("api/works", "POST", b"").json["id"])
-
-    def upload(self, work: str, name: str, data: bytes, **settings: object) -> Answer:
-        """Send a file as the body of a request."""
-        query = urlencode({"name": name, **settings}, quote_via=quote)
-        return self.ask(f"api/works/{work}/photos?{query}", "POST", data,
-                        content_type="application/octet-stream")  # fmt: skip
-
-    def settled(self, work: str) -> dict[str, Any]:
-        """Return the photos of a work by their names, once nothing is to be done with them."""
-        end = time.monotonic() + _SECONDS
-        while time.monotonic() < end:
-            photos = self.ask(f"api/works/{work}").json["photos"]
-            if all(_is_settled(one) for one in photos):
-                return {one["name"]: one for one in photos}
-            time.sleep(0.05)
-        raise AssertionError(photos)
-
-
-def _is_settled(photo: dict[str, Any]) -> bool:
-    return photo["stage"] in ("ready", "refused") and all(
-        one["stage"] in ("done", "failed") for one in photo["pictures"]
-    )
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows nothing: where an answer leads is what a test wants to see."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-def _answer(found: Any) -> Answer:
-    headers = {name.lower(): value for name, value in found.headers.items()}
-    return Answer(found.status, headers, found.read())
-
-
-@contextmanager
-def served(settings: ServeSettings) -> Iterator[Client]:
-    """Run a server in a thread of this process, and end it."""
-    listening = listen(settings)
-    port = listening.getsockname()[1]
-    config = uvicorn.Config(
-        make_app(Room(replace(settings, port=port))), log_level="warning", lifespan="on",
-        timeout_graceful_shutdown=1, ws="none",
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    end = time.monotonic() + _SECONDS
-    while not server.started and thread.is_alive() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert server.started
-    try:
-        yield Client(f"http://127.0.0.1:{port}/")
-    finally:
-        server.should_exit = True
-        thread.join(_SECONDS)
-        listening.close()
-        assert not thread.is_alive()
+    from tests.support.serving import Client
 
 
 @pytest.fixture(scope="session")
