@@ -150,7 +150,10 @@ def _trained(
         if options["dry_run"]:
             return None
         keeper = disk.keeper()
-        report = _run(disk.plan, keeper, options, leads=leads)
+        try:
+            report = _run(disk.plan, keeper, options, leads=leads)
+        finally:
+            keeper.close()
         click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
         return report
 

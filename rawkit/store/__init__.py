@@ -12,6 +12,7 @@ from rawkit.store.coordinates import (
     targets_of,
 )
 from rawkit.store.evicted import (
+    Evictions,
     evict_frames,
     frame_bytes,
     note_returned,
@@ -101,6 +102,7 @@ __all__ = [
     "Codec",
     "Coordinates",
     "Damage",
+    "Evictions",
     "FrameRow",
     "FrameRows",
     "FrameTable",

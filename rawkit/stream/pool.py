@@ -22,7 +22,7 @@ from rawkit.stream.epochs import EpochShapes
 from rawkit.stream.pairs import layouts_of
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch
-from rawkit.stream.schedule import jobs, open_batches
+from rawkit.stream.schedule import Ahead, jobs, open_batches
 from rawkit.stream.window import WindowReader
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ class BatchPool:
         """
         self._reach(position)
         if self.keeper is not None:
-            upcoming = jobs(self._shapes, self._settings, self._share, position)
-            self.keeper.begin(upcoming, position // self._share.batch_size)
+            most = self.keeper.batches
+            left = None if most is None else max(0, most - position // self._share.batch_size)
+            self.keeper.begin(Ahead(self._epochs, self._settings, self._share, position, left))
         run = _Run(self, jobs(self._shapes, self._settings, self._share, position))
         # A stream that is never closed must not keep the process from ending, nor may its threads
         # be caught in the middle of a library that is being taken down.
@@ -125,6 +126,8 @@ class BatchPool:
         """
         announced = (self.ahead + 1) * self._settings.crops_per_window * self._share.ranks
         self._epochs.reach(position + self._most * self._share.batch_size + announced)
+        if self.keeper is not None:
+            self.keeper.look()
 
     @property
     def most(self) -> int:
@@ -204,7 +207,7 @@ class _Run:
             self._stopped = True
             self._room.notify_all()
         if self._pool.keeper is not None:
-            self._pool.keeper.stop()
+            self._pool.keeper.rest()
         for worker in self._workers:
             worker.join()
 

@@ -42,6 +42,9 @@ class FrameShapes(Sequence[FrameShape]):
         Number of the shape of each frame, shape (frames,).
     longs
         A number that frames of one long exposure share, shape (frames,); None: each has its own.
+    places
+        Place of each frame in the epoch, from 0, shape (frames,), where windows are shuffled among
+        few; None: as the plan chooses it.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class FrameShapes(Sequence[FrameShape]):
         kinds: Sequence[FrameShape],
         which: NDArray[np.integer],
         longs: NDArray[np.integer] | None = None,
+        places: NDArray[np.int64] | None = None,
     ) -> None:
         self.kinds, self.which, self.longs = tuple(kinds), which, longs
+        self.places = places
 
     @classmethod
     def of(cls, frames: Iterable[FrameShape]) -> FrameShapes:

@@ -23,7 +23,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
-from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
+from rawkit.train.disk import DiskPlan, DiskTraining, disk_training
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport
@@ -90,7 +90,6 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
-    "open_shelf",
     "other_data",
     "plan_live",
     "plan_replay",
