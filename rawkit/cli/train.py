@@ -144,8 +144,11 @@ def _trained(
     plan: TrainPlan, workspace: Workspace, options: dict[str, Any], *, leads: bool
 ) -> TrainReport | None:
     """Train, from a store within a budget if there is one; None where that is only said."""
-    if not options["disk"]:
-        return _run(plan, None, options, leads=leads)
+    if not options["disk"] or plan.keeper is not None:
+        report = _run(plan, None, options, leads=leads)
+        if plan.keeper is not None and leads:
+            _say_fetched(plan)
+        return report
     with _on_disk(plan, workspace, options) as disk:
         if options["dry_run"]:
             return None
@@ -156,6 +159,18 @@ def _trained(
             keeper.close()
         click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
         return report
+
+
+def _say_fetched(plan: TrainPlan) -> None:
+    """Say what has come over the network, and how much of it for a second time."""
+    supply, keeper = plan.live and plan.live.supply, plan.keeper
+    if supply is None or keeper is None:
+        return
+    click.echo(
+        f"fetched {size(supply.fetched)}: {size(supply.landed_bytes)} in {supply.landed} frames "
+        f"that landed, {size(keeper.fetched)} in {keeper.brought} that came again",
+        err=True,
+    )
 
 
 def _run(

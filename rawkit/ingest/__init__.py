@@ -5,6 +5,7 @@ from rawkit.ingest.estimate import Estimate, estimate_ingest
 from rawkit.ingest.exchange import Exchange
 from rawkit.ingest.executor import Pool
 from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
+from rawkit.ingest.held import read_ahead
 from rawkit.ingest.jobs import Targets
 from rawkit.ingest.quarantine import MaxBad
 from rawkit.ingest.refill import Refill, refill_store
@@ -35,6 +36,7 @@ __all__ = [
     "pause_before",
     "plan_ingest",
     "prepare_frame",
+    "read_ahead",
     "reason_of",
     "refill_store",
     "repair_store",

@@ -68,7 +68,13 @@ class StoreShelf:
 
     def held(self) -> dict[str, int]:
         """Return the frames that are there, and the bytes of their shards."""
+        self._store.refresh()
+        self._learn()
         return {name: self.size(name) for name in self._rows if name not in self._gone}
+
+    def gone(self) -> dict[str, int]:
+        """Return the frames that are not, and the bytes of their shards."""
+        return dict(self._gone)
 
     def size(self, frame: str) -> int:
         """Bytes of the shards of a frame, there or not."""

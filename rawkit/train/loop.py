@@ -317,6 +317,8 @@ class Trainer:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
             if not frames:
                 return None
+            if self._keeper is not None:
+                self._keeper.wait_for_kept()
             mine, net = frames[fabric.global_rank :: fabric.world_size], self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
             amplifier = settings.amplifier()
