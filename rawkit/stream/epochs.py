@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 class EpochSources(Protocol):
     """The pairs of every epoch, fixed before anything is drawn from it."""
 
+    @property
+    def grows(self) -> bool:
+        """Whether later epochs may have more pairs."""
+
     def reach(self, sample: int) -> None:
         """See to it that all epochs up to that of a sample, counted from 0 over all, are fixed.
 
@@ -43,6 +47,9 @@ class EpochSources(Protocol):
 
 class SameSources:
     """One list of pairs for all epochs."""
+
+    grows = False
+    """There are never more."""
 
     def __init__(self, sources: Sequence[PairSource]) -> None:
         self._sources = sources if isinstance(sources, Pairs) else tuple(sources)

@@ -10,7 +10,7 @@ beginning of the epoch after all that are known: only what is needed later makes
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
 from rawkit.errors import UsageError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PARALLEL = 3
 """Frames that are on their way at once."""
 _LOOK_SECONDS = 1.0
+_EPOCHS_AHEAD = 2
+"""Epochs that are looked ahead where all are known."""
 _EPOCHS_UNUSED = 2
 """Epochs after which a frame that has landed and is not drawn from may go."""
 
@@ -91,7 +93,8 @@ class Keeper:
         """Frames that have been evicted."""
         self._coming: dict[str, Future[int]] = {}
         self._arrived: deque[tuple[str, Future[int]]] = deque()
-        self._wished: deque[str] = deque(sorted(self.kept - room.here.keys()))
+        self._wished: deque[str] = deque()
+        self._wish(self.kept)
         self._reset()
 
     def _reset(self) -> None:
@@ -100,15 +103,25 @@ class Keeper:
         """What the windows need that are planned and not ready."""
         self._ready = 0
         """Windows that have what they need: all before this one."""
-        self._last: dict[str, int] = {}
-        """Of each frame, the windows that must be done before it may go."""
+        self._open: deque[Need] = deque()
+        """What the windows need that are planned and not done."""
+        self._in_use: Counter[str] = Counter()
+        """In how many of those each frame is."""
+        self._weights: dict[str, int] = {}
+        """Bytes of each of those that come and go."""
+        self._bytes_in_use = 0
         self._done: set[int] = set()
         self._first = 0
         """The first window that is not done."""
         self._known = 0
         """Windows that are known, not guessed."""
-        self._epoch_begins = 0
-        """The first window of the last epoch that is known."""
+        self._epochs: deque[int] = deque()
+        """The first window after each of the epochs that are known, from that of the next window
+        on."""
+        self._whole = 0
+        """Bytes for frames that come and go."""
+        self._grows = False
+        """Whether frames may land that later epochs draw from."""
         self._most_new = 0
         """Bytes that frames may take that are not drawn from yet."""
         self._error: BaseException | None = None
@@ -152,13 +165,21 @@ class Keeper:
     def keep(self, frames: Iterable[str]) -> None:
         """Have frames stay from now on; those that are not there are brought."""
         with self._changed:
-            for frame in sorted(set(frames) - self.kept):
+            frames = set(frames)
+            for frame in sorted(frames - self.kept):
                 self.kept.add(frame)
                 self._outlook.drop(frame)
                 self._room.new.pop(frame, None)
-                if frame not in self._room.here:
-                    self._wished.append(frame)
+            self._wish(frames)
             self._changed.notify_all()
+
+    def _wish(self, frames: Iterable[str]) -> None:
+        """Have frames come that were evicted; those that never landed still will."""
+        with self._changed:
+            for frame in sorted(set(frames)):
+                gone = frame not in self._room.here and frame not in self._room.coming
+                if gone and frame not in self._wished and self._shelf.size(frame):
+                    self._wished.append(frame)
 
     def wait_for_kept(self) -> None:
         """Wait until all frames that stay are there. Raises whatever fetching them has raised."""
@@ -191,6 +212,7 @@ class Keeper:
             while self._first in self._done:
                 self._done.remove(self._first)
                 self._first += 1
+                self._close_one()
             self._changed.notify_all()
 
     def text(self) -> str:
@@ -223,19 +245,19 @@ class Keeper:
                 self._changed.notify_all()
 
     def _learn(self, ahead: Ahead) -> None:
-        """Look as far as epochs are known, one beyond that of the window in turn; guess the next.
+        """Look as far as epochs are fixed, or some epochs ahead; guess the one after those.
 
         Only this thread asks what is needed when, so nobody waits for it meanwhile.
         """
         learned = False
-        while ahead.knows and self._outlook.passed >= self._epoch_begins:
+        while ahead.knows and (ahead.grows or len(self._epochs) < _EPOCHS_AHEAD):
             sources = ahead.take()
             needs = self._needs_of(sources)
             with self._changed:
                 self._outlook.cut(self._known)
-                self._epoch_begins = self._known
                 self._outlook.extend(needs)
                 self._known = self._outlook.end
+                self._epochs.append(self._known)
                 self._settle_new(needs)
             learned = True
         if learned and not ahead.knows:
@@ -243,6 +265,7 @@ class Keeper:
             with self._changed:
                 self._outlook.extend(guessed)
         self._ends = ahead.ends
+        self._grows = ahead.grows and not ahead.ends
 
     def _needs_of(self, sources: Sequence[PairSource]) -> list[Need]:
         found: dict[int, Need] = {}
@@ -272,6 +295,7 @@ class Keeper:
                 fix="Give more, or choose fewer or smaller frames.",
             )
         spare = whole - sum(sizes.values())
+        self._whole = whole
         self._most_new = min(whole - largest, max(whole // 2, spare, largest))
 
     def _kept_bytes(self) -> int:
@@ -314,7 +338,7 @@ class Keeper:
         """Do one thing that can be done; tells whether there was one."""
         if self._room.free < 0:
             return self._evict_last()
-        while self._outlook.passed < self._known and not self._missing():
+        while self._outlook.passed < self._known and not self._missing() and self._may_pass():
             self._pass_one()
         waits = self._ready == self._outlook.passed
         steps = (self._bring, self._land) if waits else (self._land, self._bring)
@@ -331,9 +355,34 @@ class Keeper:
         number = self._outlook.passed
         need = self._outlook.need(number)
         self._outlook.pass_one()
-        self._last |= dict.fromkeys(need, number + 1)
+        if self._epochs and self._epochs[0] <= number + 1:
+            self._epochs.popleft()
+        for frame in need:
+            if not self._in_use[frame]:
+                self._weights[frame] = 0 if frame in self.kept else self._shelf.size(frame)
+                self._bytes_in_use += self._weights[frame]
+            self._in_use[frame] += 1
         self._planned.append(need)
+        self._open.append(need)
         self._take_in()
+
+    def _close_one(self) -> None:
+        """Forget what the first window that was not done has needed."""
+        for frame in self._open.popleft() if self._open else ():
+            self._in_use[frame] -= 1
+            if not self._in_use[frame]:
+                del self._in_use[frame]
+                self._bytes_in_use -= self._weights.pop(frame)
+
+    def _may_pass(self) -> bool:
+        """Tell whether one more window may be planned: what lands is to find its share of room.
+
+        While everything has room, all windows that are known could be planned, and nothing could
+        go before the last of them is done.
+        """
+        if not self._grows or self._first >= self._outlook.passed:
+            return True
+        return self._bytes_in_use <= self._whole - self._most_new
 
     def _bring(self) -> bool:
         """Have a frame come that stays, or that the next window lacks."""
@@ -367,9 +416,10 @@ class Keeper:
             if self._ends or self._new_bytes() + one.size > self._most_new:
                 return False
             if room.free < one.size:
-                # What is needed in an epoch that is known comes before.
+                # What the epoch that goes on still needs comes before.
                 victim = self._outlook.last()
-                if victim is None or self._outlook.next_use(victim) < self._known:
+                end = self._epochs[0] if self._epochs else self._known
+                if victim is None or self._outlook.next_use(victim) < end:
                     return False
         if room.free < one.size:
             return self._evict_last()
@@ -387,10 +437,9 @@ class Keeper:
     def _evict_last(self, beside: Iterable[str] = ()) -> bool:
         """Evict what is needed last, once it has been read as often as it is needed before."""
         victim = self._outlook.last(frozenset(beside)) or self._spare_new(beside)
-        if victim is None or self._last.get(victim, 0) > self._first:
+        if victim is None or self._in_use[victim]:
             return False
         self._outlook.drop(victim)
-        self._last.pop(victim, None)
         self._shelf.evict([victim])
         self._room.leave(victim)
         self.evicted += 1

@@ -169,6 +169,11 @@ class Ahead:
         """Whether the next epoch is fixed, and something of it will be read."""
         return not self.ends and self._epochs.known(self.epoch)
 
+    @property
+    def grows(self) -> bool:
+        """Whether later epochs may have more pairs, so that each is fixed shortly before it."""
+        return self._epochs.grows
+
     def take(self) -> list[PairSource]:
         """Return the pairs of the windows of the next epoch, in order, and go on to that after."""
         found = self._read(self._shapes(self.epoch), self._epochs.sources(self.epoch), self.epoch)

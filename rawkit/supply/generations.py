@@ -53,6 +53,11 @@ class Generations:
         for one in notes.generations:
             self._append(one)
 
+    @property
+    def grows(self) -> bool:
+        """Whether later epochs may have more pairs."""
+        return self._there is not None
+
     def reach(self, sample: int) -> None:
         """Fix epochs up to that of a sample."""
         while not self._ends or self._ends[-1] <= sample:

@@ -1,0 +1,164 @@
+"""Frames that land, go and come again within a budget: what it costs, and that it never stops."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rawkit.store import ArrayLayout
+from rawkit.stream import (
+    Ahead,
+    Keeper,
+    Need,
+    PairSource,
+    PlanSettings,
+    RankShare,
+    Room,
+    ShardFile,
+    belady,
+    jobs,
+)
+from rawkit.stream.epochs import EpochShapes
+from rawkit.supply import Generations, Notes, Pair
+
+SHORT, LONG = 2000, 5000
+"""Bytes of shards."""
+AHEAD = 160
+"""Samples that epochs are fixed ahead, as in a stream."""
+
+
+def pair_of(name: str, long: str) -> Pair:
+    """Return a pair of frames that are nowhere."""
+    packed = ArrayLayout("packed", 1, 4, 64, 96, (16, 16), "uint16", "none")
+    target = ArrayLayout("target", 1, 3, 128, 192, (32, 32), "uint8", "none")
+    source = PairSource(
+        name=name, packed=ShardFile(Path(name), packed), target=ShardFile(Path(long), target),
+        black_level=np.zeros(4, np.float32), white_level=1.0, amplification_base=1.0,
+        exposure_ratio=1.0, gain_ratio=1.0, iso=100.0,
+    )  # fmt: skip
+    return Pair(source, f"digest of {name}", frozenset({name, long}), long)
+
+
+@dataclass
+class World:
+    """A collection far away, a disk, and what lands on it."""
+
+    longs: int
+    shorts: int
+    budget: int
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    disk: set[str] = field(default_factory=set)
+    landed: set[str] = field(default_factory=set)
+    granted: list[str] = field(default_factory=list)
+    fetched: int = 0
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the collection; frames land in its order."""
+        for number in range(self.longs):
+            for short in range(self.shorts):
+                name = f"short-{number}-{short}"
+                self.pairs[name] = pair_of(name, f"long-{number}")
+                self.order.append(name)
+                if not short:
+                    self.order.append(f"long-{number}")
+
+    def size(self, frame: str) -> int:
+        """Bytes of a frame; 0 where it has never landed."""
+        return self._bytes(frame) if frame in self.landed else 0
+
+    def _bytes(self, frame: str) -> int:
+        return LONG if frame.startswith("long") else SHORT
+
+    def bring(self, frame: str) -> Future[int]:
+        """Have it there at once."""
+        assert frame in self.landed
+        assert frame not in self.disk
+        future: Future[int] = Future()
+        future.set_result(self._put(frame))
+        return future
+
+    def evict(self, frames: list[str]) -> None:
+        """Have them gone."""
+        self.disk -= set(frames)
+
+    def land(self, room: Room, most: int) -> None:
+        """Let some of those land that may, and three more ask."""
+        for name in self.granted[:most]:
+            self.landed.add(name)
+            self._put(name)
+            room.land(name, self._bytes(name))
+        del self.granted[:most]
+        while self.order and len(room.asks) + len(self.granted) < 3:
+            name = self.order.pop(0)
+            room.ask(name, self._bytes(name))
+
+    def _put(self, frame: str) -> int:
+        self.disk.add(frame)
+        self.fetched += self._bytes(frame)
+        self.most = max(self.most, sum(map(self._bytes, self.disk)))
+        return self._bytes(frame)
+
+    def there(self) -> dict[str, str]:
+        """Digests of the pairs that have landed."""
+        return {name: one.digest for name, one in self.pairs.items() if one.frames <= self.landed}
+
+    def frames(self, source: PairSource) -> Need:
+        """Frames of a pair."""
+        return self.pairs[source.name].frames
+
+
+def trained(
+    world: World, folder: Path, *, group: int, windows: int, speed: int, batches: int | None = None
+) -> tuple[list[int], float]:
+    """Read so many windows while frames land; returns pairs of each epoch, and the least bytes."""
+    room = Room(world.budget, {}, world.granted.append)
+    while len(world.there()) < 2:
+        world.land(room, 1)
+    settings = PlanSettings(crop=32, live_windows=8, window_chunks=4, group=group, seed=1)
+    notes = Notes(folder / "notes")
+    epochs = Generations(
+        notes, lambda names: {name: world.pairs[name] for name in names}, world.there, settings
+    )
+    keeper = Keeper(world, room, world.frames, batches=batches)
+    epochs.reach(AHEAD)
+    share = RankShare(4)
+    keeper.begin(Ahead(epochs, settings, share, 0, batches))
+    needs = []
+    for number, job in enumerate(islice(jobs(EpochShapes(epochs), settings, share, 0), windows)):
+        source = epochs.sources(job.epoch)[job.window.frame]
+        until = time.monotonic() + 20
+        while keeper._ready <= number:
+            assert keeper._error is None, keeper._error
+            assert time.monotonic() < until, (number, room.free, room.asks, room.new)
+            time.sleep(0.0005)
+        needs.append(world.frames(source))
+        assert needs[-1] <= world.disk
+        world.land(room, speed)
+        epochs.reach(job.first * 4 + AHEAD)
+        keeper.look()
+        keeper.done(number)
+    keeper.close()
+    sizes = {name: world._bytes(name) for need in needs for name in need}
+    return [len(one.digests) for one in notes.generations], belady(needs, sizes, world.budget)
+
+
+@pytest.mark.parametrize("speed", [1, 4])
+@pytest.mark.parametrize("share", [3, 8])
+def test_all_land_within_the_budget_and_hardly_a_byte_comes_in_vain(
+    speed: int, share: int, tmp_path: Path
+) -> None:
+    whole = 24 * (3 * SHORT + LONG)
+    world = World(24, 3, whole // share)
+    pairs, least = trained(world, tmp_path, group=72 // (2 * share), windows=1500, speed=speed)
+    print(pairs, world.fetched / least, world.most / world.budget)
+    assert world.most <= world.budget
+    assert pairs[-1] == 72
+    assert world.fetched <= 1.05 * least
