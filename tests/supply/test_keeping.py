@@ -118,7 +118,11 @@ class World:
 def trained(
     world: World, folder: Path, *, group: int, windows: int, speed: int, batches: int | None = None
 ) -> tuple[list[int], float]:
-    """Read so many windows while frames land; returns pairs of each epoch, and the least bytes."""
+    """Read so many windows while frames land; returns pairs of each epoch, and the least bytes.
+
+    They are the least that suffice where every frame must be there when an epoch is fixed that
+    first draws from it, and when a window reads it.
+    """
     room = Room(world.budget, {}, world.granted.append)
     while len(world.there()) < 2:
         world.land(room, 1)
@@ -131,7 +135,8 @@ def trained(
     epochs.reach(AHEAD)
     share = RankShare(4)
     keeper.begin(Ahead(epochs, settings, share, 0, batches))
-    needs = []
+    needs: list[Need] = []
+    drawn: set[str] = set()
     for number, job in enumerate(islice(jobs(EpochShapes(epochs), settings, share, 0), windows)):
         source = epochs.sources(job.epoch)[job.window.frame]
         until = time.monotonic() + 20
@@ -142,7 +147,12 @@ def trained(
         needs.append(world.frames(source))
         assert needs[-1] <= world.disk
         world.land(room, speed)
+        if room.asks:
+            time.sleep(0.0005)  # for the keeper to look at them, as in a true training
         epochs.reach(job.first * 4 + AHEAD)
+        last = frozenset().union(*(world.pairs[one].frames for one in notes.generations[-1].digests))
+        needs += [frozenset({one}) for one in sorted(last - drawn)]
+        drawn |= last
         keeper.look()
         keeper.done(number)
     keeper.close()
