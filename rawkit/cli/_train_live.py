@@ -67,8 +67,10 @@ def planned_live(workspace: Workspace, options: dict[str, Any]) -> TrainPlan | N
 
     common = {"max_ram": options["max_ram"], "device": options["device"]}
     if options["replay"] is not None:
-        from rawkit.train import plan_replay
+        from rawkit.train import FETCHING, plan_replay
 
+        if options["disk"]:
+            common["max_ram"] -= FETCHING
         return plan_replay(workspace, options["replay"], name=options["name"], **common)
     progress = TerminalProgress()
     folder = live_run(workspace, options["name"]) if options["resume"] else None
@@ -149,6 +151,7 @@ def _say_order(order: Any, max_ram: int) -> None:
                 "already in the store": wanted.here,
                 "to fetch": size(wanted.bytes_in),
                 "before the first step": f"{len(wanted.first)} pairs, {size(wanted.first_bytes)}",
+                **({} if order.disk is None else {"disk": size(order.disk)}),
                 "memory": f"{(max_ram - share.ingest) // 10**6} MB for the training, "
                 f"{share.ingest // 10**6} MB for the ingest in {share.threads} threads",
             }

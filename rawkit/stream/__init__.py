@@ -7,8 +7,8 @@ the batches; `reader` reads their chunks; `cutting` takes crops from them, place
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
 them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
-cannot hold all, `holding` says what is fetched and evicted, `keeper` does it, and `room` counts. `open_stream` is
-the short way in.
+cannot hold all, `holding` says what is fetched and evicted, `keeper` does it, and `room` counts.
+`open_stream` is the short way in.
 """
 
 from __future__ import annotations

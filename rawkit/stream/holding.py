@@ -238,15 +238,15 @@ def belady(
                 outlook.hold(frame)
         outlook.pass_one()
         while held > budget:
-            frame = outlook.last(beside=need)
-            if frame is None:
+            victim = outlook.last(beside=need)
+            if victim is None:
                 break
-            freed = min(held - budget, part[frame] * sizes[frame])
+            freed = min(held - budget, part[victim] * sizes[victim])
             held -= freed
-            part[frame] -= freed / sizes[frame]
-            if part[frame] <= _NOTHING:
-                held -= part.pop(frame) * sizes[frame]
-                outlook.drop(frame)
+            part[victim] -= freed / sizes[victim]
+            if part[victim] <= _NOTHING:
+                held -= part.pop(victim) * sizes[victim]
+                outlook.drop(victim)
     return fetched
 
 

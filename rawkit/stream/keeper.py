@@ -63,7 +63,7 @@ class Keeper:
     batches
         Batches, from the first of all, after which nothing is read any more; None: for ever.
     beside
-        Says what goes on beside, for people.
+        Says what is away, for people; empty while nothing is.
     """
 
     def __init__(
@@ -216,16 +216,14 @@ class Keeper:
             self._changed.notify_all()
 
     def text(self) -> str:
-        """Say in a few words what the next window waits for; empty where it waits for nothing."""
+        """Say in a few words what the next window waits for, and how much has come again."""
         with self._changed:
-            if self._resting or self._ready >= self._outlook.passed or self._ready > self._first:
-                return ""
-            need = self._planned[0] if self._planned else frozenset()
-            missing = sorted(one for one in need if one not in self._room.here)
-        if not missing:
-            return ""
-        beside = self._beside()
-        return f"waiting for {missing[0]}" + (f": {beside}" if beside else "")
+            need = self._planned[0] if self._planned and self._ready <= self._first else None
+            missing = sorted(one for one in need or () if one not in self._room.here)
+            again = f"{self.fetched / 1e6:.0f} MB fetched again" if self.brought else ""
+        waits = f"waiting for {missing[0]}" if missing else ""
+        away = self._beside()
+        return ", ".join(filter(None, (waits, away, again)))
 
     def _work(self, ahead: Ahead | None) -> None:
         try:
@@ -458,4 +456,3 @@ class Keeper:
                 expected="room for the frames that stay, and for what a window reads",
                 fix="Give more: `rawkit train --resume --disk SIZE` goes on.",
             )
-

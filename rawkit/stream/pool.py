@@ -87,6 +87,8 @@ class BatchPool:
         self._target = Buffers((size, 3, 2 * n, 2 * n), kind, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
+        self.waits_since: float | None = None
+        """Since when a batch is waited for, by the monotonic clock; None while none is."""
 
     def batches(self, position: int) -> Iterator[Filled]:
         """Yield batches from sample `position` on, for ever.
@@ -187,12 +189,14 @@ class _Run:
         with self._lock:
             if not self._ready():
                 started = time.perf_counter()
+                self._pool.waits_since = time.monotonic()
                 self._reading = True
                 self._room.notify_all()
                 self._filled.wait_for(self._ready)
                 if self._pool.in_bursts:
                     self._filled.wait_for(self._resting)
                 self._pool.waited += time.perf_counter() - started
+                self._pool.waits_since = None
             batch = self._batches.get(self._turn)
             if batch is None or batch.missing:
                 raise self._failed[min(self._failed)]

@@ -165,9 +165,7 @@ class _Beside:
         self._unsaid = 0
         """Frames that were added since the last commit."""
         self._writer: StoreWriter | None = None
-        self._within = (
-            None if order.disk is None else Within(order, talk.say, self._turns)
-        )
+        self._within = None if order.disk is None else Within(order, talk.say, self._turns)
         self._there: set[str] | None = None
         """Of the frames that are awaited, those the store has; None until one of a run has come."""
 

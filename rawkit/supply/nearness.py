@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Set
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -23,8 +24,8 @@ def places(
     *,
     seed: int,
     epoch: int,
-    new: Set[str] = frozenset(),
-    new_before: Set[str] = frozenset(),
+    new: AbstractSet[str] = frozenset(),
+    new_before: AbstractSet[str] = frozenset(),
 ) -> NDArray[np.int64]:
     """Return the place of each pair in an epoch, from 0; those of one long follow each other.
 
@@ -46,7 +47,7 @@ def places(
     for number, long in enumerate(longs):
         pairs.setdefault(long, []).append(number)
 
-    def ending(which: int, beside: Set[str]) -> list[str]:
+    def ending(which: int, beside: AbstractSet[str]) -> list[str]:
         """Longs that an epoch ends with, the last one first."""
         half = [one for one in pairs if one not in beside and _half(seed, one) == which % 2]
         return sorted(half, key=_rank(seed, which))

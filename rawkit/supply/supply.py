@@ -261,7 +261,7 @@ class Supply:
                 else:
                     future.set_exception(message.error)
 
-    def _hear(self, message: Message) -> None:  # noqa: C901 - a case for each kind of message
+    def _hear(self, message: Message) -> None:  # noqa: C901, PLR0912 - a case for each kind of message
         line = ""
         self._hear_of_room(message)
         with self._changed:

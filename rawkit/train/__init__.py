@@ -23,7 +23,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
-from rawkit.train.disk import DiskPlan, DiskTraining, disk_training
+from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport
@@ -57,6 +57,7 @@ callable_as(__name__, "rawkit.api:train")
 
 __all__ = [
     "BEST",
+    "FETCHING",
     "LAST",
     "MS_SSIM_MIN_CROP",
     "RECIPES",

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from rawkit.train.plan import TrainPlan
     from rawkit.workspace import Workspace
 
+FETCHING = 520 * 10**6
+"""Bytes of memory that frames take which come again: one of 12 MP that is decoded, and the files of
+those on their way."""
 _LIVE_SHARE = 2
 """Of the room, one part in so many is for pairs whose windows are being read; the rest is kept for
 the epoch to come."""
@@ -218,4 +221,3 @@ def disk_training(
         is_new = plan.state is None and plan.live is None
         group = disk.group if is_new else plan.settings.group
         yield DiskTraining(replace(plan, settings=replace(plan.settings, group=group)), disk)
-

@@ -107,7 +107,7 @@ class Live:
             located(self.notes.validation, self.find, str(self.notes.path))
         )  # fmt: skip
         self.keeper = Keeper(
-            supply, room, self._frames_of, kept=kept, batches=batches, beside=supply.text
+            supply, room, self._frames_of, kept=kept, batches=batches
         )  # fmt: skip
         return self.keeper
 
@@ -254,8 +254,7 @@ class Live:
         """Say in a few words where the ingest stands; empty where there is none."""
         if self.supply is None:
             return ""
-        again = f", {self.supply.fetched / 1e6:.0f} MB fetched" if self.keeper is not None else ""
-        return f"{self.supply.text()}{again}"
+        return self.supply.text()
 
     def metrics(self, position: int) -> dict[str, int | None]:
         """Return what belongs into the metrics: what is drawn from, and what has landed."""

@@ -219,9 +219,7 @@ def test_a_raw_file_that_is_gone_stops_the_stream_with_a_word(
     with open_shelf(store, replace(catalog, entries=())) as shelf:
         plan = DiskPlan(shelf, frames_of(store), data.train, [], 10**9)
         settings = plan.settings(PlanSettings(crop=32))
-        stream = BatchStream(
-            data.train, settings, batch_size=2, keeper=plan.keeper(None)
-        )
+        stream = BatchStream(data.train, settings, batch_size=2, keeper=plan.keeper(None))
         with pytest.raises(Exception, match="no raw file for"):
             next(stream.batches())
 
