@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,6 +147,8 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
     from fsspec.core import url_to_fs  # noqa: PLC0415 - only where a URL is used
 
     scheme = url.partition("://")[0]
+    if scheme in S3_SCHEMES and (endpoint := _endpoint()):
+        options = {"endpoint_url": endpoint, **options}
     try:
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
@@ -163,6 +166,18 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
             where=url,
         ) from error
     return fs, str(path)
+
+
+def _endpoint() -> str | None:
+    """Return where the environment says that S3 is now.
+
+    botocore would look there itself, but fsspec hands the same client to all who ask for it with
+    the same options: one that a changed environment no longer means.
+    """
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def refusal(error: Exception, where: object) -> StoreUnreachableError | None:

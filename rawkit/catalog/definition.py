@@ -9,96 +9,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from rawkit.catalog.faults import definition_error
 from rawkit.catalog.places import OfferedPlace, Steps  # noqa: TC001 - pydantic reads them
+from rawkit.catalog.rules import FileRule, FramesRule, Role, Strict, VideoRule, whole_pattern
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.files import write_atomically
 from rawkit.shipped import shipped_folder
 
-Role = Literal["short", "long"]
 Split = Literal["train", "val", "test"]
 
 
-def _whole_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a rule's pattern so that it matches from a folder boundary to the end of a path."""
-    return re.compile(rf"(?:^|.*/)(?P<_name>{pattern})$", re.IGNORECASE)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class VideoRule(_Strict):
-    """What the files of a rule hold, if they are videos of packed Bayer frames in NumPy files."""
-
-    mosaic: Literal["RGGB", "GRBG", "GBRG", "BGGR"]
-    """Colours of the 2x2 cell whose places the four channels are, in reading order."""
-    truth: str = ""
-    """Template of the path within the collection of the NumPy file with a picture for each frame,
-    from the pattern's groups and ``{folder}``; empty where there are none."""
-
-
-class FileRule(_Strict):
-    """One kind of file of a collection, told by its path."""
-
-    role: Role
-    """``short`` for a dark frame, ``long`` for the ground truth of its pair."""
-    pattern: str
-    """Regular expression with named groups for the path within the collection, matched without
-    regard to case from any folder boundary to the end of the path."""
-    scene: str
-    """Template of what one split never divides, from the pattern's groups and ``{folder}``."""
-    view: str = ""
-    """Template of a camera position of the scene; empty where there is one."""
-    pair: str = ""
-    """Template of what a short and its long share; scene and view where it is empty."""
-    name: str = ""
-    """Template of the frame's identity; the matched part of the path where it is empty."""
-    example: str = ""
-    """A path that the pattern fits, for people."""
-    any_raw: bool = False
-    """Whether files that the pattern fits and whose ending is none of raw files are taken if their
-    content is that of one; for the others it is said why they are not."""
-    exact: frozenset[Literal["iso", "seconds"]] = frozenset()
-    """Groups of the pattern that EXIF always confirms, the ISO exactly and the seconds within 5%:
-    files that a filter leaves out by them are not opened."""
-
-    video: VideoRule | None = None
-    """How to read files that are videos; raw files where it is missing."""
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            _whole_pattern(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
-
-    @model_validator(mode="after")
-    def _templates_fit(self) -> FileRule:
-        known = {*re.compile(self.pattern).groupindex, "folder"}
-        templates = {field: getattr(self, field) for field in ("scene", "view", "pair", "name")}
-        if self.video is not None:
-            templates["video.truth"] = self.video.truth
-        for field, template in templates.items():
-            try:
-                template.format_map(dict.fromkeys(known, "0"))
-            except KeyError as error:
-                raise ValueError(
-                    f"{field} uses {{{error.args[0]}}}, which is no named group of the pattern; "
-                    f"there are: {', '.join(sorted(known))}"
-                ) from error
-            except (ValueError, AttributeError, IndexError, TypeError) as error:
-                raise ValueError(f"{field} is no template: {template!r} ({error})") from error
-        for group in sorted(self.exact - known):
-            raise ValueError(f"exact names {group}, which is no named group of the pattern")
-        return self
-
-
-class SplitByName(_Strict):
+class SplitByName(Strict):
     """The split is written in the name."""
 
     by: Literal["name"]
@@ -109,7 +32,7 @@ class SplitByName(_Strict):
     """Split for each value of the group."""
 
 
-class SplitByLists(_Strict):
+class SplitByLists(Strict):
     """The split is published as lists."""
 
     by: Literal["lists"]
@@ -134,7 +57,7 @@ class SplitByLists(_Strict):
         return self
 
 
-class SplitByHash(_Strict):
+class SplitByHash(Strict):
     """Nothing is published: whole scenes by a seeded hash."""
 
     by: Literal["hash"]
@@ -156,7 +79,7 @@ class SplitByHash(_Strict):
         return self
 
 
-class TargetRule(_Strict):
+class TargetRule(Strict):
     """How the target of a long is rendered."""
 
     bits: Literal[8, 16] = 16
@@ -167,7 +90,7 @@ class TargetRule(_Strict):
     """Whether the collection brings the pictures itself: 8 bit sRGB, nothing is rendered."""
 
 
-class LevelRule(_Strict):
+class LevelRule(Strict):
     """Levels that are right where a camera's files are known to be wrong."""
 
     camera: str = "*"
@@ -199,7 +122,7 @@ class LevelRule(_Strict):
         return (self.camera, self.iso) == ("*", ()) and None not in (self.black, self.white)
 
 
-class Exclusion(_Strict):
+class Exclusion(Strict):
     """Pairs that are known to be bad; they are left out only when that is asked for."""
 
     pairs: tuple[str, ...] = Field(min_length=1)
@@ -208,7 +131,7 @@ class Exclusion(_Strict):
     """What is wrong with them, in a few words."""
 
 
-class Definition(_Strict):
+class Definition(Strict):
     """A collection of raw files."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -235,7 +158,7 @@ class Definition(_Strict):
     """Levels that override the files' own; the first rule that fits decides."""
     excluded: tuple[Exclusion, ...] = ()
     """Pairs known to be bad, which ``--without-excluded`` leaves out."""
-    kinds: dict[str, str] = {}
+    kinds: dict[str, str] = Field(default_factory=dict)
     """Kinds of scenes, each with a pattern of their names in which ``*`` and ``?`` are wild; the
     first that fits decides."""
 
@@ -254,24 +177,27 @@ class Definition(_Strict):
     @model_validator(mode="after")
     def _videos_are_described(self) -> Definition:
         videos = [rule.video for rule in self.files if rule.video is not None]
-        if not videos:
-            if self.target.given:
-                raise ValueError("target.given is for collections of videos; no rule has one")
-            return self
-        if len(videos) != len(self.files):
+        if videos and len(videos) != len(self.files):
             raise ValueError("videos and raw files in one collection; make two definitions")
-        if not any(rule.holds_for_all for rule in self.levels):
+        if videos and not any(rule.holds_for_all for rule in self.levels):
             raise ValueError(
                 "a video says nothing of its levels: add [[levels]] with black, white and reason, "
                 "without camera and iso"
             )
-        given = any(video.truth for video in videos)
-        if given != self.target.given or (given and self.target.bits != 8):  # noqa: PLR2004
+        given = any(rule.truth for rule in self.files)
+        if self.target.given and not given:
+            raise ValueError("target.given is for collections of videos; no rule has their truth")
+        if given and not (self.target.given and self.target.bits == 8):  # noqa: PLR2004
             raise ValueError(
-                "the pictures of videos are 8 bit and given: with video.truth, [target] needs "
-                "bits = 8 and given = true, and without it neither"
+                "the pictures of videos are 8 bit and given: with video.truth or frames.truth, "
+                "[target] needs bits = 8 and given = true, and without it neither"
             )
         return self
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether any of its files is a video, or a frame of one."""
+        return any(rule.video is not None or rule.frames is not None for rule in self.files)
 
     @property
     def excluded_pairs(self) -> tuple[str, ...]:
@@ -304,6 +230,8 @@ class Match:
     """Those of `iso` and `seconds` that EXIF confirms."""
     video: VideoRule | None = None
     """How to read it, if it is a video."""
+    frames: FramesRule | None = None
+    """That it is a frame of a video, if it is one in a file of its own."""
     truth: str = ""
     """Path of the pictures of a video, as a source would list it; empty where there are none."""
     path: str = ""
@@ -321,7 +249,7 @@ class Matcher:
     """The file rules of a definition, compiled."""
 
     def __init__(self, definition: Definition) -> None:
-        self._rules = [(rule, _whole_pattern(rule.pattern)) for rule in definition.files]
+        self._rules = [(rule, whole_pattern(rule.pattern)) for rule in definition.files]
 
     def match(self, path: str) -> Match | None:
         """Match a path with forward slashes, relative to the source; None if no rule fits."""
@@ -347,10 +275,16 @@ def _fill(rule: FileRule, found: re.Match[str]) -> Match:
         exact=rule.exact,
         path=matched,
         video=rule.video,
-        truth=found.string[: found.start("_name")] + rule.video.truth.format_map(fields)
-        if rule.video is not None and rule.video.truth
-        else "",
+        frames=rule.frames,
+        truth=_truth(rule, found, fields),
     )
+
+
+def _truth(rule: FileRule, found: re.Match[str], fields: dict[str, str]) -> str:
+    if not rule.truth:
+        return ""
+    path = found.string[: found.start("_name")] + rule.truth.format_map(fields)
+    return path.removeprefix("./")  # of files that lie in no folder
 
 
 def known_collections() -> list[str]:

@@ -42,6 +42,8 @@ FORMS = {
     "files.video": 'a table, such as video = { mosaic = "RGGB" }',
     "files.video.mosaic": 'mosaic = "RGGB", "GRBG", "GBRG" or "BGGR"',
     "files.video.truth": 'a template of a path, such as truth = "{scene}/truth.npy"',
+    "files.frames": 'a table, such as frames = { truth = "{folder}.npy" }',
+    "files.frames.truth": 'a template of a path, such as truth = "{folder}.npy"',
     "split": '[split] with by = "name", "lists" or "hash"',
     "split.name.group": "the name of a group of every pattern",
     "split.name.values": 'a split for each value, such as values = { a = "train", b = "test" }',

@@ -15,7 +15,8 @@ from rawkit.numbers import band
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rawkit.catalog.definition import Definition, Role, Split
+    from rawkit.catalog.definition import Definition, Split
+    from rawkit.catalog.rules import Role
     from rawkit.catalog.select import Band
 
 _SPLITS = ("train", "val", "test")

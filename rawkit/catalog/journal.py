@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _LINES = 64
 _SECONDS = 1.0
 _CRC_DIGITS = 8
+_VALUES = 12
+"""Values of a line."""
 
 
 def journal_path(table: Path) -> Path:
@@ -61,7 +63,7 @@ class Journal:
         exposure = exif.exposure
         values = (
             *key, exif.make, exif.model, exposure.seconds, exposure.iso, exposure.f_number,
-            exif.taken, exif.orientation,
+            exif.taken, exif.orientation, exif.frame_rate,
         )  # fmt: skip
         text = json.dumps(values)  # ASCII, so that any path can be written
         with self._lock:
@@ -101,8 +103,11 @@ def read_journal(table: Path) -> dict[FileKey, Exif]:
         if crc != f"{crc32(text.encode()):0{_CRC_DIGITS}x}":
             continue
         values: list[Any] = json.loads(text)
-        origin, path, size, stamp, make, model, seconds, iso, f_number, taken, orientation = values
+        if len(values) != _VALUES:
+            continue  # of another version
+        origin, path, size, stamp, make, model, seconds, iso, f_number, *rest = values
+        taken, orientation, frame_rate = rest
         found[origin, path, size, stamp] = Exif(
-            make, model, Exposure(seconds, iso, f_number), taken, orientation
+            make, model, Exposure(seconds, iso, f_number), taken, orientation, frame_rate=frame_rate
         )
     return found

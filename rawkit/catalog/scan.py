@@ -16,6 +16,7 @@ from rawkit.catalog.definition import Matcher
 from rawkit.catalog.offered import in_one_line, missing_files, open_collection
 from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
+from rawkit.catalog.takes import join_takes, rates_of
 from rawkit.catalog.types import Catalog, Entry, LeftOut
 from rawkit.catalog.video import expand_video
 from rawkit.errors import MissingError, UnreadableError
@@ -108,9 +109,18 @@ def scan(
             definition, source, found, opened, remembered, note, progress
         )
     left_out += unreadable
+    entries, missing = join_takes(source, _by_path(listing), (one for _, one in found), entries)
+    left_out += missing
     return Catalog(
-        definition, source.describe(), tuple(entries), tuple(left_out), source, sum(opened)
-    )
+        definition, source.describe(), tuple(entries), tuple(left_out), source, sum(opened),
+        rates_of(entries),
+    )  # fmt: skip
+
+
+def _by_path(listing: Listing) -> dict[str, SourceFile]:
+    """Files of a listing by their paths, as if their archives were unpacked, too."""
+    listed = {f"{file.inside}/{file.path}": file for file in listing.files if file.inside}
+    return listed | {file.path: file for file in listing.files}
 
 
 def _opened(
@@ -169,8 +179,7 @@ def _video_entries(
     progress: Progress,
 ) -> tuple[Entry, ...]:
     """Frames of all videos, in the order of their names."""
-    listed = {f"{file.inside}/{file.path}": file for file in listing.files if file.inside}
-    listed |= {file.path: file for file in listing.files}
+    listed = _by_path(listing)
     entries: list[Entry] = []
     with progress.stage("Reading headers", len(videos), "videos") as advance:
         for video, match in videos:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from rawkit.catalog.expression import compile_where
+from rawkit.catalog.neighbours import place_in_video
 from rawkit.errors import SelectionError
 from rawkit.sensor import exposure_ratio
 from rawkit.workspace import listed
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from rawkit.catalog.definition import Role, Split
+    from rawkit.catalog.definition import Split
+    from rawkit.catalog.rules import Role
     from rawkit.catalog.types import Catalog, Entry
 
 NOMINAL = 0.05
@@ -243,6 +245,14 @@ def _own_pair(entry: Entry) -> str:
     return entry.pair.rpartition("\0")[2]
 
 
+def _number(entry: Entry) -> int | None:
+    """Return the number of a frame in its video; None where nothing says that it is in one."""
+    if entry.video is not None:
+        return entry.video.number
+    place = place_in_video(entry.frame.name)
+    return None if place is None else place.number
+
+
 def _known_ratio(entry: Entry, longs: Mapping[str, Entry]) -> float | None:
     ratio = _ratio(entry, longs)
     return None if math.isnan(ratio) else ratio
@@ -254,7 +264,8 @@ _FIELDS: Mapping[str, Callable[[Entry, Mapping[str, Entry]], Any]] = {
     "view": lambda e, _: e.view,
     "kind": lambda e, _: e.kind,
     "pair": lambda e, _: e.pair,
-    "frame": lambda e, _: None if e.video is None else e.video.number,
+    "frame": lambda e, _: _number(e),
+    "frame_rate": lambda e, _: None if e.exif is None else e.exif.frame_rate,
     "split": lambda e, _: e.split,
     "role": lambda e, _: e.role,
     "camera": lambda e, _: e.frame.model,

@@ -46,6 +46,7 @@ SCHEMA = pa.schema(
         pa.field("f_number", pa.float64()),
         pa.field("taken", pa.string()),
         pa.field("orientation", pa.int64()),
+        pa.field("frame_rate", pa.float64()),
         pa.field("name", pa.string(), nullable=False),
         pa.field("role", pa.string(), nullable=False),
         pa.field("scene", pa.string(), nullable=False),
@@ -157,14 +158,15 @@ def scan_with_table(
 
 def known_exif(columns: Mapping[str, list[Any]]) -> dict[FileKey, Exif]:
     """EXIF by file, as the columns of a table hold it."""
-    rows = zip(*(columns[name] for name in SCHEMA.names[:12]), strict=True)
+    rows = zip(*(columns[name] for name in SCHEMA.names[:13]), strict=True)
     return {
         (origin, path, size, stamp): Exif(
-            make, model, Exposure(seconds, iso, f_number), taken, orientation
+            make, model, Exposure(seconds, iso, f_number), taken, orientation,
+            frame_rate=frame_rate,
         )
         for (
             origin, path, size, stamp, opened, make, model, seconds, iso, f_number, taken,
-            orientation,
+            orientation, frame_rate,
         ) in rows
         if opened and stamp
     }  # fmt: skip
@@ -226,8 +228,8 @@ def _row(entry: Entry) -> tuple[Any, ...] | None:
     row = (
         origin_of(file), file.path, file.size, file.stamp, exif is not None,
         said.make, said.model, exposure.seconds, exposure.iso, exposure.f_number, said.taken,
-        said.orientation, entry.frame.name, entry.role, entry.scene, entry.view, entry.pair,
-        entry.split,
+        said.orientation, said.frame_rate, entry.frame.name, entry.role, entry.scene, entry.view,
+        entry.pair, entry.split,
     )  # fmt: skip
     try:
         "".join(value for value in row if isinstance(value, str)).encode()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rawkit.source import Inflated
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from rawkit.catalog.definition import Definition, Role, Split
+    from rawkit.catalog.definition import Definition, Split
+    from rawkit.catalog.rules import Role
     from rawkit.sensor import Exif, Frame
-    from rawkit.source import NpyVideo, Source, SourceFile
+    from rawkit.source import Frames, NpyVideo, Source, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +25,31 @@ class VideoFrame:
     """Colours of the 2x2 cell whose places the channels are, in reading order: ``GBRG``."""
     dark: NpyVideo | None
     """The video, (frames, height, width, 4) of uint16; None where it cannot be used."""
-    truth: NpyVideo | None
+    truth: Frames | None
     """A picture for each frame, (frames, 2 height, 2 width, 3) of uint8; None where there is
     none."""
     fault: tuple[str, str] | None = None
     """Kind and reason why the video cannot be used."""
 
     @property
-    def parts(self) -> tuple[NpyVideo, ...]:
+    def parts(self) -> tuple[Frames, ...]:
         """What there is of both: the dark video, then its pictures."""
         return tuple(one for one in (self.dark, self.truth) if one is not None)
 
     @property
     def sequential(self) -> bool:
-        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
-        return any(isinstance(one.ranges, Inflated) for one in self.parts)
+        """Whether a part of it is compressed: cheap only from frame to frame."""
+        return any(one.sequential for one in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPicture:
+    """The picture that belongs to a raw file, which is a frame of a video."""
+
+    frames: Frames
+    """Pictures of the video, (frames, height, width, 3) of uint8, as large as the mosaics."""
+    number: int
+    """Which of them, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +79,20 @@ class Entry:
     """Kind of its scene, such as indoor; None where the collection has none."""
     video: VideoFrame | None = None
     """Where it lies in a video; None for a raw file of its own."""
+    picture: GivenPicture | None = None
+    """The picture of a raw file that is a frame of a video; None where there is none."""
 
     @property
     def brings_truth(self) -> bool:
         """Whether it comes with its ground truth and needs no long."""
-        return self.video is not None and self.video.truth is not None
+        given = self.video is not None and self.video.truth is not None
+        return given or self.picture is not None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it, or its picture, is cheap only after the frame before it."""
+        video = self.video is not None and self.video.sequential
+        return video or (self.picture is not None and self.picture.frames.sequential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +123,5 @@ class Catalog:
     """Where the bytes of the entries come from."""
     opened: int = 0
     """Files that were opened to read their EXIF."""
+    frame_rates: Mapping[str, float] = field(default_factory=dict)
+    """Frames a second of the videos that say so, by scene."""

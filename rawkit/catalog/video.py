@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.catalog.types import VideoFrame
-from rawkit.errors import CorruptError, MosaicError, RawFileError, UnreadableError
+from rawkit.errors import CorruptError, RawFileError, UnreadableError
 from rawkit.sensor import Levels, image_of_packed, phase_crop
-from rawkit.source import Inflated, open_npy_video
+from rawkit.source import MOVIES, Inflated, open_movie, open_npy_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from rawkit.catalog.definition import Match
     from rawkit.catalog.types import Entry
     from rawkit.sensor import PhaseCrop, RawImage
-    from rawkit.source import NpyVideo, Source, SourceFile
+    from rawkit.source import Frames, NpyVideo, Ranges, Source, SourceFile
 
 _PACKED, _RGB = 4, 3
-_MOVIES = (".mp4", ".mov", ".avi", ".mkv")
 
 
 def frame_name(video: str, number: int) -> str:
@@ -50,8 +49,9 @@ def expand_video(
         yield file, match, VideoFrame(0, mosaic, None, None, (error.kind, reason))
         return
     size = _stored(dark, file)
-    if truth is not None:
-        size += _stored(truth, listed[match.truth])
+    truth_file = find_truth(match, listed)
+    if truth is not None and truth_file is not None:
+        size += _stored(truth, truth_file)
     for number in range(dark.shape[0]):
         frame = replace(
             file, path=frame_name(file.path, number), size=dark.frame_bytes, stored=size
@@ -60,7 +60,7 @@ def expand_video(
         yield frame, named, VideoFrame(number, mosaic, dark, truth)
 
 
-def _stored(video: NpyVideo, file: SourceFile) -> int:
+def _stored(video: Frames, file: SourceFile) -> int:
     """Bytes that a frame takes up where it lies, about: the share of a compressed member."""
     if file.stored >= file.size:
         return video.frame_bytes
@@ -69,36 +69,50 @@ def _stored(video: NpyVideo, file: SourceFile) -> int:
 
 def _truth(
     source: Source, match: Match, dark: NpyVideo, listed: Mapping[str, SourceFile]
-) -> NpyVideo | None:
+) -> Frames | None:
     """Open the pictures of a video; None where there are none."""
-    if not match.truth:
+    found = find_truth(match, listed)
+    if found is None:
         return None
-    file = listed.get(match.truth)
-    if file is None:
-        for suffix in _MOVIES:
-            movie = listed.get(str(PurePosixPath(match.truth).with_suffix(suffix)))
-            if movie is not None:
-                raise MosaicError(
-                    f"the ground truth is compressed video ({suffix})",
-                    expected="an .npy, (frames, height, width, 3) of uint8 sRGB",
-                    where=movie.path,
-                    fix="Decode it once, for example with PyAV, and save the frames with "
-                    f"numpy.save as {match.truth}.",
-                )
-        return None
-    truth = _opened(source, file, _RGB, "uint8")
+    truth = open_truth(source, found)
     frames, height, width, _ = dark.shape
     expected = (frames, 2 * height, 2 * width, _RGB)
     if truth.shape != expected:
         raise CorruptError(
             f"a ground truth of shape {truth.shape}",
             expected=f"{expected}: a picture of twice the size for each frame",
-            where=file.path,
+            where=found.path,
         )
     return truth
 
 
-def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyVideo:
+def find_truth(match: Match, listed: Mapping[str, SourceFile]) -> SourceFile | None:
+    """Return the file of a video's pictures: an array, or a movie of that name."""
+    names = truth_names(match.truth)
+    return next((listed[name] for name in names if name in listed), None)
+
+
+def truth_names(truth: str) -> tuple[str, ...]:
+    """Return what the file of a video's pictures may be called, the array first."""
+    if not truth:
+        return ()
+    return truth, *(str(PurePosixPath(truth).with_suffix(ending)) for ending in MOVIES)
+
+
+def open_truth(source: Source, file: SourceFile) -> Frames:
+    """Open the pictures of a video, (frames, height, width, 3) of uint8.
+
+    Raises
+    ------
+    RawFileError
+        If they cannot be used.
+    """
+    if not file.path.lower().endswith(MOVIES):
+        return _opened(source, file, _RGB, "uint8")
+    return open_movie(_ranges(source, file))
+
+
+def _ranges(source: Source, file: SourceFile) -> Ranges:
     ranges = source.ranges_of(file)
     if ranges is None:
         raise UnreadableError(
@@ -107,6 +121,11 @@ def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyV
             where=file.where,
             fix="Unpack the archive and name the folder.",
         )
+    return ranges
+
+
+def _opened(source: Source, file: SourceFile, channels: int, dtype: str) -> NpyVideo:
+    ranges = _ranges(source, file)
     try:
         return open_npy_video(ranges, channels=channels, dtype=dtype)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,11 @@ _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "non
 )
 @headerless_option
 @click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Frames a second of videos whose files do not say so.",
+)
+@click.option(
     "--decoder", type=click.Choice(["auto", "libraw"]), default="auto", show_default=True,
     help="What decodes pixels: libraw, or where that is proven to be the same a faster decoder.",
 )  # fmt: skip
@@ -64,6 +70,7 @@ def ingest(
     scheduler: str | None,
     targets: str | None,
     headerless: str | None,
+    fps: float | None,
     decoder: str,
     retry: bool,
     max_bad: str | None,
@@ -72,9 +79,9 @@ def ingest(
 ) -> None:
     """Put a collection into a store of packed Bayer planes.
 
-    COLLECTION is sid, mid, smid, folder (any raw files of your own), or the path of a TOML file
-    that defines one. Filters choose dark frames; the long exposures that belong to them always
-    come too. Run again, it adds only what is new.
+    COLLECTION is sid, mid, smid, moving-objects, folder (any raw files of your own), video (folders
+    of CinemaDNG frames), or the path of a TOML file that defines one. Filters choose dark frames;
+    the long exposures that belong to them always come too. Run again, it adds only what is new.
 
     \b
     rawkit ingest mid --iso 100,200
@@ -82,6 +89,7 @@ def ingest(
     rawkit ingest sid --source official --limit 20
     rawkit ingest folder --source ~/photos
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
+    rawkit ingest video --source ~/videos --fps 25
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import load_definition, open_collection, remember_definition
     from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
@@ -105,6 +113,7 @@ def ingest(
         targets=_TARGETS[targets],
         headerless=described,
         retry=retry,
+        fps=fps,
     )
     if plan.warning:
         click.echo(f"warning: {plan.warning}", err=True)
@@ -150,6 +159,7 @@ def _plan(plan: IngestPlan) -> dict[str, Any]:
         "opened": plan.catalog.opened,
         "frames": len(plan.selected),
         "scenes": plan.scenes,
+        "frame_rates": plan.frame_rates,
         "pairs": plan.pairs,
         "unpaired": plan.unpaired,
         "already": plan.already,
@@ -169,6 +179,7 @@ def _plan_text(plan: IngestPlan, about: Estimate) -> str:
         "files": f"{len(plan.catalog.entries)}, {plan.catalog.opened} opened for their EXIF",
         "frames selected": len(plan.selected),
         "scenes": plan.scenes,
+        "frames a second": _rates(plan),
         "pairs": plan.pairs,
         "dark frames without a long": plan.unpaired,
         "already in the store": plan.already,
@@ -225,6 +236,13 @@ def _report_text(report: IngestReport) -> str:
         + _list_text(report.decoders, "decoded by LibRaw from here on")
         + _list_text(report.wrong, "with pixels that are not LibRaw's")
     )
+
+
+def _rates(plan: IngestPlan) -> str | None:
+    """Name the frame rates of videos, and how many have each; None where none is known."""
+    counts = Counter(plan.frame_rates.values())
+    found = [f"{rate:g} ({count} videos)" for rate, count in sorted(counts.items())]
+    return ", ".join(found) or None
 
 
 def _filtered(plan: IngestPlan) -> dict[str, object]:

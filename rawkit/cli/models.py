@@ -15,7 +15,13 @@ def models(as_json: bool) -> None:
     \b
     rawkit models
     """  # noqa: D301 - click's mark for a block is a real backspace
-    from rawkit.models import NETWORKS, count_macs, count_parameters, receptive_field
+    from rawkit.models import (
+        NETWORKS,
+        count_macs,
+        count_parameters,
+        receptive_field,
+        receptive_frames,
+    )
 
     found = [
         {
@@ -24,7 +30,9 @@ def models(as_json: bool) -> None:
             "cell": network.cell.name,
             "parameters": count_parameters(network.name),
             "gmac": count_macs(network.name) / 1e9,
+            "takes": "clips" if network.takes_clips else "mosaics",
             "receptive_field": receptive_field(network.name),
+            "receptive_frames": receptive_frames(network.name),
             "multiple": network.multiple,
             "licence": network.licence,
             "cameras": list(network.cameras),
@@ -40,9 +48,12 @@ def models(as_json: bool) -> None:
             "name": one["name"],
             "title": one["title"],
             "parameters": f"{one['parameters']:,}",
-            "GMAC at 2048x4096": f"{one['gmac']:.1f}",
+            "GMAC at 2048x4096": f"{one['gmac']:.1f}"
+            + (" a frame" if one["takes"] == "clips" else ""),
+            "takes": "clips of neighbouring frames" if one["takes"] == "clips" else "single frames",
             "mosaic": one["cell"],
-            "receptive field": f"{one['receptive_field']} pixels to each side",
+            "receptive field": f"{one['receptive_field']} pixels to each side"
+            + (f", {one['receptive_frames']} frames" if one["receptive_frames"] else ""),
             "sides": f"multiples of {one['multiple']} (padded and cut by itself)",
             "published weights": one["licence"],
             "trained on": ", ".join(NETWORKS[str(one["name"])].cameras),

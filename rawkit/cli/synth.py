@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("collection", type=click.Choice(["sid", "mid", "smid", "moving-objects"]))
+@click.argument("collection", type=click.Choice(["sid", "mid", "smid", "moving-objects", "video"]))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--scenes",
     type=click.IntRange(min=1),
-    help="Scenes to make.  [default: 6 for sid, 2 for mid, 4 for smid, 6 for moving-objects]",
+    help="Scenes to make.  [default: 6 for sid, 2 for mid, 4 for smid, 6 for moving-objects, 2 for "
+    "video]",
 )
 @click.option(
     "--size", "dimensions", default="768x512", show_default=True, help="Visible width x height."
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
-    help="Frames of each video, shots of a burst.  [default: 6 for smid, 4 for moving-objects, 2]",
+    help="Frames of each video, shots of a burst.  [default: 6 for smid, 4 for moving-objects, 8 "
+    "for video, 2]",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Frames per second that the frames of a video speak of.  [default: 24]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be made; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -46,22 +53,26 @@ def synth(
     iso: tuple[float, ...] | None,
     shutter: tuple[float, ...] | None,
     frames: int | None,
+    fps: float | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Make a look-alike of COLLECTION below DIRECTORY.
 
     True raw files in the collection's own layout, names and black levels, with the noise of a
-    sensor model, for trying things out without a download.
+    sensor model, for trying things out without a download. moving-objects has videos of packed
+    frames, video has folders of CinemaDNG frames; both with their ground truth.
 
     \b
     rawkit synth mid data/mid --scenes 2
+    rawkit synth moving-objects data/moving-objects --scenes 8 --frames 32 --size 384x256
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.synth import MOVING_OBJECTS, make_collection, make_videos
+    from rawkit.synth import CINEMA, MOVING_OBJECTS, make_cinema, make_collection, make_videos
 
-    videos = collection == MOVING_OBJECTS
-    if videos and (iso or shutter):
-        raise click.UsageError(f"{collection} has no ISO and no exposure time")
+    if collection in {MOVING_OBJECTS, CINEMA} and (iso or shutter):
+        raise click.UsageError(f"{collection} takes no --iso and no --shutter")
+    if fps is not None and collection != CINEMA:
+        raise click.UsageError(f"{collection} takes no --fps: its files do not speak of it")
     width, _, height = dimensions.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise click.BadParameter(f"{dimensions!r} is not WIDTHxHEIGHT", param_hint="--size")
@@ -78,7 +89,12 @@ def synth(
             seen = done
 
         size_of = (int(height), int(width))
-        if videos:
+        if collection == CINEMA:
+            report = make_cinema(
+                directory, scenes=scenes, frames=frames, size=size_of, seed=seed,
+                frames_a_second=fps or 24.0, progress=progress, dry_run=dry_run,
+            )  # fmt: skip
+        elif collection == MOVING_OBJECTS:
             report = make_videos(
                 directory, scenes=scenes, frames=frames, size=size_of, seed=seed,
                 progress=progress, dry_run=dry_run,

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import Matcher, scan_by, select
+from rawkit.catalog import Matcher, scan_by, select, truth_names
 from rawkit.errors import OutputError
 from rawkit.fetch.record import Record, sums
 from rawkit.progress import SILENT
@@ -182,9 +182,8 @@ def _files(definition: Definition, catalog: Catalog, entries: Iterable[Entry]) -
             continue
         path = match.path or entry.source
         found.setdefault(path, Wanted(path, entry.file))
-        if match.truth:
-            above = entry.source.removesuffix(path)
-            truths[match.truth] = match.truth.removeprefix(above)
+        above = entry.source.removesuffix(path)
+        truths |= {name: name.removeprefix(above) for name in truth_names(match.truth)}
     if truths and catalog.source is not None:
         for file in catalog.source.files().files:
             listed = file.path if file.path in truths else f"{file.inside}/{file.path}"

@@ -115,11 +115,11 @@ def _first(plan: IngestPlan, entries: Sequence[Entry]) -> tuple[float, float] | 
 def _approach(entry: Entry) -> None:
     """Inflate a compressed video up to a frame: an ingest, too, comes from the frame before."""
     video = entry.video
-    if video is None or not video.sequential:
+    if video is None:
         return
     with suppress(RawFileError):
         for one in video.parts:
-            one.ranges.read(one.begin_of(video.number) - 1, 1)
+            one.approach(video.number)
 
 
 def _stored_share(location: Location, role: Role) -> float | None:

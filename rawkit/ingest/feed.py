@@ -57,8 +57,9 @@ def _finished(
             entry, result = _result(job, pool.submit(job), pool, say)
         return entry, result
     finally:
-        if job.unpacked is not None:
-            discard(job.unpacked)
+        for put_down in (job.unpacked, job.picture):
+            if put_down is not None:
+                discard(put_down)
 
 
 def _result(
@@ -92,7 +93,12 @@ def _result(
 
 
 def once_more(job: FrameJob, pool: Pool, say: Callable[[str], None]) -> Prepared | LeftOut:
-    """Prepare a frame whose raw file is no longer where it was put down for it."""
+    """Prepare a frame whose raw file is no longer where it was put down for it.
+
+    Neither is its given picture: it comes without a target where it had one from there.
+    """
+    if job.picture is not None:
+        job = replace(job, picture=None, rendering=None)
     sent = pool.exchange.send(job.source, job.file, f"{job.number:08d}.raw")
     try:
         return pool.result(pool.submit(replace(job, unpacked=sent)), say)

@@ -7,10 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rawkit.catalog import LeftOut, read_video_frame
-from rawkit.errors import MosaicError, RawFileError, TooLargeError, UsageError
+from rawkit.errors import CorruptError, MosaicError, RawFileError, TooLargeError, UsageError
 from rawkit.sensor import (
     Decoded,
+    GivenPictures,
     Headerless,
     RenderParameters,
     amplification_base,
@@ -37,13 +40,12 @@ from rawkit.store import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.catalog import Entry
+    from rawkit.catalog import Entry, GivenPicture
     from rawkit.sensor import (
-        GivenPictures,
         Levels,
+        Mosaic,
         PhaseCrop,
         RawFile,
         RawImage,
@@ -91,6 +93,8 @@ class FrameJob:
     unpacked: StoreFile | None = None
     """Where the raw file has been put down, if its archive can only be streamed or the worker does
     not see what it lies in."""
+    picture: StoreFile | None = None
+    """Where its given picture has been put down, likewise; the entry reads it from there."""
     headerless: Headerless | None = None
     """What the raw file holds, if it does not say so itself."""
     version: int = VERSION
@@ -142,7 +146,10 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic
             crop = phase_crop(mosaic.height, mosaic.width, mosaic.phase, mosaic.cell)
-            prepared = _stage(job, image, crop, partial(_render, raw, crop, job))
+            picture: Picture = partial(_render, raw, crop, job)
+            if isinstance(job.rendering, GivenPictures) and job.entry.picture is not None:
+                picture = partial(_given, job.entry.picture, mosaic, crop, job.file.where)
+            prepared = _stage(job, image, crop, picture)
             return replace(prepared, decoded=raw.decoded)
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
@@ -197,6 +204,27 @@ def _render(
     except MosaicError as error:
         return None, error.reason
     return picture[crop.slices].transpose(2, 0, 1), None
+
+
+def _given(
+    picture: GivenPicture, mosaic: Mosaic, crop: PhaseCrop, where: str
+) -> tuple[NDArray[np.generic], None]:
+    """Read the picture (3, H, W) of a frame, on its cropped area.
+
+    Raises
+    ------
+    CorruptError
+        If it has another size than the mosaic.
+    """
+    found = picture.frames.frame(picture.number)
+    if found.shape[:2] != (mosaic.height, mosaic.width):
+        height, width = found.shape[:2]
+        raise CorruptError(
+            f"a picture of {width}x{height} for a mosaic of {mosaic.width}x{mosaic.height}",
+            expected="one as large as the visible mosaic",
+            where=where,
+        )
+    return np.ascontiguousarray(found[crop.slices].transpose(2, 0, 1)), None
 
 
 def _encode(

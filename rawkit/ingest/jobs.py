@@ -30,13 +30,15 @@ def job_of(
     codecs: Mapping[tuple[str, ArrayName], Codec],
     unpacked: StoreFile | None = None,
     *,
+    picture: StoreFile | None = None,
     rendering: Rendering | None,
     headerless: Headerless | None = None,
     version: int = VERSION,
 ) -> FrameJob:
     """Return the job for a frame; `number` names its staged files.
 
-    `unpacked` is where its raw file has been put down, if the worker cannot read it where it lies;
+    `unpacked` is where its raw file has been put down, if the worker cannot read it where it lies,
+    `picture` its given picture likewise;
     `rendering` says how to render targets, None that there are none; `headerless` what a file holds
     that does not say so itself; `version` is the store's.
     """
@@ -56,6 +58,7 @@ def job_of(
         level_source=source,
         codecs=codecs,
         unpacked=unpacked,
+        picture=picture,
         headerless=headerless,
         version=version,
     )

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan_by, select
+from rawkit.errors import UsageError
 from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.feed import in_order, once_more
@@ -17,7 +18,7 @@ from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
-from rawkit.store import Store, clear_after_death, is_store, open_writer
+from rawkit.store import FRAME_RATES, Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
@@ -71,6 +72,16 @@ class IngestPlan:
     """Bits of the targets, 0 for none; None: as the definition says."""
     headerless: Headerless | None = None
     """What files hold that do not say so themselves."""
+    fps: float | None = None
+    """Frames a second of videos that do not say so themselves."""
+
+    @property
+    def frame_rates(self) -> dict[str, float]:
+        """Frames a second of the videos selected, by scene, where they are known."""
+        said = self.catalog.frame_rates
+        scenes = sorted({entry.scene for entry in self.selected})
+        rates = {scene: said.get(scene, self.fps) for scene in scenes}
+        return {scene: rate for scene, rate in rates.items() if rate is not None}
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -151,6 +162,7 @@ def plan_ingest(
     targets: Targets | None = None,
     headerless: Headerless | None = None,
     retry: bool = False,
+    fps: float | None = None,
 ) -> IngestPlan:
     """Scan a source and find out what is wanted and not yet in the store.
 
@@ -159,10 +171,14 @@ def plan_ingest(
     written. Files that a filter leaves out by their names alone are not opened either. `targets`
     are the bits of the targets, 0 for none; else the definition says. `headerless` describes files
     that do not say themselves what they hold. Files that could not be used
-    before are not wanted while they are unchanged, unless `retry` is on.
+    before are not wanted while they are unchanged, unless `retry` is on. `fps` are the frames a
+    second of videos that do not say so.
 
-    Raises what `scan` and `select` raise, and `StoreFormatError` if `store` is of another version.
+    Raises what `scan` and `select` raise, `StoreFormatError` if `store` is of another version, and
+    `UsageError` if there is a rate for what is no video.
     """
+    if fps is not None and not definition.has_videos:
+        raise UsageError(f"--fps for {definition.title}", expected="a collection of videos")
     catalog, warning = scan_by(
         table, definition, source, progress, selection=selection, save=remember
     )  # fmt: skip
@@ -183,6 +199,7 @@ def plan_ingest(
         quarantined=tuple(one.left_out() for name, one in bad.items() if name not in have),
         targets=targets,
         headerless=headerless,
+        fps=fps,
         pairs=selected.pairs,
         unpaired=selected.unpaired,
         filtered=selected.filtered,
@@ -240,7 +257,7 @@ def run_ingest(
     with (
         open_writer(
             plan.store,
-            attributes=_attributes(plan.catalog.definition),
+            attributes=_attributes(plan),
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
@@ -252,6 +269,7 @@ def run_ingest(
             lambda cluster: agree(
                 cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
             ),
+            remote=any(file.remote for file in _files(plan)),
         ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
@@ -286,13 +304,17 @@ def run_ingest(
     return report
 
 
-def _attributes(definition: Definition) -> dict[str, Any]:
+def _attributes(plan: IngestPlan) -> dict[str, Any]:
+    definition = plan.catalog.definition
+    before = Store(plan.store).frame_rates if is_store(plan.store) else {}
+    rates = {**before, **plan.frame_rates}
     return {
         "collection": definition.name,
         "title": definition.title,
         "homepage": definition.homepage,
         "licence": definition.licence,
         "citation": definition.citation,
+        **({FRAME_RATES: rates} if rates else {}),
     }
 
 
@@ -319,6 +341,7 @@ def _jobs(
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
+            placed, picture = videos.put_picture(placed, number)
             file = entry.file
             if file is not None and spill is not None and unpacked is None:
                 spilled = spill.path(file)
@@ -329,7 +352,8 @@ def _jobs(
                 unpacked = exchange.send(catalog.source, file, f"{number:08d}.raw")
             yield job_of(
                 catalog, placed, number, exchange.staging, writer.codecs, unpacked,
-                rendering=rendering, headerless=plan.headerless, version=writer.version,
+                picture=picture, rendering=rendering, headerless=plan.headerless,
+                version=writer.version,
             )  # fmt: skip
     finally:
         if prefetch is not None:

@@ -15,17 +15,20 @@ from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
+from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
-from rawkit.models.measure import count_macs, count_parameters, receptive_field
+from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
-from rawkit.models.sid_unet import SidUnet, SidXtransUnet
-from rawkit.models.stages import Staged, best_device, prepare
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
+from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
+from rawkit.models.unet3d import Unet3d
+from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -39,6 +42,8 @@ __all__ = [
     "BACKENDS",
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
+    "DEPTHS",
+    "FAMILY",
     "NETWORKS",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
@@ -46,6 +51,7 @@ __all__ = [
     "AmplifiedMosaic",
     "Area",
     "Exported",
+    "Geometry",
     "InferencePlan",
     "Lamba2021",
     "LearnedNeutral",
@@ -60,6 +66,8 @@ __all__ = [
     "Staged",
     "Tile",
     "TrainingCosts",
+    "Unet3d",
+    "Unet3dVariant",
     "amplified",
     "best_device",
     "build",
@@ -68,6 +76,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "describe",
+    "device_of",
     "encode_safetensors",
     "export_network",
     "find_neutral",
@@ -76,14 +85,18 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "packed_planes",
     "padding_for",
     "plan_inference",
     "prepare",
     "read_tensors",
     "receptive_field",
+    "receptive_frames",
     "restore_bands",
     "restore_mosaic",
     "save_safetensors",
     "tile_shape",
     "tiles",
+    "variant_named",
+    "variant_with",
 ]

@@ -30,6 +30,9 @@ class TrainingCosts:
     of it on the CPU."""
     tile: int
     """Bytes that one tile of a whole validation frame takes beyond the frame itself."""
+    lean_pixel: int | None = None
+    """As `step_pixel`, where activations are computed again in the backward pass instead of kept;
+    None for a network that always keeps them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A trained network as an ONNX or OpenVINO file that other programs run, checked before it is kept.
 
 The file takes what the network takes: the amplified mosaic, float32 (1, 1, H, W) with H and W
-multiples of `Network.multiple`, and gives float32 (1, 3, H, W). Its metadata says so.
+multiples of `Network.multiple`, and gives float32 (1, 3, H, W). Of a network for clips it takes
+amplified planes, (1, 4, T, H/2, W/2) with any number of frames, and gives (1, 3, T, H, W). Its
+metadata says so.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from rawkit.files import output_errors, write_atomically
 from rawkit.models.amplified import amplified
 from rawkit.models.openvino import openvino_module, plain_copy
 from rawkit.models.registry import describe
+from rawkit.models.sid_unet import packed_planes
 from rawkit.models.tiles import Area
 from rawkit.sensor import amplification_base
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from rawkit.models.registry import Network
     from rawkit.models.weights import LoadedWeights
     from rawkit.sensor import RawImage
 
@@ -41,7 +45,57 @@ SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-4
 """Greatest difference from torch that is accepted, of values between 0 and 1."""
 _CHECK_SIDE = 1000
-_INPUT, _OUTPUT = "mosaic", "picture"
+_CHECK_FRAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    """What goes into an exported network, and what comes out."""
+
+    takes: str
+    """Name of the input."""
+    gives: str
+    """Name of the output."""
+    shapes: tuple[str, str]
+    """Shapes of both, for people."""
+    example: tuple[int, ...]
+    """A shape of the input."""
+    cell: tuple[int, ...]
+    """What each side of the input must be a multiple of; 0 for one that stays as in the example."""
+
+    def make(self) -> Tensor:
+        """Return an input to trace the network with."""
+        return torch.zeros(self.example)
+
+    def sides(self) -> dict[int, Any]:
+        """Return the free sides of the input, as torch names them."""
+        names = ("batch", "planes", "frames", "rows", "columns")[-len(self.cell) :]
+        return {
+            axis: Dim(names[axis], min=1) if cell == 1 else cell * Dim(names[axis], min=1)
+            for axis, cell in enumerate(self.cell)
+            if cell
+        }
+
+
+def _interface(network: Network) -> _Interface:
+    multiple = network.multiple
+    if not network.takes_clips:
+        takes = (
+            f"(1, 1, H, W), {network.cell.name} mosaic with its canonical cell at (0, 0), H and W "
+            f"multiples of {multiple}"
+        )
+        whole = (1, 1, 3 * multiple, 4 * multiple)
+        return _Interface(
+            "mosaic", "picture", (takes, "(1, 3, H, W)"), whole, (0, 0, multiple, multiple)
+        )
+    packed = multiple // 2
+    takes = (
+        "(1, 4, T, H, W), planes R, G1, B, G2 of T neighbouring frames, H and W multiples of "
+        f"{packed}"
+    )
+    example = (1, 4, 3, 3 * packed, 4 * packed)
+    shapes = (takes, "(1, 3, T, 2 H, 2 W)")
+    return _Interface("clip", "pictures", shapes, example, (0, 0, 1, packed, packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +130,8 @@ def export_network(
     format_
         ``onnx`` or ``openvino``.
     mosaic
-        float32 (1, 1, H, W), amplified: what both are compared on. Any size that the network takes:
-        the file is made for sizes in general.
+        What both are compared on, of `check_mosaic`, or any other amplified mosaic or clip that the
+        network takes: the file is made for sizes in general.
 
     Raises
     ------
@@ -101,8 +155,8 @@ def export_network(
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
         made = Path(folder) / path.name
         with _quiet():
-            make(plain, made, about, loaded.network)
-        found = run(made, mosaic.numpy())
+            make(plain, made, about, _interface(describe(loaded.network)))
+        found = run(made, mosaic.contiguous().numpy())
         with torch.inference_mode():
             expected = plain(mosaic).numpy()
         difference = float(np.abs(found - expected).max())
@@ -119,7 +173,8 @@ def export_network(
             with output_errors(target):
                 write_atomically(target, one.read_bytes())
             written.append(target)
-    return Exported(tuple(reversed(written)), difference, (mosaic.shape[2], mosaic.shape[3]))
+    height, width = expected.shape[-2:]
+    return Exported(tuple(reversed(written)), difference, (height, width))
 
 
 def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
@@ -135,7 +190,9 @@ def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
     Returns
     -------
     Tensor
-        float32 (1, 1, H, W), at most about 1000 pixels each way, from the top left.
+        float32 (1, 1, H, W), at most about 1000 pixels each way, from the top left. For a network
+        for clips the planes of a few frames, (1, 4, T, h, w), of at most about 250 each way: those
+        of a raw file are all alike.
 
     Raises
     ------
@@ -143,17 +200,24 @@ def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
         If the network reads another kind of mosaic.
     """
     about = describe(network)
-    side = _CHECK_SIDE // about.multiple * about.multiple
+    multiple = about.multiple
     if image is None:
         generator = np.random.default_rng(0)
-        light = generator.exponential(0.15, (about.multiple * 5, about.multiple * 7))
-        return torch.from_numpy(light.astype(np.float32))[None, None]
+        shape: tuple[int, ...] = (1, 1, 5 * multiple, 7 * multiple)
+        if about.takes_clips:
+            shape = (1, 4, _CHECK_FRAMES, 5 * multiple // 2, 7 * multiple // 2)
+        return torch.from_numpy(generator.exponential(0.15, shape).astype(np.float32))
+    side = _CHECK_SIDE // (2 if about.takes_clips else 1) // multiple * multiple
     source = amplified(image.pixels, image.mosaic, amplification_base(image), about)
-    return source.window(Area(0, 0, min(side, source.height), min(side, source.width)))
+    mosaic = source.window(Area(0, 0, min(side, source.height), min(side, source.width)))
+    if not about.takes_clips:
+        return mosaic
+    return packed_planes(mosaic, about.cell)[:, :, None].repeat(1, 1, _CHECK_FRAMES, 1, 1)
 
 
 def _metadata(loaded: LoadedWeights) -> dict[str, str]:
     network = describe(loaded.network)
+    takes, gives = _interface(network).shapes
     settings = loaded.settings
     return {
         "rawkit_network": network.name,
@@ -165,21 +229,17 @@ def _metadata(loaded: LoadedWeights) -> dict[str, str]:
         "rawkit_neutral": "" if loaded.neutral is None else " ".join(map(str, loaded.neutral)),
         "rawkit_input": "max(value - black, 0) / (white - black) x amplification"
         f"{'' if loaded.neutral is None else ' x white balance x neutral'}, float32 "
-        f"(1, 1, H, W), {network.cell.name} mosaic with its canonical cell at (0, 0), H and W "
-        f"multiples of {network.multiple}",
-        "rawkit_output": "float32 (1, 3, H, W), RGB of 0 to 1 in the curve it was trained on",
+        f"{takes}",
+        "rawkit_output": f"float32 {gives}, RGB of 0 to 1 in the curve it was trained on",
     }
 
 
-def _make_onnx(net: nn.Module, path: Path, about: dict[str, str], name: str) -> None:
+def _make_onnx(net: nn.Module, path: Path, about: dict[str, str], inout: _Interface) -> None:
     onnx = _module("onnx")
     _module("onnxscript")
-    multiple = describe(name).multiple
-    example = torch.zeros(1, 1, 3 * multiple, 4 * multiple)
-    sides = {2: multiple * Dim("rows", min=1), 3: multiple * Dim("columns", min=1)}
     program = torch.onnx.export(
-        net, (example,), dynamo=True, input_names=[_INPUT], output_names=[_OUTPUT],
-        dynamic_shapes=(sides,), verbose=False,
+        net, (inout.make(),), dynamo=True, input_names=[inout.takes], output_names=[inout.gives],
+        dynamic_shapes=(inout.sides(),), verbose=False,
     )  # fmt: skip
     model = program.model_proto  # type: ignore[union-attr] # with dynamo it is a program
     onnx.helper.set_model_props(model, about)
@@ -193,17 +253,16 @@ def _run_onnx(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32]:
     session = runtime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    found: NDArray[np.float32] = session.run(None, {_INPUT: mosaic})[0]
+    found: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: mosaic})[0]
     return found
 
 
-def _make_openvino(net: nn.Module, path: Path, about: dict[str, str], name: str) -> None:
+def _make_openvino(net: nn.Module, path: Path, about: dict[str, str], inout: _Interface) -> None:
     openvino = openvino_module()
-    multiple = describe(name).multiple
-    example = torch.zeros(1, 1, 3 * multiple, 4 * multiple)
-    model = openvino.convert_model(net, example_input=example, input=[[1, 1, -1, -1]])
-    model.input(0).get_tensor().set_names({_INPUT})
-    model.output(0).get_tensor().set_names({_OUTPUT})
+    shape = [-1 if cell else length for length, cell in zip(inout.example, inout.cell, strict=True)]
+    model = openvino.convert_model(net, example_input=inout.make(), input=[shape])
+    model.input(0).get_tensor().set_names({inout.takes})
+    model.output(0).get_tensor().set_names({inout.gives})
     for key, value in about.items():
         model.set_rt_info(value, key)
     openvino.save_model(model, path, compress_to_fp16=False)

@@ -20,3 +20,7 @@ class Geometry:
     """What `render` must see around a tile."""
     render_tile: int
     """Side of a tile's core when none is given."""
+    frames_halo: int = 0
+    """Frames that `render` must see before and after those it gives; of a network for clips."""
+    render_frames: int = 1
+    """Frames that it gives at a time when no number is given; of a network for clips."""

@@ -108,6 +108,8 @@ class Lamba2021(nn.Module):
     of the mosaic.
     """
 
+    takes_clips: ClassVar[bool] = False
+    """Whether it takes clips and not single mosaics."""
     # The halo is one cell of 8 for the two 5x5 convolutions at 2x and four for as many 3x3
     # convolutions in a row at 8x. With tiles of 768 halos are a fifth of the work; larger ones
     # leave the cache.

@@ -8,7 +8,7 @@ import torch
 
 from rawkit.errors import WeightsError
 from rawkit.models.folding import fold_weight_norm
-from rawkit.models.registry import NETWORKS, build
+from rawkit.models.registry import build, describe, names_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def match(state: "Mapping[str, Tensor]", stated: str | None = None) -> LayerMatc
         None if no network has just these names and shapes; `misfit` then says why.
     """
     shapes = {name: tuple(value.shape) for name, value in state.items()}
-    for network in _candidates(stated):
+    for network in _candidates(state, stated):
         ours = our_names(network, state)
         renamed = {ours[name]: shape for name, shape in shapes.items()}
         for folded in (False, True):
@@ -89,7 +89,8 @@ def misfit(state: "Mapping[str, Tensor]", stated: str | None, source: object) ->
     if not found.keys() & expected.keys():
         return WeightsError(
             f"parameters of no known network: {_some(state)}",
-            expected=f"those of {' or '.join(_candidates(stated))}, such as {_some(expected)}",
+            expected=f"those of {' or '.join(_candidates(state, stated))}, such as "
+            f"{_some(expected)}",
             where=source,
         )
     twice = sorted({name for name in ours.values() if list(ours.values()).count(name) > 1})
@@ -147,7 +148,7 @@ def our_names(network: str, names: "Iterable[str]") -> dict[str, str]:
     names
         Parameter names, ours or published.
     """
-    modules = NETWORKS[network].published_modules
+    modules = describe(network).published_modules
     ours = {}
     for name in names:
         module, _, suffix = name.rpartition(".")
@@ -156,8 +157,10 @@ def our_names(network: str, names: "Iterable[str]") -> dict[str, str]:
     return ours
 
 
-def _candidates(stated: str | None) -> tuple[str, ...]:
-    return tuple(NETWORKS) if stated is None else (stated,)
+def _candidates(state: "Mapping[str, Tensor]", stated: str | None) -> tuple[str, ...]:
+    if stated is not None:
+        return (stated,)
+    return names_for({name: tuple(value.shape) for name, value in state.items()})
 
 
 def _nearest(state: "Mapping[str, Tensor]", stated: str | None) -> tuple[str, bool]:
@@ -168,7 +171,9 @@ def _nearest(state: "Mapping[str, Tensor]", stated: str | None) -> tuple[str, bo
         names = set(our_names(network, state).values())
         return len(names ^ expected_shapes(network, folded=folded).keys())
 
-    choices = [(network, folded) for network in _candidates(stated) for folded in (False, True)]
+    choices = [
+        (network, folded) for network in _candidates(state, stated) for folded in (False, True)
+    ]
     return min(choices, key=differing)
 
 

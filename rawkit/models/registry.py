@@ -1,6 +1,7 @@
 """The networks rawkit knows, by name."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from rawkit.models import sid_unet
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
+from rawkit.models.unet3d import Unet3d
+from rawkit.models.unet3d_variant import Unet3dVariant, variant_named, variant_of_shapes
 from rawkit.sensor import BAYER, REFERENCE_NEUTRAL, XTRANS
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ class Network:
     """Layer in the published weights -> the same layer here."""
     cameras: "Mapping[str, SeenCamera]" = field(default_factory=dict)
     """Camera model that the published weights were trained on -> what is known of it."""
+    takes_clips: bool = False
+    """Whether it takes the planes of neighbouring frames, (N, 4, T, h, w), and gives their
+    pictures, (N, 3, T, 2h, 2w); else it takes mosaics, (B, 1, H, W), and gives (B, 3, H, W)."""
 
     @property
     def multiple(self) -> int:
@@ -95,25 +101,76 @@ _SID_XTRANS = replace(
     cameras=MappingProxyType({"X-T2": SeenCamera(None, None)}),
 )
 
+
+def _unet3d(variant: Unet3dVariant) -> Network:
+    """Return what is known of a U-Net for clips."""
+    return Network(
+        name=variant.name,
+        title="Learning to See Moving Objects in the Dark"
+        + (", with residual blocks" if variant.residual else ""),
+        builder=partial(Unet3d, variant),
+        cell=BAYER,
+        geometry=variant.geometry,
+        costs=variant.costs,
+        licence="no published weights are known that can be read here",
+        reference=(
+            "Haiyang Jiang and Yinqiang Zheng: Learning to See Moving Objects in the Dark. "
+            "IEEE/CVF International Conference on Computer Vision (ICCV), 2019"
+        ),
+        published_modules=MappingProxyType({}),
+        takes_clips=Unet3d.takes_clips,
+    )
+
+
 NETWORKS: "Mapping[str, Network]" = MappingProxyType(
-    {one.name: one for one in (_LAMBA2021, _SID, _SID_XTRANS)}
+    {
+        one.name: one
+        for one in (
+            _LAMBA2021,
+            _SID,
+            _SID_XTRANS,
+            _unet3d(Unet3dVariant()),
+            _unet3d(Unet3dVariant(residual=True)),
+        )
+    }
 )
-"""Every known network by its name."""
+"""Every known network by its name; of networks with variants the published ones."""
 
 
 def describe(name: str) -> Network:
     """Return what is known of the network called `name`.
+
+    The U-Net for clips has more variants than are listed, named such as ``unet3d-depth2-width16``.
 
     Raises
     ------
     UsageError
         If there is no such network; the message lists those there are.
     """
-    if name not in NETWORKS:
+    if name in NETWORKS:
+        return NETWORKS[name]
+    variant = variant_named(name)
+    if variant is None:
         raise UsageError(
-            f"there is no network called {name!r}", expected=f"one of {', '.join(NETWORKS)}"
+            f"there is no network called {name!r}",
+            expected=f"one of {', '.join(NETWORKS)}; of unet3d also "
+            "unet3d[-residual][-depthN][-widthN]",
         )
-    return NETWORKS[name]
+    return _unet3d(variant)
+
+
+def names_for(shapes: "Mapping[str, tuple[int, ...]]") -> tuple[str, ...]:
+    """Return the names of networks that parameters of these names and shapes may belong to.
+
+    Parameters
+    ----------
+    shapes
+        Parameter name, ours or published, -> its shape.
+    """
+    variant = variant_of_shapes(shapes)
+    if variant is None or variant.name in NETWORKS:
+        return tuple(NETWORKS)
+    return (*NETWORKS, variant.name)
 
 
 def build(name: str) -> "nn.Module":

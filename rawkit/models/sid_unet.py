@@ -49,6 +49,8 @@ class SidUnet(nn.Module):
     (B, 3, H, W), RGB; clamped to 0..1 in evaluation mode, not clamped in training, as published.
     """
 
+    takes_clips: ClassVar[bool] = False
+    """Whether it takes clips and not single mosaics."""
     CELL: ClassVar[Cell] = BAYER
     """The mosaic whose planes it reads."""
 

@@ -75,6 +75,8 @@ def prepare(
     folded = fold_weight_norm(deepcopy(net)).eval()
     ready: nn.Module = FusedLamba2021(folded) if isinstance(folded, Lamba2021) else folded
     ready = ready.eval().to(device=device, dtype=dtype)
+    if getattr(net, "takes_clips", False):
+        return ready  # lays out its input by itself
     return ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -6,6 +6,7 @@ file. Which network they belong to is told by the names; rawkit's own files also
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rawkit.errors import WeightsError
+from rawkit.errors import UsageError, WeightsError
 from rawkit.models.cameras import SeenCamera, cameras_of, neutral_from
 from rawkit.models.folding import fold_weight_norm
 from rawkit.models.matching import PREFIXES, match, misfit
@@ -204,8 +205,8 @@ def _check_version(content: Mapping[str, Any], source: Path) -> None:
 
 def _stated_network(content: Mapping[str, Any], source: Path) -> str:
     name = content.get("network")
-    if isinstance(name, str) and name in NETWORKS:
-        return name
+    with suppress(UsageError):
+        return describe(str(name)).name
     raise WeightsError(
         f"a checkpoint of an unknown network, {name!r}",
         expected=f"one of {', '.join(NETWORKS)}",

@@ -22,14 +22,12 @@ from rawkit.sensor import (
     neutral_of,
     unpack,
 )
-from rawkit.store import Store
-from rawkit.subset import entries_of, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rawkit.locations import Location
-    from rawkit.store import FrameRow
+    from rawkit.store import FrameRow, Store
     from rawkit.subset import Subset
     from rawkit.workspace import Workspace
 
@@ -61,6 +59,11 @@ class StoredFrame:
         """Store and name."""
         return f"{self.store}: {self.row.name}"
 
+    def _store(self) -> Store:
+        from rawkit.store import Store  # noqa: PLC0415 - restoring raw files does without tables
+
+        return Store(self.store)
+
     def image(self, *, fit: bool = False) -> RawImage:
         """Read the stored area as a mosaic in the canonical phase.
 
@@ -73,7 +76,7 @@ class StoredFrame:
             If the shard is missing or fails a checksum.
         """
         row = self.row
-        stored = Store(self.store).groups[row.group].read("packed", self.index)
+        stored = self._store().groups[row.group].read("packed", self.index)
         planes = stored.astype(np.uint16, copy=False)
         cell = BAYER if planes.shape[0] == BAYER.planes else XTRANS
         pixels = unpack(planes, cell)
@@ -102,7 +105,7 @@ class StoredFrame:
 
     def _fitted_matrix(self) -> ColourMatrix | None:
         """Find the camera's matrix from the long of the frame and its picture."""
-        row, group = self.row, Store(self.store).groups[self.row.group]
+        row, group = self.row, self._store().groups[self.row.group]
         long = group.long_of(row)
         if long is None or long.target_index < 0 or group.packed.planes != BAYER.planes:
             return None
@@ -123,6 +126,8 @@ def frames_of_stores(
     SelectionError
         If none passes.
     """
+    from rawkit.subset import entries_of  # noqa: PLC0415 - restoring raw files does without tables
+
     found: list[StoredFrame] = []
     failure: SelectionError | None = None
     for store in stores:
@@ -154,6 +159,8 @@ def frames_of_subset(
     SelectionError
         If the subset has no such frame.
     """
+    from rawkit.subset import open_stores  # noqa: PLC0415 - restoring raw files does without tables
+
     found: list[StoredFrame] = []
     for collection, store in open_stores(subset, workspace).items():
         names = {

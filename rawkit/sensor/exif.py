@@ -29,6 +29,8 @@ _CIFF_CAPTURED_TIME = 0x180E
 """Seconds since 1970 of the camera's local time, 32 bits; then its time zone."""
 _CIFF_DIRECTORY_KINDS = (0x2800, 0x3000)
 _CIFF_MAX_TEXT = 64
+_MOST_FRAMES = 1e6
+"""Frames a second that no camera exceeds."""
 _ISO_OVERFLOW = 65535
 """ISO fields of 16 bits hold this where the true value does not fit."""
 
@@ -52,6 +54,8 @@ class Exif:
     """EXIF orientation, 1 to 8; 1 is upright."""
     lens: str | None = None
     """Lens model."""
+    frame_rate: float | None = None
+    """Frames a second, of a frame of a video."""
 
 
 def read_exif(file: BinaryIO) -> Exif:
@@ -100,6 +104,7 @@ def _exif_of_tiff(file: BinaryIO) -> Exif:
         taken=_text(tags, "EXIF DateTimeOriginal", "Image DateTimeOriginal", "Image DateTime"),
         orientation=_orientation(tags),
         lens=_text(tags, "EXIF LensModel"),
+        frame_rate=_frame_rate(tags),
     )
 
 
@@ -139,6 +144,12 @@ def _iso(tags: Mapping[str, Any]) -> float | None:
 def _orientation(tags: Mapping[str, Any]) -> int:
     value = _number(tags, "Image Orientation")
     return int(value) if value is not None and value in range(1, 9) else 1
+
+
+def _frame_rate(tags: Mapping[str, Any]) -> float | None:
+    """Read FrameRate of CinemaDNG, a fraction; None where it cannot be one."""
+    value = _number(tags, "Image Tag 0xC764")
+    return value if value is not None and 0 < value <= _MOST_FRAMES else None
 
 
 def _exif_of_ciff(file: BinaryIO, head: bytes) -> Exif:

@@ -17,8 +17,9 @@ from rawkit.source.http import (
     status_of,
 )
 from rawkit.source.inflate import Inflated
+from rawkit.source.movie import MOVIES, Movie, open_movie
 from rawkit.source.names import is_archive
-from rawkit.source.npy import NpyVideo, open_npy_video
+from rawkit.source.npy import Frames, NpyVideo, open_npy_video
 from rawkit.source.open import SourceSpec, open_source
 from rawkit.source.prefetch import Prefetch
 from rawkit.source.ranges import (
@@ -40,13 +41,16 @@ __all__ = [
     "HTTP_NOT_SATISFIABLE",
     "HTTP_PARTIAL",
     "HTTP_WHOLE",
+    "MOVIES",
     "PATIENCE",
     "Answer",
+    "Frames",
     "FsspecRanges",
     "HttpRanges",
     "Inflated",
     "Listing",
     "LocalRanges",
+    "Movie",
     "NpyVideo",
     "Piece",
     "Prefetch",
@@ -62,6 +66,7 @@ __all__ = [
     "answered",
     "fsspec_call",
     "is_archive",
+    "open_movie",
     "open_npy_video",
     "open_source",
     "range_of",

@@ -10,11 +10,12 @@ import io
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from rawkit.errors import CorruptError, MosaicError, NotRawError, TruncatedError
+from rawkit.source.inflate import Inflated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,42 @@ _MAGIC = b"\x93NUMPY"
 _HEAD_BYTES = 1 << 14
 """Bytes in which a header lies: NumPy writes 128 for a plain array and reads at most 10 kB."""
 _DIMENSIONS = 4
+
+
+class Frames(Protocol):
+    """Frames of one size, somewhere: an array, or a movie."""
+
+    @property
+    def ranges(self) -> Ranges:
+        """The bytes of the file."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Frames, height, width, channels."""
+
+    @property
+    def dtype(self) -> str:
+        """Data type as NumPy spells it, with its byte order."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a frame is cheap only after the one before it."""
+
+    def frame(self, number: int) -> NDArray[Any]:
+        """Read one frame, from 0: (height, width, channels), native byte order."""
+
+    def data(self, number: int) -> bytes:
+        """Return the bytes of one frame as an array of that data type has them."""
+
+    def approach(self, number: int) -> None:
+        """Go up to a frame, so that it is cheap."""
+
+    def rest(self) -> None:
+        """Give back what makes the next frame cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +82,25 @@ class NpyVideo:
         """Bytes of one frame."""
         return math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
 
+    @property
+    def sequential(self) -> bool:
+        """Whether it lies in an archive that compresses it: cheap only from frame to frame."""
+        return isinstance(self.ranges, Inflated)
+
+    def data(self, number: int) -> bytes:
+        """Read the bytes of one frame, from 0; fewer where the file ends before."""
+        return self.ranges.read(self.begin_of(number), self.frame_bytes)
+
+    def approach(self, number: int) -> None:
+        """Inflate what comes before a frame."""
+        if self.sequential:
+            self.ranges.read(self.begin_of(number) - 1, 1)
+
+    def rest(self) -> None:
+        """Give back what inflating holds."""
+        if isinstance(self.ranges, Inflated):
+            self.ranges.rest()
+
     def begin_of(self, number: int) -> int:
         """Byte at which a frame begins, from 0."""
         return self.offset + number * self.frame_bytes
@@ -59,7 +115,7 @@ class NpyVideo:
         UnreadableError, MissingError
             If the file cannot be read, or its server does not answer.
         """
-        data = self.ranges.read(self.begin_of(number), self.frame_bytes)
+        data = self.data(number)
         if len(data) != self.frame_bytes:
             raise TruncatedError(
                 f"frame {number} has {len(data)} of {self.frame_bytes} bytes",

@@ -1,37 +1,17 @@
-"""The zarr store: layout, shards, the table of frames, one writer, many readers."""
+"""The zarr store: layout, shards, the table of frames, one writer, many readers.
 
-from rawkit.store.coordinates import (
-    NO_TARGET,
-    NOBODY,
-    Coordinates,
-    GroupFrames,
-    exposure_of,
-    known_of,
-    long_of_pair,
-    ratio_of,
-    targets_of,
-)
-from rawkit.store.evicted import (
-    Evictions,
-    evict_frames,
-    frame_bytes,
-    note_returned,
-    settle_evicted,
-    shard_keys,
-)
+Tables are imported when they are first used: restoring raw files does without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rawkit.late import late
 from rawkit.store.evicted_note import EVICTED, read_evicted
-from rawkit.store.frames import (
-    FrameRows,
-    FrameTable,
-    InMemory,
-    codes_of,
-    column_of,
-    is_text,
-    lean_memory,
-    value_counts,
-)
 from rawkit.store.layout import (
     FORMAT,
+    FRAME_RATES,
     FRAMES_TABLE,
     VERSION,
     ArrayLayout,
@@ -42,8 +22,6 @@ from rawkit.store.layout import (
     target_layout,
 )
 from rawkit.store.locks.lock import lock, lock_of
-from rawkit.store.manifest import About, derived_files, root_file, stored_count
-from rawkit.store.parquet import encode_rows, encode_table, read_rows
 from rawkit.store.pixel_hash import pixel_hash
 from rawkit.store.places.objects import ObjectPlace, gone
 from rawkit.store.places.place import (
@@ -56,42 +34,145 @@ from rawkit.store.places.place import (
 )
 from rawkit.store.places.remote import RemoteFile
 from rawkit.store.places.uploads import in_parallel
-from rawkit.store.read import Group, Store, unreadable_shard
-from rawkit.store.rows import FrameRow, table_of_rows
-from rawkit.store.shard import (
-    REPAIR,
-    check_sum,
-    compresses,
-    decode_chunk,
-    decode_shard,
-    decompress,
-    encode_shard,
-    index_bytes,
-    parse_index,
-    write_shard,
-)
-from rawkit.store.staged import StagedFrame, StagedShard
-from rawkit.store.staging import (
-    ObjectStaging,
-    Staging,
-    can_put,
-    discard,
-    objects_of,
-    stage_shard,
-    staging_of,
-)
-from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
-from rawkit.store.writer import (
-    StoreWriter,
-    clear_after_death,
-    open_writer,
-    write_rows,
+
+if TYPE_CHECKING:
+    from rawkit.store.coordinates import (
+        NO_TARGET,
+        NOBODY,
+        Coordinates,
+        GroupFrames,
+        exposure_of,
+        known_of,
+        long_of_pair,
+        ratio_of,
+        targets_of,
+    )
+    from rawkit.store.evicted import (
+        Evictions,
+        evict_frames,
+        frame_bytes,
+        note_returned,
+        settle_evicted,
+        shard_keys,
+    )
+    from rawkit.store.frames import (
+        FrameRows,
+        FrameTable,
+        InMemory,
+        codes_of,
+        column_of,
+        is_text,
+        lean_memory,
+        value_counts,
+    )
+    from rawkit.store.manifest import About, derived_files, root_file, stored_count
+    from rawkit.store.parquet import encode_rows, encode_table, read_rows
+    from rawkit.store.read import Group, Store, unreadable_shard
+    from rawkit.store.rows import FrameRow, table_of_rows
+    from rawkit.store.shard import (
+        REPAIR,
+        check_sum,
+        compresses,
+        decode_chunk,
+        decode_shard,
+        decompress,
+        encode_shard,
+        index_bytes,
+        parse_index,
+        write_shard,
+    )
+    from rawkit.store.staged import StagedFrame, StagedShard
+    from rawkit.store.staging import (
+        ObjectStaging,
+        Staging,
+        can_put,
+        discard,
+        objects_of,
+        stage_shard,
+        staging_of,
+    )
+    from rawkit.store.verify import Damage, array_of, check_shard, mend_metadata, verify_store
+    from rawkit.store.writer import (
+        StoreWriter,
+        clear_after_death,
+        open_writer,
+        write_rows,
+    )
+
+__getattr__ = late(
+    __name__,
+    {
+        "About": "manifest",
+        "Coordinates": "coordinates",
+        "Damage": "verify",
+        "FrameRow": "rows",
+        "FrameRows": "frames",
+        "FrameTable": "frames",
+        "Group": "read",
+        "GroupFrames": "coordinates",
+        "InMemory": "frames",
+        "NOBODY": "coordinates",
+        "NO_TARGET": "coordinates",
+        "ObjectStaging": "staging",
+        "REPAIR": "shard",
+        "StagedFrame": "staged",
+        "StagedShard": "staged",
+        "Staging": "staging",
+        "Store": "read",
+        "StoreWriter": "writer",
+        "array_of": "verify",
+        "can_put": "staging",
+        "check_shard": "verify",
+        "check_sum": "shard",
+        "clear_after_death": "writer",
+        "codes_of": "frames",
+        "column_of": "frames",
+        "compresses": "shard",
+        "decode_chunk": "shard",
+        "decode_shard": "shard",
+        "decompress": "shard",
+        "derived_files": "manifest",
+        "discard": "staging",
+        "encode_rows": "parquet",
+        "encode_shard": "shard",
+        "encode_table": "parquet",
+        "Evictions": "evicted",
+        "evict_frames": "evicted",
+        "exposure_of": "coordinates",
+        "frame_bytes": "evicted",
+        "index_bytes": "shard",
+        "is_text": "frames",
+        "known_of": "coordinates",
+        "lean_memory": "frames",
+        "long_of_pair": "coordinates",
+        "mend_metadata": "verify",
+        "note_returned": "evicted",
+        "objects_of": "staging",
+        "open_writer": "writer",
+        "parse_index": "shard",
+        "ratio_of": "coordinates",
+        "read_rows": "parquet",
+        "root_file": "manifest",
+        "settle_evicted": "evicted",
+        "shard_keys": "evicted",
+        "stage_shard": "staging",
+        "staging_of": "staging",
+        "stored_count": "manifest",
+        "table_of_rows": "rows",
+        "targets_of": "coordinates",
+        "unreadable_shard": "read",
+        "value_counts": "frames",
+        "verify_store": "verify",
+        "write_rows": "writer",
+        "write_shard": "shard",
+    },
 )
 
 __all__ = [
     "EVICTED",
     "FORMAT",
     "FRAMES_TABLE",
+    "FRAME_RATES",
     "NOBODY",
     "NO_TARGET",
     "REPAIR",

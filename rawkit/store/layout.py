@@ -26,6 +26,8 @@ READABLE = (1, 2, 3, 4)
 FRAMES_TABLE = "frames.parquet"
 PARTS = "parts"
 """Attribute of the root that names the parts of the table while a store is written."""
+FRAME_RATES = "frame_rates"
+"""Attribute of the root with the frames a second of videos, by scene, where they are known."""
 _PART = re.compile(r"frames\.\d{9,}\.parquet")
 METADATA = "zarr.json"
 TARGET_SCALE: Mapping[int, int] = {4: 2, 9: 3}

@@ -23,6 +23,7 @@ from rawkit.store.evicted_note import is_evicted
 from rawkit.store.frames import column_of
 from rawkit.store.layout import (
     FORMAT,
+    FRAME_RATES,
     FRAMES_TABLE,
     METADATA,
     PARTS,
@@ -306,6 +307,11 @@ class Store:
     def collection(self) -> str:
         """Name of the collection it was made from."""
         return str(self.attributes["collection"])
+
+    @property
+    def frame_rates(self) -> dict[str, float]:
+        """Frames a second of its videos, by scene, where they are known."""
+        return {scene: float(rate) for scene, rate in self.attributes.get(FRAME_RATES, {}).items()}
 
     @cached_property
     def groups(self) -> dict[str, Group]:

@@ -1,6 +1,7 @@
 """From stores to batches in bounded memory.
 
-`pairs` are what there is to draw from, and `locate` finds them in stores. `plan` says which crop is
+`pairs` are what there is to draw from, and `locate` finds them in stores; `runs` are those that
+follow each other in a video. `plan` says which crop is
 sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for
 its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
@@ -19,6 +20,7 @@ from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.locate import pair_sources, sources_of
@@ -35,6 +37,7 @@ from rawkit.stream.pairs import (
     spread,
 )
 from rawkit.stream.plan import (
+    CLIP_LIVE_WINDOWS,
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     EpochPlan,
@@ -46,6 +49,7 @@ from rawkit.stream.plan import (
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
 from rawkit.stream.room import Room
+from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import Ahead, RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
@@ -67,12 +71,14 @@ __getattr__ = late(
 callable_as(__name__, "rawkit.api:stream")
 
 __all__ = [
+    "CLIP_LIVE_WINDOWS",
     "CROPS_PER_WINDOW",
     "LIVE_WINDOWS",
     "Ahead",
     "Batch",
     "BatchStream",
     "ChunkCache",
+    "Curves",
     "EpochPlan",
     "EpochSources",
     "Feed",
@@ -86,6 +92,7 @@ __all__ = [
     "PlanSettings",
     "RankShare",
     "Room",
+    "Runs",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -108,6 +115,7 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "runs_of",
     "shapes_of",
     "sources_of",
     "spread",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rawkit import native
-from rawkit.stream.plan import flips
+from rawkit.stream.bits import flips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.stream.augment import augment_levels
+from rawkit.stream.bits import is_reversed
 from rawkit.stream.buffers import check_pinned
 from rawkit.stream.epochs import SameSources
 from rawkit.stream.pairs import any_elsewhere, layouts_of, shapes_of
@@ -43,7 +44,7 @@ class Origin:
     store: str
     """Where its store lies."""
     frame: str
-    """Collection and name of its frame."""
+    """Collection and name of its frame; of a clip, of the frame with the lowest number."""
     scene: str
     """Scene of the frame: what no split divides."""
     iso: float
@@ -60,23 +61,32 @@ class Origin:
     left: int
     """First column likewise."""
     augmentation: int
-    """Bits: 1 flipped left and right, 2 top and bottom, 4 then transposed."""
+    """Bits: 1 flipped left and right, 2 top and bottom, 4 then transposed; 8 a clip that runs
+    backwards."""
+    frames: int = 1
+    """Frames of the clip; they follow `frame`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B crops of n packed pixels a side, as the sensor gave them, and how to normalise them."""
+    """B crops of n packed pixels a side, as the sensor gave them, and how to normalise them.
+
+    Clips of T frames have an axis for them after the first, in the order in which they are shown.
+    """
 
     packed: NDArray[np.uint16]
-    """Packed planes R, G1, B, G2, shape (B, 4, n, n), sensor units, nothing subtracted."""
+    """Packed planes R, G1, B, G2, shape (B, 4, n, n), of clips (B, T, 4, n, n), sensor units,
+    nothing subtracted."""
     target: NDArray[np.generic]
-    """Target, shape (B, 3, 2n, 2n), uint8 or uint16, BT.709 curve on sRGB primaries."""
+    """Target, shape (B, 3, 2n, 2n), of clips (B, T, 3, 2n, 2n), uint8 or uint16, BT.709 curve on
+    sRGB primaries."""
     black_level: NDArray[np.float32]
-    """Black level of each plane, shape (B, 4), sensor units."""
+    """Black level of each plane, shape (B, 4), of clips (B, T, 4), sensor units."""
     white_level: NDArray[np.float32]
     """White level, shape (B,), sensor units."""
     amplification_base: NDArray[np.float32]
-    """The amplifier's estimate of each crop's whole frame, shape (B,)."""
+    """The amplifier's estimate of each crop's whole frame, shape (B,); of a clip the median over
+    its frames, so that all of them are amplified alike."""
     exposure_ratio: NDArray[np.float32]
     """Long over short time, shape (B,); NaN where unknown."""
     gain_ratio: NDArray[np.float32]
@@ -87,7 +97,7 @@ class Batch:
     """The balance that each target was rendered with: multipliers of each plane, shape (B, 4), G1
     of the frame being 1; NaN where unknown."""
     names: tuple[str, ...]
-    """Collection and name of each crop's frame."""
+    """Collection and name of each crop's frame; of a clip, of the one with the lowest number."""
     position: int
     """Number of samples handed out by all ranks up to and with this batch: resume from here."""
     origins: tuple[Origin, ...] = ()
@@ -135,9 +145,9 @@ class BatchStream:
     Raises
     ------
     UsageError
-        If a crop does not fit into every frame, targets differ in their data type, the lanes or
-        the batch cannot be shared by so many ranks, a number is below 1, or there is no GPU to pin
-        memory for.
+        If a crop does not fit into every frame, no run of neighbours is as long as a clip, targets
+        differ in their data type, the lanes or the batch cannot be shared by so many ranks, a
+        number is below 1, or there is no GPU to pin memory for.
     """
 
     def __init__(
@@ -211,38 +221,46 @@ class BatchStream:
 def _batch_of(filled: Filled, position: int) -> Batch:
     """Add what belongs to the frames of the crops."""
     crops = [filled.crops[slot] for slot in range(len(filled.crops))]
-    sources = [source for source, _, _ in crops]
+    firsts = [sources[0] for sources, _, _ in crops]
     samples = [use.sample for _, _, use in crops]
 
     def column(name: str) -> NDArray[np.float32]:
-        return np.array([getattr(source, name) for source in sources], np.float32)
+        return np.array([getattr(source, name) for source in firsts], np.float32)
 
-    def by_plane(name: str) -> NDArray[np.float32]:
-        return np.array(
-            [
-                augment_levels(getattr(source, name), sample.augmentation)
-                for source, sample in zip(sources, samples, strict=True)
-            ],
-            np.float32,
-        )
-
+    bases = [[source.amplification_base for source in sources] for sources, _, _ in crops]
+    balances = [
+        augment_levels(source.white_balance, sample.augmentation)
+        for source, sample in zip(firsts, samples, strict=True)
+    ]
     return Batch(
         packed=filled.packed,
         target=filled.target,
-        black_level=by_plane("black_level"),
+        black_level=np.array([_black_levels(*crop) for crop in crops], np.float32),
         white_level=column("white_level"),
-        amplification_base=column("amplification_base"),
+        amplification_base=np.array([np.median(one) for one in bases], np.float32),
         exposure_ratio=column("exposure_ratio"),
         gain_ratio=column("gain_ratio"),
         iso=column("iso"),
-        white_balance=by_plane("white_balance"),
-        names=tuple(source.name for source in sources),
+        white_balance=np.array(balances, np.float32),
+        names=tuple(source.name for source in firsts),
         position=position,
         origins=tuple(_origin(*crop) for crop in crops),
     )
 
 
-def _origin(source: PairSource, window: Window, use: Use) -> Origin:
+def _black_levels(
+    sources: Sequence[PairSource], _window: Window, use: Use
+) -> NDArray[np.generic] | list[NDArray[np.generic]]:
+    """Levels of the planes of a crop, as they lie there: (4,), or one for each frame of a clip."""
+    augmentation = use.sample.augmentation
+    levels = [augment_levels(source.black_level, augmentation) for source in sources]
+    if len(levels) == 1:
+        return levels[0]
+    return levels[::-1] if is_reversed(augmentation) else levels
+
+
+def _origin(sources: Sequence[PairSource], window: Window, use: Use) -> Origin:
+    source = sources[0]
     height, width = source.packed.layout.chunk
     return Origin(
         store=source.store,
@@ -255,4 +273,5 @@ def _origin(source: PairSource, window: Window, use: Use) -> Origin:
         top=window.top * height + use.sample.top,
         left=window.left * width + use.sample.left,
         augmentation=use.sample.augmentation,
+        frames=len(sources),
     )

@@ -9,13 +9,13 @@ module could not be built and what does not lie in a file.
 from __future__ import annotations
 
 from array import array
-from itertools import product
+from itertools import cycle, product
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rawkit import native
 from rawkit.stream.augment import Cut, place, with_moves
-from rawkit.stream.plan import flips
+from rawkit.stream.bits import flips, in_space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,8 @@ class WindowPart:
         Parameters
         ----------
         outs
-            The crops, shape (planes, side, side), one for each use of the job.
+            The crops, shape (planes, side, side): one for each use of the job, or those of all uses
+            several times, where several frames of a clip have the same pixels.
         scratch
             Memory for a chunk.
 
@@ -76,9 +77,10 @@ class WindowPart:
         """
         scale, done = self._scale, 0
         self.shard.fetch(self._of_frame)
+        samples = cycle([use.sample for use in self._job.uses])
         cuts = [
-            Cut(out, scale * use.sample.top, scale * use.sample.left, use.sample.augmentation)
-            for use, out in zip(self._job.uses, outs, strict=True)
+            Cut(out, scale * one.top, scale * one.left, in_space(one.augmentation))
+            for one, out in zip(samples, outs, strict=False)
         ]
         while done < len(self._chunks):
             done += self._natively(done, cuts, scratch)

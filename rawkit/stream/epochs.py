@@ -89,7 +89,4 @@ class EpochShapes:
         sources = self._epochs.sources(epoch)
         if sources is not self._seen:
             self._seen, self._shapes = sources, shapes_of(sources)
-        found = self._shapes
-        if places is None:
-            return found
-        return FrameShapes(found.kinds, found.which, found.longs, places)
+        return self._shapes if places is None else self._shapes.placed(places)

@@ -265,12 +265,15 @@ class Keeper:
         self._ends = ahead.ends
         self._grows = ahead.grows and not ahead.ends
 
-    def _needs_of(self, sources: Sequence[PairSource]) -> list[Need]:
-        found: dict[int, Need] = {}
-        for source in sources:
-            if id(source) not in found:
-                found[id(source)] = self._frames(source)
-        return [found[id(source)] for source in sources]
+    def _needs_of(self, windows: Sequence[tuple[PairSource, ...]]) -> list[Need]:
+        found: dict[tuple[int, ...], Need] = {}
+        needs = []
+        for sources in windows:
+            key = tuple(map(id, sources))
+            if key not in found:
+                found[key] = frozenset().union(*map(self._frames, sources))
+            needs.append(found[key])
+        return needs
 
     def _settle_new(self, needs: Sequence[Need]) -> None:
         """Take frames that an epoch draws from for old, and say how much may be new after it."""

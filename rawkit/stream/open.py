@@ -11,6 +11,7 @@ from rawkit.stream.cache import ChunkCache
 from rawkit.stream.locate import pair_sources
 from rawkit.stream.pairs import shapes_of
 from rawkit.stream.plan import (
+    CLIP_LIVE_WINDOWS,
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     PlanSettings,
@@ -35,7 +36,8 @@ def open_stream(
     crop: int | None = 512,
     batch_size: int = 8,
     crops_per_window: int = CROPS_PER_WINDOW,
-    live_windows: int = LIVE_WINDOWS,
+    live_windows: int | None = None,
+    clip: int = 1,
     augment: bool = True,
     seed: int = 0,
     threads: int = 2,
@@ -61,8 +63,13 @@ def open_stream(
         fits, up to 512, if None.
     batch_size
         Samples of a step over all ranks.
-    crops_per_window, live_windows, augment, seed
+    crops_per_window, augment, seed
         As in `PlanSettings`.
+    live_windows
+        As in `PlanSettings`; of frames 24 and of clips 8 if None.
+    clip
+        Neighbouring frames of a sample, as in `PlanSettings`: videos or bursts are cut into clips
+        where it is above 1.
     threads, rank, ranks, in_bursts, pinned
         As in `BatchStream`.
     cache
@@ -77,7 +84,8 @@ def open_stream(
     SelectionError
         If the split has no pairs.
     UsageError
-        If the crop is odd, does not fit into every frame, or a number makes no sense.
+        If the crop is odd, does not fit into every frame, no video has as many frames without a
+        gap as a clip, or a number makes no sense.
     """
     place = Workspace(Path(workspace))
     chosen = newest_subset(place) if subset is None else load_subset(place.subset(subset))
@@ -88,7 +96,8 @@ def open_stream(
         )  # fmt: skip
     return stream_of(
         chosen, open_stores(chosen, place), split, crop=crop, batch_size=batch_size,
-        crops_per_window=crops_per_window, live_windows=live_windows, augment=augment, seed=seed,
+        crops_per_window=crops_per_window, live_windows=live_windows, clip=clip, augment=augment,
+        seed=seed,
         threads=threads, rank=rank, ranks=ranks, cache=cache, cache_bytes=cache_bytes,
         in_bursts=in_bursts, pinned=pinned,
     )  # fmt: skip
@@ -102,7 +111,8 @@ def stream_of(
     crop: int | None = 512,
     batch_size: int = 8,
     crops_per_window: int = CROPS_PER_WINDOW,
-    live_windows: int = LIVE_WINDOWS,
+    live_windows: int | None = None,
+    clip: int = 1,
     augment: bool = True,
     seed: int = 0,
     threads: int = 2,
@@ -123,17 +133,21 @@ def stream_of(
     SelectionError
         If there are no pairs.
     UsageError
-        If the crop is odd, does not fit into every frame, or a number makes no sense.
+        If the crop is odd, does not fit into every frame, no video has as many frames without a
+        gap as a clip, or a number makes no sense.
     """
     pairs = pair_sources(subset, stores, split)
     if crop is None:
         crop = fitting_crop(shapes_of(pairs), augment=augment)
+    if live_windows is None:
+        live_windows = LIVE_WINDOWS if clip == 1 else CLIP_LIVE_WINDOWS
     return BatchStream(
         pairs,
         PlanSettings(
             crop=crop,
             crops_per_window=crops_per_window,
             live_windows=live_windows,
+            clip=clip,
             augment=augment,
             seed=seed,
         ),

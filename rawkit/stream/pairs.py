@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -16,14 +18,16 @@ import pyarrow as pa
 
 from rawkit.store import RemoteFile
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.runs import runs_of
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from numpy.typing import NDArray
 
     from rawkit.store import ArrayLayout, ReadablePlace
+    from rawkit.stream.runs import Runs
     from rawkit.stream.texts import PackedTexts, SharedTexts
 
 VALIDATED = 8
@@ -84,6 +88,8 @@ NUMBERS = (
     "white_level", "amplification_base", "exposure_ratio", "gain_ratio", "iso", "exposure_time",
 )  # fmt: skip
 """Fields of a pair that are numbers."""
+_OF_A_TAKE = ("white_level", "exposure_ratio", "gain_ratio", "iso", "exposure_time")
+"""Those that do not change within a clip."""
 
 
 class Values:
@@ -158,6 +164,15 @@ class Origins(NamedTuple):
         return ShardFile(self.place.file(f"{self.name}/{layout.key(index)}"), layout)
 
 
+class Repeats(NamedTuple):
+    """Frames that are not stored, since their pixels are those of pairs that are."""
+
+    names: PackedTexts
+    """Their names within the collection."""
+    of: NDArray[np.int32]
+    """Which pair each repeats, shape (repeats,)."""
+
+
 class Pairs(Sequence[PairSource]):
     """Pairs as columns, each a `PairSource` when it is looked at.
 
@@ -174,6 +189,8 @@ class Pairs(Sequence[PairSource]):
         As in `PairSource`, shape (pairs, 4).
     names, scenes, cameras
         Texts of each pair; names are those within the collection.
+    repeats
+        Frames of the same videos and longs that repeat pairs; None: nobody has looked.
     """
 
     def __init__(
@@ -190,7 +207,9 @@ class Pairs(Sequence[PairSource]):
         names: PackedTexts,
         scenes: SharedTexts,
         cameras: SharedTexts,
+        repeats: Repeats | None = None,
     ) -> None:
+        self.repeats = repeats
         self.groups, self.which = tuple(groups), which
         self.places, self.targets, self.rows = places, targets, rows
         self._numbers = {name: Values(values) for name, values in numbers.items()}
@@ -235,6 +254,19 @@ class Pairs(Sequence[PairSource]):
             **values,
         )
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of the pairs within their collections."""
+        return (self._names[number] for number in range(len(self)))
+
+    def takes(self) -> list[int]:
+        """Return a number for each pair that it shares with all that can be its neighbours."""
+        columns = [self.column(name) for name in _OF_A_TAKE]
+        balance = np.asarray(self._white_balance.all(), np.float64)
+        codes = (self.which, self._scenes.codes, self._cameras.codes)
+        together = np.column_stack([*codes, *columns, balance])
+        found: list[int] = _coded(together)[1].tolist()
+        return found
+
     def column(self, name: str) -> NDArray[np.float64]:
         """Values of one of `NUMBERS`, shape (pairs,)."""
         return np.asarray(self._numbers[name].all(), np.float64)
@@ -272,12 +304,38 @@ def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
         shapes = FrameShapes.of(source.shape for source in sources)
         longs: dict[object, int] = {}
         which = [longs.setdefault(source.target.path, len(longs)) for source in sources]
-        return FrameShapes(shapes.kinds, shapes.which, np.array(which, np.int64))
+        return FrameShapes(
+            shapes.kinds, shapes.which, np.array(which, np.int64), partial(_runs, sources)
+        )
     layouts = [one.packed for one in sources.groups]
     kinds = [FrameShape(one.height, one.width, one.chunk) for one in layouts]
     distinct = list(dict.fromkeys(kinds))
     numbers = np.array([distinct.index(kind) for kind in kinds], np.uint16)
-    return FrameShapes(distinct, numbers[sources.which], _long_keys(sources))
+    return FrameShapes(
+        distinct, numbers[sources.which], _long_keys(sources), partial(_runs, sources)
+    )
+
+
+def _runs(sources: Sequence[PairSource]) -> Runs:
+    """Find the runs of neighbours among pairs."""
+    if isinstance(sources, Pairs):
+        takes, repeats = sources.takes(), sources.repeats
+        if repeats is None:
+            return runs_of(sources.names(), takes)
+        # A frame that repeats another is a frame of its video all the same.
+        names = chain(sources.names(), (repeats.names[at] for at in range(len(repeats.of))))
+        found = runs_of(names, [*takes, *(takes[pair] for pair in repeats.of.tolist())])
+        stored = np.concatenate([np.arange(len(sources), dtype=np.int32), repeats.of])
+        return replace(found, order=stored[found.order])
+    return runs_of((source.name for source in sources), map(_take_of, sources))
+
+
+def _take_of(source: PairSource) -> Hashable:
+    """Return what a pair shares with its neighbours, beside the video."""
+    values = np.array([getattr(source, name) for name in _OF_A_TAKE], np.float64)
+    layouts = [replace(file.layout, count=0) for file in (source.packed, source.target)]
+    bits = values.tobytes() + source.white_balance.tobytes()
+    return (source.store, source.scene, source.camera, *layouts, bits)
 
 
 def _long_keys(pairs: Pairs) -> NDArray[np.int64]:

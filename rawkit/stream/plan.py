@@ -7,6 +7,10 @@ in each m-th of that time; so k windows of a lane are live at any moment, and cr
 lie apart. Sample i of an epoch comes from lane i mod 8, so any number of ranks that divides 8 can
 share the work without reading a window twice.
 
+A clip is some neighbouring frames at one place. What is cut into windows is then a run of frames
+without a gap: a window is the same chunks of as many frames as a clip has, and an epoch takes from
+every run about as many as cover it once, in space and in time. All else is as for frames.
+
 Nothing here depends on threads, time or what was read before: where to resume is one number.
 """
 
@@ -18,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
-from rawkit.stream.shapes import FrameShape, FrameShapes, Windows, window_size
+from rawkit.stream.bits import REVERSE, TRANSPOSE
+from rawkit.stream.shapes import FrameShape, FrameShapes, Window, Windows, window_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +33,14 @@ if TYPE_CHECKING:
 LANES = 8
 CROPS_PER_WINDOW, LIVE_WINDOWS = 4, 24
 """Defaults of `PlanSettings`."""
+CLIP_LIVE_WINDOWS = LANES
+"""The least: crops of all live windows are in memory, and clips are as many times larger."""
 _BLOCK = 1 << 16
 """Samples whose places are drawn at once."""
 _KEPT_BLOCKS = 3
 """Blocks that are kept: samples are asked for nearly in their order."""
 _COUNTED = 4
 """Numbers of 64 bits that Philox makes at once."""
-_TRANSPOSE, _FLIP_DOWN, _FLIP_ACROSS = 4, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class PlanSettings:
     group: int | None = None
     """Pairs that windows are shuffled among at any time, where a store cannot hold all; None: all
     of the epoch."""
+    clip: int = 1
+    """Neighbouring frames of a sample; 1 draws frames."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -65,6 +73,8 @@ class PlanSettings:
             raise UsageError("a plan without crops", expected="numbers of at least 1")
         if self.group is not None and self.group < 1:
             raise UsageError(f"groups of {self.group} pairs", expected="at least 1")
+        if self.clip < 1:
+            raise UsageError(f"clips of {self.clip} frames", expected="at least 1 frame")
         if self.live_windows < LANES or self.live_windows % LANES:
             raise UsageError(f"{self.live_windows} live windows", expected=f"a multiple of {LANES}")
 
@@ -90,7 +100,8 @@ class Sample:
     left: int
     """First column within the window, in packed pixels, from 0."""
     augmentation: int
-    """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order."""
+    """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order. 8 reverses
+    the frames of a clip."""
 
 
 class EpochPlan:
@@ -102,7 +113,7 @@ class EpochPlan:
 
     def __init__(self, frames: Sequence[FrameShape], settings: PlanSettings, epoch: int) -> None:
         check_crop(frames, settings)
-        self._frames, self._settings = FrameShapes.of(frames), settings
+        self._frames, self._settings = FrameShapes.of(frames).clips(settings.clip), settings
         generator = _generator(settings.seed, epoch, 0)
         self.windows = _deal_windows(self._frames, settings, generator, epoch)
         """Windows, the one at index j belonging to lane j mod 8."""
@@ -121,6 +132,10 @@ class EpochPlan:
         self._turned = turned.astype(np.uint8)
         self._drawn: dict[int, tuple[NDArray[np.float64], NDArray[np.int64]]] = {}
 
+    def frames_of(self, window: Window) -> tuple[int, ...]:
+        """Return the frames that a window reads, in the order of time, each an index from 0."""
+        return self._frames.frames_of(window, self._settings.clip)
+
     def __len__(self) -> int:
         """Return the number of samples; the same in every epoch."""
         return len(self._order)
@@ -134,7 +149,7 @@ class EpochPlan:
         block, within = divmod(index if index >= 0 else index + len(self), _BLOCK)
         places, flipped = self._drawn.get(block) or self._draw(block)
         down, across = places[within]
-        augmentation = int(flipped[within]) + _TRANSPOSE * int(self._turned[number])
+        augmentation = int(flipped[within]) + TRANSPOSE * int(self._turned[number])
         return Sample(
             window=number,
             top=int(down * (height - extent + 1)),
@@ -154,6 +169,9 @@ class EpochPlan:
         # A number below 4 takes half of a drawn 64 bits.
         flips_of = _generator(seed, epoch, 2 + LANES, skip=block * _BLOCK // 2)
         drawn = places, flips_of.integers(0, 4, count)
+        if self._settings.clip > 1:
+            reversals = _generator(seed, epoch, 9 + LANES, skip=block * _BLOCK // 2)
+            drawn[1][reversals.integers(0, 2, count) > 0] += REVERSE
         kept = list(self._drawn.items())[1 - _KEPT_BLOCKS :]
         self._drawn = {**dict(kept), block: drawn}
         return drawn
@@ -161,8 +179,12 @@ class EpochPlan:
 
 def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     """Return the number of samples of every epoch."""
-    shapes = FrameShapes.of(frames)
-    counts = np.bincount(shapes.which, minlength=len(shapes.kinds)).tolist()
+    shapes = FrameShapes.of(frames).clips(settings.clip)
+    counts = (
+        np.bincount(shapes.which, shapes.times(settings.clip), len(shapes.kinds))
+        .astype(np.int64)
+        .tolist()
+    )
     windows: int = sum(
         count * _window_count(kind, settings)
         for count, kind in zip(counts, shapes.kinds, strict=True)
@@ -197,16 +219,18 @@ def _smallest(frames: Sequence[FrameShape]) -> int:
 
 
 def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
-    """Refuse crops that do not fit into every frame.
+    """Refuse crops that do not fit into every frame, and clips that fit into no video.
 
     Raises
     ------
     UsageError
-        If there are no frames, or one is smaller than a crop.
+        If there are no frames, one is smaller than a crop, or no run is as long as a clip.
     """
     if not frames:
         raise UsageError("no frames to take crops from", expected="at least one pair")
-    smallest = _smallest(frames)
+    shapes = FrameShapes.of(frames)
+    _check_clip(shapes, settings)
+    smallest = _smallest(shapes.clips(settings.clip))
     if smallest < settings.extent:
         room = smallest - int(settings.augment)
         fitting = 2 * room // 32 * 32
@@ -215,6 +239,21 @@ def check_crop(frames: Sequence[FrameShape], settings: PlanSettings) -> None:
             expected=f"at most {2 * room} with these settings",
             fix=f"Use --crop {fitting}." if fitting else "Take larger frames: 32 is the least.",
         )
+
+
+def _check_clip(frames: FrameShapes, settings: PlanSettings) -> None:
+    if len(frames.clips(settings.clip)):
+        return
+    longest = frames.longest_run
+    if longest > 1:
+        there = f"the longest run of neighbours among {len(frames)} frames has {longest}"
+        fix = f"Use --clip {longest} or less, or ingest the frames that are missing."
+    else:
+        there = f"none of {len(frames)} frames is the neighbour of another"
+        fix = (
+            "Ingest videos or bursts, whose frames' names end with numbers that follow each other."
+        )
+    raise UsageError(f"clips of {settings.clip} frames: {there}", expected="videos", fix=fix)
 
 
 def window_chunks(frame: FrameShape, settings: PlanSettings) -> tuple[int, int]:
@@ -246,19 +285,41 @@ def _deal_windows(
     """Draw every frame's windows, shuffle them, and fill up to a multiple of the lanes."""
     sizes = [window_chunks(kind, settings) for kind in frames.kinds]
     counts = np.array([_window_count(kind, settings) for kind in frames.kinds])[frames.which]
+    times = frames.times(settings.clip)
+    counts = counts if times is None else counts * times
     frame = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
     top, left = _window_places(frames, sizes, counts, generator)
+    first = _first_frames(frames, settings, frame, epoch)
     extra = -len(frame) % LANES
     if settings.group is not None:
         spread = _generator(settings.seed, epoch, 4 + LANES).random(len(frame))
-        moments = _pair_places(frames, settings, epoch)[frame] + settings.group * spread
+        moments = _pair_places(frames, settings, epoch)[frame] + _group(frames, settings) * spread
         near = np.argsort(moments, kind="stable").astype(np.int32)
         # The last ones once more, not the first: those frames may be gone by then.
         order = np.concatenate([near, near[-1 - np.arange(extra) % len(near)]])
-        return Windows(frame[order], top[order], left[order], sizes, frames.which)
-    shuffled = generator.permutation(len(frame)).astype(np.int32)
-    order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
-    return Windows(frame[order], top[order], left[order], sizes, frames.which)
+    else:
+        shuffled = generator.permutation(len(frame)).astype(np.int32)
+        order = np.concatenate([shuffled, shuffled[np.arange(extra) % len(shuffled)]])
+    begins = None if first is None else first[order]
+    return Windows(frame[order], top[order], left[order], sizes, frames.which, begins)
+
+
+def _first_frames(
+    frames: FrameShapes, settings: PlanSettings, run: NDArray[np.int32], epoch: int
+) -> NDArray[np.int32] | None:
+    """Draw at which frame of its run each window begins; None where these are frames."""
+    if frames.runs is None:
+        return None
+    places = frames.runs.lengths[run] - settings.clip + 1
+    return _generator(settings.seed, epoch, 8 + LANES).integers(0, places, dtype=np.int32)
+
+
+def _group(frames: FrameShapes, settings: PlanSettings) -> int:
+    """Frames, or runs with as many, that windows are shuffled among at any time."""
+    group = settings.group or 1
+    if frames.runs is None:
+        return group
+    return max(1, group * len(frames) // int(frames.runs.lengths.sum()))
 
 
 def _window_places(
@@ -347,12 +408,3 @@ def _generator(seed: int, epoch: int, purpose: int, *, skip: int = 0) -> np.rand
     if skip:
         bits.advance(skip // _COUNTED)
     return np.random.Generator(bits)
-
-
-def flips(augmentation: int) -> tuple[bool, bool, bool]:
-    """Split the bits: left and right, top and bottom, transpose."""
-    return (
-        bool(augmentation & _FLIP_ACROSS),
-        bool(augmentation & _FLIP_DOWN),
-        bool(augmentation & _TRANSPOSE),
-    )

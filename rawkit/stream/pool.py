@@ -19,7 +19,7 @@ import numpy as np
 from rawkit.stream.buffers import Buffers
 from rawkit.stream.cutting import native_bytes
 from rawkit.stream.epochs import EpochShapes
-from rawkit.stream.pairs import layouts_of
+from rawkit.stream.pairs import count_targets, layouts_of
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch
 from rawkit.stream.schedule import Ahead, jobs, open_batches
@@ -47,13 +47,13 @@ class Filled:
     """The crops of a batch."""
 
     packed: NDArray[np.uint16]
-    """Packed planes, shape (B, 4, n, n), sensor units, augmented."""
+    """Packed planes, shape (B, 4, n, n), sensor units, augmented; (B, T, 4, n, n) of clips."""
     target: NDArray[Any]
-    """Targets, shape (B, 3, 2n, 2n), augmented."""
+    """Targets, shape (B, 3, 2n, 2n), augmented; (B, T, 3, 2n, 2n) of clips."""
     missing: int
     """Crops still to come."""
-    crops: dict[int, tuple[PairSource, Window, Use]] = field(default_factory=dict)
-    """By place: the frame, the window, and which crop."""
+    crops: dict[int, tuple[Sequence[PairSource], Window, Use]] = field(default_factory=dict)
+    """By place: the frame or those of the clip, the window, and which crop."""
 
 
 class BatchPool:
@@ -79,12 +79,13 @@ class BatchPool:
         self._threads, self._cache = threads, cache
         self.in_bursts = in_bursts
         """Whether threads rest while no batch is waited for."""
-        self.ahead = max(READ_AHEAD, threads)
+        self.ahead = _ahead(settings, threads)
         """Windows that are read beyond those that the batch in turn may need."""
         self._most = open_batches(settings, share, self.ahead)
-        size, n = share.size, settings.packed_side
-        self._packed = Buffers((size, 4, n, n), np.uint16, pinned=pinned)
-        self._target = Buffers((size, 3, 2 * n, 2 * n), kind, pinned=pinned)
+        n = settings.packed_side
+        many = (share.size, settings.clip) if settings.clip > 1 else (share.size,)
+        self._packed = Buffers((*many, 4, n, n), np.uint16, pinned=pinned)
+        self._target = Buffers((*many, 3, 2 * n, 2 * n), kind, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
         self.waits_since: float | None = None
@@ -142,8 +143,9 @@ class BatchPool:
 
     def reader(self, job: Job) -> WindowReader:
         """Return what reads a window; nothing is opened yet."""
-        source = self._epochs.sources(job.epoch)[job.window.frame]
-        return WindowReader(source, job, self._settings.extent, self._cache)
+        pairs = self._epochs.sources(job.epoch)
+        sources = tuple(pairs[frame] for frame in job.frames)
+        return WindowReader(sources, job, self._settings.extent, self._cache)
 
     def hold(self, number: int) -> None:
         """Wait until what a window reads is there, `number` from 0 since the stream was started."""
@@ -269,7 +271,7 @@ class _Run:
             announced = tuple(self._upcoming)
         for job in announced:
             with closing(self._pool.reader(job)) as window:
-                window.announce()
+                window.announce_all()
 
     def _has_room(self) -> bool:
         """Tell whether the batches of the next window may be begun."""
@@ -301,7 +303,7 @@ class _Run:
             self._taken -= 1
             for use in job.uses:
                 batch = self._batches[use.batch]
-                batch.crops[use.slot] = (window.source, job.window, use)
+                batch.crops[use.slot] = (window.sources, job.window, use)
                 batch.missing -= 1
             self._filled.notify_all()
 
@@ -310,6 +312,11 @@ class _Run:
             self._failed[self._turn if window is None else window.job.first] = error
             self._room.notify_all()
             self._filled.notify_all()
+
+
+def _ahead(settings: PlanSettings, threads: int) -> int:
+    """Windows that are read beyond those that the batch in turn may need; of clips one a thread."""
+    return max(READ_AHEAD if settings.clip == 1 else 1, threads)
 
 
 def pool_bytes(
@@ -321,16 +328,20 @@ def pool_bytes(
 ) -> int:
     """Bytes of the crops that one rank's stream holds at most, besides a batch being filled.
 
-    They are those of the live windows and of the windows read ahead; and each thread has a decoded
-    chunk of each kind and an encoded one, and the memory of the native module.
+    They are those of the live windows and of the windows read ahead, each as many times as large as
+    a clip has frames; and each thread has a decoded chunk of each kind and an encoded one, and the
+    memory of the native module.
     """
     n, crops = settings.packed_side, settings.crops_per_window
     layouts = layouts_of(sources)
-    crop = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
-    samples = longest_span(settings) // ranks + max(READ_AHEAD, threads) * crops
+    frame = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
+    crop = settings.clip * frame
+    samples = longest_span(settings) // ranks + _ahead(settings, threads) * crops
     kinds = {layout for pair in layouts for layout in pair}
     chunks = {
         (layout.planes, layout.chunk, layout.dtype): layout.chunk_bytes for layout in kinds
     }.values()
-    native = max(native_bytes(layout, crops) for layout in kinds)
+    # The crops of all frames that share a long are cut from it at once.
+    at_once = crops * (settings.clip if count_targets(sources) < len(sources) else 1)
+    native = max(native_bytes(layout, at_once) for layout in kinds)
     return samples * crop + threads * (sum(chunks) + max(chunks) + native)

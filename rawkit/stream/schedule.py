@@ -84,6 +84,8 @@ class Job:
     """Which."""
     uses: tuple[Use, ...]
     """Its crops that this process hands out, first use first."""
+    frames: tuple[int, ...]
+    """What is read, in the order of time: indices of frames among those of the epoch, from 0."""
 
     @property
     def epoch(self) -> int:
@@ -128,7 +130,8 @@ def jobs(
                 )
                 for serial in serials
             )
-            yield Job(plan.windows[int(numbers[serials[0]])], uses)
+            window = plan.windows[int(numbers[serials[0]])]
+            yield Job(window, uses, plan.frames_of(window))
         done += len(numbers)
         epoch, start = epoch + 1, 0
 
@@ -174,13 +177,13 @@ class Ahead:
         """Whether later epochs may have more pairs, so that each is fixed shortly before it."""
         return self._epochs.grows
 
-    def take(self) -> list[PairSource]:
-        """Return the pairs of the windows of the next epoch, in order, and go on to that after."""
+    def take(self) -> list[tuple[PairSource, ...]]:
+        """Return the pairs of each window of the next epoch, in order, and go on to that after."""
         found = self._read(self._shapes(self.epoch), self._epochs.sources(self.epoch), self.epoch)
         self.epoch, self._start = self.epoch + 1, 0
         return found
 
-    def guess(self) -> list[PairSource]:
+    def guess(self) -> list[tuple[PairSource, ...]]:
         """Return those of the epoch after, were it to have the pairs of the one before."""
         if self.ends or not self.epoch:
             return []
@@ -192,7 +195,7 @@ class Ahead:
 
     def _read(
         self, shapes: FrameShapes, sources: Sequence[PairSource], epoch: int
-    ) -> list[PairSource]:
+    ) -> list[tuple[PairSource, ...]]:
         plan, share = EpochPlan(shapes, self._settings, epoch), self._share
         first = self._start + (share.rank - self._start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]
@@ -200,8 +203,13 @@ class Ahead:
             numbers, self._left = numbers[: max(0, self._left)], self._left - len(numbers)
         # By the first sample of each, as `by_window` has them.
         distinct, firsts = np.unique(numbers, return_index=True)
-        frames = plan.windows.frame[distinct[np.argsort(firsts, kind="stable")]]
-        return [sources[number] for number in frames.tolist()]
+        windows = distinct[np.argsort(firsts, kind="stable")]
+        if self._settings.clip == 1:
+            return [(sources[number],) for number in plan.windows.frame[windows].tolist()]
+        return [
+            tuple(sources[frame] for frame in plan.frames_of(plan.windows[number]))
+            for number in windows.tolist()
+        ]
 
 
 def place_of(

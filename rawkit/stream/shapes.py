@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from rawkit.stream.runs import Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class FrameShape:
 class FrameShapes(Sequence[FrameShape]):
     """Shapes of frames: the few that there are, and which one each frame has.
 
+    Those of `clips` are of runs of neighbouring frames, from which clips are cut.
+
     Parameters
     ----------
     kinds
@@ -42,6 +46,9 @@ class FrameShapes(Sequence[FrameShape]):
         Number of the shape of each frame, shape (frames,).
     longs
         A number that frames of one long exposure share, shape (frames,); None: each has its own.
+    neighbours
+        Finds the runs of neighbours among the frames, when clips are asked for; None: no frame is
+        known to be the neighbour of another.
     places
         Place of each frame in the epoch, from 0, shape (frames,), where windows are shuffled among
         few; None: as the plan chooses it.
@@ -52,10 +59,15 @@ class FrameShapes(Sequence[FrameShape]):
         kinds: Sequence[FrameShape],
         which: NDArray[np.integer],
         longs: NDArray[np.integer] | None = None,
+        neighbours: Callable[[], Runs] | None = None,
         places: NDArray[np.int64] | None = None,
     ) -> None:
         self.kinds, self.which, self.longs = tuple(kinds), which, longs
         self.places = places
+        self._neighbours = neighbours
+        self._clips: dict[int, FrameShapes] = {}
+        self.runs: Runs | None = None
+        """Which frames the runs are made of; None where these are frames."""
 
     @classmethod
     def of(cls, frames: Iterable[FrameShape]) -> FrameShapes:
@@ -65,6 +77,49 @@ class FrameShapes(Sequence[FrameShape]):
         numbers: dict[FrameShape, int] = {}
         which = [numbers.setdefault(frame, len(numbers)) for frame in frames]
         return cls(tuple(numbers), np.array(which, np.int32))
+
+    def clips(self, length: int) -> FrameShapes:
+        """Return what clips of so many frames are cut from: the runs that are long enough.
+
+        Frames themselves where `length` is 1.
+        """
+        if length == 1 or self.runs is not None:
+            return self
+        if length not in self._clips:
+            self._clips[length] = self._long_enough(length)
+        return self._clips[length]
+
+    def placed(self, places: NDArray[np.int64]) -> FrameShapes:
+        """Return the same frames at given places in the epoch."""
+        return FrameShapes(self.kinds, self.which, self.longs, self._neighbours, places)
+
+    def _long_enough(self, length: int) -> FrameShapes:
+        if self._neighbours is None:
+            return FrameShapes(self.kinds, self.which[:0])
+        runs = self._neighbours().of_at_least(length)
+        first = runs.order[runs.begins]
+        longs = None if self.longs is None else self.longs[first]
+        places = None if self.places is None else np.argsort(np.argsort(self.places[first]))
+        found = FrameShapes(self.kinds, self.which[first], longs, places=places)
+        found.runs = runs
+        return found
+
+    def times(self, length: int) -> NDArray[np.int64] | None:
+        """Return how many clips cover each run about once, shape (runs,); None of frames."""
+        if self.runs is None:
+            return None
+        return np.maximum(1, np.rint(self.runs.lengths / length).astype(np.int64))
+
+    @property
+    def longest_run(self) -> int:
+        """Frames of the longest run of neighbours."""
+        return 1 if self._neighbours is None else self._neighbours().longest
+
+    def frames_of(self, window: Window, length: int) -> tuple[int, ...]:
+        """Return the frames that a window of a clip of so many reads, in their order, from 0."""
+        if self.runs is None:
+            return (window.frame,)
+        return self.runs.members(window.frame, window.first, length)
 
     def __len__(self) -> int:
         return len(self.which)
@@ -82,10 +137,10 @@ class FrameShapes(Sequence[FrameShape]):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of whole chunks of one frame."""
+    """A rectangle of whole chunks of one frame, or of neighbouring frames."""
 
     frame: int
-    """Index of the frame in the plan's list, from 0."""
+    """Index of the frame in the plan's list, from 0; of the run where clips are cut."""
     top: int
     """First row of chunks, from 0."""
     left: int
@@ -94,6 +149,8 @@ class Window:
     """Rows of chunks."""
     columns: int
     """Columns of chunks."""
+    first: int = 0
+    """First frame within the run, from 0; 0 where frames are cut."""
 
 
 class Windows(Sequence[Window]):
@@ -107,6 +164,8 @@ class Windows(Sequence[Window]):
         Rows and columns of chunks of the windows of each frame, shape (kinds of frames, 2).
     which
         Kind of each frame, shape (frames,).
+    first
+        As in `Window`, shape (windows,); None: 0 for all.
     """
 
     def __init__(
@@ -116,8 +175,9 @@ class Windows(Sequence[Window]):
         left: NDArray[np.integer],
         sizes: Sequence[tuple[int, int]],
         which: NDArray[np.integer],
+        first: NDArray[np.integer] | None = None,
     ) -> None:
-        self.frame, self.top, self.left = frame, top, left
+        self.frame, self.top, self.left, self.first = frame, top, left, first
         self._sizes, self._which = tuple(sizes), which
 
     def __len__(self) -> int:
@@ -132,7 +192,8 @@ class Windows(Sequence[Window]):
             return [self[one] for one in range(len(self))[index]]
         frame = int(self.frame[index])
         rows, columns = self._sizes[self._which[frame]]
-        return Window(frame, int(self.top[index]), int(self.left[index]), rows, columns)
+        first = 0 if self.first is None else int(self.first[index])
+        return Window(frame, int(self.top[index]), int(self.left[index]), rows, columns, first)
 
     def __iter__(self) -> Iterator[Window]:
         return (self[index] for index in range(len(self)))

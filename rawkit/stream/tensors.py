@@ -6,14 +6,16 @@ where there is one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn.functional import pixel_shuffle
 
+from rawkit.errors import UsageError
 from rawkit.sensor import BAYER, plane_gains
+from rawkit.stream.equalising import equalised_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,20 +23,24 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch
+    from rawkit.stream.equalising import Curves
 
 MOSAIC_ORDER = (0, 1, 3, 2)
 """Planes R, G1, B, G2 in the reading order of a cell: R, G1, G2, B."""
+_CLIPS = 5
+"""Axes of a batch of clips."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorBatch:
-    """What a network is trained on, packed or as a mosaic."""
+    """What a network is trained on, packed or as a mosaic; clips of T frames have them third."""
 
     planes: Tensor
-    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), float32, 0 being black and 1 white before
-    they were amplified, and balanced if asked for."""
+    """Amplified planes R, G1, B, G2, shape (B, 4, n, n), of clips (B, 4, T, n, n), float32, 0 being
+    black and 1 white before they were amplified, and balanced if asked for."""
     target: Tensor
-    """Target, shape (B, 3, 2n, 2n), float32, 0 to 1, BT.709 curve on sRGB primaries."""
+    """Target, shape (B, 3, 2n, 2n), of clips (B, 3, T, 2n, 2n), float32, 0 to 1, BT.709 curve on
+    sRGB primaries."""
     amplification: Tensor
     """What each crop was multiplied by, shape (B,), float32."""
     iso: Tensor
@@ -48,7 +54,7 @@ class TensorBatch:
 
     @property
     def mosaic(self) -> Tensor:
-        """The planes laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
+        """The planes of frames laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
         return mosaic_of(self.planes)
 
 
@@ -59,6 +65,7 @@ def tensors_of(
     *,
     neutral: Neutral | None = None,
     wait: bool = True,
+    curves: Curves | None = None,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
 
@@ -69,11 +76,13 @@ def tensors_of(
     pinned: keep the batch until the current CUDA stream has come so far. What is not pinned has
     been taken by then.
 
+    To equalise the histograms of its frames it takes the `curves` of their videos.
+
     Raises
     ------
     UsageError
-        If it is to be amplified by a ratio, or balanced, and ratio or balance is not known of every
-        frame.
+        If it is to be equalised without curves, or amplified by a ratio, or balanced, and ratio or
+        balance is not known of every frame.
     """
 
     def moved(values: NDArray[np.generic]) -> Tensor:
@@ -83,11 +92,14 @@ def tensors_of(
         amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
     )
     gains = None if neutral is None else moved(balance_gains(batch.white_balance, neutral))
-    planes = normalise_planes(
-        moved(batch.packed), moved(batch.black_level), moved(batch.white_level), factors, gains
-    )
+    if amplification.kind == "equalise":
+        batch = _equalised(batch, curves)
+    packed, black, target = moved(batch.packed), moved(batch.black_level), moved(batch.target)
+    if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
+        packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
+    planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
     full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = moved(batch.target).to(torch.float32).div_(full_scale)
+    target = _floats(target).div_(full_scale)
     return TensorBatch(
         planes=planes,
         target=target,
@@ -96,6 +108,18 @@ def tensors_of(
         exposure_ratio=torch.from_numpy(batch.exposure_ratio),
         names=batch.names,
         position=batch.position,
+    )
+
+
+def _equalised(batch: Batch, curves: Curves | None) -> Batch:
+    """Equalise the planes of a batch."""
+    if curves is None:
+        raise UsageError("equalisation without the curves of the videos", expected="their curves")
+    return replace(
+        batch,
+        packed=equalised_by(curves, batch.names, batch.packed),
+        black_level=np.zeros_like(batch.black_level),
+        white_level=np.full_like(batch.white_level, np.iinfo(np.uint16).max),
     )
 
 
@@ -117,13 +141,20 @@ def normalise_planes(
     """max(value - black, 0) / (white - black) times the factor, shape (B, 4, h, w), float32.
 
     `packed` holds sensor units, `black` is (B, 4), `white` and `factor` are (B,). With `gains`,
-    (B, 4), the factor of each plane is the factor times its gain.
+    (B, 4), the factor of each plane is the factor times its gain. Of clips `packed` is
+    (B, 4, T, h, w) and `black` (B, 4, T).
     """
-    black = black[:, :, None, None]
-    scale = factor[:, None, None, None] / (white[:, None, None, None] - black)
+    black = black[..., None, None]
+    rest = (1,) * (packed.ndim - 2)
+    scale = factor.reshape(-1, 1, *rest) / (white.reshape(-1, 1, *rest) - black)
     if gains is not None:
-        scale = scale * gains[:, :, None, None]
-    return (packed.to(torch.float32) - black).clamp_(min=0).mul_(scale)
+        scale = scale * gains.reshape(*gains.shape, *rest)
+    return (_floats(packed) - black).clamp_(min=0).mul_(scale)
+
+
+def _floats(values: Tensor) -> Tensor:
+    """Make float32 of integers, in the order in which the axes come."""
+    return values.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def mosaic_of(planes: Tensor) -> Tensor:

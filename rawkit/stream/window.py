@@ -1,33 +1,62 @@
-"""A window on its way from its two shards into its crops."""
+"""A window on its way from its shards into its crops.
+
+Of a frame these are its packed planes and its target. Of a clip they are those of all its frames,
+one after the other: each is opened shortly before it is read, and closed as soon as it was, so that
+a long clip holds few files open. A shard that several frames share, as those of a burst share their
+long, is read once.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import RawkitError
+from rawkit.stream.bits import is_reversed
 from rawkit.stream.cutting import WindowPart
 from rawkit.stream.reader import open_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.reader import Scratch
+    from rawkit.stream.reader import Scratch, ShardFile
     from rawkit.stream.schedule import Job
+
+_PACKED, _TARGET = 1, 2
+"""Pixels for each packed one a side."""
+_AHEAD = 4
+"""Shards of a window that are announced while one is read."""
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard that a window reads."""
+
+    file: ShardFile
+    """Which."""
+    scale: int
+    """1 for packed planes and 2 for a target."""
+    times: list[int] = field(default_factory=list)
+    """Frames of the clip that it is of, from 0."""
+    part: WindowPart | None = None
+    """What is open of it."""
 
 
 class WindowReader:
-    """Reads a window of a pair; each shard is opened once, and closed by whoever is done.
+    """Reads a window of a pair, or of the pairs of a clip.
+
+    Each shard is opened once, and closed when it has been read, or by whoever is done.
 
     Parameters
     ----------
-    source
-        The pair.
+    sources
+        The pair, or those of a clip in the order of time.
     job
         The window and its crops.
     extent
@@ -37,28 +66,43 @@ class WindowReader:
     """
 
     def __init__(
-        self, source: PairSource, job: Job, extent: int, cache: ChunkCache | None = None
+        self,
+        sources: Sequence[PairSource],
+        job: Job,
+        extent: int,
+        cache: ChunkCache | None = None,
     ) -> None:
-        self.source, self.job = source, job
+        self.sources, self.job = sources, job
         self.number = 0
         """Which window, from 0 since the stream was started."""
         self._extent, self._cache = extent, cache
-        # By pixels for each packed one a side.
-        self._files = {1: source.packed, 2: source.target}
-        self._parts: dict[int, WindowPart] = {}
+        shards: dict[tuple[int, object], _Shard] = {}
+        for time, source in enumerate(sources):
+            for scale, file in ((_PACKED, source.packed), (_TARGET, source.target)):
+                shard = shards.setdefault((scale, file.path), _Shard(file, scale))
+                shard.times.append(time)
+        self._shards = tuple(shards.values())
 
     def announce(self) -> None:
         """Have the system read the chunks that crops touch ahead, where they are on this machine.
 
-        What is wrong with a shard is said when its turn has come.
+        Of a clip these are those of its first shards; `cut` announces the others as it comes to
+        them. What is wrong with a shard is said when its turn has come.
         """
-        for scale, file in self._files.items():
-            if isinstance(file.path, Path):
-                with suppress(RawkitError):
-                    self._part(scale).announce()
+        for shard in self._shards[:_AHEAD]:
+            self._announce(shard)
+
+    def announce_all(self) -> None:
+        """Announce the chunks of all shards, and hold none of them open."""
+        for shard in self._shards:
+            self._announce(shard)
+            _close(shard)
 
     def cut(self, outs: Sequence[Sequence[NDArray[Any]]], scratch: Scratch) -> None:
         """Cut the crops: of the packed planes and of the target, one for each use of the job.
+
+        A crop of a frame has the shape (planes, side, side), one of a clip (frames, planes, side,
+        side).
 
         Raises
         ------
@@ -67,16 +111,41 @@ class WindowReader:
         StoreUnreachableError
             If the server of a store elsewhere does not answer after several tries.
         """
-        for scale, crops in zip(self._files, outs, strict=True):
-            self._part(scale).cut(crops, scratch)
+        for number, shard in enumerate(self._shards):
+            for following in self._shards[number + 1 : number + _AHEAD]:
+                self._announce(following)
+            crops = list(self._crops(shard, outs[shard.scale - 1]))
+            self._opened(shard).cut(crops, scratch)
+            _close(shard)
 
     def close(self) -> None:
         """Close the shards that are open."""
-        while self._parts:
-            self._parts.popitem()[1].shard.close()
+        for shard in self._shards:
+            _close(shard)
 
-    def _part(self, scale: int) -> WindowPart:
-        if scale not in self._parts:
-            shard = open_shard(self._files[scale], self._cache)
-            self._parts[scale] = WindowPart(shard, self.job, scale, self._extent)
-        return self._parts[scale]
+    def _crops(self, shard: _Shard, outs: Sequence[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """Yield where crops of a shard go: for each of its frames, those of all uses."""
+        last = len(self.sources) - 1
+        for time in shard.times:
+            for use, out in zip(self.job.uses, outs, strict=True):
+                if not last:
+                    yield out
+                else:
+                    yield out[last - time if is_reversed(use.sample.augmentation) else time]
+
+    def _announce(self, shard: _Shard) -> None:
+        if shard.part is None and isinstance(shard.file.path, Path):
+            with suppress(RawkitError):
+                self._opened(shard).announce()
+
+    def _opened(self, shard: _Shard) -> WindowPart:
+        if shard.part is None:
+            opened = open_shard(shard.file, self._cache)
+            shard.part = WindowPart(opened, self.job, shard.scale, self._extent)
+        return shard.part
+
+
+def _close(shard: _Shard) -> None:
+    if shard.part is not None:
+        shard.part.shard.close()
+        shard.part = None

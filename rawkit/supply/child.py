@@ -342,8 +342,7 @@ def planned(
         remember=remember,
     )  # fmt: skip
     streamed = any(
-        (one.file is not None and source.sequential(one.file))
-        or (one.video is not None and one.video.sequential)
+        one.streamed or (one.file is not None and source.sequential(one.file))
         for one in plan.wanted
     )
     if streamed and order.disk is not None:

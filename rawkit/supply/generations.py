@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rawkit.errors import TrainingError
-from rawkit.stream import epoch_length
+from rawkit.stream import epoch_length, shapes_of
 from rawkit.supply.nearness import places
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Generations:
     def _length(self) -> int:
         if len(self._fixed) > 1 and self._fixed[-1] is self._fixed[-2]:
             return self._ends[-1] - (self._ends[-2] if len(self._ends) > 1 else 0)
-        return epoch_length([source.shape for source in self._fixed[-1]], self._settings)
+        return epoch_length(shapes_of(self._fixed[-1]), self._settings)
 
 
 def located(

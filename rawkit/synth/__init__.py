@@ -4,11 +4,13 @@
 (`paint_scene`), seen through the filters of their cameras (`Camera`, `mosaic_of`), exposed by a
 sensor with photon, read and row noise (`SensorModel`, `expose`), and written as DNG files that
 LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file shows. `make_videos`
-writes packed Bayer videos and their pictures, as the collection of moving objects has them.
+writes packed Bayer videos and their pictures, as the collection of moving objects has them, and
+`make_cinema` videos as folders of CinemaDNG frames.
 """
 
 from rawkit.late import callable_as
 from rawkit.synth.cameras import CAMERAS, Camera, mosaic_of
+from rawkit.synth.cinema import CINEMA, make_cinema, write_cinema_dng
 from rawkit.synth.collections import (
     COLLECTIONS,
     DEFAULT_SIZE,
@@ -27,6 +29,7 @@ callable_as(__name__, "rawkit.api:synth")
 __all__ = [
     "BAYER_PATTERNS",
     "CAMERAS",
+    "CINEMA",
     "COLLECTIONS",
     "DEFAULT_SIZE",
     "MOVING_OBJECTS",
@@ -38,6 +41,7 @@ __all__ = [
     "SynthReport",
     "encode_dng",
     "expose",
+    "make_cinema",
     "make_collection",
     "make_videos",
     "mosaic_of",
@@ -45,5 +49,6 @@ __all__ = [
     "predict_flat_patch",
     "scene_truth",
     "view_of",
+    "write_cinema_dng",
     "write_dng",
 ]

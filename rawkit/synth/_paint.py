@@ -107,6 +107,8 @@ def glow(canvas: Image, x: float, y: float, radius: float, light: Image) -> None
     height, width = canvas.shape[:2]
     rows = slice(max(0, int(y - 4 * radius)), min(height, int(y + 4 * radius)))
     columns = slice(max(0, int(x - 4 * radius)), min(width, int(x + 4 * radius)))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
     dy = (np.arange(rows.start, rows.stop, dtype=np.float32) - np.float32(y))[:, None]
     dx = (np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(x))[None, :]
     square = (dx**2 + dy**2) / np.float32(radius**2)

@@ -4,7 +4,8 @@ The file is a TIFF: a header, one directory that says everything, an EXIF direct
 end a single strip of pixels, so that a reader of metadata needs the first kilobytes alone.
 LibRaw and exifread go by the content: the file may be named ``.ARW`` or ``.cr2``.
 
-Source of the tags: Adobe, Digital Negative (DNG) Specification, version 1.4.0.0.
+Source of the tags: Adobe, Digital Negative (DNG) Specification, version 1.4.0.0; that of the frame
+rate: Adobe, CinemaDNG Image Data Format Specification, version 1.1.0.0.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ class DngMeta:
     mean, so leave them out unless that is what you test."""
     description: str | None = None
     """Free text for the ImageDescription tag."""
+    frames_a_second: float | None = None
+    """Frame rate of the video that the file is a frame of, in frames per second."""
 
 
 def encode_dng(mosaic: NDArray[np.uint16], meta: DngMeta, *, lossless_jpeg: bool = False) -> bytes:
@@ -236,6 +239,8 @@ def _dng_tags(shape: tuple[int, int], meta: DngMeta) -> list[Tag]:
         tags += [Tag.short(50713, 1, 1), Tag.rational(50714, meta.black_level)]
     if meta.as_shot_neutral is not None:
         tags.append(Tag.rational(50728, *meta.as_shot_neutral))
+    if meta.frames_a_second is not None:
+        tags.append(Tag.srational(51044, meta.frames_a_second))  # FrameRate
     if meta.masked_areas:
         tags.append(Tag.long(50830, *(edge for area in meta.masked_areas for edge in area)))
     return tags

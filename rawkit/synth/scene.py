@@ -57,6 +57,20 @@ def paint_scene(
     UsageError
         If the size is below 64 pixels or the kind is unknown.
     """
+    painted = paint_backdrop(size, rng, kind=kind)
+    return develop(painted, exposure_of(painted))
+
+
+def paint_backdrop(
+    size: tuple[int, int], rng: np.random.Generator, *, kind: str
+) -> NDArray[np.float32]:
+    """Paint a scene as `paint_scene` does, before a lens has seen it: (height, width, 3).
+
+    Raises
+    ------
+    UsageError
+        If the size is below 64 pixels or the kind is unknown.
+    """
     check_size(size)
     if kind not in KINDS:
         raise UsageError(f"the kind of scene {kind!r}", expected=" or ".join(KINDS))
@@ -64,7 +78,7 @@ def paint_scene(
     painted *= _light(size, rng)[..., None]
     if kind == "indoor" and rng.random() < _BLINDS:
         painted *= _blinds(size, rng)[..., None]
-    return _develop(painted)
+    return painted
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -105,10 +119,19 @@ def _axes(size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float3
     return rows, np.linspace(-1, 1, size[1], dtype=np.float32)[None, :]
 
 
-def _develop(painted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Blur like a lens, bring the median to a middle tone, and roll the highlights off."""
-    scene = np.asarray(cv2.GaussianBlur(painted, (0, 0), _LENS_BLUR), np.float32)
-    scene *= np.float32(_MIDDLE / max(float(np.median(scene[::4, ::4, 1])), 1e-3))
+def exposure_of(painted: NDArray[np.float32]) -> float:
+    """Factor that brings the median of a painted scene, (height, width, 3), to a middle tone."""
+    return _MIDDLE / max(float(np.median(_through_lens(painted)[::4, ::4, 1])), 1e-3)
+
+
+def _through_lens(painted: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(painted, (0, 0), _LENS_BLUR), np.float32)
+
+
+def develop(painted: NDArray[np.float32], exposure: float) -> NDArray[np.float32]:
+    """Blur like a lens, expose, and roll the highlights off: (height, width, 3), 0..1."""
+    scene = _through_lens(painted)
+    scene *= np.float32(exposure)
     np.maximum(scene, 0.001, out=scene)
     # The brightest channel is compressed and the others follow, so that hues stay.
     peak = scene.max(axis=2, keepdims=True)

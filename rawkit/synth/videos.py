@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rawkit.errors import UsageError
-from rawkit.synth._files import make_folder, write_atomically
-from rawkit.synth._layouts import Viewpoint
+from rawkit.synth._files import make_folder
+from rawkit.synth._filming import check_videos, dark_mosaic, film_of, npy_frames, picture_of
 from rawkit.synth._seeds import generator
-from rawkit.synth._studio import Studio, see
-from rawkit.synth.cameras import Camera, mosaic_of
+from rawkit.synth.cameras import Camera
 from rawkit.synth.collections import (
     DEFAULT_SIZE,
     SynthReport,
@@ -21,8 +22,7 @@ from rawkit.synth.collections import (
     write_note,
 )
 from rawkit.synth.dng import BAYER_PATTERNS
-from rawkit.synth.noise import Level, SensorModel, expose
-from rawkit.synth.scene import check_size
+from rawkit.synth.noise import Level, SensorModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 MOVING_OBJECTS: Final = "moving-objects"
 """Name of the collection."""
-_DEFAULT_SCENES, _DEFAULT_FRAMES, _MOST = 6, 4, 9999
-_ISO, _SECONDS, _WHITE_SECONDS = 100, 1 / 30, 1.0
+_DEFAULT_SCENES, _DEFAULT_FRAMES = 6, 4
+_ISO = 100
 _CAMERA: Final = Camera(
     make="",
     model="",
@@ -64,12 +64,13 @@ def make_videos(
     progress: Callable[[int, int], None] | None = None,
     dry_run: bool = False,
 ) -> SynthReport:
-    """Write a look-alike of the collection of moving objects.
+    """Write a look-alike of the collection of moving objects: cars, people and lamps.
 
     ``train/dark/0001.npy`` holds (frames, height / 2, width / 2, 4) of uint16, the 2x2 places of a
     GBRG mosaic in reading order, black 0 and white 65535; ``train/truth/0001.npy`` the pictures,
-    (frames, height, width, 3) of uint8, sRGB. From three videos on, the last but one is for val and
-    the last for test. The same arguments give the same bytes; files that are there with the right
+    (frames, height, width, 3) of uint8, sRGB, without noise and without flicker. Frame k is
+    the same however many there are. From three videos on, the last but one is for val and the last
+    for test. The same arguments give the same bytes; files that are there with the right
     size are kept.
 
     Parameters
@@ -98,14 +99,8 @@ def make_videos(
     """
     videos = _DEFAULT_SCENES if scenes is None else scenes
     count = _DEFAULT_FRAMES if frames is None else frames
-    for what, number in (("scenes", videos), ("frames", count)):
-        if not 1 <= number <= _MOST:
-            raise UsageError(f"{number} {what}", expected=f"1 to {_MOST}")
-    check_size(size)
-    if size[0] % 2 or size[1] % 2:
-        raise UsageError(f"a size of {size[0]}x{size[1]}", expected="even sides, for packed frames")
+    check_videos(videos, count, size)
     check_directory(directory, ("train", "val", "test"))
-    studio = Studio(MOVING_OBJECTS, _CAMERA, size, seed, directory)
     names = [
         f"{_part(number, videos)}/{kind}/{number:04d}.npy"
         for number in range(1, videos + 1)
@@ -119,10 +114,7 @@ def make_videos(
         make_folder(directory)
         about = f"seed {seed}, scenes {videos}, size {size[0]}x{size[1]}, frames {count}"
         write_note(directory, MOVING_OBJECTS, about)
-        for done, name in enumerate(missing, len(names) - len(missing) + 1):
-            _write(directory / name, _video(name, count, studio))
-            if progress is not None:
-                progress(done, len(names))
+        _write_videos(directory, missing, len(names), _Wishes(count, size, seed), progress)
     return SynthReport(
         collection=MOVING_OBJECTS,
         directory=directory,
@@ -150,36 +142,72 @@ def _is_there(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _video(name: str, frames: int, studio: Studio) -> NDArray[np.generic]:
-    scene = name[-8:-4]
-    kind = "indoor" if int(scene) % 2 else "outdoor"
-    seen = (
-        see(Viewpoint(scene, kind, frame=number + 1, wide=True), studio) for number in range(frames)
-    )
-    if "/truth/" in name:
-        return np.stack([_picture(one) for one in seen])
-    return np.stack([_dark(one, name, number, studio) for number, one in enumerate(seen)])
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What all videos of a run share."""
+
+    frames: int
+    """Frames of each."""
+    size: tuple[int, int]
+    """Height and width of a picture in pixels."""
+    seed: int
+    """Seed of everything."""
 
 
-def _dark(scene: NDArray[np.float32], name: str, number: int, studio: Studio) -> NDArray[np.uint16]:
-    """Expose a scene for too short a time: (height / 2, width / 2, 4)."""
-    sensor = studio.camera.sensor
-    electrons = np.float32(sensor.electrons_at_white(_ISO) / _WHITE_SECONDS)
-    noise = generator(studio.seed, studio.collection, name, number)
-    light = mosaic_of(scene, studio.camera) * electrons
-    mosaic = expose(light, _SECONDS, _ISO, sensor, noise, read_noise=True)
+def _write_videos(
+    directory: Path,
+    missing: list[str],
+    total: int,
+    wishes: _Wishes,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write files, those of one video together, several videos at a time."""
+    by_scene: dict[str, list[str]] = {}
+    for name in missing:
+        by_scene.setdefault(name[-8:-4], []).append(name)
+    done = total - len(missing)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        tasks = {
+            pool.submit(_write_video, directory, scene, names, wishes): len(names)
+            for scene, names in by_scene.items()
+        }
+        try:
+            for task, files in tasks.items():
+                task.result()
+                done += files
+                if progress is not None:
+                    progress(done, total)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
+
+
+def _write_video(directory: Path, scene: str, names: list[str], wishes: _Wishes) -> None:
+    """Write the dark video, its truth or both, one frame after the other."""
+    height, width = wishes.size
+    film = film_of(MOVING_OBJECTS, scene, wishes.size, wishes.seed)
+    with ExitStack() as stack:
+        dark = truth = None
+        for name in names:
+            if "/dark/" in name:
+                shape = (wishes.frames, height // 2, width // 2, 4)
+                dark = stack.enter_context(npy_frames(directory / name, shape, np.uint16)), name
+            else:
+                shape = (wishes.frames, height, width, 3)
+                truth = stack.enter_context(npy_frames(directory / name, shape, np.uint8))
+        for number in range(wishes.frames):
+            seen = film.truth(number)
+            if truth is not None:
+                truth.write(picture_of(seen).tobytes())
+            if dark is not None:
+                file, name = dark
+                noise = generator(wishes.seed, MOVING_OBJECTS, name, number)
+                mosaic = dark_mosaic(seen, _CAMERA, _ISO, film.share, noise)
+                file.write(_packed(mosaic).tobytes())
+
+
+def _packed(mosaic: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Put the 2x2 places of a mosaic side by side, in reading order: (height / 2, width / 2, 4)."""
     places = [mosaic[y::2, x::2] for y in (0, 1) for x in (0, 1)]
-    return np.stack(places, axis=-1)
-
-
-def _picture(scene: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Encode linear light with the sRGB curve (IEC 61966-2-1)."""
-    curve = np.where(scene <= 0.0031308, 12.92 * scene, 1.055 * scene ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - the standard's
-    return np.round(255 * curve).astype(np.uint8)
-
-
-def _write(path: Path, video: NDArray[np.generic]) -> None:
-    make_folder(path.parent)
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(video), allow_pickle=False)
-    write_atomically(path, file.getvalue())
+    return np.stack(places, axis=-1).astype("<u2", copy=False)

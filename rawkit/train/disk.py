@@ -155,7 +155,7 @@ def least_bytes(
     """Return the least bytes that all windows ahead can be had with from an empty store."""
     needs: list[Need] = []
     while ahead.knows:
-        needs += map(frames, ahead.take())
+        needs += (frozenset().union(*map(frames, window)) for window in ahead.take())
     costs = {name: cost(name) for name in frozenset().union(*needs)}
     return belady(needs, sizes, room, costs)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.catalog import Selection, load_definition, scan, select
-from rawkit.catalog.definition import FileRule
+from rawkit.catalog.rules import FileRule
 from rawkit.catalog.table import scan_with_table
 from rawkit.errors import SelectionError
 from rawkit.ingest import plan_ingest, run_ingest

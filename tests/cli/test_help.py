@@ -62,6 +62,14 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not imported_by(*arguments) & HEAVY
 
 
+def test_restoring_raw_files_does_without_tables() -> None:
+    code = "import sys; import rawkit.restore.batch, rawkit.restore.network; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert not set(found.stdout.split()) & {"pyarrow", "zarr", "fsspec"}
+
+
 def test_importing_rawkit_imports_nothing_else() -> None:
     code = "import sys; import rawkit; print(*sys.modules)"
     found = subprocess.run(

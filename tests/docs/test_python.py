@@ -90,6 +90,8 @@ def test_the_page_on_reading_chooses_what_it_says(run_page: Runner) -> None:
     assert dark.sizes["frame"] < planes.shape[0]  # type: ignore[attr-defined] # one of dask
 
 
+# On a machine with SLURM Fabric wonders why srun did not start this.
+@pytest.mark.filterwarnings("ignore:The `srun` command is available")
 def test_the_page_on_loops_of_ones_own_runs(run_page: Runner) -> None:
     names = run_page(OWN_LOOP)
     planes, target, batch = names["planes"], names["target"], names["batch"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rawkit.errors import UsageError
-from rawkit.models import build, export_network, load_network, save_safetensors
+from rawkit.models import build, check_mosaic, export_network, load_network, save_safetensors
 from rawkit.models import export as module
 from tests.support.fixtures_cli import run
 
@@ -66,6 +66,30 @@ def test_openvino_gets_two_files_and_any_size(tmp_path: Path, weights: Path) -> 
     with torch.no_grad():
         expected = load_network(weights)[0](mosaic).numpy()
     np.testing.assert_allclose(compiled([mosaic.numpy()])[0], expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_for_clips_takes_any_number_of_frames(tmp_path: Path) -> None:
+    name = "unet3d-residual-depth2-width4"
+    torch.manual_seed(0)
+    save_safetensors(tmp_path / "clips.safetensors", name, build(name).state_dict(), {})
+    net, loaded = load_network(tmp_path / "clips.safetensors")
+    clip = torch.rand(1, 4, 7, 12, 20)
+    with torch.no_grad():
+        expected = net(clip).numpy()
+    check = check_mosaic(loaded.network)
+    export_network(net, loaded, tmp_path / "net.onnx", "onnx", check)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "net.onnx", providers=["CPUExecutionProvider"]
+    )
+    found = session.run(None, {"clip": clip.numpy()})[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    about = {one.key: one.value for one in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert "(1, 4, T, H, W), planes R, G1, B, G2" in about["rawkit_input"]
+    export_network(net, loaded, tmp_path / "net.xml", "openvino", check)
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = core.compile_model(core.read_model(tmp_path / "net.xml"), "CPU", options)
+    np.testing.assert_allclose(compiled([clip.numpy()])[0], expected, rtol=0, atol=1e-4)
 
 
 def test_a_runtime_that_gives_another_picture_leaves_nothing(

@@ -9,7 +9,7 @@ import pytest
 
 from rawkit.sensor import pack, unpack
 from rawkit.stream.augment import Cut, augment_levels, place
-from rawkit.stream.plan import flips
+from rawkit.stream.bits import flips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

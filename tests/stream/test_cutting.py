@@ -78,7 +78,7 @@ def job_of(layout: ArrayLayout, places: list[tuple[int, int, int]]) -> Job:
         Use(0, slot, 0, Sample(0, top, left, augmentation))
         for slot, (top, left, augmentation) in enumerate(places)
     ]
-    return Job(window, tuple(uses))
+    return Job(window, tuple(uses), (window.frame,))
 
 
 def crops_of(

@@ -87,7 +87,8 @@ def slow_jobs(
                 )
                 for serial in serials
             )
-            yield Job(plan.windows[int(numbers[serials[0]])], uses)
+            window = plan.windows[int(numbers[serials[0]])]
+            yield Job(window, uses, (window.frame,))
         done += len(numbers)
         epoch, start = epoch + 1, 0
 
