@@ -72,7 +72,7 @@ class Within:
         self._released = threading.Event()
         self._pixels: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
-        self._told: SimpleQueue[Evict | Bring | None] = SimpleQueue()
+        self._told: SimpleQueue[Told | None] = SimpleQueue()
         self._worker = threading.Thread(target=self._obey, name="rawkit-within", daemon=True)
 
     def begin(self, catalog: Catalog) -> None:
@@ -130,15 +130,8 @@ class Within:
             self._pixels[key] = max(pixels, self._pixels.get(key, 0))
 
     def hear(self, told: Told) -> None:
-        """Do what the training says: at once, or in order where it takes time."""
-        match told:
-            case Grant():
-                with self._lock:
-                    may = self._granted.get(told.name)
-                if may is not None:
-                    may.set()
-            case _:
-                self._told.put(told)
+        """Do what the training says, in the order in which it does."""
+        self._told.put(told)
 
     def close(self) -> None:
         """End; the note of what is gone is made exact."""
@@ -167,12 +160,18 @@ class Within:
         return self._shelf
 
     def _obey(self) -> None:
-        """Evict and bring in the order in which it was said."""
+        """Evict, let land and bring in the order in which it was said."""
         while (told := self._told.get()) is not None:
-            if isinstance(told, Evict):
-                self._evict(told.names)
-            else:
-                self._bring(told.name)
+            match told:
+                case Evict():
+                    self._evict(told.names)
+                case Grant():
+                    with self._lock:
+                        may = self._granted.get(told.name)
+                    if may is not None:
+                        may.set()
+                case Bring():
+                    self._bring(told.name)
 
     def _evict(self, names: tuple[str, ...]) -> None:
         tries = 0

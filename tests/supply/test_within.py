@@ -78,7 +78,7 @@ def watched(process: subprocess.Popen[str], store: Path) -> int:
 def test_a_small_disk_holds_what_is_needed_and_every_way_learns_the_same(
     web: Web, tmp_path: Path
 ) -> None:
-    begun = start(tmp_path, *train(web, "--steps", 120, "--validate-every", 60))
+    begun = start(tmp_path, *train(web, "--steps", 160, "--validate-every", 80, "--batch", 4))
     most = watched(begun, tmp_path / "stores/mid.zarr")
     found = ended(begun)
     assert found.code == 0, found.err
