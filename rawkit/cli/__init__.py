@@ -22,6 +22,7 @@ from rawkit.cli.report import report
 from rawkit.cli.restore import restore
 from rawkit.cli.run import run
 from rawkit.cli.scan import scan
+from rawkit.cli.serve import serve
 from rawkit.cli.show import show
 from rawkit.cli.subset import subset
 from rawkit.cli.synth import synth
@@ -64,6 +65,7 @@ for command in (
     restore,
     run,
     scan,
+    serve,
     show,
     subset,
     synth,

@@ -12,7 +12,9 @@ from rawkit.cli._group import ListOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual")
+_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual", "temporal")
+_OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual"}
+"""What papers call a loss -> its name here."""
 _FIELDS = {
     "network": "network",
     "steps": "steps",
@@ -33,7 +35,12 @@ _FIELDS = {
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
-    "clip": "clip_norm",
+    "clip": "clip",
+    "clip_norm": "clip_norm",
+    "residual": "residual",
+    "depth": "depth",
+    "width": "width",
+    "recompute": "recompute",
     "ema": "ema",
     "seed": "seed",
 }
@@ -43,9 +50,10 @@ _FIELDS = {
 def _weighed(text: str) -> tuple[str, float]:
     """Read ``name=weight``; a name alone weighs 1."""
     name, _, weight = text.partition("=")
-    if name.strip() not in _LOSSES:
+    known = _OTHER_NAMES.get(name.strip(), name.strip())
+    if known not in _LOSSES:
         raise ValueError(text)
-    return name.strip(), float(weight or 1)
+    return known, float(weight or 1)
 
 
 def finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -60,8 +68,19 @@ _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
-    click.option("--recipe", help="A published training: lamba2021 or sid; options override it."),
-    click.option("--network", help="lamba2021 or sid.  [default: lamba2021]"),
+    click.option("--recipe", help="A published training: lamba2021, sid or dark-video; options "
+                 "override it."),
+    click.option("--network", help="lamba2021 or sid; for clips unet3d.  [default: lamba2021; with "
+                 "--clip unet3d]"),
+    click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
+                 "together: a clip.  [default: 1; for unet3d 16]"),
+    click.option("--residual/--no-residual", default=None, help="unet3d of residual blocks."),
+    click.option("--depth", type=click.IntRange(2, 4), help="How often unet3d halves the sides.  "
+                 "[default: 3]"),
+    click.option("--width", type=_POSITIVE, help="Channels of the first level of unet3d.  "
+                 "[default: 32]"),
+    click.option("--recompute/--no-recompute", default=None, help="Compute activations of unet3d "
+                 "again instead of keeping them.  [default: where --max-ram asks for it]"),
     click.option(
         "--steps", type=_POSITIVE, help="Optimizer steps.  [default: those of 40 epochs]"
     ),
@@ -69,7 +88,8 @@ _OPTIONS = (
         "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
     ),
     click.option(
-        "--batch", type=_POSITIVE, help="Crops of a step, over all processes.  [default: 4]"
+        "--batch", type=_POSITIVE, help="Crops, or clips, of a step over all processes.  "
+        "[default: 4; for unet3d 1 a process]"
     ),
     click.option(
         "--accumulate",
@@ -93,7 +113,8 @@ _OPTIONS = (
     click.option(
         "--loss",
         type=_WEIGHTS,
-        help="Weighted sum, such as l1=1,ms-ssim=0.2; also ssim, region, perceptual.",
+        help="Weighted sum, such as l1=1,ms-ssim=0.2; also ssim (structure), region, "
+        "perceptual (vgg), and of clips temporal.",
     ),
     click.option("--l1", type=float, help="Weight of L1.  [default: 1]"),
     click.option(
@@ -117,8 +138,8 @@ _OPTIONS = (
         "both at most 300), or a number.  [default: auto]",
     ),
     click.option("--m", type=float, help="Multiple of the estimate.  [default: 1]"),
-    click.option("--augment/--no-augment", default=None, help="Flips and transposes.  [default: "
-                 "augment]"),
+    click.option("--augment/--no-augment", default=None, help="Flips and transposes, of "
+                 "clips time reversal too.  [default: augment]"),
     click.option("--balance/--no-balance", default=None, help="Put the planes of every file at one "
                  "neutral, by its white balance: for several cameras.  [default: no-balance]"),
     click.option(
@@ -126,7 +147,7 @@ _OPTIONS = (
         type=click.Choice(["fp32", "bf16", "fp16"]),
         help="Arithmetic of the network; fp16 on a GPU alone.  [default: fp32]",
     ),
-    click.option("--clip", type=float, help="Largest norm of the gradients.  [default: none]"),
+    click.option("--clip-norm", type=float, help="Largest norm of the gradients.  [default: none]"),
     click.option("--ema", type=float, help="Decay of a moving average of the weights, such as "
                  "0.999.  [default: none]"),
     click.option("--seed", type=int, help="Seed of weights, order and crops.  [default: 0]"),
@@ -170,11 +191,12 @@ def changes_of(options: dict[str, Any], *, given_only: bool = False) -> dict[str
 
 
 def _amplification(text: str) -> dict[str, Any]:
-    if text in ("auto", "ratio", "exposure"):
+    if text in ("auto", "ratio", "exposure", "equalise"):
         return {"amplification": text, "amplification_value": 1.0}
     try:
         return {"amplification": "number", "amplification_value": float(text)}
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is neither auto, ratio, exposure nor a number", param_hint="--amplify"
+            f"{text!r} is neither auto, ratio, exposure, equalise nor a number",
+            param_hint="--amplify",
         ) from error

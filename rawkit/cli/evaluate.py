@@ -25,11 +25,12 @@ _NOT_OURS = {"role"}
 @click.option("--run", help="Run whose best weights are evaluated.  [default: the newest]")
 @click.option(
     "--weights",
-    help='Weights instead of a run: a file, or "plain" for a conversion without a network.',
+    help='Weights instead of a run: a file, "plain" for a conversion without a network, or '
+    '"equalised" for histogram equalisation.',
 )
 @click.option(
     "--protocol", "protocol_name", default="all", show_default=True,
-    help="all, sid-598, sid-562, sid-93 or sid-88.",
+    help="all, moving-objects, sid-598, sid-562, sid-93 or sid-88.",
 )  # fmt: skip
 @click.option("--subset", help="Only pairs of this subset.")
 @click.option(
@@ -65,6 +66,10 @@ _NOT_OURS = {"role"}
     help="Also save so many of the best, median and worst pictures.",
 )  # fmt: skip
 @click.option(
+    "--videos", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Also save so many videos, those in the middle by PSNR, for the report.",
+)  # fmt: skip
+@click.option(
     "--colour", type=click.Choice(["auto", "sensor", "network"]), default="network",
     show_default=True, help="Whose colours the pictures of a network have, see `rawkit restore`.",
 )  # fmt: skip
@@ -81,13 +86,21 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
 
     PSNR, SSIM, MS-SSIM, colour and amplification errors of each picture go into
     runs/RUN/evaluations/NAME/pictures.parquet and .csv, their means with bootstrap intervals into
-    summary.json and means.csv. Interrupt it at will: the same command goes on where it stopped.
+    summary.json and means.csv. Of videos there are means and the error of brightness (MABD) in
+    videos.csv, and how bright each frame is in curves.csv. Interrupt it at will: the same command
+    goes on where it stopped.
 
     \b
     rawkit evaluate --protocol sid-562
     rawkit evaluate --weights plain --split val
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.evaluate import changes_of, pictures_done, run_evaluation, save_pictures
+    from rawkit.evaluate import (
+        changes_of,
+        pictures_done,
+        run_evaluation,
+        save_films,
+        save_pictures,
+    )
 
     plan = _plan(workspace, options)
     done = pictures_done(plan)
@@ -109,6 +122,8 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     evaluation = run_evaluation(plan, progress).evaluation
     if options["pictures"]:
         save_pictures(plan, evaluation, options["pictures"], progress)
+    if options["videos"]:
+        save_films(plan, evaluation, options["videos"], progress)
     _print(evaluation, as_json=options["as_json"])
 
 
@@ -173,7 +188,31 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
         click.echo(
             f"\nPSNR {overall.mean:.2f} dB, 95% between {overall.low:.2f} and {overall.high:.2f}"
         )
+    if evaluation.videos is not None:
+        _print_videos(evaluation)
     click.echo(f"{evaluation.folder}")
+
+
+def _print_videos(evaluation: Evaluation) -> None:
+    """Print the figures of each video, and their means."""
+    from rawkit.metrics import BRIGHTNESS_VARIANTS
+
+    shown = ("psnr", "ssim", "mabd_bt601", "mabd_bt709", "mabd_columns")
+    rows = [
+        (one.video, one.frames, *(getattr(one, name) for name in shown))
+        for one in evaluation.video_rows()
+    ]
+    together = evaluation.videos
+    if together is None:
+        return
+    frames = sum(int(row[1]) for row in rows)
+    means = ("all", frames, *(together.means[name].mean for name in shown))
+    click.echo("\n" + table(("video", "frames", *shown), [*rows, means]))
+    for one in BRIGHTNESS_VARIANTS.values():
+        mean = together.means[f"mabd_{one.name}"]
+        if mean.low is not None and mean.high is not None:
+            between = f", 95% between {mean.low:.4g} and {mean.high:.4g}"
+            click.echo(f"MABD error {mean.mean:.4g}{between} ({one.title})")
 
 
 def _text(value: object) -> str:

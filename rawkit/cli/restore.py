@@ -14,6 +14,7 @@ from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._place import PLACE
 from rawkit.cli._print import print_json, table
 from rawkit.cli._resources import resource_options
+from rawkit.cli._video import is_video, restore_one_video, video_options
 from rawkit.numbers import number
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     show_default=True, help="File format of the pictures.",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True,
-    help="Bits per channel; 16 for png and tiff.",
+    "--bits", type=click.Choice(["8", "16", "32"]), default="8", show_default=True,
+    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy.",
 )  # fmt: skip
 @click.option("--linear", is_flag=True, help="Write linear light instead of the BT.709 curve.")
 @click.option(
@@ -111,6 +112,7 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     type=click.IntRange(min=0),
     help="Processes that restore whole files side by side; 0 decodes in this one.  [default: 1]",
 )
+@video_options
 @resource_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @click.pass_obj
@@ -133,15 +135,30 @@ def restore(
     URLs (of buckets with such patterns, too), and stores by their names or paths, of which filters
     choose dark frames. Every pixel of the visible area comes back. Levels are each file's own.
 
+    One of FILES may be a raw video: an .npy of packed frames, (frames, height, width, 4), or with
+    an output .mp4 or .npy, or with --video, a folder of CinemaDNG frames. A run that was killed is
+    gone on with by the same command.
+
     \b
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
     rawkit restore "s3://bucket/raw/*.ARW" -o s3://bucket/out --scheduler tcp://host:8786
+    rawkit restore take1/ -o take1.mp4 --compare --sheet
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.workers import Resources
 
+    if is_video(files, {**options, "workers": workers, "scheduler": scheduler}):
+        from rawkit.restore import Compute
+
+        chosen = weights or _newest_weights(workspace)
+        compute = Compute(
+            chosen, options["backend"], options["device"], options["precision"], max_ram
+        )
+        asked = {**options, "dry_run": dry_run, "frame_timeout": frame_timeout, "as_json": as_json}
+        restore_one_video(files[0], compute, _brightness(options), asked)
+        return
     output = _output(options)
     found = _inputs(workspace, files, options)
     for refused in found.refused:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rawkit.stream import Keeper
-    from rawkit.train import DiskTraining, TrainPlan, TrainReport
+    from rawkit.train import DiskTraining, TrainPlan, TrainReport, TrainSettings
     from rawkit.workspace import Workspace
 
 _FILTERS = ("iso", "shutter", "ratio", "scene", "view", "camera", "per_long", "where",
@@ -268,8 +268,7 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
         "pairs": _pairs(plan),
         "network": settings.network,
         "steps": f"{done}{settings.steps} done" if done else settings.steps,
-        "batch": f"{settings.batch_size} crops of {settings.crop} x {settings.crop}"
-        + (f", in {settings.accumulate} pieces" if settings.accumulate > 1 else ""),
+        "batch": _batch(settings),
         "loss": " + ".join(f"{weight:g} {name}" for name, weight in losses if weight),
         "memory": plan.memory.text(),
     }
@@ -278,6 +277,17 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
     if not data.val and plan.live is None:
         click.echo("no val split in the subset: nothing will be validated", err=True)
+
+
+def _batch(settings: TrainSettings) -> str:
+    """Say what a step is made of, and how it is made to fit into the memory."""
+    clip = f"{settings.clip} x " if settings.clip > 1 else ""
+    return (
+        f"{settings.batch_size} {'clips' if clip else 'crops'} of {clip}{settings.crop} x "
+        f"{settings.crop}"
+        + (f", in {settings.accumulate} pieces" if settings.accumulate > 1 else "")
+        + (", activations computed again" if settings.recompute else "")
+    )
 
 
 def _pairs(plan: TrainPlan) -> str:

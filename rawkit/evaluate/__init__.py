@@ -1,17 +1,20 @@
 """How near restored pictures are to the truth: protocols, figures, tables.
 
 `protocol` says which pairs count and how pictures are compared; `pairs` finds them in stores;
-`methods` makes the pictures; `measure` compares one; `run` does all, journal and tables; `summary`
-has the means with their intervals; `published` the figures of papers.
+`methods` makes the pictures, `plain` without a network; `measure` compares one, `videos` those that
+follow each other; `run` does all, journal and tables; `summary` has the means with their intervals;
+`published` the figures of papers.
 """
 
 from rawkit.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Mean
+from rawkit.evaluate.films import FILM_FOLDER, FILM_INDEX, save_films
 from rawkit.evaluate.locate import Subject, default_name, find_evaluation, find_evaluations, subject
 from rawkit.evaluate.measure import COLUMNS, METRICS, PictureRow, measure
 from rawkit.evaluate.memory import MAX_RAM
-from rawkit.evaluate.methods import PLAIN, NetworkMethod, PlainMethod, load_method
+from rawkit.evaluate.methods import NetworkMethod, load_method
 from rawkit.evaluate.pairs import Pair, choose_pairs
 from rawkit.evaluate.pictures import PICTURE_FOLDER, PICTURE_INDEX, PICTURE_KINDS, save_pictures
+from rawkit.evaluate.plain import EQUALISED, PLAIN, EqualisedMethod, PlainMethod
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.protocol import (
     Protocol,
@@ -40,6 +43,7 @@ from rawkit.evaluate.tables import (
     read_pictures,
     summary_values,
 )
+from rawkit.evaluate.videos import VIDEO_METRICS, CurveRow, Video, VideoRow, videos_of
 from rawkit.late import callable_as
 
 callable_as(__name__, "rawkit.api:evaluate")
@@ -48,6 +52,9 @@ __all__ = [
     "AXES",
     "COLUMNS",
     "CONFIDENCE",
+    "EQUALISED",
+    "FILM_FOLDER",
+    "FILM_INDEX",
     "MAX_RAM",
     "METRICS",
     "PICTURES_TABLE",
@@ -57,6 +64,9 @@ __all__ = [
     "PLAIN",
     "RESAMPLES",
     "SUMMARY_JSON",
+    "VIDEO_METRICS",
+    "CurveRow",
+    "EqualisedMethod",
     "Evaluation",
     "EvaluationPlan",
     "EvaluationReport",
@@ -69,6 +79,8 @@ __all__ = [
     "Protocol",
     "PublishedFigure",
     "Subject",
+    "Video",
+    "VideoRow",
     "changes_of",
     "choose_pairs",
     "default_name",
@@ -91,8 +103,10 @@ __all__ = [
     "published_for",
     "read_pictures",
     "run_evaluation",
+    "save_films",
     "save_pictures",
     "subject",
     "summarise",
     "summary_values",
+    "videos_of",
 ]

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Self
 
 from rawkit.errors import StoreFormatError
 from rawkit.evaluate.measure import PictureRow
+from rawkit.evaluate.videos import FrameLight
 from rawkit.files import output_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from rawkit.evaluate.videos import Lights
+
 JOURNAL = "journal.jsonl"
+_LIGHTS = "lights"
+"""Key of what is noted of frames of videos, beside the columns of a picture."""
 
 
 class Journal:
@@ -35,6 +40,8 @@ class Journal:
         self._path = path
         self.rows: dict[tuple[str, str], PictureRow] = {}
         """Pictures measured, by collection and name."""
+        self.lights: dict[tuple[str, str], Lights] = {}
+        """How bright those of videos are, likewise."""
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             whole = self._read(evaluation) if path.is_file() else 0
@@ -57,10 +64,16 @@ class Journal:
         """Close it."""
         self._file.close()
 
-    def add(self, row: PictureRow) -> None:
-        """Note a picture."""
-        self._write(asdict(row))
+    def add(self, row: PictureRow, lights: Lights | None = None) -> None:
+        """Note a picture; of a frame of a video also how bright it is."""
+        more = {} if lights is None else {_LIGHTS: lights}
+        self._write({**asdict(row), **more})
+        self._keep(row, lights)
+
+    def _keep(self, row: PictureRow, lights: Lights | None) -> None:
         self.rows[row.collection, row.name] = row
+        if lights is not None:
+            self.lights[row.collection, row.name] = lights
 
     def _write(self, values: dict[str, object]) -> None:
         with output_errors(self._path):
@@ -79,8 +92,9 @@ class Journal:
                     if values.get("evaluation") != evaluation:
                         raise self._other(str(values.get("evaluation")), evaluation)
                 else:
-                    row = PictureRow(**values)
-                    self.rows[row.collection, row.name] = row
+                    found = values.pop(_LIGHTS, None)
+                    lights = found and {name: FrameLight(*one) for name, one in found.items()}
+                    self._keep(PictureRow(**values), lights)
             except (ValueError, TypeError):
                 break
             whole += len(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Light:
     """The amplifier's estimate with these levels, 1 to 300."""
     by_estimate: bool = True
     """Whether the frame is amplified by a multiple of the estimate."""
+    equalised: bool = False
+    """Whether the planes are equalised: they no longer tell how much light there was."""
 
 
 def light_of(pair: Pair, protocol: Protocol) -> Light:
@@ -67,8 +70,10 @@ def matching_factor(pair: Pair, planes: NDArray[np.uint16]) -> float:
     Mean normalised value of the long over that of the dark frame, both by the levels of their
     files, over the pixels that do not saturate in the long. Values below black are kept as they
     are, so that noise does not make a dark frame seem brighter. NaN where the dark frame has no
-    light above black.
+    light above black, and where the truth is a picture without a long exposure.
     """
+    if pair.given:
+        return math.nan
     long, dark, truth = pair.long, pair.dark, pair.long_planes()
     light = wanted = 0.0
     for plane, other, black, black_long in zip(

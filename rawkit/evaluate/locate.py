@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.errors import MissingError, UsageError
-from rawkit.evaluate.methods import PLAIN, PlainMethod, load_method
+from rawkit.evaluate.methods import load_method
+from rawkit.evaluate.plain import EQUALISED, PLAIN, EqualisedMethod, PlainMethod
 from rawkit.evaluate.tables import SUMMARY_JSON, load_evaluation
 from rawkit.train import newest_weights, weights_of_run
 from rawkit.workspace import listed
@@ -27,7 +28,7 @@ class Subject:
     method: Method
     """The network or the plain conversion."""
     title: str
-    """For people: ``runs/NAME``, the name of the weights' file, or ``plain``."""
+    """For people: ``runs/NAME``, the name of the weights' file, ``plain`` or ``equalised``."""
     home: Path
     """Folder of its evaluations."""
 
@@ -39,7 +40,7 @@ def subject(
     weights: str | None = None,
     colour: ColourMode = "network",
 ) -> Subject:
-    """Load what is to be evaluated: a run, a file of weights, ``plain``, or the newest run.
+    """Load what is to be evaluated: a run, weights, ``plain``, ``equalised``, or the newest run.
 
     `colour` says whose colours the pictures of a network have; see `rawkit.colour.develop`.
 
@@ -55,6 +56,8 @@ def subject(
     if weights is not None:
         if weights == PLAIN:
             return Subject(PlainMethod(), PLAIN, workspace.evaluations(PLAIN))
+        if weights == EQUALISED:
+            return Subject(EqualisedMethod(), EQUALISED, workspace.evaluations(EQUALISED))
         path = Path(weights)
         method = load_method(path, colour)
         name = f"{path.stem}-{method.digest[:8]}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.evaluate.colour import colour_error
-from rawkit.evaluate.light import factor_of, light_of, matching_factor
+from rawkit.evaluate.light import matching_factor
 from rawkit.evaluate.pairs import known
+from rawkit.evaluate.restored import Restored, fed
 from rawkit.metrics import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, ssim
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def prepared(
 
 
 def measure(pair: Pair, method: Method, protocol: Protocol, evaluation: str) -> PictureRow:
-    """Restore one dark frame and compare it with its truth.
+    """Restore one dark frame by itself and compare it with its truth.
 
     Raises
     ------
@@ -127,14 +128,37 @@ def measure(pair: Pair, method: Method, protocol: Protocol, evaluation: str) -> 
     UsageError
         If the picture is too small for the protocol's window or border, or a ratio is not known.
     """
-    amplifier = protocol.amplifier(method.amplification)
-    light = replace(light_of(pair, protocol), by_estimate=amplifier.kind == "auto")
-    factor = factor_of(light, pair, amplifier)
-    restored = prepared(method.picture(pair, light, factor), protocol.bits, protocol.border)
-    truth = prepared(pair.target(), protocol.bits, protocol.border)
+    light, factor = fed(pair, method, protocol)
+    found = Restored(pair, light, factor, method.picture(pair, light, factor))
+    return compared(found, *both_prepared(found, protocol), protocol, evaluation)
+
+
+def both_prepared(
+    found: Restored, protocol: Protocol
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Make a restored picture and its truth ready to be compared, see `prepared`."""
+    restored = prepared(found.picture, protocol.bits, protocol.border)
+    return restored, prepared(found.pair.target(), protocol.bits, protocol.border)
+
+
+def compared(
+    found: Restored,
+    restored: NDArray[np.float32],
+    truth: NDArray[np.float32],
+    protocol: Protocol,
+    evaluation: str,
+) -> PictureRow:
+    """Compare a restored picture with its truth, both `prepared`.
+
+    Raises
+    ------
+    UsageError
+        If the picture is too small for the protocol's window.
+    """
+    pair, light, factor = found.pair, found.light, found.factor
     variant = SSIM_VARIANTS[protocol.ssim]
     colour = colour_error(restored, truth)
-    matching = known(matching_factor(pair, light.planes))
+    matching = None if light.equalised else known(matching_factor(pair, light.planes))
     gain = known(pair.gain_ratio)
     height, width = truth.shape[:2]
     return PictureRow(

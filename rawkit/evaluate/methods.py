@@ -1,17 +1,20 @@
-"""What is evaluated: a network with its weights, or a plain conversion to compare it with."""
+"""What is evaluated: anything that makes pictures of dark frames, a network with its weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
-from rawkit.colour import SQUARE, Learned, asked_colour, develop, fit_to_picture, fitted_matrix
+from rawkit.colour import SQUARE, Learned, asked_colour, develop, fitted_matrix
 from rawkit.errors import UsageError, WeightsError
+from rawkit.evaluate.clips import ClipMethod, balancing_gains
 from rawkit.evaluate.memory import tile_within
+from rawkit.evaluate.plain import colour_matrix
+from rawkit.evaluate.restored import one_by_one
 from rawkit.models import (
     AmplifiedMosaic,
     Staged,
@@ -23,19 +26,18 @@ from rawkit.models import (
     prepare,
     restore_bands,
 )
-from rawkit.pictures import convert_planes
 from rawkit.sensor import (
     BAYER,
     Amplification,
     ColourMatrix,
     WhiteBalance,
-    gains_to,
     image_of_array,
     neutral_of,
     unpack,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,12 +45,11 @@ if TYPE_CHECKING:
     from rawkit.colour import ColourMode, Estimates
     from rawkit.evaluate.light import Light
     from rawkit.evaluate.pairs import Pair
+    from rawkit.evaluate.protocol import Protocol as Rules
+    from rawkit.evaluate.restored import Restored
+    from rawkit.evaluate.videos import Video
     from rawkit.models import LoadedWeights
     from rawkit.sensor import Neutral, RawImage
-    from rawkit.store import FrameRow
-
-PLAIN = "plain"
-"""Name of the plain conversion, in place of weights."""
 
 
 class Method(Protocol):
@@ -63,17 +64,16 @@ class Method(Protocol):
         """SHA-256 of all that decides its pictures, hexadecimal."""
 
     @property
-    def amplification(self) -> Amplification:
-        """What its input is multiplied by unless a protocol says otherwise."""
-
-    @property
     def licence(self) -> str | None:
         """A note on the licence of its weights; None where there is none."""
 
-    def within(self, max_ram: int, height: int, width: int) -> Method:
+    def within(
+        self, max_ram: int, height: int, width: int, pieces: tuple[int, int] | None = None, /
+    ) -> Method:
         """Return the method as it stays within so many bytes on pictures of up to that size.
 
-        What it takes to compare pictures is not its own: see `rawkit.evaluate.memory`.
+        `pieces` are those that a network for clips is to be given, see `Protocol.pieces`. What it
+        takes to compare pictures is not its own: see `rawkit.evaluate.memory`.
 
         Raises
         ------
@@ -81,8 +81,14 @@ class Method(Protocol):
             If it cannot; the message names what would do.
         """
 
+    def amplification_of(self, pair: Pair) -> Amplification:
+        """Return what a frame is multiplied by unless a protocol says otherwise."""
+
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Restore a dark frame; (H, W, 3) of 0 to 1, BT.709 curve on sRGB primaries."""
+
+    def frames(self, video: Video, first: int, protocol: Rules) -> Iterator[Restored]:
+        """Restore the frames of a video from `first`, from 0, to the last, in order."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,13 @@ class NetworkMethod:
     colour: ColourMode = "network"
     """Whose colours its pictures have."""
 
-    def within(self, max_ram: int, height: int, width: int) -> NetworkMethod:
+    def within(
+        self,
+        max_ram: int,
+        height: int,
+        width: int,
+        pieces: tuple[int, int] | None = None,  # noqa: ARG002 - as every method
+    ) -> NetworkMethod:
         """Return the method with tiles that keep the process within so many bytes.
 
         Raises
@@ -132,13 +144,22 @@ class NetworkMethod:
         height, width = pixels.shape
         black = unpack(light.black.reshape(-1, 1, 1))
         padding = padding_for(height, width, (0, 0), describe(self.name).multiple)
+        gains = balancing_gains(self.neutral, pair.long)
         mosaic = AmplifiedMosaic(
-            pixels, black, np.float32(light.white) - black, factor, padding, self._gains(pair.long)
+            pixels, black, np.float32(light.white) - black, factor, padding, gains
         )
         restored = np.empty((height, width, 3), np.float32)
         for top, band in restore_bands(self.net, mosaic, tile=self.tile):
             restored[top : top + len(band)] = band
         return restored
+
+    def amplification_of(self, pair: Pair) -> Amplification:  # noqa: ARG002 - as every method
+        """Return what it was trained with."""
+        return self.amplification
+
+    def frames(self, video: Video, first: int, protocol: Rules) -> Iterator[Restored]:
+        """Restore the frames of a video one by one."""
+        return one_by_one(self, video, first, protocol)
 
     def in_colours(self, colour: ColourMode) -> NetworkMethod:
         """Return the method whose pictures have other colours, with a digest of its own."""
@@ -168,14 +189,6 @@ class NetworkMethod:
             top += len(band)
         return restored
 
-    def _gains(self, long: FrameRow) -> NDArray[np.float32] | None:
-        """Gains of each pixel of the cell, (2, 2)."""
-        if self.neutral is None:
-            return None
-        balance = WhiteBalance(long.white_balance, long.white_balance_source)
-        gains = gains_to(self.neutral, balance, BAYER.colours)
-        return None if gains is None else unpack(np.array(gains, np.float32)[:, None, None])
-
 
 def image_of(pair: Pair, light: Light) -> RawImage:
     """Lay a dark frame out as a mosaic, with its balance and its matrix.
@@ -194,7 +207,7 @@ def image_of(pair: Pair, light: Light) -> RawImage:
     return replace(image, white_balance=balance, colour_matrix=fitted)
 
 
-def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
+def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod | ClipMethod:
     """Load weights and prepare their network, whose pictures are to have such colours.
 
     Raises
@@ -210,6 +223,16 @@ def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     digest = _digest(loaded, amplification)
     ready = prepare(net)
+    if describe(loaded.network).takes_clips:
+        if colour == "sensor":
+            raise UsageError(
+                f"the sensor's colours of {loaded.network}, which takes clips",
+                expected="--colour network, or auto",
+                where=weights,
+            )
+        return ClipMethod(
+            loaded.network, ready, digest, amplification, loaded.licence, loaded.neutral
+        )
     if not isinstance(ready, Staged):
         raise WeightsError(
             f"a {type(ready).__name__}", expected="a network in stages", where=weights
@@ -244,47 +267,3 @@ def _digest(loaded: LoadedWeights, amplification: Amplification) -> str:
         digest.update(repr((name, values.shape)).encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-@dataclass
-class PlainMethod:
-    """No network: levels, amplification, bilinear demosaicing, the camera's colours, the curve.
-
-    A store does not keep a camera's colour matrix, so the matrix from the sensor's colours to the
-    target's is found anew for each long exposure, by least squares between its own packed planes
-    and its target; white balance is part of it. It is the best case of a conversion without a
-    network.
-    """
-
-    amplification: Amplification = Amplification("ratio")  # noqa: RUF009 - frozen: one serves all
-    """The gain ratio to the truth, unless a protocol says otherwise."""
-    name: str = PLAIN
-    """``plain``."""
-    licence: str | None = None
-    """Nobody's weights."""
-
-    _matrix: tuple[Any, NDArray[np.float32]] | None = None
-    """The long last seen and its matrix: its pairs come one after another."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the method's name and version, hexadecimal."""
-        return sha256(repr((PLAIN, 1, self.amplification)).encode()).hexdigest()
-
-    def within(self, max_ram: int, height: int, width: int) -> PlainMethod:  # noqa: ARG002 - as every method
-        """Return the method itself: in bands, it takes less than comparing pictures does."""
-        return self
-
-    def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
-        """Convert a dark frame; (H, W, 3) of 0 to 1."""
-        key = pair.group.store, pair.group.name, pair.long.index
-        if self._matrix is None or self._matrix[0] != key:
-            self._matrix = key, colour_matrix(pair)
-        return convert_planes(light.planes, light.black, light.white, factor, self._matrix[1])
-
-
-def colour_matrix(pair: Pair, square: int = 1) -> NDArray[np.float32]:
-    """Matrix (3, 3) from normalised sensor colours (row vectors) to linear light of the target."""
-    long = pair.long
-    planes, target = pair.long_planes(), pair.target()
-    return fit_to_picture(planes, long.black_level, long.white_level, target, square=square)

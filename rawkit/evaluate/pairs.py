@@ -12,7 +12,7 @@ import numpy as np
 from rawkit.catalog import Selection
 from rawkit.errors import SelectionError, StoreError
 from rawkit.sensor import BAYER, exposure_ratio, gain_ratio
-from rawkit.store import exposure_of
+from rawkit.store import NO_TARGET, exposure_of
 from rawkit.subset import Limits, choose_frames, no_longer
 from rawkit.workspace import listed
 
@@ -37,7 +37,8 @@ class Pair:
     dark: FrameRow
     """Row of the dark frame."""
     long: FrameRow
-    """Row of the long exposure, which has a target."""
+    """Row that has the target: of the long exposure, or of the dark frame itself where that came
+    with a picture."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -45,13 +46,22 @@ class Pair:
         return self.collection, self.dark.name
 
     @property
+    def given(self) -> bool:
+        """Whether the truth is a picture that came with the dark frame, of no known exposure."""
+        return self.long.role != "long"
+
+    @property
     def exposure_ratio(self) -> float:
         """Long over short time; NaN where a time is unknown."""
+        if self.given:
+            return math.nan
         return exposure_ratio(exposure_of(self.dark), exposure_of(self.long))
 
     @property
     def gain_ratio(self) -> float:
         """What the dark frame must really be multiplied by; NaN where unknown."""
+        if self.given:
+            return math.nan
         return gain_ratio(exposure_of(self.dark), exposure_of(self.long))
 
     def planes(self) -> NDArray[np.uint16]:
@@ -119,7 +129,7 @@ def _located(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> list
                 fix="Leave it out with --camera or --store.",
             )
         dark = group.rows[frame.index]
-        long = group.long_of(dark)
+        long = dark if dark.target_index != NO_TARGET else group.long_of(dark)
         if long is None:
             raise AssertionError(f"{frame.name} is paired and has no long")
         pairs.append(Pair(frame.collection, group, dark, long))
@@ -159,11 +169,12 @@ def pairs_digest(pairs: Iterable[Pair]) -> str:
     digest = sha256()
     for pair in pairs:
         about = pair.group.target
+        own = (pair.dark.target_index,) if pair.given else ()
         parts = (
             *pair.key, pair.dark.pixel_hash, pair.dark.black_level, pair.dark.white_level,
             pair.dark.amplification_base, pair.dark.scene, pair.long.name, pair.long.pixel_hash,
             pair.long.black_level, pair.long.white_level, pair.long.exposure_time,
-            None if about is None else about.dtype,
+            None if about is None else about.dtype, *own,
         )  # fmt: skip
         digest.update(repr(parts).encode())
     return digest.hexdigest()

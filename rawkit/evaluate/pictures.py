@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from rawkit.evaluate.light import factor_of, light_of
-from rawkit.evaluate.methods import PlainMethod
+from rawkit.evaluate.plain import PlainMethod
+from rawkit.evaluate.restored import fed
 from rawkit.files import write_atomically
 from rawkit.pictures import PictureFormat, orient, quantise, write_picture
 from rawkit.progress import SILENT
@@ -116,8 +116,7 @@ def save_pictures(
 
 
 def _save(folder: Path, one: Ranked, pair: Pair, plan: EvaluationPlan) -> dict[str, Any]:
-    light = light_of(pair, plan.protocol)
-    factor = factor_of(light, pair, plan.protocol.amplifier(plan.method.amplification))
+    light, factor = fed(pair, plan.method, plan.protocol)
     target = pair.target()
     scale = np.float32(np.iinfo(target.dtype).max)
     pictures: dict[str, NDArray[np.float32]] = {

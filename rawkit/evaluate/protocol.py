@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -44,9 +44,10 @@ class Protocol:
     """Splits whose pairs count."""
     pairs: int | None = None
     """How many pairs there are when the collection is complete; None where that is open."""
-    amplification: Literal["trained", "auto", "ratio", "number"] = "trained"
+    amplification: Literal["trained", "auto", "ratio", "number", "equalise"] = "trained"
     """What the mosaic is multiplied by: as the network was trained (or its publisher says), m times
-    the estimate, the gain ratio to the truth (at most 300), or one number for all."""
+    the estimate, the gain ratio to the truth (at most 300), one number for all, or by nothing after
+    the histogram of a frame or video was equalised."""
     amplification_value: float = 1.0
     """m for ``auto``, the factor for ``number``."""
     bits: Literal[0, 8] = 8
@@ -57,16 +58,22 @@ class Protocol:
     border: int = 0
     """Mosaic pixels cut off at each side before pictures are compared. Beyond that nothing is
     cropped: pictures are the visible area in whole cells, as the store holds it."""
+    steady: bool = False
+    """Whether the estimates of a video's frames are made one smooth curve, as `rawkit restore` does
+    with videos, instead of each frame's own."""
+    pieces: tuple[int, int] | None = None
+    """Frames of a piece, and its side in pixels of the mosaic, that a network for clips is given at
+    a time; None: as large as memory allows."""
     black_level: float | None = None
     """Black level of all planes in sensor units, instead of each file's own: what scripts do that
     hard-code one. The estimate of the amplification is then made with it too."""
 
     def __post_init__(self) -> None:
         """Check every field that could be wrong."""
-        if self.amplification not in (TRAINED, "auto", "ratio", "number"):
+        if self.amplification not in (TRAINED, "auto", "ratio", "number", "equalise"):
             raise UsageError(
                 f"amplification {self.amplification!r}",
-                expected="trained, auto, ratio or a number",
+                expected="trained, auto, ratio, equalise or a number",
             )
         if self.amplification != TRAINED:
             Amplification(self.amplification, self.amplification_value)
@@ -80,8 +87,20 @@ class Protocol:
             raise UsageError(f"a border of {self.border} pixels", expected="0 or more")
         if self.black_level is not None and not 0 <= self.black_level < float("inf"):
             raise UsageError(f"a black level of {self.black_level}", expected="0 or more")
+        if self.pieces is not None and min(self.pieces) < 1:
+            raise UsageError(f"pieces of {self.pieces}", expected="frames and pixels above 0")
         if not self.splits:
             raise UsageError("no split", expected="train, val or test")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All fields that decide a figure; newer ones only where they say something."""
+        values = asdict(self)
+        if not self.steady:
+            del values["steady"]
+        if self.pieces is None:
+            del values["pieces"]
+        return values
 
     def takes(self, collection: str, name: str, scene: str, split: str) -> bool:
         """Tell whether a dark frame counts."""
@@ -149,7 +168,7 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_amplification(text: str, m: float | None = None) -> dict[str, Any]:
-    """Read ``trained``, ``auto``, ``ratio`` or a number as fields of a protocol.
+    """Read ``trained``, ``auto``, ``ratio``, ``equalise`` or a number as fields of a protocol.
 
     Raises
     ------
@@ -158,13 +177,13 @@ def parse_amplification(text: str, m: float | None = None) -> dict[str, Any]:
     """
     if m is not None and text != "auto":
         raise UsageError(f"m = {m:g} with amplification {text}", expected="m with auto alone")
-    if text in (TRAINED, "auto", "ratio"):
+    if text in (TRAINED, "auto", "ratio", "equalise"):
         return {"amplification": text, "amplification_value": 1.0 if m is None else m}
     try:
         return {"amplification": "number", "amplification_value": float(text)}
     except ValueError as error:
         raise UsageError(
-            f"amplification {text!r}", expected="trained, auto, ratio or a number"
+            f"amplification {text!r}", expected="trained, auto, ratio, equalise or a number"
         ) from error
 
 

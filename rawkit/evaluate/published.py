@@ -25,7 +25,7 @@ class PublishedSource:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigure:
-    """PSNR and SSIM of one method on one camera's test pairs."""
+    """PSNR and SSIM of one method on one camera's test pairs, or on test videos."""
 
     method: str
     """Name as tables print it."""
@@ -34,13 +34,16 @@ class PublishedFigure:
     collection: str
     """Collection, as in ``rawkit ingest NAME``."""
     camera: str
-    """Part of the collection: Sony or Fuji."""
+    """Part of the collection: Sony or Fuji; empty where it has no parts."""
     psnr: float
     """Peak signal-to-noise ratio in dB."""
     ssim: float
     """Structural similarity, as that paper's scripts compute it."""
     source: PublishedSource
     """Where these figures stand."""
+    mabd: float | None = None
+    """Mean squared difference of what its program calls MABD, see `rawkit.metrics.brightness`:
+    comparable with ``mabd_columns`` alone. Tables print it in units of 10^-3."""
     network: str | None = None
     """Name of the network in rawkit's registry, if it is there."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.evaluate.bootstrap import RESAMPLES
 from rawkit.evaluate.journal import JOURNAL, Journal
-from rawkit.evaluate.measure import measure
+from rawkit.evaluate.measure import both_prepared, compared
 from rawkit.evaluate.memory import MAX_RAM, check_memory, largest
 from rawkit.evaluate.pairs import pairs_digest
 from rawkit.evaluate.summary import summarise
@@ -24,16 +24,26 @@ from rawkit.evaluate.tables import (
     load_evaluation,
     write_tables,
 )
+from rawkit.evaluate.videos import (
+    VideoLight,
+    curve_rows,
+    summarise_videos,
+    video_row,
+    videos_of,
+)
 from rawkit.progress import SILENT
 from rawkit.store import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from rawkit.evaluate.measure import PictureRow
     from rawkit.evaluate.methods import Method
     from rawkit.evaluate.pairs import Pair
     from rawkit.evaluate.protocol import Protocol
+    from rawkit.evaluate.summary import GroupSummary
+    from rawkit.evaluate.videos import CurveRow, Video, VideoRow
     from rawkit.progress import Progress
 
 _LOCK = "evaluate.lock"
@@ -77,8 +87,15 @@ class EvaluationPlan:
             If the largest picture cannot be compared within it.
         """
         height, width = largest(self.pairs)
-        check_memory(self.max_ram, height, width)
-        return replace(self, method=self.method.within(self.max_ram, height, width))
+        moves = any(video.moves for video in self.videos)
+        check_memory(self.max_ram, height, width, videos=moves)
+        pieces = self.protocol.pieces
+        return replace(self, method=self.method.within(self.max_ram, height, width, pieces))
+
+    @property
+    def videos(self) -> list[Video]:
+        """The videos that its pairs are frames of; pairs that are none are videos of one frame."""
+        return videos_of(self.pairs)
 
     @property
     def identity(self) -> Identity:
@@ -87,7 +104,7 @@ class EvaluationPlan:
             method=self.method.name,
             weights=self.method.digest,
             data=pairs_digest(self.pairs),
-            protocol=asdict(self.protocol),
+            protocol=self.protocol.identity,
             pairs=len(self.pairs),
         )
 
@@ -148,22 +165,67 @@ def run_evaluation(plan: EvaluationPlan, progress: Progress = SILENT) -> Evaluat
             return EvaluationReport(_with_draws(stored, plan), 0)
         method = plan.within_memory().method
         with Journal(plan.folder / JOURNAL, name) as journal:
-            left = [pair for pair in plan.pairs if pair.key not in journal.rows]
+            done = sum(pair.key in journal.rows for pair in plan.pairs)
             with progress.stage("Evaluating", len(plan.pairs), "pictures") as advance:
-                advance(len(plan.pairs) - len(left), "")
-                for pair in left:
-                    row = measure(pair, method, plan.protocol, name)
-                    journal.add(row)
-                    advance(1, f"{row.psnr:.2f} dB  {pair.dark.name}")
+                advance(done, "")
+                for video in plan.videos:
+                    for row in _measured(video, method, plan.protocol, journal, name):
+                        advance(1, f"{row.psnr:.2f} dB  {row.name}")
             rows = [journal.rows[pair.key] for pair in plan.pairs]
-        rng = np.random.default_rng(plan.seed)
-        groups = tuple(summarise(rows, rng, plan.resamples))
+            videos, curves = _videos(plan.videos, journal, name)
+        groups, together = _summaries(rows, videos, plan.seed, plan.resamples)
         evaluation = Evaluation(
-            plan.folder, name, identity, plan.title, plan.resamples, plan.seed, groups
+            plan.folder, name, identity, plan.title, plan.resamples, plan.seed, groups, together
         )
-        write_tables(evaluation, rows)
+        write_tables(evaluation, rows, videos, curves)
         (plan.folder / JOURNAL).unlink(missing_ok=True)
-    return EvaluationReport(load_evaluation(plan.folder), len(left))
+    return EvaluationReport(load_evaluation(plan.folder), len(plan.pairs) - done)
+
+
+def _measured(
+    video: Video, method: Method, protocol: Protocol, journal: Journal, evaluation: str
+) -> Iterator[PictureRow]:
+    """Measure the frames of a video that the journal does not have, and note them."""
+    noted = journal.lights if video.moves else journal.rows
+    first = next((index for index, pair in enumerate(video.pairs) if pair.key not in noted), None)
+    if first is None:
+        return
+    light = VideoLight() if video.moves else None
+    # The frame before the first to be measured is restored again, to see what has changed.
+    begin = max(0, first - 1) if video.moves else first
+    for index, found in enumerate(method.frames(video, begin, protocol), begin):
+        restored, truth = both_prepared(found, protocol)
+        lights = None
+        if light is not None:
+            lights = light.see(restored, truth, follows=video.follows(index))
+        if index >= first:
+            row = compared(found, restored, truth, protocol, evaluation)
+            journal.add(row, lights)
+            yield row
+
+
+def _videos(
+    videos: Sequence[Video], journal: Journal, evaluation: str
+) -> tuple[list[VideoRow], list[CurveRow]]:
+    """Put the figures of whole videos together."""
+    rows: list[VideoRow] = []
+    curves: list[CurveRow] = []
+    for video in videos:
+        if video.moves:
+            lights = [journal.lights[pair.key] for pair in video.pairs]
+            rows.append(video_row(video, [journal.rows[pair.key] for pair in video.pairs], lights))
+            curves += curve_rows(video, evaluation, lights)
+    return rows, curves
+
+
+def _summaries(
+    rows: Sequence[PictureRow], videos: Sequence[VideoRow], seed: int, resamples: int
+) -> tuple[tuple[GroupSummary, ...], GroupSummary | None]:
+    """Means over pictures, and over videos if there are any."""
+    groups = tuple(summarise(rows, np.random.default_rng(seed), resamples))
+    if not videos:
+        return groups, None
+    return groups, summarise_videos(videos, np.random.default_rng([seed, 1]), resamples)
 
 
 def _stored(plan: EvaluationPlan, name: str) -> Evaluation | None:
@@ -185,8 +247,8 @@ def _with_draws(found: Evaluation, plan: EvaluationPlan) -> Evaluation:
     """Return a finished evaluation with the draws of the plan; its tables are written anew."""
     if (found.resamples, found.seed) == (plan.resamples, plan.seed):
         return found
-    rows = found.rows()
-    groups = tuple(summarise(rows, np.random.default_rng(plan.seed), plan.resamples))
-    anew = replace(found, resamples=plan.resamples, seed=plan.seed, groups=groups)
-    write_tables(anew, rows)
+    rows, videos = found.rows(), found.video_rows()
+    groups, together = _summaries(rows, videos, plan.seed, plan.resamples)
+    anew = replace(found, resamples=plan.resamples, seed=plan.seed, groups=groups, videos=together)
+    write_tables(anew, rows, videos, found.curves())
     return anew

@@ -7,25 +7,30 @@ import io
 import json
 import math
 import types
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rawkit.errors import MissingError, RawkitError, StoreFormatError
 from rawkit.evaluate.bootstrap import CONFIDENCE, Mean
-from rawkit.evaluate.measure import COLUMNS, METRICS, PictureRow
+from rawkit.evaluate.measure import METRICS, PictureRow
 from rawkit.evaluate.summary import GroupSummary
+from rawkit.evaluate.videos import VIDEO_METRICS, VIDEOS, CurveRow, VideoRow
 from rawkit.files import write_atomically
+from rawkit.metrics import BRIGHTNESS_VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+Row = TypeVar("Row", PictureRow, VideoRow, CurveRow)
 FORMAT: Final = "rawkit-evaluation"
 VERSION: Final = 1
 PICTURES_TABLE, PICTURES_CSV = "pictures.parquet", "pictures.csv"
+VIDEOS_TABLE, VIDEOS_CSV = "videos.parquet", "videos.csv"
+CURVES_TABLE, CURVES_CSV = "curves.parquet", "curves.csv"
 MEANS_CSV, SUMMARY_JSON = "means.csv", "summary.json"
 _KEY = b"rawkit"
 _MEANS_HEADER = (
@@ -75,6 +80,8 @@ class Evaluation:
     """Seed of the bootstrap."""
     groups: tuple[GroupSummary, ...]
     """Means: over all first, then by each axis."""
+    videos: GroupSummary | None = None
+    """Means over videos, of `VIDEO_METRICS`; None where no two pictures are neighbours."""
 
     @property
     def overall(self) -> GroupSummary:
@@ -85,6 +92,14 @@ class Evaluation:
         """Read its pictures."""
         return read_pictures(self.folder / PICTURES_TABLE)
 
+    def video_rows(self) -> list[VideoRow]:
+        """Read its videos; none where there are none."""
+        return [] if self.videos is None else _read(self.folder / VIDEOS_TABLE, VideoRow)
+
+    def curves(self) -> list[CurveRow]:
+        """Read how bright the frames of its videos are; none where there are none."""
+        return [] if self.videos is None else _read(self.folder / CURVES_TABLE, CurveRow)
+
 
 def _arrow_type(hint: Any) -> pa.DataType:
     if get_origin(hint) is types.UnionType:
@@ -92,22 +107,26 @@ def _arrow_type(hint: Any) -> pa.DataType:
     return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
 
 
-def _schema() -> pa.Schema:
-    hints = get_type_hints(PictureRow)
+def _schema(kind: type[Row]) -> pa.Schema:
+    hints = get_type_hints(kind)
     return pa.schema(
         [
             pa.field(name, _arrow_type(hints[name]), get_origin(hints[name]) is types.UnionType)
-            for name in COLUMNS
+            for name in _columns(kind)
         ]
     )
 
 
-SCHEMA = _schema()
+def _columns(kind: type[Row]) -> list[str]:
+    return [field.name for field in fields(kind)]
 
 
-def encode_pictures(rows: Sequence[PictureRow], about: Mapping[str, Any]) -> bytes:
-    """Encode pictures as Parquet, the same bytes for the same rows; `about` goes into metadata."""
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+SCHEMA = _schema(PictureRow)
+
+
+def encode_rows(rows: Sequence[Row], about: Mapping[str, Any], kind: type[Row]) -> bytes:
+    """Encode rows as Parquet, the same bytes for the same rows; `about` goes into metadata."""
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_schema(kind))
     table = table.replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
@@ -123,13 +142,17 @@ def read_pictures(path: Path) -> list[PictureRow]:
     StoreFormatError
         If the file is missing, damaged, or has other columns.
     """
+    return _read(path, PictureRow)
+
+
+def _read(path: Path, kind: type[Row]) -> list[Row]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise _unusable(path, error) from error
-    if table.schema.names != SCHEMA.names:
+    if table.schema.names != _columns(kind):
         raise _unusable(path, "other columns")
-    return [PictureRow(**row) for row in table.to_pylist()]
+    return [kind(**row) for row in table.to_pylist()]
 
 
 def encode_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
@@ -141,7 +164,12 @@ def encode_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes
     return text.getvalue().encode()
 
 
-def write_tables(evaluation: Evaluation, rows: Sequence[PictureRow]) -> None:
+def write_tables(
+    evaluation: Evaluation,
+    rows: Sequence[PictureRow],
+    videos: Sequence[VideoRow] = (),
+    curves: Sequence[CurveRow] = (),
+) -> None:
     """Write all tables; the summary, whose presence says that the others are whole, comes last.
 
     Raises
@@ -152,12 +180,25 @@ def write_tables(evaluation: Evaluation, rows: Sequence[PictureRow]) -> None:
     about = summary_values(evaluation)
     folder = evaluation.folder
     identity = {key: about[key] for key in ("format", "version", "evaluation", "identity")}
-    write_atomically(folder / PICTURES_TABLE, encode_pictures(rows, identity))
-    csv_rows = [list(asdict(row).values()) for row in rows]
-    write_atomically(folder / PICTURES_CSV, encode_csv(COLUMNS, csv_rows))
+    _write_rows(folder, (PICTURES_TABLE, PICTURES_CSV), rows, identity, PictureRow)
+    if evaluation.videos is not None:
+        _write_rows(folder, (VIDEOS_TABLE, VIDEOS_CSV), videos, identity, VideoRow)
+        _write_rows(folder, (CURVES_TABLE, CURVES_CSV), curves, identity, CurveRow)
     write_atomically(folder / MEANS_CSV, encode_csv(_MEANS_HEADER, means_rows(evaluation)))
     text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(folder / SUMMARY_JSON, text.encode())
+
+
+def _write_rows(
+    folder: Path,
+    names: tuple[str, str],
+    rows: Sequence[Row],
+    about: Mapping[str, Any],
+    kind: type[Row],
+) -> None:
+    write_atomically(folder / names[0], encode_rows(rows, about, kind))
+    values = [list(asdict(row).values()) for row in rows]
+    write_atomically(folder / names[1], encode_csv(_columns(kind), values))
 
 
 def means_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
@@ -165,7 +206,7 @@ def means_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     return [
         (evaluation.id, group.axis, group.value, metric, mean.mean, mean.low, mean.high,
          mean.pictures, group.scenes)
-        for group in evaluation.groups
+        for group in (*evaluation.groups, *([evaluation.videos] if evaluation.videos else []))
         for metric, mean in group.means.items()
     ]  # fmt: skip
 
@@ -186,17 +227,36 @@ def summary_values(evaluation: Evaluation) -> dict[str, Any]:
             "resamples": evaluation.resamples,
             "seed": evaluation.seed,
         },
-        "groups": [
-            {
-                "axis": group.axis,
-                "value": group.value,
-                "pictures": group.pictures,
-                "scenes": group.scenes,
-                "means": {name: _plain(asdict(mean)) for name, mean in group.means.items()},
-            }
-            for group in evaluation.groups
-        ],
+        "groups": [_group_values(group) for group in evaluation.groups],
+        **({} if evaluation.videos is None else {"videos": _video_values(evaluation.videos)}),
     }
+
+
+def _group_values(group: GroupSummary) -> dict[str, Any]:
+    return {
+        "axis": group.axis,
+        "value": group.value,
+        "pictures": group.pictures,
+        "scenes": group.scenes,
+        "means": {name: _plain(asdict(mean)) for name, mean in group.means.items()},
+    }
+
+
+def _video_values(group: GroupSummary) -> dict[str, Any]:
+    return {
+        "videos": group.pictures,
+        "scenes": group.scenes,
+        "unit": "video",
+        "brightness": {f"mabd_{one.name}": one.title for one in BRIGHTNESS_VARIANTS.values()},
+        "means": {name: _plain(asdict(mean)) for name, mean in group.means.items()},
+    }
+
+
+def _videos_of(about: Mapping[str, Any] | None) -> GroupSummary | None:
+    if about is None:
+        return None
+    means = {name: Mean(**about["means"][name]) for name in VIDEO_METRICS}
+    return GroupSummary(VIDEOS, None, about["videos"], about["scenes"], means)
 
 
 def _complete(identity: Identity) -> bool | None:
@@ -249,6 +309,7 @@ def load_evaluation(folder: Path) -> Evaluation:
             resamples=about["bootstrap"]["resamples"],
             seed=about["bootstrap"]["seed"],
             groups=groups,
+            videos=_videos_of(about.get("videos")),
         )
     except RawkitError:
         raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.ingest.exchange import Exchange
 from rawkit.ingest.frame import FrameJob, Prepared, prepare_frame
-from rawkit.ingest.limits import prepare_limited, share_out
+from rawkit.ingest.limits import prepare_confined, prepare_limited, share_out
 from rawkit.workers import connect_cluster, start_cluster
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def open_pool(
     frames: int,
     folder: Path,
     meet: Callable[[Cluster], Exchange] | None = None,
+    *,
+    remote: bool = True,
 ) -> Iterator[Pool]:
     """Start what is needed for so many frames, and end it.
 
@@ -61,6 +63,8 @@ def open_pool(
         Where processes of this machine put shards.
     meet
         Finds out where those of a running cluster put them; None: there, too.
+    remote
+        Whether raw files come over a network.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def open_pool(
         return
     with start_cluster(share.workers) as cluster:
         yield Pool(
-            lambda job: cluster.submit(prepare_limited, job, share.limits),
+            lambda job: cluster.submit(prepare_confined, job, share.limits, remote),
             cluster.result,
             lambda: _AHEAD * share.workers,
             Exchange(folder),

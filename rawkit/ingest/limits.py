@@ -12,16 +12,16 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.errors import RawkitError, StoreUnreachableError, UsageError
 from rawkit.ingest.frame import prepare_frame
 from rawkit.store import ObjectStaging
-from rawkit.workers import limit_memory, require_seen, silence_c_libraries, time_limit
+from rawkit.workers import confine, limit_memory, require_seen, silence_c_libraries, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from rawkit.catalog import LeftOut
     from rawkit.ingest.frame import FrameJob, Prepared
@@ -101,6 +101,17 @@ def prepare_limited(
         ) from error  # fmt: skip
 
 
+def prepare_confined(job: FrameJob, limits: FrameLimits, remote: bool) -> Prepared | LeftOut:  # noqa: FBT001 - sent to where there are no keywords
+    """Prepare a frame as `prepare_limited`, in a process of this machine started for one ingest.
+
+    It can write nowhere else than where shards are put, start no program and, unless raw files are
+    `remote`, reach no network: raw files have been made that take decoders over.
+    """
+    if isinstance(job.staging, Path):
+        _confine(job.staging, remote=remote)
+    return prepare_limited(job, limits)
+
+
 def _prepared(job: FrameJob, limits: FrameLimits, origin: Path | None) -> Prepared | LeftOut:
     staging, note = job.staging, _note(job)
     if isinstance(staging, ObjectStaging):
@@ -135,6 +146,12 @@ def _note(job: FrameJob) -> str:
 def _connect(staging: ObjectStaging) -> None:
     """Meet the server before memory is limited: its client takes as much as a frame."""
     staging.place.exists("")
+
+
+@lru_cache(maxsize=1)
+def _confine(staging: Path, *, remote: bool) -> None:
+    # Raw files are read where they are: folders of links are common, and links lead anywhere.
+    confine(read=None, write=[staging], calls=None if remote else "work")
 
 
 @contextmanager

@@ -267,6 +267,7 @@ def run_ingest(
             lambda cluster: agree(
                 cluster, writer.staging, writer.objects, _files(plan), plan.catalog.source
             ),
+            remote=any(file.remote for file in _files(plan)),
         ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):

@@ -1,10 +1,24 @@
-"""How alike two pictures are: one judge for training, evaluation and the pages."""
+"""How alike two pictures or videos are: one judge for training, evaluation and the pages."""
 
+from rawkit.metrics.brightness import (
+    BRIGHTNESS_VARIANTS,
+    BrightnessCurve,
+    BrightnessMeter,
+    BrightnessVariant,
+    brightness_curve,
+    brightness_of,
+)
 from rawkit.metrics.similarity import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, compare, ms_ssim, psnr, ssim
 
 __all__ = [
+    "BRIGHTNESS_VARIANTS",
     "MS_SSIM_MIN_SIDE",
     "SSIM_VARIANTS",
+    "BrightnessCurve",
+    "BrightnessMeter",
+    "BrightnessVariant",
+    "brightness_curve",
+    "brightness_of",
     "compare",
     "ms_ssim",
     "psnr",

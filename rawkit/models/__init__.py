@@ -15,6 +15,7 @@ from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
+from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
@@ -23,11 +24,11 @@ from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
-from rawkit.models.sid_unet import SidUnet, SidXtransUnet
-from rawkit.models.stages import Staged, best_device, prepare
+from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
+from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unet3d import Unet3d
-from rawkit.models.unet3d_variant import DEPTHS, Unet3dVariant, variant_named
+from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
 from rawkit.models.unpickle import read_tensors
 from rawkit.models.weights import (
     CHECKPOINT_FORMAT,
@@ -42,6 +43,7 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "DEPTHS",
+    "FAMILY",
     "NETWORKS",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
@@ -49,6 +51,7 @@ __all__ = [
     "AmplifiedMosaic",
     "Area",
     "Exported",
+    "Geometry",
     "InferencePlan",
     "Lamba2021",
     "LearnedNeutral",
@@ -73,6 +76,7 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "describe",
+    "device_of",
     "encode_safetensors",
     "export_network",
     "find_neutral",
@@ -81,6 +85,7 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "packed_planes",
     "padding_for",
     "plan_inference",
     "prepare",
@@ -93,4 +98,5 @@ __all__ = [
     "tile_shape",
     "tiles",
     "variant_named",
+    "variant_with",
 ]

@@ -158,7 +158,7 @@ class _Linear(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func is Tensor.clamp:
+        if func in (Tensor.clamp, Tensor.clamp_):
             return args[0]
         if func is max_pool2d:
             return avg_pool2d(args[0], args[1])

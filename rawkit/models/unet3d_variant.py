@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -113,17 +113,19 @@ class Unet3dVariant:
     def costs(self) -> NetworkCosts:
         """Memory it takes, of each frame of a clip."""
         weights = 4 * self.parameters
+        # Measured for widths of 8, 16 and 32 (`make bench`); projections keep one more sum a block.
         blocks = 1.25 if self.residual else 1.0
+        pixel = round((60 + 4 * self.width) * blocks)
         return NetworkCosts(
             weights=weights + 10 * 10**6,
-            tile_pixel={"torch": 100, "openvino": 200},
+            tile_pixel={"torch": pixel, "openvino": round(1.7 * pixel)},
             far_pixel={"torch": 0, "openvino": 0},
             training=TrainingCosts(
                 weights=weights,
-                step=3 * weights,
-                step_pixel=round(500 * blocks),
-                tile=800 * 2**20,
-                lean_pixel=round(330 * blocks),
+                step=3 * weights + 250 * 2**20,
+                step_pixel=round((110 + 18 * self.width) * blocks),
+                tile=500 * 2**20,
+                lean_pixel=round((45 + 8 * self.width) * blocks),
             ),
         )
 
@@ -149,6 +151,26 @@ def variant_named(name: str) -> Unet3dVariant | None:
         width=int(found[3] or usual.width),
     )
     return variant if variant.name == name else None
+
+
+def variant_with(
+    name: str, *, residual: bool | None = None, depth: int | None = None, width: int | None = None
+) -> str:
+    """Return the name of a variant that differs from the one called `name` in what is given.
+
+    Raises
+    ------
+    UsageError
+        If it is no U-Net for clips, or there is no such depth or width.
+    """
+    variant = variant_named(name)
+    if variant is None:
+        raise UsageError(
+            f"a depth, width or residual blocks of {name}", expected=f"the network {FAMILY}"
+        )
+    changes = {"residual": residual, "depth": depth, "width": width}
+    given = {part: value for part, value in changes.items() if value is not None}
+    return replace(variant, **given).name  # type: ignore[arg-type] # each has its own type
 
 
 def variant_of_shapes(shapes: Mapping[str, tuple[int, ...]]) -> Unet3dVariant | None:

@@ -5,8 +5,8 @@ one plain conversion that others are compared with, matched in brightness.
 """
 
 from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
-from rawkit.pictures.curve import encoded_of, icc_profile, linear_of
-from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted
+from rawkit.pictures.curve import encoded_of, icc_profile, linear_of, srgb_of
+from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted, demosaiced
 from rawkit.pictures.stretch import stretch_bands
 from rawkit.pictures.write import (
     PictureFormat,
@@ -29,12 +29,14 @@ __all__ = [
     "capture_of_row",
     "convert_planes",
     "converted",
+    "demosaiced",
     "encoded_of",
     "icc_profile",
     "kept_to_turn",
     "linear_of",
     "orient",
     "quantise",
+    "srgb_of",
     "stretch_bands",
     "upright_bands",
     "upright_shape",

@@ -14,6 +14,9 @@ import numpy as np
 
 PROFILE_NAME = "BT.709 curve on sRGB primaries"
 LINEAR_NAME = "Linear light on sRGB primaries"
+SRGB_NAME = "sRGB (IEC 61966-2-1)"
+_SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+"""The curve of sRGB: exponent, scale and offset, slope below the value of the last."""
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB primaries adapted to D50 by the Bradford transform, as IEC 61966-2-1 profiles hold them.
 _PRIMARIES = {
@@ -57,14 +60,25 @@ def encoded_of(linear: np.ndarray) -> np.ndarray:
     return np.where(linear < end / slope, linear * slope, (1 + b) * linear ** (1 / 2.222) - b)
 
 
+def srgb_of(linear: np.ndarray) -> np.ndarray:
+    """Apply the curve of sRGB: linear light of 0 to 1 to encoded values of 0 to 1."""
+    power, scale, offset, slope, end = _SRGB
+    above = (np.maximum(linear, end * slope) ** (1 / power) - offset) / scale
+    return np.where(linear < end * slope, linear / slope, above)
+
+
 @cache
-def icc_profile(*, linear: bool = False) -> bytes:
-    """Return the profile, or that of linear light on the same primaries; always the same bytes."""
+def icc_profile(*, linear: bool = False, srgb: bool = False) -> bytes:
+    """Return the profile, or that of linear light, or of sRGB, on the same primaries.
+
+    Always the same bytes.
+    """
     b, slope, end = curve_constants()
     bt709 = (2.222, 1 / (1 + b), b / (1 + b), 1 / slope, end)
-    curve = _parametric((1.0, 1.0, 0.0, 1.0, 0.0) if linear else bt709)
+    values = (1.0, 1.0, 0.0, 1.0, 0.0) if linear else _SRGB if srgb else bt709
+    curve = _parametric(values)
     tags: list[tuple[bytes, bytes]] = [
-        (b"desc", _text(LINEAR_NAME if linear else PROFILE_NAME)),
+        (b"desc", _text(profile_name(linear=linear, srgb=srgb))),
         (b"cprt", _text("No copyright, use freely")),
         (b"wtpt", _xyz(_D50)),
         *((name, _xyz(values)) for name, values in _PRIMARIES.items()),
@@ -79,6 +93,11 @@ def icc_profile(*, linear: bool = False) -> bytes:
         body += data + b"\0" * (-len(data) % 4)
     size = 128 + len(table) + len(body)
     return _header(size) + table + body
+
+
+def profile_name(*, linear: bool = False, srgb: bool = False) -> str:
+    """Return what the profile of `icc_profile` is called."""
+    return LINEAR_NAME if linear else SRGB_NAME if srgb else PROFILE_NAME
 
 
 def _header(size: int) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.files import replacing
 from rawkit.pictures.capture import Capture
-from rawkit.pictures.curve import LINEAR_NAME, PROFILE_NAME, icc_profile
+from rawkit.pictures.curve import icc_profile, profile_name
 from rawkit.pictures.formats.jpeg import encode_jpeg
 from rawkit.pictures.formats.png import encode_png
 from rawkit.pictures.formats.shape import PictureShape
@@ -163,11 +163,13 @@ def write_bands(
     chosen: PictureFormat,
     *,
     linear: bool = False,
+    srgb: bool = False,
     capture: Capture | None = None,
 ) -> None:
     """Write an RGB picture from bands (rows, W, 3), top to bottom, atomically.
 
-    It carries its colour profile and what is known of its capture. `size` is rows and columns. An
+    It carries its colour profile, with `srgb` that of sRGB and with `linear` that of linear light,
+    and what is known of its capture. `size` is rows and columns. An
     error that the bands raise comes through, and no file is left.
 
     Raises
@@ -178,8 +180,8 @@ def write_bands(
     shape = PictureShape(
         *size,
         chosen.bits,
-        icc_profile(linear=linear),
-        LINEAR_NAME if linear else PROFILE_NAME,
+        icc_profile(linear=linear, srgb=srgb),
+        profile_name(linear=linear, srgb=srgb),
         capture or Capture(),
     )
     encode = {"png": encode_png, "jpeg": encode_jpeg, "tiff": encode_tiff}[chosen.name]
@@ -193,6 +195,7 @@ def write_picture(
     chosen: PictureFormat,
     *,
     linear: bool = False,
+    srgb: bool = False,
     capture: Capture | None = None,
 ) -> None:
     """Write a whole RGB picture (H, W, 3); else as `write_bands`.
@@ -203,7 +206,7 @@ def write_picture(
         If it cannot be written.
     """
     bands = (picture[top : top + _BAND_ROWS] for top in range(0, len(picture), _BAND_ROWS))
-    write_bands(path, bands, picture.shape[:2], chosen, linear=linear, capture=capture)
+    write_bands(path, bands, picture.shape[:2], chosen, linear=linear, srgb=srgb, capture=capture)
 
 
 def write_png(path: Path, picture: NDArray[np.unsignedinteger]) -> None:

@@ -16,28 +16,43 @@ from rawkit.restore.output import Output, existing, planned
 from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subset
 
 if TYPE_CHECKING:
-    from rawkit.restore.batch import RestoreReport, restore_files, restore_items
+    from rawkit.restore.batch import RestoreReport, line_of, restore_files, restore_items
+    from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
+    from rawkit.restore.memory import Held
     from rawkit.restore.network import load_restorer, restore_bands, restore_image
-    from rawkit.restore.outcome import Restored
+    from rawkit.restore.outcome import Outcome, Restored
+    from rawkit.restore.pipeline import restore_stream
     from rawkit.restore.restorer import Compute, Origin, Restorer
     from rawkit.restore.single import Single, decode_single, restore_single
+    from rawkit.restore.tone import toned
+    from rawkit.restore.watched import watched
 
 __getattr__ = late(
     __name__,
     {
         "Compute": "restorer",
+        "DecodeJob": "decoder",
+        "Decoded": "decoder",
+        "Decoder": "decoder",
+        "decoder_memory": "decoder",
+        "Held": "memory",
+        "Outcome": "outcome",
         "RestoreReport": "batch",
         "Restored": "outcome",
         "Restorer": "restorer",
         "Single": "single",
         "decode_single": "single",
         "Origin": "restorer",
+        "line_of": "batch",
         "load_restorer": "network",
         "restore_bands": "network",
         "restore_files": "batch",
         "restore_image": "network",
         "restore_items": "batch",
         "restore_single": "single",
+        "restore_stream": "pipeline",
+        "toned": "tone",
+        "watched": "watched",
     },
 )
 
@@ -47,10 +62,15 @@ __all__ = [
     "MANIFEST",
     "Brightness",
     "Compute",
+    "DecodeJob",
+    "Decoded",
+    "Decoder",
+    "Held",
     "Inputs",
     "Item",
     "LocalRaw",
     "Origin",
+    "Outcome",
     "Output",
     "RestoreReport",
     "Restored",
@@ -58,11 +78,13 @@ __all__ = [
     "Single",
     "StoredFrame",
     "decode_single",
+    "decoder_memory",
     "existing",
     "find_inputs",
     "frames_of_stores",
     "frames_of_subset",
     "identity_of",
+    "line_of",
     "load_restorer",
     "looked_at",
     "parse_amplification",
@@ -73,4 +95,7 @@ __all__ = [
     "restore_image",
     "restore_items",
     "restore_single",
+    "restore_stream",
+    "toned",
+    "watched",
 ]

@@ -1,15 +1,19 @@
 """Raw files decoded in a process of their own, under limits of time and memory.
 
 LibRaw has crashed, hung and asked for gigabytes over damaged files. Here that costs one file: the
-process is replaced, and the file is listed.
+process is replaced, and the file is listed. What it reads may be made to take it over, too: so the
+process gives up files, network and other processes before it reads any, and is handed open files.
 """
 
 from __future__ import annotations
 
 import io
+import stat
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -26,9 +30,19 @@ from rawkit.sensor import (
     open_raw,
     plane_histograms,
 )
-from rawkit.workers import Child, limit_memory, send_array
+from rawkit.workers import (
+    Child,
+    Confinement,
+    confine,
+    in_fork,
+    limit_files,
+    limit_memory,
+    receive_file,
+    send_array,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
     from pathlib import Path
     from typing import Self
@@ -126,17 +140,46 @@ class Decoder:
         Time after which a file counts as hung.
     memory
         Bytes a file may take beyond what the process takes before it; None: no limit.
+    apart
+        Whether each file has a process to itself, for files of people who do not know each other:
+        one that a file has taken over sees no other file. It takes a fork of a process that has
+        read none, milliseconds; and the memory of one more process.
     """
 
-    def __init__(self, seconds: float, memory: int | None = None) -> None:
-        self._seconds, self._memory = seconds, memory
+    def __init__(self, seconds: float, memory: int | None = None, *, apart: bool = False) -> None:
+        self._seconds, self._memory, self._apart = seconds, memory, apart
         self._child: Child | None = None
+        self._confinement: Confinement | None = None
 
     def start(self) -> None:
         """Start the process, so that it is ready when the first file comes."""
         if self._child is None:
             self._child = Child(f"{__name__}:_serve")
-            self._child.send(self._memory)
+            self._child.send((self._memory, self._apart))
+            self._confinement = None
+
+    def confinement(self) -> Confinement:
+        """Start the process, and say what it cannot do.
+
+        Raises
+        ------
+        CrashedError
+            If it dies, or says nothing for long.
+        """
+        self.start()
+        child = self._child
+        if child is None:  # pragma: no cover - `start` has made it
+            raise AssertionError
+        if self._confinement is None:
+            try:
+                self._confinement = child.receive(_GRACE_SECONDS + self._seconds)
+            except (EOFError, TimeoutError) as error:
+                self._child = None
+                child.kill()
+                raise CrashedError(
+                    "the process that decodes does not start", expected="an answer from it"
+                ) from error
+        return self._confinement
 
     def decode(self, job: DecodeJob) -> Decoded:
         """Decode a file.
@@ -150,35 +193,43 @@ class Decoder:
         RawFileError
             As `rawkit.sensor.open_raw`.
         """
-        started = self._child is not None
+        known = self._child is not None and self._confinement is not None
         self.start()
         child = self._child
         if child is None:  # pragma: no cover - `start` has made it
             raise AssertionError
-        try:
-            child.send(job)
-            answer = child.receive(self._seconds + (0 if started else _GRACE_SECONDS))
-            if isinstance(answer, RawFileError):
-                raise answer
-            pixels = child.receive_array(*answer[1])
-            plain = child.receive_array(*answer[2]) if isinstance(answer[2], tuple) else answer[2]
-        except TimeoutError as error:
-            self._child = None
-            child.kill()
-            raise HungError(
-                f"not decoded after {self._seconds:g} seconds",
-                where=job.where,
-                fix="Allow it more with --frame-timeout, or fetch the file again.",
-            ) from error
-        except EOFError as error:
-            self._child = None
-            how = child.ended_by()
-            child.kill()
-            raise CrashedError(
-                f"the process that decoded it died ({how})",
-                expected="a file that LibRaw can decode",
-                where=job.where,
-            ) from error
+        with _opened(job) as file:
+            try:
+                if self._confinement is None:
+                    self._confinement = child.receive(self._seconds + _GRACE_SECONDS)
+                child.send((job if file is None else replace(job, contents=b""), file is not None))
+                if file is not None:
+                    child.send_file(file.fileno())
+                return self._answer(child, 0 if known else _GRACE_SECONDS)
+            except TimeoutError as error:
+                self._child = None
+                child.kill()
+                raise HungError(
+                    f"not decoded after {self._seconds:g} seconds",
+                    where=job.where,
+                    fix="Allow it more with --frame-timeout, or fetch the file again.",
+                ) from error
+            except EOFError as error:
+                self._child = None
+                how = child.ended_by()
+                child.kill()
+                raise CrashedError(
+                    f"the process that decoded it died ({how})",
+                    expected="a file that LibRaw can decode",
+                    where=job.where,
+                ) from error
+
+    def _answer(self, child: Child, grace: float) -> Decoded:
+        answer = child.receive(self._seconds + grace)
+        if isinstance(answer, RawFileError):
+            raise answer
+        pixels = child.receive_array(*answer[1])
+        plain = child.receive_array(*answer[2]) if isinstance(answer[2], tuple) else answer[2]
         decoded: Decoded = answer[0]
         return replace(decoded, image=replace(decoded.image, pixels=pixels), plain=plain)
 
@@ -201,31 +252,82 @@ class Decoder:
         self.close()
 
 
+@contextmanager
+def _opened(job: DecodeJob) -> Iterator[BinaryIO | None]:
+    """Open the file of a job, which the process that decodes could not; None for bytes."""
+    path = job.contents
+    if isinstance(path, bytes):
+        yield None
+        return
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UnreadableError("a pipe, socket or device", expected="a file", where=job.where)
+        file = path.open("rb")
+    except OSError as error:
+        found = f"cannot be read ({error.strerror or error})"
+        raise UnreadableError(found, where=job.where) from error
+    with file:
+        yield file
+
+
 _EMPTY = np.empty((0, 0), np.uint16)
 
 
 def _serve(connection: Connection) -> None:
-    """Answer requests in the child: an error, or a result followed by its arrays."""
-    memory = connection.recv()
+    """Answer requests in the child."""
+    memory, apart = connection.recv()
+    if not apart:
+        connection.send(_confined(memory))
+        while True:
+            _answer(connection, *_request(connection))
+    in_fork(lambda: connection.send(_confined(memory)))
+    while True:
+        job, file = _request(connection)
+        in_fork(partial(_answer_apart, connection, job, file, memory))
+        if file is not None:
+            file.close()
+
+
+def _confined(memory: int | None) -> Confinement:
     if memory is not None:
         limit_memory(memory)
-    while True:
-        job: DecodeJob = connection.recv()
-        try:
-            found = decode_job(job)
-        except RawFileError as error:
-            connection.send(error)
-            continue
-        except MemoryError:
-            connection.send(TooLargeError("not enough memory to decode it", where=job.where))
-            continue
-        arrays: list[NDArray[Any]] = [found.image.pixels]
-        plain: Any = found.plain
-        if isinstance(plain, np.ndarray):
-            arrays.append(plain)
-            plain = (plain.shape, plain.dtype)
-        pixels = found.image.pixels
-        light = replace(found, image=replace(found.image, pixels=_EMPTY), plain=None)
-        connection.send((light, (pixels.shape, pixels.dtype), plain))
-        for array in arrays:
-            send_array(connection, array)
+    limit_files(memory)
+    return confine(calls="decode")
+
+
+def _request(connection: Connection) -> tuple[DecodeJob, io.FileIO | None]:
+    job, has_file = connection.recv()
+    return job, receive_file(connection) if has_file else None
+
+
+def _answer_apart(
+    connection: Connection, job: DecodeJob, file: io.FileIO | None, memory: int | None
+) -> None:
+    _confined(memory)
+    _answer(connection, job, file)
+
+
+def _answer(connection: Connection, job: DecodeJob, file: io.FileIO | None) -> None:
+    """Answer a request: an error, or a result followed by its arrays."""
+    try:
+        if file is not None:
+            with file:
+                job = replace(job, contents=file.readall())
+        found = decode_job(job)
+    except RawFileError as error:
+        connection.send(error)
+        return
+    except MemoryError:
+        connection.send(TooLargeError("not enough memory to decode it", where=job.where))
+        return
+    arrays: list[NDArray[Any]] = [found.image.pixels]
+    plain: Any = found.plain
+    if isinstance(plain, np.ndarray):
+        arrays.append(plain)
+        plain = (plain.shape, plain.dtype)
+    pixels = found.image.pixels
+    light = replace(found, image=replace(found.image, pixels=_EMPTY), plain=None)
+    connection.send((light, (pixels.shape, pixels.dtype), plain))
+    for array in arrays:
+        send_array(connection, array)

@@ -22,6 +22,14 @@ from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.description import matrix_to_srgb
+from rawkit.sensor.equalise import (
+    EQUALISED_WHITE,
+    equalised,
+    equalised_image,
+    equalising_tables,
+    grey_gains,
+    level_counts,
+)
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.linear import RESAMPLED
@@ -44,6 +52,7 @@ from rawkit.sensor.video import image_of_packed
 
 __all__ = [
     "BAYER",
+    "EQUALISED_WHITE",
     "LIBRAW",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
@@ -74,13 +83,18 @@ __all__ = [
     "base_of_histograms",
     "check_levels",
     "decode",
+    "equalised",
+    "equalised_image",
+    "equalising_tables",
     "exposure_ratio",
     "gain_ratio",
     "gains_to",
+    "grey_gains",
     "image_of_array",
     "image_of_packed",
     "is_raw",
     "kind_of",
+    "level_counts",
     "matrix_to_srgb",
     "neutral_of",
     "normalise",

@@ -20,6 +20,7 @@ from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.locate import pair_sources, sources_of
@@ -75,6 +76,7 @@ __all__ = [
     "Batch",
     "BatchStream",
     "ChunkCache",
+    "Curves",
     "EpochPlan",
     "EpochSources",
     "Feed",

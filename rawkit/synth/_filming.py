@@ -36,7 +36,7 @@ _MOST: Final = 9999
 """Four digits number videos and frames."""
 _ROOM_EVERY: Final = 3
 """Each third video shows a room, the others a street."""
-_DARKEST, _LIGHTEST = 1 / 100, 1 / 50
+_DARKEST, _LIGHTEST = 1 / 250, 1 / 120
 """Light that the dark camera gets, as shares of what reaches its white level."""
 _DRIFT: Final = 0.35
 """How far the camera drifts, as a share of the way it has."""

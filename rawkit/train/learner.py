@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rawkit.models import build
+from rawkit.models import Unet3d, build, describe
 from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
 from rawkit.train.losses import Loss
@@ -23,15 +23,22 @@ if TYPE_CHECKING:
     from rawkit.train.settings import TrainSettings
 
 
+_CLIPS = 5
+"""Axes of a batch of clips."""
+
+
 class Learner:
     """A network, its optimizer, and what else changes with every step."""
 
     def __init__(self, settings: TrainSettings, fabric: Fabric) -> None:
         self._settings, self.fabric = settings, fabric
         self._loss = Loss(settings).to(fabric.device)
+        self._takes_clips = describe(settings.network).takes_clips
         torch.manual_seed(settings.seed)
         self.net: nn.Module = build(settings.network)
         """The network itself, whatever wraps it."""
+        if isinstance(self.net, Unet3d):
+            self.net.recompute = settings.recompute
         optimizer = torch.optim.Adam(self.net.parameters(), lr=settings.learning_rate)
         self._module, self._optimizer = fabric.setup(self.net, optimizer)
         self.average = MovingAverage(self.net, settings.ema) if settings.ema else None
@@ -58,11 +65,26 @@ class Learner:
         total = 0.0
         for number, (planes, target) in enumerate(pieces, start=1):
             with self.fabric.no_backward_sync(self._module, enabled=number < len(pieces)):
-                restored = self._module(mosaic_of(planes))
-                loss = self._loss(restored.float(), target) * (len(planes) / len(batch.planes))
-                self.fabric.backward(loss)
-            total += float(loss.detach())
+                total += self._learn(planes, target, len(planes) / len(batch.planes))
         return total
+
+    def _learn(self, planes: Tensor, target: Tensor, share: float) -> float:
+        """Add the gradients of a piece, such a share of its batch; returns its loss times that."""
+        if planes.ndim != _CLIPS:
+            restored = self._module(mosaic_of(planes))
+            loss = self._loss(restored.float(), target) * share
+            self.fabric.backward(loss)
+            return float(loss.detach())
+        if self._takes_clips:
+            restored = self._module(planes)
+        else:  # frame by frame
+            mosaics = mosaic_of(planes.transpose(1, 2).flatten(0, 1))
+            pictures = self._module(mosaics)
+            shape = (len(planes), -1, *pictures.shape[1:])
+            restored = pictures.reshape(shape).transpose(1, 2)
+        value, gradient = self._loss.of_clips(restored.float(), target)
+        self.fabric.backward(restored, gradient=(gradient * share).to(restored.dtype))
+        return value * share
 
     def update(self, step: int) -> None:
         """Change the weights by the gradients; `step` counts the steps done with it, from 1."""

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import MissingError, RawkitError, TrainingError, WeightsError
+from rawkit.errors import MissingError, RawkitError, TrainingError, UsageError, WeightsError
 from rawkit.progress import SILENT
 from rawkit.store import FORMAT, VERSION
 from rawkit.supply import (
@@ -20,19 +20,14 @@ from rawkit.supply import (
     share_memory,
 )
 from rawkit.train.checkpoint import LAST, load_checkpoint
+from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_clips
 from rawkit.train.data import TrainData, plan_settings
 from rawkit.train.devices import make_fabric, ranks_here
 from rawkit.train.identity import DataIdentity
 from rawkit.train.live import Live, wait_for_scan
 from rawkit.train.loop import SETTINGS
 from rawkit.train.memory import check_memory
-from rawkit.train.plan import (
-    MAX_RAM,
-    TrainPlan,
-    checked,
-    resumed_settings,
-    settings_for,
-)
+from rawkit.train.plan import TrainPlan, checked
 from rawkit.train.recipes import find_recipe
 from rawkit.train.runs import check_new_run, new_run_name
 from rawkit.train.settings import TrainSettings, settings_of
@@ -85,7 +80,15 @@ def plan_live(
     ------
     RawkitError
         As `plan_training` and an ingest do.
+    UsageError
+        If clips are asked for.
     """
+    if wants_clips(record.changes, record.recipe):
+        raise UsageError(
+            "clips of frames that are still to land",
+            expected="a store into which the videos have been ingested",
+            fix="Ingest them first, and train without a collection.",
+        )
     fabric = _meet(record, device)
     if supply is not None:
         if folder is None:

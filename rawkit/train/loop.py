@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,14 @@ from rawkit.train.checkpoint import (
     keep_copies,
     set_generators,
 )
-from rawkit.train.data import cameras_in, check_balance, plan_settings
+from rawkit.train.clips import score_share
+from rawkit.train.data import (
+    cameras_in,
+    check_balance,
+    check_pieces,
+    equalising_curves,
+    plan_settings,
+)
 from rawkit.train.devices import make_fabric
 from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
@@ -34,7 +42,7 @@ from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record
 from rawkit.train.schedule import rate_at
-from rawkit.train.validate import Scores, score_frames
+from rawkit.train.validate import Scores
 from rawkit.workers import give_back
 
 if TYPE_CHECKING:
@@ -158,16 +166,12 @@ class Trainer:
             keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
+        curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
-            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
-        )
-        if settings.accumulate > settings.batch_size // ranks:
-            raise UsageError(
-                f"{settings.batch_size // ranks} crops of each process in {settings.accumulate} "
-                "pieces",
-                expected="at least one crop in each",
-                fix="Use fewer with --accumulate, or a larger --batch.",
-            )
+            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
+            curves=curves,
+        )  # fmt: skip
+        check_pieces(settings, ranks)
         self._learner = Learner(settings, self._fabric)
         self.step = 0
         """Optimizer steps done."""
@@ -215,7 +219,7 @@ class Trainer:
         record = self._record = self._open_record()
         meter, interrupted = Meter(self._stream, self._live.text if self._live else None), False
         with (
-            kept_memory(),
+            nullcontext() if settings.recompute else kept_memory(),  # which costs memory
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
         ):
@@ -310,26 +314,26 @@ class Trainer:
     def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
         """Scores on the val split, if there is one; weights that give none are not saved.
 
-        Each process takes its share of the frames.
+        Each process takes its share of the frames, or of the clips.
         """
-        live, settings, fabric = self._live, self.settings, self._fabric
+        live, fabric = self._live, self._fabric
         try:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
             if not frames:
                 return None
-            mine, net = frames[fabric.global_rank :: fabric.world_size], self._learner.best_net()
+            net = self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
-            amplifier = settings.amplifier()
-            scores = score_frames(net, settings.network, mine, amplifier, settings.neutral)
+            mine = slice(fabric.global_rank, None, fabric.world_size)
+            scores, count, many = score_share(net, self.settings, frames, self._data.val, mine)
         except KeyboardInterrupt:
             self._save(LAST)
             raise
         give_back()
         sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
-        psnr, ssim = (self._mean(float(one)) * fabric.world_size / len(frames) for one in sums)
+        psnr, ssim = (self._mean(float(one)) * fabric.world_size / count for one in sums)
         if math.isnan(psnr):
             raise self._diverged(f"pictures that are no numbers after step {self.step}")
-        return Scores(psnr, ssim, len(frames))
+        return Scores(psnr, ssim, many)
 
     def _open_record(self) -> Record | None:
         """Open what the first process writes; the others write nothing."""

@@ -1,7 +1,8 @@
 """What a training minimises: weighted sums of differences between a picture and its target.
 
 Every loss is a mean over the pictures of a batch, so that pieces of a batch, weighed by their
-size, add up to the whole.
+size, add up to the whole. Clips are judged frame by frame, so that no loss takes more memory than
+for a picture; the temporal one compares each frame with the next.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ class Loss(nn.Module):
     def __init__(self, settings: TrainSettings) -> None:
         super().__init__()
         self._settings = settings
-        self.weights: Mapping[str, float] = {
-            name: weight for name, weight in settings.losses().items() if weight
-        }
-        """The losses that count, by name."""
+        weights = {name: weight for name, weight in settings.losses().items() if weight}
+        self.temporal = weights.pop("temporal", 0.0)
+        """Weight of the temporal loss."""
+        self.weights: Mapping[str, float] = weights
+        """The losses of pictures that count, by name."""
         self.features: nn.Module | None = None
         if settings.perceptual_weight:
             self.features = load_features(Path(settings.vgg), settings.perceptual_layer)
@@ -55,6 +57,27 @@ class Loss(nn.Module):
         for name, weight in self.weights.items():
             total = total + weight * self.term(name, restored, target)
         return total
+
+    def of_clips(self, restored: Tensor, target: Tensor) -> tuple[float, Tensor]:
+        """Return the loss of clips (B, 3, T, H, W), float32, and its gradient by what is restored.
+
+        The mean over frames of the losses of pictures, and over neighbours of the temporal one.
+        """
+        count = target.shape[2]
+        frames = [one.detach().contiguous().requires_grad_() for one in restored.unbind(2)]
+        wanted = target.unbind(2)
+        total = 0.0
+        for number, (frame, truth) in enumerate(zip(frames, wanted, strict=True)):
+            loss = self(frame, truth) / count
+            if self.temporal and number + 1 < count:
+                following, its_truth = frames[number + 1], wanted[number + 1]
+                change = temporal_loss(frame, following, truth, its_truth)
+                loss = loss + self.temporal / (count - 1) * change
+            if loss.requires_grad:  # the last frame has no temporal loss
+                torch.autograd.backward(loss)
+            total += float(loss.detach())
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in frames]
+        return total, torch.stack(gradients, 2)
 
     def term(self, name: str, restored: Tensor, target: Tensor) -> Tensor:
         """Return one of the losses, not weighed, a scalar."""
@@ -97,6 +120,15 @@ def region_loss(
     means = sums / counts.clamp(min=1)
     shares = (counts > 0) * target.new_tensor([dark, 1.0])[:, None]
     return ((means * shares).sum(0) / shares.sum(0)).mean()
+
+
+def temporal_loss(frame: Tensor, following: Tensor, truth: Tensor, its_truth: Tensor) -> Tensor:
+    """Absolute difference between how two neighbours differ and how they should, a scalar.
+
+    All are (B, 3, H, W), 0 to 1. Where both frames have one truth, as those of a burst have, it is
+    how far they are from each other.
+    """
+    return l1_loss(following - frame, its_truth - truth)
 
 
 def perceptual_loss(restored: Tensor, target: Tensor, features: nn.Module) -> Tensor:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from rawkit.errors import UsageError
 from rawkit.models import MemoryPlan, describe
 from rawkit.stream import layouts_of, pool_bytes
+from rawkit.train.clips import FRAME_PIXEL, validated_frames
 from rawkit.train.data import plan_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from rawkit.models import Network
     from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
@@ -18,12 +22,15 @@ if TYPE_CHECKING:
 # network takes stands beside it.
 _PROCESS = 450 * 2**20
 """Interpreter, torch, network and optimizer before the first step."""
-_LOSS_PIXEL = {"l1": 0, "ms-ssim": 400, "ssim": 300, "region": 60, "perceptual": 3000}
-"""Bytes a mosaic pixel of a piece that each loss adds."""
+_LOSS_PIXEL = {"l1": 0, "ms-ssim": 400, "ssim": 300, "region": 60, "perceptual": 3000,
+               "temporal": 60}  # fmt: skip
+"""Bytes a mosaic pixel of a frame of a piece that each loss adds."""
 _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
 _VALIDATION_PIXEL = 70
 """Bytes a mosaic pixel of a whole validation frame: mosaic, picture, target, similarity."""
+_MARGIN = 1.25
+"""For what a clip is padded by, and for what is in use while a piece is put into its frames."""
 _SHARED = 100 * 2**20
 """What talking to other processes takes, beside a copy of the gradients."""
 
@@ -40,23 +47,22 @@ def plan_memory(
     """
     share = max(1, settings.batch_size // ranks)
     piece = -(-share // settings.accumulate) * settings.crop**2
-    costs = describe(settings.network).costs.training
+    about = describe(settings.network)
+    costs = about.costs.training
     if costs is None:
         raise UsageError(f"a training of {settings.network}", expected="a network that is trained")
-    per_pixel = costs.step_pixel + sum(
-        _LOSS_PIXEL[name] for name, weight in settings.losses().items() if weight
-    )
-    frame = max(
-        (4 * packed.height * packed.width for packed, _ in layouts_of(data.val)),
-        default=0,
-    )
+    kept = costs.lean_pixel if settings.recompute else costs.step_pixel
+    if kept is None:
+        raise UsageError(f"activations of {settings.network} that are computed again")
+    # Losses take clips frame by frame.
+    lost = sum(_LOSS_PIXEL[name] for name, weight in settings.losses().items() if weight)
     parts = {
         "process": _PROCESS + (_SHARED + costs.weights if ranks > 1 else 0),
         "step": max(
-            costs.step + per_pixel * piece,
-            _VALIDATION_PIXEL * frame + (costs.tile if frame else 0),
+            costs.step + (kept * settings.clip + lost) * piece,
+            _validation(about, settings, data, costs.tile),
         ),
-        "batches": _BATCH_PIXEL * share * settings.crop**2,
+        "batches": _BATCH_PIXEL * share * settings.clip * settings.crop**2,
         "windows": pool_bytes(data.train, plan_settings(settings), ranks),
     }
     if settings.ema:
@@ -64,18 +70,50 @@ def plan_memory(
     return MemoryPlan(parts, budget)
 
 
-def fit_memory(
-    settings: TrainSettings, data: TrainData, budget: int, *, ranks: int = 1
-) -> TrainSettings:
-    """Cut batches into the fewest pieces that fit; as they are where none do.
+def _validation(about: Network, settings: TrainSettings, data: TrainData, tile: int) -> int:
+    """Bytes that validating the largest frame, or a clip of such, takes; 0 without any."""
+    most = 0
+    for packed, _ in layouts_of(data.val):
+        pixels = 4 * packed.height * packed.width
+        found = _VALIDATION_PIXEL * pixels + tile
+        if about.takes_clips:
+            clip = pixels * validated_frames(settings.clip, pixels)
+            piece = _MARGIN * about.costs.tile_pixel["torch"] * clip
+            found = _VALIDATION_PIXEL * pixels + FRAME_PIXEL * clip + min(tile, round(piece))
+        most = max(most, found)
+    return most
 
-    Pieces add up to the batch, so that the result stays the same but for rounding.
+
+def fit_memory(
+    settings: TrainSettings,
+    data: TrainData,
+    budget: int,
+    *,
+    ranks: int = 1,
+    fixed: Collection[str] = (),
+) -> TrainSettings:
+    """Cut batches into the fewest pieces that fit; as they are where nothing does.
+
+    Pieces add up to the batch, so that the result stays the same but for rounding. Where they do
+    not suffice, and the network can, activations are computed again instead of kept: the same
+    result in a third more time. Fields that are `fixed` stay as they are.
     """
-    for pieces in range(settings.accumulate, settings.batch_size // ranks + 1):
-        tried = replace(settings, accumulate=pieces)
+    for tried in _ways(settings, ranks, fixed):
         if plan_memory(tried, data, budget, ranks=ranks).fits:
             return tried
     return settings
+
+
+def _ways(
+    settings: TrainSettings, ranks: int, fixed: Collection[str] = ()
+) -> Iterator[TrainSettings]:
+    """Yield settings with the same result that take less and less memory."""
+    costs = describe(settings.network).costs.training
+    can = costs is not None and costs.lean_pixel is not None and "recompute" not in fixed
+    most = settings.accumulate if "accumulate" in fixed else settings.batch_size // ranks
+    for recompute in (False, True) if can and not settings.recompute else (settings.recompute,):
+        for pieces in range(settings.accumulate, max(most, settings.accumulate) + 1):
+            yield replace(settings, accumulate=pieces, recompute=recompute)
 
 
 def check_memory(
@@ -99,19 +137,40 @@ def check_memory(
 
 
 def _smallest_change(settings: TrainSettings, data: TrainData, budget: int, ranks: int) -> str:
-    """Name what changes least: pieces, then the batch in as many, then the budget."""
+    """Name what changes least: pieces, then the batch, then the clip, in as many; or the budget."""
+
+    def fits(tried: TrainSettings) -> bool:
+        return plan_memory(tried, data, budget, ranks=ranks).fits
+
     fitted = fit_memory(settings, data, budget, ranks=ranks)
-    if fitted.accumulate != settings.accumulate:
-        return f"Use --accumulate {fitted.accumulate}, which gives the same result."
+    if fits(fitted):
+        return f"Use {_options(settings, fitted)}, which gives the same result."
+    *_, leanest = _ways(settings, ranks)
+    pieces = leanest.accumulate
+    least = plan_memory(leanest, data, budget, ranks=ranks).total
+    enough = f"--max-ram {-(-least // 10**8) / 10:.1f}GB"
     for batch in range(settings.batch_size - ranks, 0, -ranks):
-        tried = replace(settings, batch_size=batch, accumulate=max(1, batch // ranks))
-        if plan_memory(tried, data, budget, ranks=ranks).fits:
-            return (
-                f"Use --batch {batch} --accumulate {tried.accumulate}, or give it more with "
-                "--max-ram."
-            )
-    whole = replace(settings, accumulate=max(1, settings.batch_size // ranks))
-    least = plan_memory(whole, data, budget, ranks=ranks).total
-    return (
-        f"Give it --max-ram {-(-least // 10**8) / 10:.1f}GB with --accumulate {whole.accumulate}."
-    )
+        tried = replace(leanest, batch_size=batch, accumulate=max(1, batch // ranks))
+        if fits(tried):
+            return f"Use {_options(settings, tried)}, or give it more: {enough}."
+    *_, leanest = _ways(replace(settings, batch_size=ranks, accumulate=1), ranks)
+    for clip in range(settings.clip - 1, 1, -1):
+        tried = replace(leanest, clip=clip)
+        if fits(tried):
+            return f"Use {_options(settings, tried)}, or give it more: {enough}."
+    recompute = " --recompute" if leanest.recompute and not settings.recompute else ""
+    return f"Give it {enough} with --accumulate {pieces}{recompute}."
+
+
+def _options(settings: TrainSettings, changed: TrainSettings) -> str:
+    """Say on the command line what has changed."""
+    parts = []
+    if changed.clip != settings.clip:
+        parts.append(f"--clip {changed.clip}")
+    if changed.batch_size != settings.batch_size:
+        parts.append(f"--batch {changed.batch_size}")
+    if parts or changed.accumulate != settings.accumulate:
+        parts.append(f"--accumulate {changed.accumulate}")
+    if changed.recompute and not settings.recompute:
+        parts.append("--recompute")
+    return " ".join(parts)

@@ -7,8 +7,7 @@ has planned. Nothing is written before that, but a first subset where a workspac
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rawkit import __version__
@@ -17,17 +16,11 @@ from rawkit.errors import TrainingError, UsageError
 from rawkit.progress import SILENT
 from rawkit.store import lean_memory
 from rawkit.stream import check_crop, shapes_of
-from rawkit.train.data import (
-    check_balance,
-    default_crop,
-    default_steps,
-    plan_settings,
-    ratio_to_estimate,
-)
+from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for
+from rawkit.train.data import check_balance, plan_settings
 from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
 from rawkit.train.loop import Trainer
-from rawkit.train.memory import check_memory, fit_memory
-from rawkit.train.recipes import find_recipe
+from rawkit.train.memory import check_memory
 from rawkit.train.runs import (
     check_new_run,
     choose_subset,
@@ -37,7 +30,6 @@ from rawkit.train.runs import (
     reopen_data,
     select_frames,
 )
-from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,12 +45,8 @@ if TYPE_CHECKING:
     from rawkit.train.identity import DataIdentity
     from rawkit.train.live import Live
     from rawkit.train.loop import TrainReport
+    from rawkit.train.settings import TrainSettings
     from rawkit.workspace import Workspace
-
-MAX_RAM = 3 * 10**9
-"""Bytes that each process of a training may use unless told otherwise."""
-FREE = frozenset({"steps", "learning_rate", "accumulate"})
-"""Settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,42 +311,6 @@ def _check_agreed(plan: TrainPlan) -> None:
             )
 
 
-def settings_for(
-    subset: str,
-    data: TrainData,
-    changes: Mapping[str, Any],
-    recipe: str | None = None,
-    max_ram: int = MAX_RAM,
-    ranks: int = 1,
-) -> TrainSettings:
-    """Return the settings of a new run: defaults, then the recipe, then the changes.
-
-    Raises
-    ------
-    UsageError
-        If they make no sense together.
-    """
-    published = find_recipe(recipe) if recipe else None
-    values = dict(published.values) if published else {}
-    values |= _without_m(changes, str(values.get("amplification", "auto")))
-    if published:
-        values["recipe"] = published.name
-    if "crop" not in values:
-        values["crop"] = default_crop(data, augment=values.get("augment", True))
-    if values["crop"] < MS_SSIM_MIN_CROP:
-        values.setdefault("ms_ssim_weight", 0.0)
-    settings = TrainSettings(subset=subset, **{"steps": 1, **values})
-    if "steps" not in values:
-        steps = default_steps(data, settings)
-        if published and published.crops_per_long:
-            steps = math.ceil(published.crops_per_long * data.longs / settings.batch_size)
-        settings = replace(settings, steps=steps)
-    settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
-    if "accumulate" in changes:
-        return settings
-    return fit_memory(settings, data, max_ram, ranks=ranks)
-
-
 def checked(plan: TrainPlan) -> TrainPlan:
     """Return a plan whose balance and crops make sense with its data.
 
@@ -370,35 +322,3 @@ def checked(plan: TrainPlan) -> TrainPlan:
     check_balance(plan.data, plan.settings)
     check_crop(shapes_of(plan.data.train), plan_settings(plan.settings))
     return plan
-
-
-def resumed_settings(
-    saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
-) -> TrainSettings:
-    """Keep a run's settings; only steps, rate and pieces may change."""
-    asked = _without_m(changes, saved.amplification)
-    if recipe is not None:
-        asked["recipe"] = recipe
-    wanted = {**saved.as_dict(), **asked}
-    if "milestones" in asked:
-        wanted["milestones"] = list(asked["milestones"])
-    changed = differences(saved.as_dict(), wanted, FREE)
-    if changed:
-        raise UsageError(
-            f"another training with --resume: {', '.join(changed)}",
-            expected="the settings the run was begun with",
-            fix="Begin another run to change them; only --steps, --lr and --accumulate may change.",
-        )
-    return replace(saved, **{name: value for name, value in asked.items() if name in FREE})
-
-
-def _without_m(changes: Mapping[str, Any], amplification: str) -> dict[str, Any]:
-    """Put the value for `m`, a multiple of the estimate, where the settings have it."""
-    values = dict(changes)
-    if "m" not in values:
-        return values
-    kind = values.get("amplification", "auto" if amplification == "number" else amplification)
-    if kind != "auto":
-        raise UsageError(f"--m with an amplification by {kind}", expected="--amplify auto")
-    values["amplification_value"] = values.pop("m")
-    return values

@@ -29,6 +29,7 @@ LOSSES = {
     "ssim": "ssim_weight",
     "region": "region_weight",
     "perceptual": "perceptual_weight",
+    "temporal": "temporal_weight",
 }
 """Name of each loss on the command line -> the field that weighs it."""
 
@@ -57,7 +58,7 @@ class TrainSettings:
     ms_ssim_weight: float = 0.2
     """Weight of 1 - MS-SSIM; 0 leaves it out."""
     amplification: str = "auto"
-    """Kind of amplification: auto, ratio, exposure or number."""
+    """Kind of amplification: auto, ratio, exposure, number or equalise."""
     amplification_value: float = 1.0
     """m for auto, the factor for number."""
     crops_per_window: int = CROPS_PER_WINDOW
@@ -106,11 +107,20 @@ class TrainSettings:
     `rawkit.sensor.REFERENCE_NEUTRAL`, whatever the camera and the light."""
     group: int | None = None
     """Pairs that windows are shuffled among at any time, where the store cannot hold all."""
+    clip: int = 1
+    """Neighbouring frames of a sample; 1 trains on frames."""
+    temporal_weight: float = 0.0
+    """Weight of the absolute difference between what changes from frame to frame and what should;
+    of clips alone."""
+    recompute: bool = False
+    """Whether the backward pass computes activations again instead of keeping them, to save memory;
+    for networks that can."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
         self._check_numbers()
         self._check_losses()
+        self._check_clips()
         self._check_schedule()
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}", expected=", ".join(PRECISIONS))
@@ -174,6 +184,30 @@ class TrainSettings:
                 "a perceptual loss without the weights of VGG",
                 expected="a file of torchvision's VGG-16 or VGG-19 weights",
                 fix="Name it with --vgg FILE.",
+            )
+
+    def _check_clips(self) -> None:
+        about = describe(self.network)
+        if self.clip < 1:
+            raise UsageError(f"clips of {self.clip} frames", expected="1 or more")
+        if self.clip == 1 and about.takes_clips:
+            raise UsageError(
+                f"a training of {self.network} on single frames",
+                expected="clips of neighbouring frames",
+                fix="Use --clip 16, as published, or fewer.",
+            )
+        if self.clip == 1 and self.temporal_weight:
+            raise UsageError(
+                "a temporal loss on single frames",
+                expected="clips of neighbouring frames",
+                fix="Use --clip 2 or more, or leave the loss out.",
+            )
+        training = about.costs.training
+        if self.recompute and (training is None or training.lean_pixel is None):
+            raise UsageError(
+                f"activations of {self.network} that are computed again",
+                expected="a network that can, such as unet3d",
+                fix="Use --accumulate to save memory.",
             )
 
     def _check_schedule(self) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
+from rawkit.sensor import EQUALISED_WHITE, equalised, equalising_tables, level_counts
 from rawkit.store import decode_shard, unreadable_shard
 from rawkit.stream import balance_gains, mosaic_of, normalise_planes
 
@@ -65,7 +66,7 @@ def score_frames(
     scores = []
     for source in sources:
         restored, truth = (
-            _picture(one) for one in restore_pair(ready, network, source, amplification, neutral)
+            picture_of(one) for one in restore_pair(ready, network, source, amplification, neutral)
         )
         scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
     return scores
@@ -83,34 +84,67 @@ def restore_pair(
     With a `neutral` its planes are balanced by what the target was rendered with.
     """
     device = next(ready.parameters()).device
-    packed = torch.from_numpy(_read(source.packed))[None]
-    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
+    planes = normalised_planes(source, read_shard(source.packed), amplification, neutral)
+    mosaic = mosaic_of(planes)
+    padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
+    restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic).to(device)))
+    return restored, truth_of(source).to(device)
+
+
+def normalised_planes(
+    source: PairSource,
+    packed: NDArray[np.uint16],
+    amplification: Amplification,
+    neutral: Neutral | None = None,
+    base: float | None = None,
+    tables: NDArray[np.uint16] | None = None,
+) -> Tensor:
+    """Amplified planes (1, 4, h, w), float32, of the packed planes (4, h, w) of a stored frame.
+
+    With a `neutral` they are balanced by what the target was rendered with. `base` takes the place
+    of the frame's own estimate of the amplification, and `tables` that of its own curves where
+    planes are equalised.
+    """
+    black, white = source.black_level, source.white_level
+    if amplification.kind == "equalise":
+        if tables is None:
+            tables = equalising_tables(level_counts(packed), black.tolist())
+        packed, black, white = equalised(packed, tables), np.zeros_like(black), EQUALISED_WHITE
+    own = source.amplification_base if base is None else base
+    ratios = (own, source.gain_ratio, source.exposure_ratio)
     factors = amplification.factors(*(np.array([one], np.float32) for one in ratios))
     gains = None
     if neutral is not None:
-        gains = torch.from_numpy(balance_gains(source.white_balance[None], neutral)).to(device)
-    planes = normalise_planes(
-        packed.to(device),
-        torch.from_numpy(source.black_level)[None].to(device),
-        torch.tensor([source.white_level], device=device),
-        torch.from_numpy(factors).to(device),
+        gains = torch.from_numpy(balance_gains(source.white_balance[None], neutral))
+    return normalise_planes(
+        torch.from_numpy(packed)[None],
+        torch.from_numpy(black)[None],
+        torch.tensor([white]),
+        torch.from_numpy(factors),
         gains,
     )
-    mosaic = mosaic_of(planes).cpu()
-    padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
-    restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic).to(device)))
-    target = _read(source.target)
+
+
+def truth_of(source: PairSource) -> Tensor:
+    """Target of a stored frame, (1, 3, H, W), float32, 0 to 1."""
+    target = read_shard(source.target)
     full_scale = np.float32(np.iinfo(target.dtype).max)
-    truth = torch.from_numpy(target.astype(np.float32) / full_scale)[None]
-    return restored, truth.to(device)
+    return torch.from_numpy(target.astype(np.float32) / full_scale)[None]
 
 
-def _picture(tensor: Tensor) -> NDArray[np.float32]:
+def picture_of(tensor: Tensor) -> NDArray[np.float32]:
     """Picture (H, W, 3) of a tensor (1, 3, H, W)."""
     return np.ascontiguousarray(tensor[0].permute(1, 2, 0).cpu().numpy())
 
 
-def _read(shard: ShardFile) -> NDArray[np.uint16]:
+def read_shard(shard: ShardFile) -> NDArray[np.uint16]:
+    """Read the one frame of a shard, whole.
+
+    Raises
+    ------
+    StoreDamagedError
+        If it cannot be read.
+    """
     try:
         data = shard.path.read_bytes()
     except OSError as error:

@@ -3,7 +3,7 @@
 Nothing here knows what the work is. dask is imported when a cluster is used.
 """
 
-from rawkit.workers.child import Child, send_array
+from rawkit.workers.child import Child, in_fork, receive_file, send_array
 from rawkit.workers.cluster import Cluster
 from rawkit.workers.limits import give_back, limit_memory, time_limit
 from rawkit.workers.quiet import silence_c_libraries
@@ -15,6 +15,7 @@ from rawkit.workers.resources import (
     connect_cluster,
     start_cluster,
 )
+from rawkit.workers.sandbox import Confinement, confine, limit_files
 from rawkit.workers.travel import require_seen, scratch_folder, see
 
 __all__ = [
@@ -23,10 +24,15 @@ __all__ = [
     "MAX_RAM",
     "Child",
     "Cluster",
+    "Confinement",
     "Resources",
+    "confine",
     "connect_cluster",
     "give_back",
+    "in_fork",
+    "limit_files",
     "limit_memory",
+    "receive_file",
     "require_seen",
     "scratch_folder",
     "see",

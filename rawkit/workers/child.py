@@ -7,6 +7,8 @@ module again. The two ends share a socket; what is large crosses as an anonymous
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import io
 import mmap
 import os
 import signal
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _ROOT = Path(rawkit.__file__).parents[1]
 _CLOSE_SECONDS = 10
+_PR_SET_PDEATHSIG = 1
+_UNCATCHABLE = (signal.SIGKILL, signal.SIGSTOP)
 
 
 class Child:
@@ -91,6 +95,13 @@ class Child:
         except ConnectionError as error:
             raise EOFError from error
 
+    def send_file(self, descriptor: int) -> None:
+        """Send an open file, for `receive_file`; raises `EOFError` if the child has died."""
+        try:
+            reduction.send_handle(self.connection, descriptor, self.pid)
+        except OSError as error:
+            raise EOFError from error
+
     def receive_array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return an array that the child sends with `send_array`; its memory is the child's."""
         try:
@@ -137,6 +148,44 @@ def send_array(connection: Connection, array: NDArray[Any]) -> None:
         file.write(np.ascontiguousarray(array).data)
         file.flush()
         reduction.send_handle(connection, file.fileno(), 0)
+
+
+def in_fork(work: Callable[[], None]) -> None:
+    """Do work in a fork of this process, which has no threads, and wait for it.
+
+    If it ends by a signal or an error, this process ends in the same way, so that its parent is
+    told of it. If this process is killed, so is the fork.
+    """
+    us = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            _die_with(us)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code < 0:
+        if -code not in _UNCATCHABLE:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(us, -code)
+    if code:
+        os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    """Let the system kill this process when its parent dies, where it offers that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def receive_file(connection: Connection) -> io.FileIO:
+    """Receive a file that the parent has opened, in the child."""
+    return io.FileIO(reduction.recv_handle(connection), closefd=True)
 
 
 def _anonymous_file() -> Any:

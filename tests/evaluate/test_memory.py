@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
-from rawkit.evaluate import PlainMethod, load_method, run_evaluation, save_pictures, subject
+from rawkit.evaluate import (
+    NetworkMethod,
+    PlainMethod,
+    load_method,
+    run_evaluation,
+    save_pictures,
+    subject,
+)
 from rawkit.evaluate.light import light_of
 from rawkit.evaluate.memory import check_memory, tile_within
-from rawkit.evaluate.methods import colour_matrix
+from rawkit.evaluate.plain import colour_matrix
 from rawkit.evaluate.plan import plan_evaluation
 from rawkit.evaluate.protocol import protocol
 from rawkit.pictures.curve import encoded_of
@@ -42,6 +49,7 @@ def work(sid_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_tiles_of_any_size_make_the_same_picture(work: Workspace) -> None:
     method = load_method(weights_of_run(work, "one"))
+    assert isinstance(method, NetworkMethod)
     pair = plan_evaluation(work, subject(work, run="one"), ALL).pairs[0]
     light = light_of(pair, ALL)
     whole = method.picture(pair, light, 100.0)

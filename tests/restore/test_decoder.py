@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rawkit.errors import CrashedError, HungError, NotRawError, RawFileError, TooLargeError
+from rawkit.errors import (
+    CrashedError,
+    HungError,
+    NotRawError,
+    RawFileError,
+    TooLargeError,
+    UnreadableError,
+)
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
 from rawkit.sensor import Levels, RenderParameters, amplification_base, decode, open_raw
 from tests.support.factories import write_noise_dng
@@ -21,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder(60) as one:
+@pytest.fixture(scope="module", params=[False, True], ids=["together", "apart"])
+def decoder(request: pytest.FixtureRequest) -> Iterator[Decoder]:
+    with Decoder(60, apart=request.param) as one:
         yield one
 
 
@@ -145,3 +152,59 @@ def test_the_process_does_without_torch(decoder: Decoder) -> None:
     if not mapped.is_file():
         pytest.skip("no /proc here")
     assert "libtorch" not in mapped.read_text()
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_decodes_has_given_up_everything_else(tmp_path: Path, *, apart: bool) -> None:
+    write_noise_dng(tmp_path / "a.dng")
+    with Decoder(60, memory=10**9, apart=apart) as one:
+        assert one.confinement().whole
+        assert one.decode(job(tmp_path / "a.dng")).capture.model == "Test"
+
+
+def until_none(children: Path) -> None:
+    deadline = time.monotonic() + 20
+    while children.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_each_file_has_a_process_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    write_noise_dng(path, shape=(3000, 4000))
+    with Decoder(60, apart=True) as one:
+        one.confinement()
+        first = pid_of(one)
+        children = Path(f"/proc/{first}/task/{first}/children")
+        seen: set[str] = set()
+        until_none(children)
+
+        def watch() -> None:
+            while not over.is_set():
+                seen.update(children.read_text().split())
+
+        over = threading.Event()
+        watching = threading.Thread(target=watch)
+        watching.start()
+        for _ in range(2):
+            one.decode(job(path))
+        over.set()
+        watching.join()
+        assert len(seen) == 2
+        assert pid_of(one) == first
+        until_none(children)
+
+
+def test_what_is_no_file_is_said_before_a_process_sees_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.dng")
+    with Decoder(60) as one:
+        for path, found in (
+            (tmp_path / "pipe.dng", "a pipe, socket or device"),
+            (tmp_path, "Is a directory"),
+            (tmp_path / "none.dng", "No such file"),
+        ):
+            with pytest.raises(UnreadableError, match=found) as caught:
+                one.decode(job(path))
+            with pytest.raises(UnreadableError) as here:
+                decode_job(job(path))
+            assert str(caught.value) == str(here.value)
