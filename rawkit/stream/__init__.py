@@ -8,8 +8,8 @@ the batches; `reader` reads their chunks; `cutting` takes crops from them, place
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
 them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
-cannot hold all, `holding` says what is fetched and evicted, and `keeper` does it. `open_stream` is
-the short way in.
+cannot hold all, `holding` says what is fetched and evicted, `keeper` does it, and `room` counts.
+`open_stream` is the short way in.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.locate import pair_sources, sources_of
@@ -47,7 +48,9 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
-from rawkit.stream.schedule import RankShare, jobs
+from rawkit.stream.room import Room
+from rawkit.stream.runs import Runs, runs_of
+from rawkit.stream.schedule import Ahead, RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
@@ -71,9 +74,11 @@ __all__ = [
     "CLIP_LIVE_WINDOWS",
     "CROPS_PER_WINDOW",
     "LIVE_WINDOWS",
+    "Ahead",
     "Batch",
     "BatchStream",
     "ChunkCache",
+    "Curves",
     "EpochPlan",
     "EpochSources",
     "Feed",
@@ -86,6 +91,8 @@ __all__ = [
     "Pairs",
     "PlanSettings",
     "RankShare",
+    "Room",
+    "Runs",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -108,6 +115,7 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "runs_of",
     "shapes_of",
     "sources_of",
     "spread",

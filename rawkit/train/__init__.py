@@ -14,6 +14,7 @@ from rawkit.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from rawkit.train.choices import MAX_RAM, settings_for
 from rawkit.train.data import (
     TrainData,
     default_crop,
@@ -23,7 +24,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
-from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
+from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport
@@ -50,14 +51,17 @@ from rawkit.train.runs import (
     weights_in,
     weights_of_run,
 )
-from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
 callable_as(__name__, "rawkit.api:train")
 
 __all__ = [
     "BEST",
+    "FETCHING",
     "LAST",
+    "LOSSES",
+    "MAX_RAM",
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
@@ -90,7 +94,6 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
-    "open_shelf",
     "other_data",
     "plan_live",
     "plan_replay",
@@ -105,6 +108,7 @@ __all__ = [
     "run_training",
     "save_checkpoint",
     "select_frames",
+    "settings_for",
     "validate",
     "weights_in",
     "weights_of_run",
