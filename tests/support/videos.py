@@ -43,9 +43,7 @@ def save_frames(path: Path, frames: NDArray[np.generic]) -> Path:
     return path
 
 
-def write_take(
-    folder: Path, frames: NDArray[np.uint16], *, fps: float | None = 30.0
-) -> list[Path]:
+def write_take(folder: Path, frames: NDArray[np.uint16], *, fps: float | None = 30.0) -> list[Path]:
     """Write GBRG frames as DNG files that follow each other; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

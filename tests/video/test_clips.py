@@ -12,8 +12,7 @@ from torch import nn
 
 from rawkit.errors import UsageError
 from rawkit.models import Geometry, amplified, describe
-from rawkit.sensor import image_of_packed
-from rawkit.sensor import Levels
+from rawkit.sensor import Levels, image_of_packed
 from rawkit.video.clips import Cut, Grid, blended
 from tests.support.videos import CLIPS, packed_frames, restorer_of
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from rawkit.models import AmplifiedMosaic
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 GEOMETRY = describe(CLIPS).geometry
 COUNT, SIZE = 26, (160, 176)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,20 +24,23 @@ from tests.support.videos import packed_frames, save_frames, write_take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from rawkit.video import Footage
 
 
 @pytest.fixture
 def take(tmp_path: Path) -> Path:
-    """A folder of four frames of 64x96 pixels."""
+    """Write a folder of four frames of 64x96 pixels."""
     write_take(tmp_path / "take", packed_frames(4))
     return tmp_path / "take"
 
 
 @pytest.fixture
 def opened() -> Iterator[list[Footage]]:
-    """Videos that are closed after the test."""
+    """Close videos after the test."""
     found: list[Footage] = []
     yield found
     for one in found:
@@ -48,7 +50,7 @@ def opened() -> Iterator[list[Footage]]:
 def test_packed_frames_become_mosaics(tmp_path: Path) -> None:
     frames = packed_frames(3)
     footage = find_footage(save_frames(tmp_path / "a.npy", frames), levels=Levels(200, 16383))
-    assert (footage.count, footage.size, footage.fps, footage.missing) == (3, (64, 96), None, ())
+    assert (footage.count, footage.size, footage.missing) == (3, (64, 96), ())
     frame = footage.frame(1)
     assert frame.image.mosaic.pattern == ((3, 2), (0, 1))  # G2 B / R G1
     assert np.array_equal(frame.image.pixels[1::2, ::2], frames[1, ..., 2])
@@ -59,14 +61,10 @@ def test_packed_frames_become_mosaics(tmp_path: Path) -> None:
 def test_floats_of_0_to_1_are_spread_over_16_bits(tmp_path: Path) -> None:
     frames = packed_frames(2)
     path = save_frames(tmp_path / "a.npy", (frames / 65535).astype(np.float32))
-    assert np.array_equal(
-        find_footage(path).frame(1).image.pixels[::2, ::2], frames[1, ..., 0]
-    )
+    assert np.array_equal(find_footage(path).frame(1).image.pixels[::2, ::2], frames[1, ..., 0])
 
 
-def test_a_folder_is_read_in_the_order_of_its_numbers(
-    take: Path, opened: list[Footage]
-) -> None:
+def test_a_folder_is_read_in_the_order_of_its_numbers(take: Path, opened: list[Footage]) -> None:
     footage = find_footage(take)
     opened.append(footage)
     assert (footage.count, footage.size, footage.fps) == (4, (64, 96), 30.0)
@@ -105,7 +103,9 @@ def test_frames_of_another_size_are_found_before_anything_is_decoded(take: Path)
     (take / "take_000007.dng").rename(take / "take_000011.dng")
     write_take(take, packed_frames(4))
     footage = find_footage(take)
-    with pytest.raises(MosaicError, match=r"take_000011\.dng: a frame of 64x96 pixels; expected 96x64"):
+    with pytest.raises(
+        MosaicError, match=r"take_000011\.dng: a frame of 64x96 pixels; expected 96x64"
+    ):
         _ = footage.fps
 
 
@@ -121,7 +121,7 @@ def test_frames_of_another_size_are_found_before_anything_is_decoded(take: Path)
     ],
 )
 def test_arrays_that_are_no_video_are_refused(
-    data: np.ndarray, error: type[RawkitError], said: str, tmp_path: Path
+    data: NDArray[Any], error: type[RawkitError], said: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.npy"
     np.save(path, data, allow_pickle=True)
@@ -154,7 +154,7 @@ def test_folders_that_are_no_video_are_refused(tmp_path: Path, take: Path) -> No
         find_footage(take)
 
 
-def test_photographs_of_a_folder_are_no_video(tmp_path: Path, take: Path) -> None:
+def test_photographs_of_a_folder_are_no_video(take: Path) -> None:
     (take / "take_000010.dng").rename(take / "take_004000.dng")
     with pytest.raises(UsageError, match="for 4 files"):
         find_footage(take)

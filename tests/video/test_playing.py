@@ -54,9 +54,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Serve a folder; yields its address."""
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))
-    )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -73,7 +71,7 @@ def test_it_plays_and_shows_the_colours_of_the_picture(
 ) -> None:
     codec = require_codec(name)
     small = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    frame = cv2.resize(small, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+    frame = cv2.resize(small, SIZE[::-1], interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     wide = frame if codec.given_bits == 8 else frame.astype(np.uint16) * 257
     encoder = Encoder(tmp_path / "a.mp4", SIZE, 25, codec, 8)
     for _ in range(40):
@@ -88,9 +86,7 @@ def test_it_plays_and_shows_the_colours_of_the_picture(
         page.close()
     assert at > 0.2
     assert (height, width) == SIZE
-    shown, picture = (
-        np.array(one, dtype=int).reshape(*SIZE, 4)[..., :3] for one in (film, image)
-    )
+    shown, picture = (np.array(one, dtype=int).reshape(*SIZE, 4)[..., :3] for one in (film, image))
     # The profile of the picture is that of the screen's curve: its values are shown as they are.
     assert np.abs(picture - frame).max() <= 1
     assert np.abs(shown - picture).mean() < 2.5

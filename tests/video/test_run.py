@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from rawkit.errors import CorruptError, OutputError, RawFileError, UsageError
 from rawkit.pictures import PictureFormat
-from rawkit.restore import Brightness, restore_single, decode_single
+from rawkit.restore import Brightness, decode_single, restore_single
 from rawkit.sensor import Levels
 from rawkit.video import VideoOutput, find_footage, plan_restoration, restore_video
 from rawkit.video import run as run_module
@@ -28,34 +28,35 @@ if TYPE_CHECKING:
     from rawkit.video import VideoReport
 
 LEVELS = Levels(200, 16383)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 LONG = 2 * SEGMENT_FRAMES + 3
 
 
 @pytest.fixture(scope="module")
 def restorer() -> Restorer:
-    """A network of single frames."""
+    """Return a network of single frames."""
     return restorer_of("lamba2021")
 
 
 @pytest.fixture(scope="module")
 def clips() -> Restorer:
-    """A network of clips."""
+    """Return a network of clips."""
     return restorer_of(CLIPS)
 
 
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of three segments."""
+    """Save a video of three segments."""
     return save_frames(tmp_path_factory.mktemp("long") / "a.npy", packed_frames(LONG, (32, 48)))
 
 
-def restored(
-    source: Path, target: Path, restorer: Restorer, **options: object
-) -> VideoReport:
+def restored(source: Path, target: Path, restorer: Restorer, **options: Any) -> VideoReport:
     """Restore a video."""
     levels = LEVELS if source.suffix == ".npy" else None
     return restore_video(
-        find_footage(source, levels=levels), VideoOutput(target, **options), restorer  # type: ignore[arg-type]
+        find_footage(source, levels=levels),
+        VideoOutput(target, **options),
+        restorer,
     )
 
 
@@ -76,7 +77,7 @@ def test_every_kind_of_output_shows_the_same_frames(tmp_path: Path, restorer: Re
         restored(source, folder, restorer, format=PictureFormat(kind, 16))
         files = sorted(folder.iterdir())
         assert [one.stem for one in files] == [f"{number:06d}" for number in range(5)]
-        wide = [cv2.imread(str(one), cv2.IMREAD_UNCHANGED)[..., ::-1] for one in files]
+        wide = [np.asarray(cv2.imread(str(one), cv2.IMREAD_UNCHANGED))[..., ::-1] for one in files]
         assert wide[0].dtype == np.uint16
         assert np.abs(np.stack(wide) / 257 - frames).max() <= 0.51
     restored(source, tmp_path / "f.npy", restorer, floats=True)
@@ -118,7 +119,7 @@ def test_a_killed_run_is_gone_on_with_and_gives_the_same_bytes(
     for target in ("a.mp4", "a.npy", "a"):
         restored(long_video, tmp_path / "whole" / target, chosen, **options)
     for target, killed in (("a.mp4", 50), ("a.npy", 40), ("a", 66)):
-        write = run_module._SegmentWriter.write
+        write = run_module.SegmentWriter.write
 
         def dying(self: object, pictures: object, killed: int = killed) -> None:
             if self._next == killed:  # type: ignore[attr-defined]
@@ -127,7 +128,7 @@ def test_a_killed_run_is_gone_on_with_and_gives_the_same_bytes(
 
         path = tmp_path / target
         with monkeypatch.context() as patch:
-            patch.setattr(run_module._SegmentWriter, "write", dying)
+            patch.setattr(run_module.SegmentWriter, "write", dying)
             with pytest.raises(KeyboardInterrupt):
                 restored(long_video, path, chosen, **options)
         assert not path.is_file()
@@ -181,9 +182,7 @@ def test_pictures_of_a_longer_video_are_dropped(tmp_path: Path, restorer: Restor
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-def test_missing_and_damaged_frames_end_it_or_are_held(
-    tmp_path: Path, restorer: Restorer
-) -> None:
+def test_missing_and_damaged_frames_end_it_or_are_held(tmp_path: Path, restorer: Restorer) -> None:
     take = tmp_path / "take"
     paths = write_take(take, packed_frames(5, (32, 48)))
     paths[1].unlink()
@@ -193,7 +192,7 @@ def test_missing_and_damaged_frames_end_it_or_are_held(
         restored(take, target, restorer)
     assert not target.exists()
     report = restored(take, target, restorer, hold=True, radius=0)
-    assert [(one.number, one.kind) for one in report.held][0] == (1, "corrupt")
+    assert report.held[0].kind == "corrupt"
     assert [one.number for one in report.held] == [1, 3]
     frames = np.load(target)
     assert np.array_equal(frames[1], frames[0])
@@ -201,9 +200,7 @@ def test_missing_and_damaged_frames_end_it_or_are_held(
     assert not np.array_equal(frames[4], frames[2])
 
 
-def test_a_damaged_frame_in_the_middle_leaves_no_video(
-    tmp_path: Path, restorer: Restorer
-) -> None:
+def test_a_damaged_frame_in_the_middle_leaves_no_video(tmp_path: Path, restorer: Restorer) -> None:
     take = tmp_path / "take"
     paths = write_take(take, packed_frames(5, (32, 48)))
     paths[3].write_bytes(paths[3].read_bytes()[:900])
@@ -251,16 +248,17 @@ def test_flicker_of_brightness_is_gone(tmp_path: Path, restorer: Restorer) -> No
 
 
 def test_requests_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    for options, said in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"brightness": Brightness("auto", (1.0, 5.0))}, "2 brightnesses"),
         ({"fps": 0.0}, "0 frames a second"),
         ({"codec": "hevc"}, "codec 'hevc'"),
         ({"quality": 52}, "quality 52 of h264"),
         ({"radius": -1}, "a window of -1"),
         ({"floats": True}, "32 bits"),
-    ):
+    ]
+    for options, said in refused:
         with pytest.raises(UsageError, match=said):
-            VideoOutput(tmp_path / "a.mp4", **options)  # type: ignore[arg-type]
+            VideoOutput(tmp_path / "a.mp4", **options)
     with pytest.raises(UsageError, match="frames as jpeg"):
         VideoOutput(tmp_path / "frames", format=PictureFormat("jpeg"))
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from rawkit.video.steady import held_frames, steadied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 
 def curve(values: list[float], radius: int) -> list[float]:
@@ -58,11 +65,11 @@ def test_it_is_the_same_from_wherever_it_is_begun() -> None:
 def test_it_holds_no_more_frames_than_it_says() -> None:
     taken = 0
 
-    def frames() -> object:
+    def frames() -> Iterator[tuple[int, NDArray[np.float64]]]:
         nonlocal taken
         for number in range(100):
             taken += 1
             yield number, np.ones(2)
 
-    for place, _ in steadied(frames(), 8):  # type: ignore[arg-type]
+    for place, _ in steadied(frames(), 8):
         assert taken - place <= held_frames(8) + 1
