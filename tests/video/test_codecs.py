@@ -122,7 +122,7 @@ def test_a_codec_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(UsageError, match=r"pip install rawkit\[video\]"):
+    with pytest.raises(UsageError, match=r"pip install rawkit-lowlight\[video\]"):
         require_codec("h264")
 
 
