@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rawkit.colour import anchor_memory
 from rawkit.errors import UsageError
 from rawkit.models import MemoryPlan, describe, padding_for, plan_inference
 from rawkit.restore import Held
+from rawkit.sensor import UNKNOWN_BALANCE
 from rawkit.video.clips import Cut, Grid
 from rawkit.video.codecs import CODECS
 from rawkit.video.network import takes_clips
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from rawkit.video.clips import Size
     from rawkit.video.output import VideoOutput
 
-_DECODER = 130 * 10**6
-"""Bytes of the process that decodes frames of a folder, and of a frame in it."""
+_DECODER, _DECODED_PIXEL = 130 * 10**6, 8
+"""Bytes of the process that decodes frames of a folder, and a pixel of a frame in it."""
 _WAITING = 8
 """Frames beside those of the smooth curve: read ahead, in work, waiting for the encoder."""
 _MOSAIC_PIXEL = 2
@@ -36,8 +38,8 @@ _PROCESS = 380 * 10**6
 """Interpreter, torch, PyAV."""
 _PIECE_PIXEL = 4 + 3 * 4
 """Bytes a pixel of a piece: what goes in, and what comes out."""
-_TOTAL_PIXEL = 3 * 4
-"""Bytes a pixel of each frame that is being added up."""
+_TOTAL_PIXEL = 3 * 4 + 2
+"""Bytes a pixel of each frame that is being added up, and of its mosaic."""
 _FRAMES = (32, 24, 16, 12, 8, 6, 4)
 """Frames of a piece that are tried."""
 _OVERLAP = 4, 64
@@ -56,9 +58,12 @@ class VideoMemory:
 
 
 def plan_video(
-    restorer: Restorer, output: VideoOutput, count: int, first: RawImage, size: tuple[int, int]
-) -> tuple[VideoMemory, Cut | None]:
+    restorer: Restorer, output: VideoOutput, count: int, first: RawImage, size: tuple[int, int],
+    *, decoder: bool = False,
+) -> tuple[VideoMemory, Cut | None]:  # fmt: skip
     """Plan the memory of a restoration; for a network of clips choose the pieces.
+
+    `decoder` says whether frames are decoded in a process of their own.
 
     Raises
     ------
@@ -77,16 +82,25 @@ def plan_video(
     if output.compare:
         base, pixel = CODECS[output.codec].memory
         others["comparison"] = base + (2 * pixel + _COMPARED_PIXEL) * picture
-    held = Held(others)
+    if decoder:
+        others["decoder"] = _DECODER + _DECODED_PIXEL * pixels
     height, width = first.pixels.shape
+    clips = takes_clips(restorer)
+    held = Held(others)
+    if output.colour != "network" and first.white_balance.source != UNKNOWN_BALANCE:
+        block = first.mosaic.cell.block
+        taken = anchor_memory(width, block)
+        others["colours"] = taken.kept + taken.at_work if clips else 0
+        held = Held(others) if clips else Held(others).anchored(width, block)
     budget = output.max_ram or _UNLIMITED
-    if takes_clips(restorer):
+    if clips:
         plan, cut = _in_pieces(restorer.network, output, count, first.mosaic, others, budget)
         return VideoMemory(plan, held), cut
     backend = "torch" if restorer.compute is None else restorer.compute.backend
     plan = plan_inference(
-        restorer.network, height, width, budget, backend=backend, others=held.others
-    )
+        restorer.network, height, width, budget, backend=backend, others=held.others,
+        before=held.before, band_pixel=held.band_pixel,
+    )  # fmt: skip
     return VideoMemory(plan, held), None
 
 

@@ -27,6 +27,7 @@ from rawkit.video.beside import Ahead, Behind
 from rawkit.video.codecs import CODECS, stored_size
 from rawkit.video.compare import plain
 from rawkit.video.developing import developed
+from rawkit.video.folder import FolderFootage
 from rawkit.video.memory import plan_video
 from rawkit.video.network import Clock, InPieces, OneByOne, takes_clips
 from rawkit.video.output import FPS
@@ -154,7 +155,10 @@ def plan_restoration(footage: Footage, output: VideoOutput, restorer: Restorer) 
     first = _frame(footage, 0, output, {})
     mosaic = first.image.mosaic
     size = upright_shape(*mosaic.square_size, first.capture.orientation)
-    memory, how = plan_video(restorer, output, footage.count, first.image, size)
+    memory, how = plan_video(
+        restorer, output, footage.count, first.image, size,
+        decoder=isinstance(footage, FolderFootage),
+    )  # fmt: skip
     if how is None:
         work: OneByOne | InPieces = OneByOne(restorer, memory.held)
     else:
