@@ -191,11 +191,12 @@ def changes_of(options: dict[str, Any], *, given_only: bool = False) -> dict[str
 
 
 def _amplification(text: str) -> dict[str, Any]:
-    if text in ("auto", "ratio", "exposure"):
+    if text in ("auto", "ratio", "exposure", "equalise"):
         return {"amplification": text, "amplification_value": 1.0}
     try:
         return {"amplification": "number", "amplification_value": float(text)}
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is neither auto, ratio, exposure nor a number", param_hint="--amplify"
+            f"{text!r} is neither auto, ratio, exposure, equalise nor a number",
+            param_hint="--amplify",
         ) from error

@@ -66,6 +66,10 @@ _NOT_OURS = {"role"}
     help="Also save so many of the best, median and worst pictures.",
 )  # fmt: skip
 @click.option(
+    "--videos", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Also save so many videos, those in the middle by PSNR, for the report.",
+)  # fmt: skip
+@click.option(
     "--colour", type=click.Choice(["auto", "sensor", "network"]), default="network",
     show_default=True, help="Whose colours the pictures of a network have, see `rawkit restore`.",
 )  # fmt: skip
@@ -90,7 +94,13 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     rawkit evaluate --protocol sid-562
     rawkit evaluate --weights plain --split val
     """  # noqa: D301 - click takes the backspace itself
-    from rawkit.evaluate import changes_of, pictures_done, run_evaluation, save_pictures
+    from rawkit.evaluate import (
+        changes_of,
+        pictures_done,
+        run_evaluation,
+        save_films,
+        save_pictures,
+    )
 
     plan = _plan(workspace, options)
     done = pictures_done(plan)
@@ -112,6 +122,8 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     evaluation = run_evaluation(plan, progress).evaluation
     if options["pictures"]:
         save_pictures(plan, evaluation, options["pictures"], progress)
+    if options["videos"]:
+        save_films(plan, evaluation, options["videos"], progress)
     _print(evaluation, as_json=options["as_json"])
 
 

@@ -9,6 +9,7 @@ import click
 
 from rawkit.bars import TerminalProgress
 from rawkit.cli._print import print_json, size
+from rawkit.cli._size import SIZE
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,18 +29,22 @@ if TYPE_CHECKING:
               help="Page to write.  [default: report.html in the workspace]")  # fmt: skip
 @click.option("--figures", type=click.Path(file_okay=False, path_type=Path),
               help="Folder for each figure as PNG and SVG.")  # fmt: skip
+@click.option("--video-size", type=SIZE, default="1.5MB", show_default=True,
+              help="What each video may take; larger ones are compressed more.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def report(
     workspace: Workspace, /, runs: tuple[str, ...], evaluations: tuple[str, ...],
     title: str | None, sheets: tuple[Path, ...], output: Path | None, figures: Path | None,
+    video_size: int,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Write one HTML file with all that training runs and evaluations have found.
 
     The page loads nothing from anywhere: PSNR and SSIM over the steps beside published figures,
     means with intervals by collection, camera, ISO, exposure and ratio, maps of ISO by shutter,
-    colour casts, and the best, median and worst pictures to compare with a slider.
+    colour casts, and the best, median and worst pictures to compare with a slider. Of videos it has
+    how steady their brightness is, and plays those that `rawkit evaluate --videos` has saved.
 
     \b
     rawkit report
@@ -62,6 +67,7 @@ def report(
         output or workspace.root / "report.html",
         figure_folder=figures,
         sheets=sheets or sheets_of(workspace),
+        film_bytes=video_size,
         progress=TerminalProgress(),
     )
     if as_json:

@@ -7,6 +7,7 @@ follow each other; `run` does all, journal and tables; `summary` has the means w
 """
 
 from rawkit.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Mean
+from rawkit.evaluate.films import FILM_FOLDER, FILM_INDEX, save_films
 from rawkit.evaluate.locate import Subject, default_name, find_evaluation, find_evaluations, subject
 from rawkit.evaluate.measure import COLUMNS, METRICS, PictureRow, measure
 from rawkit.evaluate.memory import MAX_RAM
@@ -52,6 +53,8 @@ __all__ = [
     "COLUMNS",
     "CONFIDENCE",
     "EQUALISED",
+    "FILM_FOLDER",
+    "FILM_INDEX",
     "MAX_RAM",
     "METRICS",
     "PICTURES_TABLE",
@@ -100,6 +103,7 @@ __all__ = [
     "published_for",
     "read_pictures",
     "run_evaluation",
+    "save_films",
     "save_pictures",
     "subject",
     "summarise",

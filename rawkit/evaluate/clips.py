@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.evaluate.memory import cut_within
-from rawkit.evaluate.restored import Restored, fed, steady_bases
+from rawkit.evaluate.restored import Restored, curves_for, fed, steady_bases
 from rawkit.models import AmplifiedMosaic, describe, padding_for
 from rawkit.sensor import BAYER, WhiteBalance, gains_to, unpack
 from rawkit.video import Cut, Grid, blended
@@ -83,6 +83,7 @@ class ClipMethod:
         A gap in the video ends a clip. Pieces that `first` is part of are restored whole.
         """
         bases = steady_bases(video, protocol)
+        tables = curves_for(video, self, protocol)
         for begin, end in video.runs:
             if end <= first:
                 continue
@@ -92,7 +93,7 @@ class ClipMethod:
             run = grid.first_run(max(0, first - begin))
             skipped = begin + grid.time[run].start
             inputs = (
-                (video.pairs[index], *fed(video.pairs[index], self, protocol, bases[index]))
+                (video.pairs[index], *fed(video.pairs[index], self, protocol, bases[index], tables))
                 for index in range(skipped, end)
             )
             for index, (one, picture) in enumerate(self._blended(inputs, grid, run), skipped):

@@ -36,6 +36,8 @@ class Light:
     """The amplifier's estimate with these levels, 1 to 300."""
     by_estimate: bool = True
     """Whether the frame is amplified by a multiple of the estimate."""
+    equalised: bool = False
+    """Whether the planes are equalised: they no longer tell how much light there was."""
 
 
 def light_of(pair: Pair, protocol: Protocol) -> Light:

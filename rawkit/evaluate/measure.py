@@ -158,7 +158,7 @@ def compared(
     pair, light, factor = found.pair, found.light, found.factor
     variant = SSIM_VARIANTS[protocol.ssim]
     colour = colour_error(restored, truth)
-    matching = known(matching_factor(pair, light.planes))
+    matching = None if light.equalised else known(matching_factor(pair, light.planes))
     gain = known(pair.gain_ratio)
     height, width = truth.shape[:2]
     return PictureRow(

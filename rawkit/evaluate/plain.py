@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from rawkit.colour import SQUARE, fit_to_picture
-from rawkit.evaluate.restored import fed, one_by_one
+from rawkit.evaluate.restored import curves_of, fed, one_by_one
 from rawkit.pictures import convert_planes, demosaiced
-from rawkit.sensor import (
-    UNKNOWN_BALANCE,
-    Amplification,
-    equalised,
-    equalising_tables,
-    grey_gains,
-    level_counts,
-)
+from rawkit.sensor import Amplification, equalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -154,11 +147,13 @@ class EqualisedMethod:
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
         """Equalise a dark frame by itself; (H, W, 3) of 0 to 1."""
-        return _equalised_picture(light.planes, curves_of([pair]))
+        return _equalised_picture(light.planes, curves_of([pair], balanced=True))
 
     def frames(self, video: Video, first: int, protocol: Protocol) -> Iterator[Restored]:
         """Equalise the frames of a video by one curve, from `first`, from 0, to the last."""
-        yield from one_by_one(_WithCurve(curves_of(video.pairs)), video, first, protocol)
+        yield from one_by_one(
+            _WithCurve(curves_of(video.pairs, balanced=True)), video, first, protocol
+        )
 
 
 @dataclass(frozen=True)
@@ -173,23 +168,6 @@ class _WithCurve:
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
         return _equalised_picture(light.planes, self.tables)
-
-
-def curves_of(pairs: Sequence[Pair]) -> NDArray[np.uint16]:
-    """Curves, (4, 65536), that equalise frames together; reads each of them once.
-
-    Raises
-    ------
-    StoreDamagedError
-        If a shard is missing or damaged.
-    """
-    counts = level_counts(pairs[0].planes())
-    for pair in pairs[1:]:
-        counts += level_counts(pair.planes())
-    row = pairs[0].dark
-    unknown = row.white_balance_source == UNKNOWN_BALANCE
-    gains = grey_gains(counts, row.black_level) if unknown else row.white_balance
-    return equalising_tables(counts, row.black_level, gains)
 
 
 def _equalised_picture(

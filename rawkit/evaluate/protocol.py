@@ -44,9 +44,10 @@ class Protocol:
     """Splits whose pairs count."""
     pairs: int | None = None
     """How many pairs there are when the collection is complete; None where that is open."""
-    amplification: Literal["trained", "auto", "ratio", "number"] = "trained"
+    amplification: Literal["trained", "auto", "ratio", "number", "equalise"] = "trained"
     """What the mosaic is multiplied by: as the network was trained (or its publisher says), m times
-    the estimate, the gain ratio to the truth (at most 300), or one number for all."""
+    the estimate, the gain ratio to the truth (at most 300), one number for all, or by nothing after
+    the histogram of a frame or video was equalised."""
     amplification_value: float = 1.0
     """m for ``auto``, the factor for ``number``."""
     bits: Literal[0, 8] = 8
@@ -69,10 +70,10 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Check every field that could be wrong."""
-        if self.amplification not in (TRAINED, "auto", "ratio", "number"):
+        if self.amplification not in (TRAINED, "auto", "ratio", "number", "equalise"):
             raise UsageError(
                 f"amplification {self.amplification!r}",
-                expected="trained, auto, ratio or a number",
+                expected="trained, auto, ratio, equalise or a number",
             )
         if self.amplification != TRAINED:
             Amplification(self.amplification, self.amplification_value)
@@ -167,7 +168,7 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_amplification(text: str, m: float | None = None) -> dict[str, Any]:
-    """Read ``trained``, ``auto``, ``ratio`` or a number as fields of a protocol.
+    """Read ``trained``, ``auto``, ``ratio``, ``equalise`` or a number as fields of a protocol.
 
     Raises
     ------
@@ -176,13 +177,13 @@ def parse_amplification(text: str, m: float | None = None) -> dict[str, Any]:
     """
     if m is not None and text != "auto":
         raise UsageError(f"m = {m:g} with amplification {text}", expected="m with auto alone")
-    if text in (TRAINED, "auto", "ratio"):
+    if text in (TRAINED, "auto", "ratio", "equalise"):
         return {"amplification": text, "amplification_value": 1.0 if m is None else m}
     try:
         return {"amplification": "number", "amplification_value": float(text)}
     except ValueError as error:
         raise UsageError(
-            f"amplification {text!r}", expected="trained, auto, ratio or a number"
+            f"amplification {text!r}", expected="trained, auto, ratio, equalise or a number"
         ) from error
 
 

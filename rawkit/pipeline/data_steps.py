@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -12,12 +13,14 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.pipeline.artefact import Artefact
 from rawkit.pipeline.step import Context, Step
 from rawkit.subset import Limits, make_subset
-from rawkit.synth import COLLECTIONS, make_collection
+from rawkit.synth import COLLECTIONS, MOVING_OBJECTS, make_collection, make_videos
 from rawkit.workspace import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from rawkit.synth import SynthReport
 
 _NOTHING: Mapping[Artefact, Path] = {}
 
@@ -26,7 +29,7 @@ class SynthStep(Step):
     """Make a look-alike of a collection as raw files."""
 
     collection: str
-    """sid, mid or smid."""
+    """sid, mid, smid or moving-objects."""
     scenes: int = Field(gt=0)
     """Scenes to make."""
     width: int = Field(default=768, ge=64)
@@ -44,8 +47,11 @@ class SynthStep(Step):
 
     @model_validator(mode="after")
     def _is_known(self) -> SynthStep:
-        if self.collection not in COLLECTIONS:
-            raise ValueError(f"collection should be one of {', '.join(COLLECTIONS)}")
+        known = (*COLLECTIONS, MOVING_OBJECTS)
+        if self.collection not in known:
+            raise ValueError(f"collection should be one of {', '.join(known)}")
+        if self.collection == MOVING_OBJECTS and (self.isos or self.shutters):
+            raise ValueError(f"{MOVING_OBJECTS} has no isos and no shutters")
         return self
 
     def inputs(self) -> list[Artefact]:
@@ -59,20 +65,15 @@ class SynthStep(Step):
     def command(self) -> str:
         """Return `rawkit synth`."""
         name = self.collection
-        return f"rawkit synth {name} data/{name} --scenes {self.scenes}"
+        frames = f" --frames {self.shots}" if self.shots else ""
+        size = f" --size {self.width}x{self.height}"
+        return f"rawkit synth {name} data/{name} --scenes {self.scenes}{frames}{size}"
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Make what is not there yet."""
         folder = context.workspace.data(self.collection)
-        options = {
-            "scenes": self.scenes,
-            "size": (self.height, self.width),
-            "seed": self.seed,
-            "isos": self.isos or None,
-            "shutters": self.shutters or None,
-            "shots": self.shots or None,
-        }
-        planned = make_collection(self.collection, folder, **options, dry_run=True)  # type: ignore[arg-type] # as it takes them
+        make = self._maker(folder)
+        planned = make(dry_run=True)
         with context.progress.stage("Making raw files", len(planned.names), "files") as advance:
             seen = 0
 
@@ -81,8 +82,22 @@ class SynthStep(Step):
                 advance(done - seen)
                 seen = done
 
-            make_collection(self.collection, folder, **options, progress=tell)  # type: ignore[arg-type] # likewise
+            make(progress=tell)
         return _NOTHING
+
+    def _maker(self, folder: Path) -> Callable[..., SynthReport]:
+        """Return what makes the look-alike, short of how it is told."""
+        size = self.height, self.width
+        if self.collection == MOVING_OBJECTS:
+            return partial(
+                make_videos, folder, scenes=self.scenes, frames=self.shots or None, size=size,
+                seed=self.seed,
+            )  # fmt: skip
+        return partial(
+            make_collection, self.collection, folder, scenes=self.scenes, size=size,
+            seed=self.seed, isos=self.isos or None, shutters=self.shutters or None,
+            shots=self.shots or None,
+        )  # fmt: skip
 
 
 class FilteredStep(Step):

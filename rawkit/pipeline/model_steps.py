@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from rawkit.colour import ColourMode  # noqa: TC001 - pydantic reads it
 from rawkit.errors import UsageError
 from rawkit.evaluate import (
+    EQUALISED,
     MAX_RAM,
     PLAIN,
     Subject,
@@ -18,6 +19,7 @@ from rawkit.evaluate import (
     plan_evaluation,
     protocol,
     run_evaluation,
+    save_films,
     save_pictures,
     subject,
 )
@@ -29,14 +31,17 @@ from rawkit.store import Store
 from rawkit.subset import load_subset
 from rawkit.train import (
     LAST,
+    LOSSES,
     Trainer,
     TrainSettings,
     default_crop,
     load_checkpoint,
     open_data,
     ratio_to_estimate,
+    settings_for,
     weights_in,
 )
+from rawkit.train import MAX_RAM as TRAINING_RAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +51,18 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
 
 _MS_SSIM = 0.2
+_NO_FILE = (PLAIN, EQUALISED)
+"""Weights that are none."""
 _SHORT_KEY = 8
 
 
 class TrainStep(Step):
     """Train a network on a subset."""
 
-    FREE: ClassVar[frozenset[str]] = frozenset({"threads"})
-    LATER: ClassVar[frozenset[str]] = frozenset({"balance"})
+    FREE: ClassVar[frozenset[str]] = frozenset({"threads", "max_ram"})
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"balance", "clip", "losses", "milestones", "gamma", "vgg"}
+    )
 
     name: str
     """Name of the run; its folder has the first digits of the step's key too, so that settings that
@@ -70,12 +79,22 @@ class TrainStep(Step):
     """Crops of a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Rate of Adam."""
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
     """How the rate goes on."""
+    milestones: tuple[float, ...] = (0.5,)
+    """Where a step falls, as shares of the steps."""
+    gamma: float = Field(default=0.1, gt=0)
+    """What a step multiplies the rate by."""
+    clip: int = Field(default=1, ge=1)
+    """Neighbouring frames of a video that are drawn together, for networks that take clips."""
     l1: float = Field(default=1.0, ge=0)
     """Weight of L1."""
     ms_ssim: float = Field(default=_MS_SSIM, ge=0)
     """Weight of 1 - MS-SSIM."""
+    losses: dict[str, float] = Field(default_factory=dict)
+    """Weights of other losses, by name: ssim, region, perceptual, temporal."""
+    vgg: str = ""
+    """File of VGG weights, for the loss perceptual."""
     amplify: str = "auto"
     """auto, ratio, or a number."""
     m: float = Field(default=1.0, gt=0)
@@ -90,6 +109,8 @@ class TrainStep(Step):
     """Steps between validations; 0: a tenth of all."""
     threads: int = Field(default=2, gt=0)
     """Threads that read."""
+    max_ram: int = Field(default=TRAINING_RAM, gt=0)
+    """Bytes that a training on clips may take; decides in how many pieces a batch goes through."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> TrainStep:
@@ -114,18 +135,39 @@ class TrainStep(Step):
         balance = " --balance" if self.balance else ""
         minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
         light = f" --m {self.m:g}" if self.amplify == "auto" else f" --amplify {self.amplify}"
+        clip = f" --clip {self.clip}" if self.clip > 1 else ""
         return (
             f"rawkit train --subset {self.subset} --network {self.network} --steps {self.steps}"
-            f"{crop} --batch {self.batch} --lr {self.learning_rate:g} --schedule {self.schedule} "
-            f"--l1 {self.l1:g} --ms-ssim {self.ms_ssim:g}{light}{balance} --seed {self.seed}"
-            f"{minutes}"
+            f"{clip}{crop} --batch {self.batch} --lr {self.learning_rate:g} "
+            f"--schedule {self.schedule}{self._falls()} {self._loss()}{light}{balance} "
+            f"--seed {self.seed}{minutes}"
         )
+
+    def _falls(self) -> str:
+        """Return where the rate falls, as options."""
+        if self.schedule != "step":
+            return ""
+        shares = ",".join(f"{one:g}" for one in self.milestones)
+        return f" --milestones {shares} --gamma {self.gamma:g}"
+
+    def _loss(self) -> str:
+        """Return the losses as options."""
+        if not self.losses:
+            return f"--l1 {self.l1:g} --ms-ssim {self.ms_ssim:g}"
+        weights = {"l1": self.l1, "ms-ssim": self.ms_ssim, **self.losses}
+        vgg = f" --vgg {self.vgg}" if self.vgg else ""
+        return "--loss " + ",".join(f"{name}={one:g}" for name, one in weights.items()) + vgg
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Train, or go on with what an interruption left."""
         data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
         settings = self._settings(self.crop or default_crop(data, augment=True))
-        settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
+        if self.clip > 1:
+            settings = settings_for(
+                self.subset, data, self._changes(settings.crop), max_ram=self.max_ram
+            )
+        else:
+            settings = replace(settings, ratio_to_estimate=ratio_to_estimate(data, settings))
         run = Artefact("run", f"{self.name}-{context.key[:_SHORT_KEY]}")
         folder = usual_path(run, context.workspace)
         trainer = Trainer(settings, data, folder, threads=self.threads)
@@ -141,28 +183,41 @@ class TrainStep(Step):
         return {Artefact("run", self.name): folder}
 
     def _settings(self, crop: int) -> TrainSettings:
+        return TrainSettings(subset=self.subset, **self._changes(crop))
+
+    def _changes(self, crop: int) -> dict[str, Any]:
+        """Return the fields of `TrainSettings` that the step says."""
         kind = parse_amplification(self.amplify)
-        return TrainSettings(
-            subset=self.subset,
-            steps=self.steps,
-            network=self.network,
-            crop=crop,
-            batch_size=self.batch,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            l1_weight=self.l1,
-            ms_ssim_weight=self.ms_ssim,
-            amplification=kind["amplification"],
-            amplification_value=self.m if self.amplify == "auto" else kind["amplification_value"],
-            balance=self.balance,
-            seed=self.seed,
-        )
+        unknown = sorted(self.losses.keys() - LOSSES.keys())
+        if unknown:
+            raise UsageError(f"a loss {unknown[0]!r}", expected=", ".join(LOSSES))
+        steps = {"milestones": self.milestones, "gamma": self.gamma}
+        return {
+            "steps": self.steps,
+            "network": self.network,
+            "crop": crop,
+            "batch_size": self.batch,
+            "learning_rate": self.learning_rate,
+            "schedule": self.schedule,
+            "l1_weight": self.l1,
+            "ms_ssim_weight": self.ms_ssim,
+            "amplification": kind["amplification"],
+            "amplification_value": self.m
+            if self.amplify == "auto"
+            else kind["amplification_value"],
+            "balance": self.balance,
+            "seed": self.seed,
+            "clip": self.clip,
+            "vgg": self.vgg,
+            **{LOSSES[name]: weight for name, weight in self.losses.items()},
+            **(steps if self.schedule == "step" else {}),
+        }
 
 
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"colour"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos"})
 
     FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
 
@@ -171,7 +226,7 @@ class EvaluateStep(FilteredStep):
     run: str = ""
     """Run whose best weights are evaluated."""
     weights: str = ""
-    """Instead of a run: ``plain``, or a file of weights."""
+    """Instead of a run: ``plain``, ``equalised``, or a file of weights."""
     stores: tuple[str, ...] = ()
     """Collections whose pairs count."""
     subset: str = ""
@@ -196,6 +251,8 @@ class EvaluateStep(FilteredStep):
     """Seed of the bootstrap."""
     pictures: int = Field(default=0, ge=0)
     """So many best, median and worst pictures to save."""
+    videos: int = Field(default=0, ge=0)
+    """So many videos to save, those in the middle by PSNR."""
     max_ram: int = Field(default=MAX_RAM, gt=0)
     """Bytes that the process may take."""
 
@@ -234,7 +291,7 @@ class EvaluateStep(FilteredStep):
             found.append(Artefact("subset", self.subset))
         if self.run:
             found.append(Artefact("run", self.run))
-        elif self.weights != PLAIN:
+        elif self.weights not in _NO_FILE:
             found.append(Artefact("file", self.weights))
         return found
 
@@ -268,12 +325,14 @@ class EvaluateStep(FilteredStep):
         evaluation = run_evaluation(plan, context.progress).evaluation
         if self.pictures:
             save_pictures(plan, evaluation, self.pictures, context.progress)
+        if self.videos:
+            save_films(plan, evaluation, self.videos, context.progress)
         return {Artefact("evaluation", self.name): evaluation.folder}
 
     def _subject(self, context: Context) -> Subject:
         if not self.run:
             weights = self.weights
-            if weights != PLAIN:
+            if weights not in _NO_FILE:
                 weights = str(context.inputs[Artefact("file", weights)])
             return subject(context.workspace, weights=weights, colour=self.colour)
         folder = context.inputs[Artefact("run", self.run)]

@@ -101,7 +101,7 @@ def _check_same(found: str, expected: str) -> None:
 def _card(folder: Path, told: Told, entry: dict[str, Any]) -> Card:
     row = entry["row"]
     images = tuple(
-        (kind, data_uri((folder / entry["files"]["full"][kind]).read_bytes(), "jpeg"))
+        (kind, data_uri((folder / entry["files"]["full"][kind]).read_bytes(), "image/jpeg"))
         for kind in PICTURE_KINDS
     )
     facts = [
@@ -139,12 +139,12 @@ def contact(path: Path) -> SheetPicture:
     sink = io.BytesIO()
     picture.save(sink, "JPEG", quality=_JPEG_QUALITY)
     name = path.stem
-    return SheetPicture(data_uri(sink.getvalue(), "jpeg"), f"contact sheet {name}", name)
+    return SheetPicture(data_uri(sink.getvalue(), "image/jpeg"), f"contact sheet {name}", name)
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Make a picture part of the page."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    """Make a picture or a video part of the page; `kind` is its media type."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def value_text(value: object, axis: str = "") -> str:

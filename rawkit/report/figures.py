@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from rawkit.evaluate import CurveRow
     from rawkit.report.runs import Run
 
 INK, FAINT = "#1b1f24", "#8a9099"
@@ -98,6 +99,35 @@ def heat_map(found: HeatMap, unit: str, low: float, high: float) -> Figure:
     axes.set_xlabel("ISO")
     axes.set_title(unit, fontsize=9, color=INK, loc="left")
     _style(axes, grid=False)
+    return figure
+
+
+def brightness(rows: Sequence[CurveRow]) -> Figure:
+    """Draw how bright the frames of a video are, and how much changes between neighbours.
+
+    `rows` are of one video and one definition, by their frames; the truth is dashed.
+    """
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True)
+    frames = [row.frame for row in rows]
+    for axes, names in ((upper, ("output", "truth")), (lower, ("output_step", "truth_step"))):
+        for name, title, colour, style in zip(
+            names, ("restored", "truth"), (COLOURS[0], INK), ("-", "--"), strict=True
+        ):
+            values = [getattr(row, name) for row in rows]
+            known = [np.nan if one is None else one for one in values]
+            label = title if axes is upper else None
+            axes.plot(frames, known, color=colour, linestyle=style, linewidth=1.4, label=label)
+    upper.set_ylabel("brightness")
+    lower.set_ylabel("MABD")
+    lower.set_xlabel("frame")
+    for axes in (upper, lower):
+        _style(axes)
+        # A range of nothing would blow up rounding.
+        low, high = axes.get_ylim()
+        middle, half = (low + high) / 2, max((high - low) / 2, 1.0)
+        axes.set_ylim(middle - half, middle + half)
+    figure.legend(loc="outside upper left", frameon=False, fontsize=8, labelcolor=INK, ncols=2)
     return figure
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rawkit.report.album import Album, SheetPicture
     from rawkit.report.draw import Drawn
+    from rawkit.report.films import Film
     from rawkit.report.study import Findings
 
 
@@ -39,6 +40,13 @@ METRICS: Final = (
     Metric("delta_e", "Delta E", 2),
     Metric("hue_shift", "hue shift (°)", 1),
 )
+VIDEOS: Final = (
+    Metric("psnr", "PSNR (dB)", 2),
+    Metric("ssim", "SSIM", 4),
+    Metric("mabd_bt601", "MABD, BT.601, 0 to 255", 3),
+    Metric("mabd_bt709", "MABD, BT.709, 0 to 1", 6),
+    Metric("mabd_columns", "as published tables", 5),
+)
 COLOURS: Final = (
     Metric("delta_e", "Delta E", 2),
     Metric("hue_shift", "hue shift (°)", 1),
@@ -49,17 +57,23 @@ COLOURS: Final = (
 
 
 def render(
-    study: Findings, drawn: Sequence[Drawn], albums: Sequence[Album], sheets: Sequence[SheetPicture]
+    study: Findings,
+    drawn: Sequence[Drawn],
+    albums: Sequence[Album],
+    sheets: Sequence[SheetPicture],
+    films: Sequence[Film] = (),
 ) -> str:
     """Fill the page."""
     curves, overview, maps = (
         [one for one in drawn if one.name.startswith(name)] for name in (CURVES, OVERVIEW, MAPS)
     )
+    filmed = [one for one in study.evaluations if one.evaluation.videos is not None]
     sections = [
         ("training", "Training", study.runs),
         ("evaluations", "Evaluations", study.evaluations),
         ("colour", "Colour casts", study.evaluations),
         ("exposures", "ISO by shutter", maps or sheets),
+        ("videos", "Videos", filmed),
         ("pictures", "Pictures", albums),
         ("made", "Data, settings, versions", True),
     ]
@@ -79,6 +93,9 @@ def render(
         colours=COLOURS,
         sheets=sheets,
         albums=albums,
+        filmed=filmed,
+        films=films,
+        video_metrics=VIDEOS,
     )
 
 

@@ -10,6 +10,7 @@ from rawkit.progress import SILENT
 from rawkit.report import figures
 from rawkit.report.album import album_of, contact
 from rawkit.report.draw import draw
+from rawkit.report.films import FILM_BYTES, films_of
 from rawkit.report.page import render
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def write_report(
     *,
     figure_folder: Path | None = None,
     sheets: Sequence[Path] = (),
+    film_bytes: int = FILM_BYTES,
     progress: Progress = SILENT,
 ) -> Written:
     """Write a study as one HTML file, and its figures beside it as PNG and SVG if asked for.
 
-    `sheets` are contact sheets to put in.
+    `sheets` are contact sheets to put in; `film_bytes` is what each video may take at most.
 
     Raises
     ------
@@ -56,18 +58,20 @@ def write_report(
     with progress.stage("Drawing", steps, "parts") as advance:
         drawn = draw(study)
         advance(1, "figures")
-        albums = []
+        albums, films = [], []
         for told in study.evaluations:
             album = album_of(told)
             albums += [album] if album.cards else []
+            films += films_of(told, film_bytes)
             advance(1, told.title)
         contacts = []
         for path in sheets:
             contacts.append(contact(path))
             advance(1, path.name)
-        text = render(study, drawn, albums, contacts)
+        text = render(study, drawn, albums, contacts, films)
         write_atomically(page, text.encode())
-        saved = [] if figure_folder is None else _save(drawn, figure_folder)
+        kept = [*drawn, *(film.curve for film in films)]
+        saved = [] if figure_folder is None else _save(kept, figure_folder)
         advance(1, page.name)
     return Written(page, len(text.encode()), tuple(saved))
 

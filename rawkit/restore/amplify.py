@@ -90,6 +90,8 @@ class Brightness:
         """
         if self.kind == "number":
             return list(self.values)
+        if trained.kind == "equalise":
+            return [1.0]
         if self.kind == "ratio":
             return [self._ratio(exposure, ratio)]
         if expected is not None and (

@@ -24,7 +24,7 @@ from rawkit.models import (
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
 from rawkit.restore.restorer import Compute, Restorer
-from rawkit.sensor import Amplification
+from rawkit.sensor import Amplification, equalised_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +72,16 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
 
 
 def restore_bands(
-    image: RawImage, restorer: Restorer, development: Development, held: Held | None = None
+    image: RawImage,
+    restorer: Restorer,
+    development: Development,
+    held: Held | None = None,
+    tables: NDArray[np.uint16] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Restore a decoded mosaic as `develop` has decided, in bands from the top.
 
-    `held` is what the caller holds meanwhile; tiles are chosen so that all fits.
+    `held` is what the caller holds meanwhile; tiles are chosen so that all fits. For a network
+    trained on equalised planes `tables` are their curves; None: the mosaic's own.
 
     Yields float32 (rows, width, 3), 0 to 1; together they are the whole visible area, not rotated.
 
@@ -85,6 +90,8 @@ def restore_bands(
     MosaicError
         If the network reads another kind of mosaic.
     """
+    if restorer.amplification.kind == "equalise":
+        image = equalised_image(image, tables)
     mosaic = amplified(
         image.pixels, image.mosaic, development.fed, describe(restorer.network), development.gains
     )

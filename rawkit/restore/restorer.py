@@ -103,6 +103,8 @@ class Restorer:
                 expected=found.expected, by_default=found.by_default,
             )  # fmt: skip
 
+        if self.amplification.kind == "equalise":
+            mode = "network"  # the sensor's colours are those of light, which no longer shows
         return develop(
             image, self.learned(), mode, factors, base=of.base, camera=of.camera,
             expects=brightness.kind == "expected",

@@ -22,7 +22,14 @@ from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
 from rawkit.sensor.description import matrix_to_srgb
-from rawkit.sensor.equalise import equalised, equalising_tables, grey_gains, level_counts
+from rawkit.sensor.equalise import (
+    EQUALISED_WHITE,
+    equalised,
+    equalised_image,
+    equalising_tables,
+    grey_gains,
+    level_counts,
+)
 from rawkit.sensor.exif import Exif, read_exif
 from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.linear import RESAMPLED
@@ -45,6 +52,7 @@ from rawkit.sensor.video import image_of_packed
 
 __all__ = [
     "BAYER",
+    "EQUALISED_WHITE",
     "LIBRAW",
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
@@ -76,6 +84,7 @@ __all__ = [
     "check_levels",
     "decode",
     "equalised",
+    "equalised_image",
     "equalising_tables",
     "exposure_ratio",
     "gain_ratio",

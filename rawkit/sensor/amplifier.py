@@ -191,17 +191,19 @@ def _count(pixels: NDArray[np.uint16], counts: NDArray[np.int64]) -> None:
 class Amplification:
     """What a normalised mosaic is multiplied by before a network sees it."""
 
-    kind: Literal["auto", "ratio", "exposure", "number"] = "auto"
+    kind: Literal["auto", "ratio", "exposure", "number", "equalise"] = "auto"
     """``auto``: m times the estimate; ``ratio``: the gain ratio to the long; ``exposure``: the
-    ratio of their times alone; both capped at 300; ``number``: one factor for all."""
+    ratio of their times alone; both capped at 300; ``number``: one factor for all; ``equalise``: by
+    nothing, after their histograms were equalised, see `rawkit.sensor.equalise`."""
     value: float = 1.0
     """m for ``auto`` (the paper uses 1, 5 and 8), the factor for ``number``; else unused."""
 
     def __post_init__(self) -> None:
         """Check kind and value."""
-        if self.kind not in ("auto", "ratio", "exposure", "number"):
+        if self.kind not in ("auto", "ratio", "exposure", "number", "equalise"):
             raise UsageError(
-                f"amplification {self.kind!r}", expected="auto, ratio, exposure or number"
+                f"amplification {self.kind!r}",
+                expected="auto, ratio, exposure, number or equalise",
             )
         if not 0 < self.value < float("inf"):
             raise UsageError(f"an amplification of {self.value}", expected="a number above 0")
@@ -221,6 +223,8 @@ class Amplification:
         """
         if self.kind == "auto":
             return np.asarray(base * np.float32(self.value), np.float32)
+        if self.kind == "equalise":
+            return np.ones_like(base)
         if self.kind == "number":
             return np.full_like(base, self.value)
         ratio = gain_ratio if self.kind == "ratio" else exposure_ratio

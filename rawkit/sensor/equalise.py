@@ -10,19 +10,25 @@ to See Moving Objects in the Dark" (ICCV 2019) brightens what its network is fed
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import UsageError
+from rawkit.sensor.amplifier import plane_histograms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from rawkit.sensor.types import RawImage
+
 LEVELS = 1 << 16
 """Values that a pixel can have."""
+EQUALISED_WHITE = float(LEVELS - 1)
+"""White level of equalised planes; their black level is 0."""
 
 
 def level_counts(planes: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -69,6 +75,34 @@ def equalising_tables(
     share = np.cumsum(together) / together.sum()
     values: NDArray[np.uint16] = np.rint((LEVELS - 1) * share).astype(np.uint16)
     return values[index]
+
+
+def equalised_image(image: RawImage, tables: NDArray[np.uint16] | None = None) -> RawImage:
+    """Put the pixels of a mosaic through the curve of their plane.
+
+    Parameters
+    ----------
+    image
+        A decoded raw file.
+    tables
+        The curves, (planes, 65536); None: its own.
+
+    Returns
+    -------
+    RawImage
+        The same with black 0 and white 65535.
+    """
+    mosaic = image.mosaic
+    if tables is None:
+        tables = equalising_tables(plane_histograms(image), mosaic.black_level)
+    pixels, side = np.empty_like(image.pixels, np.uint16), mosaic.cell.side
+    for y, x, plane in mosaic.positions():
+        place = slice(y, None, side), slice(x, None, side)
+        pixels[place] = tables[plane][image.pixels[place]]
+    levels = replace(
+        mosaic, black_level=(0.0,) * len(mosaic.black_level), white_level=EQUALISED_WHITE
+    )
+    return replace(image, pixels=pixels, mosaic=levels)
 
 
 def grey_gains(counts: NDArray[np.int64], black: Sequence[float]) -> tuple[float, ...]:

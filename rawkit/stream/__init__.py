@@ -20,6 +20,7 @@ from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
+from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper, Shelf
 from rawkit.stream.locate import pair_sources, sources_of
@@ -47,6 +48,7 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
@@ -74,6 +76,7 @@ __all__ = [
     "Batch",
     "BatchStream",
     "ChunkCache",
+    "Curves",
     "EpochPlan",
     "EpochSources",
     "Feed",
@@ -86,6 +89,7 @@ __all__ = [
     "Pairs",
     "PlanSettings",
     "RankShare",
+    "Runs",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -108,6 +112,7 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "runs_of",
     "shapes_of",
     "sources_of",
     "spread",

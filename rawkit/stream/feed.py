@@ -8,6 +8,7 @@ launches kernels must wait for.
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch, BatchStream
+    from rawkit.stream.equalising import Curves
     from rawkit.stream.tensors import TensorBatch
 
 _T = TypeVar("_T")
@@ -38,6 +40,8 @@ class Feed:
         Where the tensors are to be.
     neutral
         Where grey is put in the planes; they stay as the camera has them if None.
+    curves
+        What equalises the frames of each video, where they are to be equalised.
     """
 
     def __init__(
@@ -47,9 +51,14 @@ class Feed:
         device: torch.device | str = "cpu",
         *,
         neutral: Neutral | None = None,
+        curves: Curves | None = None,
     ) -> None:
-        self._stream, self._amplification = stream, amplification
-        self._device, self._neutral = torch.device(device), neutral
+        self._stream = stream
+        self._device = torch.device(device)
+        self._tensors = partial(
+            tensors_of, amplification=amplification, device=self._device, neutral=neutral,
+            curves=curves,
+        )  # fmt: skip
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:
         """Yield batches from sample number `position` on, for ever.
@@ -61,18 +70,14 @@ class Feed:
                 yield from self._on_gpu(batches)
             else:
                 for batch in batches:
-                    yield tensors_of(
-                        batch, self._amplification, self._device, neutral=self._neutral
-                    )
+                    yield self._tensors(batch)
 
     def _on_gpu(self, batches: Iterator[Batch]) -> Iterator[TensorBatch]:
         own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # has no types
 
         def send(batch: Batch) -> tuple[Batch, TensorBatch, torch.cuda.Event]:
             with torch.cuda.stream(own):
-                tensors = tensors_of(
-                    batch, self._amplification, self._device, neutral=self._neutral, wait=False
-                )
+                tensors = self._tensors(batch, wait=False)
             return batch, tensors, own.record_event()
 
         for _batch, tensors, there in one_ahead(batches, send):

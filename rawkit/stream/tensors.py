@@ -6,14 +6,16 @@ where there is one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn.functional import pixel_shuffle
 
+from rawkit.errors import UsageError
 from rawkit.sensor import BAYER, plane_gains
+from rawkit.stream.equalising import equalised_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch
+    from rawkit.stream.equalising import Curves
 
 MOSAIC_ORDER = (0, 1, 3, 2)
 """Planes R, G1, B, G2 in the reading order of a cell: R, G1, G2, B."""
@@ -62,6 +65,7 @@ def tensors_of(
     *,
     neutral: Neutral | None = None,
     wait: bool = True,
+    curves: Curves | None = None,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
 
@@ -72,11 +76,13 @@ def tensors_of(
     pinned: keep the batch until the current CUDA stream has come so far. What is not pinned has
     been taken by then.
 
+    To equalise the histograms of its frames it takes the `curves` of their videos.
+
     Raises
     ------
     UsageError
-        If it is to be amplified by a ratio, or balanced, and ratio or balance is not known of every
-        frame.
+        If it is to be equalised without curves, or amplified by a ratio, or balanced, and ratio or
+        balance is not known of every frame.
     """
 
     def moved(values: NDArray[np.generic]) -> Tensor:
@@ -86,6 +92,8 @@ def tensors_of(
         amplification.factors(batch.amplification_base, batch.gain_ratio, batch.exposure_ratio)
     )
     gains = None if neutral is None else moved(balance_gains(batch.white_balance, neutral))
+    if amplification.kind == "equalise":
+        batch = _equalised(batch, curves)
     packed, black, target = moved(batch.packed), moved(batch.black_level), moved(batch.target)
     if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
         packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
@@ -100,6 +108,18 @@ def tensors_of(
         exposure_ratio=torch.from_numpy(batch.exposure_ratio),
         names=batch.names,
         position=batch.position,
+    )
+
+
+def _equalised(batch: Batch, curves: Curves | None) -> Batch:
+    """Equalise the planes of a batch."""
+    if curves is None:
+        raise UsageError("equalisation without the curves of the videos", expected="their curves")
+    return replace(
+        batch,
+        packed=equalised_by(curves, batch.names, batch.packed),
+        black_level=np.zeros_like(batch.black_level),
+        white_level=np.full_like(batch.white_level, np.iinfo(np.uint16).max),
     )
 
 

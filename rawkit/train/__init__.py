@@ -14,6 +14,7 @@ from rawkit.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from rawkit.train.choices import MAX_RAM, settings_for
 from rawkit.train.data import (
     TrainData,
     default_crop,
@@ -50,7 +51,7 @@ from rawkit.train.runs import (
     weights_in,
     weights_of_run,
 )
-from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.validate import Scores, validate
 
 callable_as(__name__, "rawkit.api:train")
@@ -58,6 +59,8 @@ callable_as(__name__, "rawkit.api:train")
 __all__ = [
     "BEST",
     "LAST",
+    "LOSSES",
+    "MAX_RAM",
     "MS_SSIM_MIN_CROP",
     "RECIPES",
     "WEIGHTS",
@@ -105,6 +108,7 @@ __all__ = [
     "run_training",
     "save_checkpoint",
     "select_frames",
+    "settings_for",
     "validate",
     "weights_in",
     "weights_of_run",

@@ -9,7 +9,7 @@ import torch
 
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, packed_planes, padding_for, prepare, tiles
-from rawkit.sensor import BAYER
+from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
 from rawkit.train.validate import (
     normalised_planes,
@@ -22,6 +22,7 @@ from rawkit.train.validate import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from rawkit.models import Network
@@ -115,9 +116,11 @@ def restore_clip(
     """
     about = describe(network)
     base = float(np.median([source.amplification_base for source in clip]))
+    tables = _curves_of(clip) if amplification.kind == "equalise" else None
     frames = []
     for source in clip:
-        planes = normalised_planes(source, read_shard(source.packed), amplification, neutral, base)
+        packed = read_shard(source.packed)
+        planes = normalised_planes(source, packed, amplification, neutral, base, tables)
         mosaic = mosaic_of(planes)
         padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), about.multiple)
         frames.append(packed_planes(padding.apply(mosaic), BAYER)[0])
@@ -135,6 +138,14 @@ def restore_clip(
         made = ready(whole[..., *tile.outer.slices(2)].to(device))[0]
         picture[..., *tile.core.slices()] = made[..., *tile.inner.slices()].cpu()
     return padding.cut(picture)
+
+
+def _curves_of(clip: Sequence[PairSource]) -> NDArray[np.uint16]:
+    """Curves that equalise the frames of a clip together, (4, 65536)."""
+    counts = level_counts(read_shard(clip[0].packed))
+    for source in clip[1:]:
+        counts += level_counts(read_shard(source.packed))
+    return equalising_tables(counts, clip[0].black_level.tolist())
 
 
 def _side_of(about: Network, frames: int) -> int:

@@ -12,6 +12,7 @@ from rawkit.errors import UsageError
 from rawkit.models import SeenCamera
 from rawkit.sensor import BAYER, neutral_of
 from rawkit.stream import (
+    Curves,
     FrameShapes,
     PlanSettings,
     balances_of,
@@ -168,3 +169,41 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
         for name in ("amplification_base", "gain_ratio", "exposure_ratio")
     ]
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))
+
+
+def check_pieces(settings: TrainSettings, ranks: int) -> None:
+    """Refuse more pieces of a batch than a process has crops of it.
+
+    Raises
+    ------
+    UsageError
+        If that is so.
+    """
+    share = settings.batch_size // ranks
+    if settings.accumulate > share:
+        raise UsageError(
+            f"{share} crops of each process in {settings.accumulate} pieces",
+            expected="at least one crop in each",
+            fix="Use fewer with --accumulate, or a larger --batch.",
+        )
+
+
+def equalising_curves(data: TrainData, settings: TrainSettings, *, whole: bool) -> Curves | None:
+    """Return what equalises the training frames of each video; None where that is not asked for.
+
+    `whole` tells whether all of them are in the store.
+
+    Raises
+    ------
+    UsageError
+        If they are not.
+    """
+    if settings.amplification != "equalise":
+        return None
+    if not whole:
+        raise UsageError(
+            "equalisation of frames that are not all there",
+            expected="a store that holds them all",
+            fix="Ingest them first, or use another --amplify.",
+        )
+    return Curves(data.train)

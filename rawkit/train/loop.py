@@ -28,7 +28,13 @@ from rawkit.train.checkpoint import (
     set_generators,
 )
 from rawkit.train.clips import score_share
-from rawkit.train.data import cameras_in, check_balance, plan_settings
+from rawkit.train.data import (
+    cameras_in,
+    check_balance,
+    check_pieces,
+    equalising_curves,
+    plan_settings,
+)
 from rawkit.train.devices import make_fabric
 from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
@@ -160,16 +166,12 @@ class Trainer:
             keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
+        curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
-            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral
-        )
-        if settings.accumulate > settings.batch_size // ranks:
-            raise UsageError(
-                f"{settings.batch_size // ranks} crops of each process in {settings.accumulate} "
-                "pieces",
-                expected="at least one crop in each",
-                fix="Use fewer with --accumulate, or a larger --batch.",
-            )
+            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
+            curves=curves,
+        )  # fmt: skip
+        check_pieces(settings, ranks)
         self._learner = Learner(settings, self._fabric)
         self.step = 0
         """Optimizer steps done."""

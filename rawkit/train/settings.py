@@ -58,7 +58,7 @@ class TrainSettings:
     ms_ssim_weight: float = 0.2
     """Weight of 1 - MS-SSIM; 0 leaves it out."""
     amplification: str = "auto"
-    """Kind of amplification: auto, ratio, exposure or number."""
+    """Kind of amplification: auto, ratio, exposure, number or equalise."""
     amplification_value: float = 1.0
     """m for auto, the factor for number."""
     crops_per_window: int = CROPS_PER_WINDOW

@@ -10,6 +10,7 @@ import torch
 
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, padding_for, prepare, restore_mosaic
+from rawkit.sensor import EQUALISED_WHITE, equalised, equalising_tables, level_counts
 from rawkit.store import decode_shard, unreadable_shard
 from rawkit.stream import balance_gains, mosaic_of, normalise_planes
 
@@ -96,12 +97,19 @@ def normalised_planes(
     amplification: Amplification,
     neutral: Neutral | None = None,
     base: float | None = None,
+    tables: NDArray[np.uint16] | None = None,
 ) -> Tensor:
     """Amplified planes (1, 4, h, w), float32, of the packed planes (4, h, w) of a stored frame.
 
     With a `neutral` they are balanced by what the target was rendered with. `base` takes the place
-    of the frame's own estimate of the amplification.
+    of the frame's own estimate of the amplification, and `tables` that of its own curves where
+    planes are equalised.
     """
+    black, white = source.black_level, source.white_level
+    if amplification.kind == "equalise":
+        if tables is None:
+            tables = equalising_tables(level_counts(packed), black.tolist())
+        packed, black, white = equalised(packed, tables), np.zeros_like(black), EQUALISED_WHITE
     own = source.amplification_base if base is None else base
     ratios = (own, source.gain_ratio, source.exposure_ratio)
     factors = amplification.factors(*(np.array([one], np.float32) for one in ratios))
@@ -110,8 +118,8 @@ def normalised_planes(
         gains = torch.from_numpy(balance_gains(source.white_balance[None], neutral))
     return normalise_planes(
         torch.from_numpy(packed)[None],
-        torch.from_numpy(source.black_level)[None],
-        torch.tensor([source.white_level]),
+        torch.from_numpy(black)[None],
+        torch.tensor([white]),
         torch.from_numpy(factors),
         gains,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rawkit.late import late
-from rawkit.video.codecs import CODECS, decoded, require_codec
+from rawkit.video.codecs import CODECS, Encoder, decoded, require_codec
 from rawkit.video.find import find_footage
 from rawkit.video.folder import FolderFootage
 from rawkit.video.footage import Footage, RawFrame
@@ -43,6 +43,7 @@ __all__ = [
     "CODECS",
     "RADIUS",
     "Cut",
+    "Encoder",
     "FolderFootage",
     "Footage",
     "Grid",

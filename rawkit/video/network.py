@@ -13,6 +13,7 @@ from rawkit.errors import UsageError
 from rawkit.models import amplified, describe, padding_for
 from rawkit.pictures import orient
 from rawkit.restore import restore_bands, toned
+from rawkit.sensor import equalised_image
 from rawkit.video.clips import Grid, blended
 from rawkit.video.tones import finished
 
@@ -62,6 +63,8 @@ class OneByOne:
     """The network."""
     held: Held
     """What is held beside it, which decides the size of tiles."""
+    tables: NDArray[np.uint16] | None = None
+    """Curves that equalise the video, for a network trained on equalised planes."""
 
     def begins_at(self, frame: int) -> int:
         """Return the frame to begin with so that `frame` comes out: itself."""
@@ -73,7 +76,7 @@ class OneByOne:
         """Yield each frame with its picture, (rows, columns, 3) of so many bits, upright."""
         for one in frames:
             image = one.frame.image
-            bands = restore_bands(image, self.restorer, one.development, self.held)
+            bands = restore_bands(image, self.restorer, one.development, self.held, self.tables)
             yield one, _finished(_timed(bands, clock), one, bits, curve)
 
 
@@ -87,6 +90,8 @@ class InPieces:
     """How the video is cut."""
     grid: Grid
     """The pieces."""
+    tables: NDArray[np.uint16] | None = None
+    """Curves that equalise the video, for a network trained on equalised planes."""
 
     @classmethod
     def of(cls, restorer: Restorer, cut: Cut, count: int, first: RawImage) -> InPieces:
@@ -129,6 +134,8 @@ class InPieces:
     def _amplified(self, one: Developed) -> tuple[Developed, AmplifiedMosaic]:
         image, how = one.frame.image, one.development
         about = describe(self.restorer.network)
+        if self.tables is not None:
+            image = equalised_image(image, self.tables)
         return one, amplified(image.pixels, image.mosaic, how.fed, about, how.gains)
 
 

@@ -21,6 +21,7 @@ from rawkit.errors import CorruptError, RawFileError
 from rawkit.files import output_errors
 from rawkit.pictures import upright_shape
 from rawkit.progress import SILENT
+from rawkit.sensor import equalising_tables, plane_histograms
 from rawkit.video.beside import Ahead, Behind
 from rawkit.video.codecs import CODECS, stored_size
 from rawkit.video.compare import plain
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from rawkit.video.sinks import Segment, Sink
     from rawkit.video.tones import Curve
 
+_EQUALISED = 32
+"""Frames that the curves of an equalised video are made of, at most."""
 _WAITING = 2
 """Frames that wait between two threads."""
 
@@ -155,9 +158,30 @@ def plan_restoration(footage: Footage, output: VideoOutput, restorer: Restorer) 
         work: OneByOne | InPieces = OneByOne(restorer, memory.held)
     else:
         work = InPieces.of(restorer, how, footage.count, first.image)
+    work = replace(work, tables=curves_of(footage, output, restorer))
     curve = output.curve or ("srgb" if takes_clips(restorer) else "bt709")
     fps = output.fps or footage.fps or FPS
     return VideoPlan(footage, output, fps, size, work, memory.plan, curve, first)
+
+
+def curves_of(
+    footage: Footage, output: VideoOutput, restorer: Restorer
+) -> NDArray[np.uint16] | None:
+    """Curves that equalise a video, of frames spread evenly over it; None where it is not.
+
+    Raises
+    ------
+    RawFileError
+        If a frame cannot be used and is not to be held.
+    """
+    if restorer.amplification.kind != "equalise":
+        return None
+    chosen = np.unique(np.linspace(0, footage.count - 1, _EQUALISED).round().astype(int)).tolist()
+    counts = np.zeros((), np.int64)
+    for number in chosen:
+        image = _frame(footage, number, output, {}).image
+        counts = counts + plane_histograms(image)
+    return equalising_tables(counts, image.mosaic.black_level)
 
 
 def restore_video(
