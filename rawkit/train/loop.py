@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -219,7 +218,7 @@ class Trainer:
         record = self._record = self._open_record()
         meter, interrupted = Meter(self._stream, self._beside()), False
         with (
-            nullcontext() if settings.recompute else kept_memory(),  # which costs memory
+            kept_memory(wanted=not settings.recompute),  # which costs memory
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
             meter.watched(advance),
@@ -321,10 +320,7 @@ class Trainer:
         return scores
 
     def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
-        """Scores on the val split, if there is one; weights that give none are not saved.
-
-        Each process takes its share of the frames, or of the clips.
-        """
+        """Scores on the val split, if any, each process its share; bad weights are not saved."""
         live, fabric = self._live, self._fabric
         try:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
@@ -335,13 +331,12 @@ class Trainer:
             net = self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
             mine = slice(fabric.global_rank, None, fabric.world_size)
-            scores, count, many = score_share(net, self.settings, frames, self._data.val, mine)
+            sums, count, many = score_share(net, self.settings, frames, self._data.val, mine)
         except KeyboardInterrupt:
             self._save(LAST)
             raise
         give_back()
-        sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
-        psnr, ssim = (self._mean(float(one)) * fabric.world_size / count for one in sums)
+        psnr, ssim = (self._mean(one) * fabric.world_size / count for one in sums)
         if math.isnan(psnr):
             raise self._diverged(f"pictures that are no numbers after step {self.step}")
         return Scores(psnr, ssim, many)
