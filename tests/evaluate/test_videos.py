@@ -195,7 +195,7 @@ def test_pieces_make_what_the_whole_clip_does(
     # Cut with less overlap than the network sees frames are alike, and the same from any start.
     cut_up = replace(method, cut=Cut.of(describe(method.name).geometry, (4, 64), (3, 32)))
     pieces = np.stack([one.picture for one in cut_up.frames(video, 0, about)])
-    assert np.abs(pieces - whole).max() < 0.2
+    assert np.abs(pieces - whole).mean() < 0.1
     late = [one.picture for one in cut_up.frames(video, 2, about)]
     np.testing.assert_allclose(np.stack(late), pieces[2:], atol=1e-6)
 
