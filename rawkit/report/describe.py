@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
@@ -14,6 +15,7 @@ from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
 from rawkit.store import NO_TARGET, Store, is_store, is_text, read_evicted, value_counts
+from rawkit.stream import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
+_NAMES = 200_000
+"""Names that are looked at for videos."""
 _DESCRIBED = (
     "role", "scene", "split", "iso", "exposure_time", "black_level", "white_level", "level_source",
 )  # fmt: skip
@@ -137,6 +141,7 @@ def _group(group: Group) -> dict[str, Any]:
         "longs": len(is_short) - shorts,
         "pairs": int(np.count_nonzero(values["target_index"][is_short] != NO_TARGET)),
         "scenes": len(value_counts(columns, "scene")),
+        **_videos(group),
         "splits": counted("split"),
         "isos": counted("iso"),
         "exposure_times": counted("exposure_time"),
@@ -149,6 +154,25 @@ def _group(group: Group) -> dict[str, Any]:
         "target": target and [target.count, target.planes, target.height, target.width],
         "target_codec": target and target.codec,
     }
+
+
+def _videos(group: Group) -> dict[str, Any]:
+    """Count the runs of neighbouring dark frames, of which clips are cut; nothing of photographs.
+
+    Of very many frames, whose names take seconds to read, nothing is said.
+    """
+    table = group.frames.table
+    rows = np.concatenate([group.frames.stored, group.frames.duplicates])
+    rows = rows[~table.is_long[rows]]
+    if len(rows) > _NAMES:
+        return {}
+    columns = table.columns("name", "scene").take(pa.array(rows))
+    names, scenes = (columns.column(name).to_pylist() for name in ("name", "scene"))
+    lengths = runs_of(names, scenes).of_at_least(2).lengths
+    if not len(lengths):
+        return {}
+    about = {"runs": len(lengths), "frames": int(lengths.sum()), "longest": int(lengths.max())}
+    return {"videos": about}
 
 
 def describe_collection(

@@ -48,6 +48,7 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
@@ -88,6 +89,7 @@ __all__ = [
     "Pairs",
     "PlanSettings",
     "RankShare",
+    "Runs",
     "SameSources",
     "ShardFile",
     "Shelf",
@@ -110,6 +112,7 @@ __all__ = [
     "open_stream",
     "pair_sources",
     "pool_bytes",
+    "runs_of",
     "shapes_of",
     "sources_of",
     "spread",

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from rawkit.errors import SelectionError, StoreError
 from rawkit.sensor import UNKNOWN_BALANCE
-from rawkit.store import NO_TARGET, Coordinates, column_of
-from rawkit.stream.pairs import NUMBERS, Origins, Pairs
+from rawkit.store import NO_TARGET, Coordinates, codes_of, column_of
+from rawkit.stream.pairs import NUMBERS, Origins, Pairs, Repeats
 from rawkit.stream.texts import PackedTexts, SharedTexts
 from rawkit.subset import SPLITS, Candidates, SubsetFrames
 
@@ -58,6 +58,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
     chosen = SubsetFrames.of(frames)
     count = len(chosen)
     groups: list[Origins] = []
+    repeats: list[tuple[pa.Array, NDArray[np.int32]]] = []
     which = np.empty(count, np.uint16)
     places, targets, rows, camera = (np.empty(count, np.int32) for _ in range(4))
     numbers = {name: np.empty(count) for name in NUMBERS}
@@ -84,6 +85,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
                 numbers[name][here] = values[name][frame]
             del values
             camera[here] = _models(group, models)[frame]
+            repeats.append(_repeats(group, here, frame))
     scenes, texts = chosen.coded("scene")
     return Pairs(
         groups, which, places, targets, rows,
@@ -91,6 +93,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
         names=PackedTexts(column_of(chosen.table, "name")),
         scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
         cameras=SharedTexts(camera, pa.array(list(models), pa.string())),
+        repeats=_joined(repeats),
     )  # fmt: skip
 
 
@@ -105,6 +108,34 @@ def _origins(collection: str, group: Group) -> Origins:
             fix="Make a subset of other stores with `rawkit subset --store`.",
         )
     return Origins(collection, group.place, group.name, group.packed, group.target)
+
+
+def _repeats(
+    group: Group, pairs: NDArray[np.int64], frames: NDArray[np.int64]
+) -> tuple[pa.Array, NDArray[np.int32]]:
+    """Find the frames whose pixels are those of located pairs, and which also share their long.
+
+    `frames` are the indices of the pairs within the group. Returns names, and the pair of each.
+    """
+    numbers = group.frames.duplicates
+    if not len(numbers):
+        return pa.array([], pa.string()), np.empty(0, np.int32)
+    table = group.frames.table
+    index = np.asarray(table.numbers("index"), np.int64)
+    shared, _ = codes_of(table.columns("pair"), "pair")
+    pair_of = np.full(len(group.frames.stored), -1, np.int32)
+    pair_of[frames] = pairs
+    originals = group.frames.stored[index[numbers]]
+    same = (shared[originals] == shared[numbers]) & ~table.is_long[numbers]
+    chosen = numbers[same & (pair_of[index[numbers]] >= 0)]
+    names = column_of(table.columns("name"), "name").take(pa.array(chosen))
+    return names, pair_of[index[chosen]]
+
+
+def _joined(parts: list[tuple[pa.Array, NDArray[np.int32]]]) -> Repeats:
+    names = pa.chunked_array([one for one, _ in parts], pa.string()).combine_chunks()
+    of = np.concatenate([np.empty(0, np.int32), *(one for _, one in parts)])
+    return Repeats(PackedTexts(names), of)
 
 
 def _models(group: Group, known: dict[str, int]) -> NDArray[np.int32]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -163,6 +164,15 @@ class Origins(NamedTuple):
         return ShardFile(self.place.file(f"{self.name}/{layout.key(index)}"), layout)
 
 
+class Repeats(NamedTuple):
+    """Frames that are not stored, since their pixels are those of pairs that are."""
+
+    names: PackedTexts
+    """Their names within the collection."""
+    of: NDArray[np.int32]
+    """Which pair each repeats, shape (repeats,)."""
+
+
 class Pairs(Sequence[PairSource]):
     """Pairs as columns, each a `PairSource` when it is looked at.
 
@@ -179,6 +189,8 @@ class Pairs(Sequence[PairSource]):
         As in `PairSource`, shape (pairs, 4).
     names, scenes, cameras
         Texts of each pair; names are those within the collection.
+    repeats
+        Frames of the same videos and longs that repeat pairs; None: nobody has looked.
     """
 
     def __init__(
@@ -195,7 +207,9 @@ class Pairs(Sequence[PairSource]):
         names: PackedTexts,
         scenes: SharedTexts,
         cameras: SharedTexts,
+        repeats: Repeats | None = None,
     ) -> None:
+        self.repeats = repeats
         self.groups, self.which = tuple(groups), which
         self.places, self.targets, self.rows = places, targets, rows
         self._numbers = {name: Values(values) for name, values in numbers.items()}
@@ -305,7 +319,14 @@ def shapes_of(sources: Sequence[PairSource]) -> FrameShapes:
 def _runs(sources: Sequence[PairSource]) -> Runs:
     """Find the runs of neighbours among pairs."""
     if isinstance(sources, Pairs):
-        return runs_of(sources.names(), sources.takes())
+        takes, repeats = sources.takes(), sources.repeats
+        if repeats is None:
+            return runs_of(sources.names(), takes)
+        # A frame that repeats another is a frame of its video all the same.
+        names = chain(sources.names(), (repeats.names[at] for at in range(len(repeats.of))))
+        found = runs_of(names, [*takes, *(takes[pair] for pair in repeats.of.tolist())])
+        stored = np.concatenate([np.arange(len(sources), dtype=np.int32), repeats.of])
+        return replace(found, order=stored[found.order])
     return runs_of((source.name for source in sources), map(_take_of, sources))
 
 

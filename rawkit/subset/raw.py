@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import Matcher, remembered_definition
+from rawkit.catalog import Matcher, remembered_definition, truth_names
 from rawkit.errors import MissingError, OutputError, UnreadableError, UsageError
 from rawkit.files import replacing
 from rawkit.progress import SILENT
@@ -21,7 +21,7 @@ from rawkit.subset.shards import Needs
 from rawkit.workspace import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rawkit.locations import Location
@@ -111,13 +111,15 @@ def _files_of(store: Store, workspace: Workspace) -> Callable[[FrameRow], Iterat
             where=workspace.definition(name),
             fix="Copy the TOML it was ingested with there, or use --materialize.",
         )
-    if definition is None or all(rule.video is None for rule in definition.files):
+    if definition is None or not definition.has_videos:
         return lambda row: iter([RawFile(name, row.source, row.raw_bytes)])
     matcher = Matcher(definition)
 
     def of_video(row: FrameRow) -> Iterator[RawFile]:
-        path = row.source.rpartition("#")[0]
-        yield RawFile(name, path, None)
+        video, number, _ = row.source.rpartition("#")
+        is_array = bool(number) and matcher.match(row.source) is None
+        path = video if is_array else row.source
+        yield RawFile(name, path, None if is_array else row.raw_bytes)
         match = matcher.match(path)
         if match is not None and match.truth:
             yield RawFile(name, match.truth, None, optional=row.target_index == NO_TARGET)
@@ -175,6 +177,8 @@ class _Located:
     raw: RawFile
     file: SourceFile
     source: Source
+    asked: str
+    """Path of the file that was asked for: an array, where a movie is there in its place."""
 
 
 def _locate(
@@ -197,8 +201,14 @@ def _locate(
             # Several sources are also looked through with the collection's name in front.
             files = there[raw.source] or there[raw.path]
             fitting = next((file for file in files if raw.size in (None, file.size)), None)
+            movie = None if files else _movie(raw, there)
             if fitting is not None:
-                found.append(_Located(replace(raw, size=fitting.size), fitting, source))
+                sized = replace(raw, size=fitting.size)
+                found.append(_Located(sized, fitting, source, raw.path))
+            elif movie is not None:
+                name, file = movie
+                instead = replace(raw, source=name, size=file.size)
+                found.append(_Located(instead, file, source, raw.path))
             elif raw.optional:
                 continue
             elif files:
@@ -206,6 +216,13 @@ def _locate(
             else:
                 missing.append((raw.path, f"it is not in {source.describe()}"))
     return found, missing
+
+
+def _movie(raw: RawFile, there: Mapping[str, list[SourceFile]]) -> tuple[str, SourceFile] | None:
+    """Find the movie that is there in the place of an array of pictures."""
+    names = truth_names(raw.source)[1:] if raw.size is None else ()
+    found = ((name, file) for name in names for file in there.get(name, ()))
+    return next(found, None)
 
 
 def _contents(located: Sequence[_Located]) -> Iterator[tuple[_Located, Iterator[bytes]]]:
@@ -347,6 +364,6 @@ def planned_raw(
 
 def _sized(files: Sequence[RawFile], located: Sequence[_Located]) -> tuple[RawFile, ...]:
     """Return files with the sizes that were found, without those that may be missing and are."""
-    found = {one.raw.path: one.raw for one in located}
+    found = {one.asked: one.raw for one in located}
     planned = (found.get(raw.path, raw) for raw in files)
     return tuple(raw for raw in planned if raw.size is not None or not raw.optional)

@@ -141,9 +141,9 @@ def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) ->
 
     Pairs that are still to land count as being like those that are there.
     """
-    there = shapes_of(data.train)
-    which = np.resize(there.which, max(data.expected, len(there)))
-    shapes = FrameShapes(there.kinds, which)
+    shapes = shapes_of(data.train)
+    if data.expected > len(shapes):
+        shapes = FrameShapes(shapes.kinds, np.resize(shapes.which, data.expected))
     check_crop(shapes, plan_settings(settings))
     length = epoch_length(shapes, plan_settings(settings))
     return max(_LEAST_STEPS, math.ceil(epochs * length / settings.batch_size))

@@ -73,7 +73,8 @@ class Loss(nn.Module):
                 following, its_truth = frames[number + 1], wanted[number + 1]
                 change = temporal_loss(frame, following, truth, its_truth)
                 loss = loss + self.temporal / (count - 1) * change
-            torch.autograd.backward(loss)
+            if loss.requires_grad:  # the last frame has no temporal loss
+                torch.autograd.backward(loss)
             total += float(loss.detach())
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in frames]
         return total, torch.stack(gradients, 2)

@@ -29,6 +29,8 @@ _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
 _VALIDATION_PIXEL = 70
 """Bytes a mosaic pixel of a whole validation frame: mosaic, picture, target, similarity."""
+_MARGIN = 1.25
+"""For what a clip is padded by, and for what is in use while a piece is put into its frames."""
 _SHARED = 100 * 2**20
 """What talking to other processes takes, beside a copy of the gradients."""
 
@@ -73,10 +75,12 @@ def _validation(about: Network, settings: TrainSettings, data: TrainData, tile: 
     most = 0
     for packed, _ in layouts_of(data.val):
         pixels = 4 * packed.height * packed.width
-        clip = 0
+        found = _VALIDATION_PIXEL * pixels + tile
         if about.takes_clips:
-            clip = FRAME_PIXEL * validated_frames(settings.clip, pixels) * pixels
-        most = max(most, _VALIDATION_PIXEL * pixels + clip + tile)
+            clip = pixels * validated_frames(settings.clip, pixels)
+            piece = _MARGIN * about.costs.tile_pixel["torch"] * clip
+            found = _VALIDATION_PIXEL * pixels + FRAME_PIXEL * clip + min(tile, round(piece))
+        most = max(most, found)
     return most
 
 

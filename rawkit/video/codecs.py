@@ -91,7 +91,7 @@ def require_av() -> Any:
         raise UsageError(
             "compressed video without PyAV",
             expected="the extra `video`",
-            fix="pip install rawkit[video], or write frames: -o FOLDER.",
+            fix="pip install rawkit-lowlight[video], or write frames: -o FOLDER.",
         ) from error
     av.logging.set_level(av.logging.PANIC)  # what fails comes as an error
     return av

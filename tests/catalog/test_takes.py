@@ -15,6 +15,7 @@ from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.store import Store
 from rawkit.stream import open_stream
 from rawkit.subset import make_subset
+from rawkit.subset.raw import copy_raw
 from rawkit.workspace import Workspace
 from tests.support.fixtures_cli import run_in
 from tests.support.movies import SIZE, plain_pictures, write_frames, write_movie
@@ -206,3 +207,22 @@ def test_a_rule_is_of_videos_or_of_their_frames(tmp_path: Path) -> None:
     )
     with pytest.raises(DefinitionError, match="video and frames in one rule"):
         load_definition(str(path))
+
+
+@pytest.mark.parametrize("movie", [False, True])
+def test_a_subset_takes_frames_and_their_pictures_along(tmp_path: Path, *, movie: bool) -> None:
+    source = tmp_path / "data/video"
+    write_frames(source / "take", range(3))
+    if movie:
+        write_movie(source / "take.mp4", plain_pictures(3))
+    else:
+        write_truth(source / "take", 3)
+    ingested(source, tmp_path / "stores/video.zarr")
+    workspace = Workspace(tmp_path)
+    subset, *_ = make_subset(workspace, [tmp_path / "stores/video.zarr"], fraction=1.0)
+    copied = copy_raw(subset, workspace, tmp_path / "copy")
+    assert not copied.missing
+    assert None not in {file.size for file in copied.files}
+    names = {str(path.relative_to(source)) for path in source.rglob("*.*")}
+    there = tmp_path / "copy/video"
+    assert {str(path.relative_to(there)) for path in there.rglob("*.*")} == names

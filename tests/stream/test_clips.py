@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rawkit.catalog import Selection, load_definition
 from rawkit.errors import UsageError
+from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.sensor import Amplification, pack, unpack
 from rawkit.store import encode_shard
 from rawkit.stream import (
@@ -26,6 +28,7 @@ from rawkit.stream import (
     RankShare,
     epoch_length,
     jobs,
+    open_stream,
     pool_bytes,
     shapes_of,
 )
@@ -34,6 +37,9 @@ from rawkit.stream.reader import OpenShard, open_shard
 from rawkit.stream.runs import runs_of
 from rawkit.stream.shapes import window_size
 from rawkit.stream.tensors import tensors_of
+from rawkit.subset import make_subset
+from rawkit.synth import make_collection
+from rawkit.workspace import Workspace
 from tests.support.factories import local
 from tests.support.fixtures_stream import Shape, assert_same_batch, make_sources
 
@@ -269,6 +275,24 @@ def test_a_long_that_a_burst_shares_is_the_target_of_every_frame(
     longs = opened.count(videos[0].target)
     assert longs
     assert (len(opened) - longs) / CLIP == pytest.approx(longs, abs=1)
+
+
+def test_a_frame_of_a_burst_that_repeats_another_is_in_its_clips(tmp_path: Path) -> None:
+    # As the collection itself, its look-alike has every fourth frame twice.
+    make_collection("smid", tmp_path / "data", scenes=1, shots=8, size=(64, 96))
+    store = tmp_path / "stores/smid.zarr"
+    plan = plan_ingest(load_definition("smid"), tmp_path / "data", store, Selection(), targets=8)
+    assert run_ingest(plan, workers=0).duplicates
+    make_subset(Workspace(tmp_path), [store], fraction=1.0)
+    stream = open_stream(tmp_path, clip=8, crop=32, batch_size=4, augment=False)
+    batches = stream.batches()
+    batch = next(batches)
+    batches.close()
+    assert set(batch.names) == {"smid/short/0001/0001.ARW"}
+    for crop, target in zip(batch.packed, batch.target, strict=True):
+        same = [(one == other).all() for one, other in pairwise(crop)]
+        assert same == [False, False, True, False, False, False, True]
+        assert (target == target[0]).all()
 
 
 def test_few_shards_of_a_long_clip_are_open_at_once(

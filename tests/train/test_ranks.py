@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +13,11 @@ import torch
 
 from rawkit.train import LAST, Trainer, load_checkpoint
 from rawkit.train.record import METRICS
-from tests.conftest import REPOSITORY
+from tests.support import ranks
 from tests.support.fixtures_stream import tiny
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from rawkit.train import TrainData
@@ -50,25 +48,9 @@ leave()
 """
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-    return port
-
-
 def start_two(workspace: Workspace, folder: Path, steps: int) -> subprocess.Popen[str]:
     """Start a training in two processes, as torchrun does."""
-    script = folder.with_suffix(".py")
-    script.write_text(PROCESS)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2",
-         "--master_port", str(free_port()), str(script), str(workspace.root), str(folder),
-         str(steps)],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    return ranks.start_two(PROCESS, folder.with_suffix(".py"), workspace.root, folder, steps)
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
