@@ -279,7 +279,11 @@ class Darkroom:
     def _output(self, picture: Picture) -> Output | None:
         """Return how a picture is made; None, and say why, if it cannot be."""
         photo, wanted = picture.photo, picture.wanted
-        if photo.gone or photo.stage == "refused":
+        if photo.gone:
+            return None
+        if photo.stage == "refused":
+            picture.stage, picture.problem = "failed", photo.problem
+            self._board.change(photo)
             return None
         try:
             brightness = Brightness()

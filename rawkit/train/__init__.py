@@ -24,7 +24,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
-from rawkit.train.disk import DiskPlan, DiskTraining, disk_training, open_shelf
+from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer, TrainReport
@@ -58,6 +58,7 @@ callable_as(__name__, "rawkit.api:train")
 
 __all__ = [
     "BEST",
+    "FETCHING",
     "LAST",
     "LOSSES",
     "MAX_RAM",
@@ -93,7 +94,6 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
-    "open_shelf",
     "other_data",
     "plan_live",
     "plan_replay",

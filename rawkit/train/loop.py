@@ -210,11 +210,12 @@ class Trainer:
         """
         settings = self.settings
         record = self._record = self._open_record()
-        meter, interrupted = Meter(self._stream, self._live.text if self._live else None), False
+        meter, interrupted = Meter(self._stream, self._beside()), False
         with (
             nullcontext() if settings.recompute else kept_memory(),  # which costs memory
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
+            meter.watched(advance),
         ):
             if self._live and not self._folder.exists(LAST):
                 self._save(LAST)  # what has been settled on the pairs of a batch must stand
@@ -243,6 +244,14 @@ class Trainer:
             self.step, meter.loss, meter.crops_per_second, meter.waiting, scores, interrupted,
             "" if self._live is None else self._live.missing(),
         )  # fmt: skip
+
+    def _beside(self) -> Callable[[], str] | None:
+        """Return what says what goes on beside the training."""
+        parts = [
+            *([] if self._keeper is None else [self._keeper.text]),
+            *([] if self._live is None else [self._live.text]),
+        ]
+        return None if not parts else lambda: "; ".join(filter(None, (one() for one in parts)))
 
     def _steps(self, max_seconds: float | None) -> Iterator[float]:
         """Do steps until enough; yields the loss of each, over all processes."""
@@ -314,6 +323,8 @@ class Trainer:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
             if not frames:
                 return None
+            if self._keeper is not None:
+                self._keeper.wait_for_kept()
             net = self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
             mine = slice(fabric.global_rank, None, fabric.world_size)

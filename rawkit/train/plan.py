@@ -81,6 +81,8 @@ class TrainPlan:
     """What lands beside it; None where all is there."""
     fabric: Fabric | None = None
     """Device and processes, where they have met already."""
+    keeper: Keeper | None = None
+    """What has frames come and go while they land, where the store holds only so much."""
 
 
 def plan_training(
@@ -273,7 +275,7 @@ def run_training(
                 keep=keep,
                 board=board,
                 cache=cache,
-                keeper=keeper,
+                keeper=keeper or plan.keeper,
                 live=plan.live,
                 told=told,
             )
