@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from rawkit.evaluate.run import EvaluationPlan
     from rawkit.evaluate.tables import Evaluation
-    from rawkit.evaluate.videos import Video, VideoRow
+    from rawkit.evaluate.video_figures import VideoRow
+    from rawkit.evaluate.videos import Video
     from rawkit.progress import Progress
 
 FILM_FOLDER, FILM_INDEX = "videos", "videos.json"
