@@ -27,13 +27,7 @@ from rawkit.train.checkpoint import (
     set_generators,
 )
 from rawkit.train.clips import score_share
-from rawkit.train.data import (
-    cameras_in,
-    check_balance,
-    check_pieces,
-    equalising_curves,
-    plan_settings,
-)
+from rawkit.train.data import cameras_in, check_training, equalising_curves, plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
@@ -140,7 +134,6 @@ class Trainer:
         live: Live | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
-        check_balance(data, settings)
         self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
         self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
@@ -152,6 +145,7 @@ class Trainer:
         self._keep, self._board = keep, board
         self._record: Record | None = None
         ranks = self._fabric.world_size
+        check_training(data, settings, ranks)
         self._stream = BatchStream(
             data.train,
             plan_settings(settings),
@@ -170,7 +164,6 @@ class Trainer:
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
             curves=curves,
         )  # fmt: skip
-        check_pieces(settings, ranks)
         self._learner = Learner(settings, self._fabric)
         self.step = 0
         """Optimizer steps done."""
