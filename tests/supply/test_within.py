@@ -56,11 +56,9 @@ def train(web: Web, *more: object, disk: str = f"{BUDGET}B") -> tuple[object, ..
 
 def bytes_in(store: Path) -> int:
     """Bytes of all shards that lie in a store, and of those being written."""
-    folders = (store, *store.parent.glob("*.part"))
-    return sum(
-        path.stat().st_size for folder in folders for path in folder.rglob("*")
-        if path.is_file() and "/c/" in path.as_posix()
-    )  # fmt: skip
+    shards = (*store.glob("*/*/packed/c/**/*"), *store.glob("*/*/target/c/**/*"))
+    written = (*store.parent.glob("*.part/*.packed"), *store.parent.glob("*.part/*.target"))
+    return sum(path.stat().st_size for path in (*shards, *written) if path.is_file())
 
 
 def watched(process: subprocess.Popen[str], store: Path) -> int:
