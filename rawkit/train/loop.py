@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +33,7 @@ from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record
+from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
 from rawkit.train.validate import Scores
 from rawkit.workers import give_back
@@ -59,26 +59,6 @@ LOG_EVERY = 100
 """Steps between lines of metrics that tell of training alone."""
 _CHECKPOINT_SECONDS = 60.0
 """Work that a crash may cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What a training did."""
-
-    steps: int
-    """Optimizer steps done in all."""
-    loss: float
-    """Smoothed loss at the end."""
-    crops_per_second: float
-    """Crops a second over all processes, validation not counted."""
-    waiting: float
-    """Share of the training time spent waiting for data, 0 to 1."""
-    scores: Scores | None
-    """Validation at the end; None without validation frames."""
-    interrupted: bool
-    """Whether it was stopped before its last step."""
-    missing: str = ""
-    """What was asked for and did not land, and why; empty where all did or still does."""
 
 
 class Trainer:
