@@ -345,7 +345,7 @@ def test_killed_ten_times_under_load_everything_is_there_in_the_end(
                 one.name for one in (tmp_path / "serve" / str(port) / "works" / work).iterdir()
             }
     print(f"\nkilled {KILLS} times: {len(kept)} uploads answered, all restored; "
-          f"{len(folders - photos.keys())} folders of others, {len(left)} half-written")  # fmt: skip
+          f"{len(folders - photos.keys())} folders of others, {len(left)} cut off")  # fmt: skip
     assert len(set(pictures.values())) == 1
     assert not left
     assert folders <= photos.keys()
