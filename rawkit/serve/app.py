@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -59,7 +60,8 @@ def make_app(room: Room) -> ASGIApp:
         ],
         lifespan=lifespan,
         exception_handlers={
-            RefusedError: _refused, RawkitError: _failed, HTTPException: _http, 500: _internal,
+            RefusedError: _refused, ClientDisconnect: _left, RawkitError: _failed,
+            HTTPException: _http, 500: _internal,
         },
     )  # fmt: skip
     return Guard(app, room.settings)
@@ -117,6 +119,11 @@ async def _http(_: Request, error: Any) -> Response:
     said = {404: "There is no such address", 405: "That cannot be done here"}
     reason = Reason("http", said.get(error.status_code, str(error.detail)), "Look at /api.")
     return RefusedError(error.status_code, reason, dict(error.headers or {})).response()
+
+
+async def _left(_: Request, __: Exception) -> Response:
+    """Answer who has gone: nobody reads it, and nothing is wrong."""
+    return Response(status_code=400)
 
 
 async def _internal(_: Request, __: Exception) -> Response:

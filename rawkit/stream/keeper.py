@@ -62,6 +62,8 @@ class Keeper:
         Frames that stay.
     batches
         Batches, from the first of all, after which nothing is read any more; None: for ever.
+    expected
+        Says how many bytes a frame that stays and has not landed will take; as the shelf if None.
     beside
         Says what is away, for people; empty while nothing is.
     """
@@ -74,10 +76,11 @@ class Keeper:
         *,
         kept: Iterable[str] = (),
         batches: int | None = None,
+        expected: Callable[[str], int] | None = None,
         beside: Callable[[], str] = lambda: "",
     ) -> None:
         self._shelf, self._room, self._frames = shelf, room, frames
-        self._beside = beside
+        self._beside, self._expected = beside, expected or shelf.size
         self.batches = batches
         """Batches after which nothing is read any more; None: for ever."""
         self.kept = set(kept)
@@ -163,11 +166,13 @@ class Keeper:
             self._changed.notify_all()
 
     def keep(self, frames: Iterable[str]) -> None:
-        """Have frames stay from now on; those that are not there are brought."""
+        """Have these frames stay from now on, and no others; those that were evicted come."""
         with self._changed:
             frames = set(frames)
-            for frame in sorted(frames - self.kept):
-                self.kept.add(frame)
+            others, self.kept = self.kept - frames, frames
+            for frame in sorted(others):
+                self._offer(frame)
+            for frame in sorted(frames):
                 self._outlook.drop(frame)
                 self._room.new.pop(frame, None)
             self._wish(frames)
@@ -302,8 +307,16 @@ class Keeper:
     def _kept_bytes(self) -> int:
         room = self._room
         return sum(
-            room.here.get(one) or room.coming.get(one) or self._shelf.size(one) for one in self.kept
+            room.here.get(one) or room.coming.get(one) or self._expected(one) for one in self.kept
         )
+
+    def _free(self) -> int:
+        """Bytes that nobody has and that are not kept for frames that stay."""
+        room = self._room
+        missing = (
+            one for one in self.kept if one not in room.here and one not in room.coming
+        )  # fmt: skip
+        return room.free - sum(map(self._expected, missing))
 
     def _offer(self, name: str) -> None:
         """Let a frame that is there be evicted when it is needed last."""
@@ -337,8 +350,8 @@ class Keeper:
 
     def _step(self) -> bool:
         """Do one thing that can be done; tells whether there was one."""
-        if self._room.free < 0:
-            return self._evict_last()
+        if self._free() < 0 and self._evict_last():
+            return True
         while self._outlook.passed < self._known and not self._missing() and self._may_pass():
             self._pass_one()
         waits = self._ready == self._outlook.passed
@@ -392,7 +405,7 @@ class Keeper:
         if not missing or len(self._coming) >= PARALLEL:
             return False
         frame, size = missing[0], self._shelf.size(missing[0])
-        if self._room.free < size:
+        if (self._room.free if wished else self._free()) < size:
             beside = () if wished else self._outlook.need(self._outlook.passed)
             return self._evict_last(beside)
         if wished:
@@ -416,13 +429,13 @@ class Keeper:
         if one.name not in self.kept:
             if self._ends or self._new_bytes() + one.size > self._most_new:
                 return False
-            if room.free < one.size:
+            if self._free() < one.size:
                 # What the epoch that goes on still needs comes before.
                 victim = self._outlook.last()
                 end = self._epochs[0] if self._epochs else self._known
                 if victim is None or self._outlook.next_use(victim) < end:
                     return False
-        if room.free < one.size:
+        if (room.free if one.name in self.kept else self._free()) < one.size:
             return self._evict_last()
         room.let_land()
         return True

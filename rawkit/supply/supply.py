@@ -152,6 +152,16 @@ class Supply:
         """Bytes of the shards of a frame, there or evicted; 0 where nobody knows."""
         return self._sizes.get(frame, 0)
 
+    def expected(self, frame: str) -> int:
+        """Bytes that a frame takes or will take: as the largest of its kind until it has landed."""
+        known = self._sizes.get(frame)
+        if known is not None or self.wanted is None:
+            return known or 0
+        longs = set(self.wanted.longs.values())
+        alike = (size for name, size in list(self._sizes.items())
+                 if (name in longs) == (frame in longs))  # fmt: skip
+        return max(alike, default=0)
+
     def evict(self, frames: Sequence[str]) -> None:
         """Have frames go, before anything that is said later takes room."""
         self._tell(Evict(tuple(frames)))

@@ -107,7 +107,7 @@ class Live:
             located(self.notes.validation, self.find, str(self.notes.path))
         )  # fmt: skip
         self.keeper = Keeper(
-            supply, room, self._frames_of, kept=kept, batches=batches
+            supply, room, self._frames_of, kept=kept, batches=batches, expected=supply.expected
         )  # fmt: skip
         return self.keeper
 

@@ -140,7 +140,7 @@ def spawned(workspace: Path, weights: Path, port: int, *options: str) -> Iterato
     command = [sys.executable, "-m", "rawkit", "--workspace", workspace, "serve", "--weights",
                weights, "--port", port, "--no-open", *options]  # fmt: skip
     process = subprocess.Popen(
-        [str(one) for one in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(one) for one in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
         if process.stdout is None:
