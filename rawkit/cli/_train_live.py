@@ -40,11 +40,6 @@ def is_live(workspace: Workspace, options: dict[str, Any]) -> bool:
             f"{'--replay' if replay else 'a collection'} with --resume",
             expected="one of them", fix="A run remembers what it was begun with.",
         )  # fmt: skip
-    if options["disk"] and (collection or replay):
-        raise UsageError(
-            f"--disk with {'a collection' if collection else '--replay'}",
-            expected="a store into which all frames have been ingested",
-        )
     if collection is None:
         given = [
             name
@@ -72,14 +67,18 @@ def planned_live(workspace: Workspace, options: dict[str, Any]) -> TrainPlan | N
 
     common = {"max_ram": options["max_ram"], "device": options["device"]}
     if options["replay"] is not None:
-        from rawkit.train import plan_replay
+        from rawkit.train import FETCHING, plan_replay
 
+        if options["disk"]:
+            common["max_ram"] -= FETCHING
         return plan_replay(workspace, options["replay"], name=options["name"], **common)
     progress = TerminalProgress()
     folder = live_run(workspace, options["name"]) if options["resume"] else None
     if folder is not None:
         _refuse_other_data(options)
-        with start_supply(workspace, folder=folder, max_ram=options["max_ram"], say=_say) as supply:
+        with start_supply(
+            workspace, folder=folder, max_ram=options["max_ram"], disk=options["disk"], say=_say
+        ) as supply:
             from rawkit.train import resume_live
 
             return resume_live(
@@ -123,8 +122,9 @@ def _record(options: dict[str, Any]) -> Record:
 
     definition = load_definition(options["collection"])
     record = record_of(
-        options["collection"], tuple(options["source"]), {}, changes_of(options), options["recipe"]
-    )
+        options["collection"], tuple(options["source"]), {}, changes_of(options),
+        options["recipe"], options["disk"],
+    )  # fmt: skip
     selection = selection_of({"split": None, "role": None, **options}, definition)
     return replace(record, selection=selection)
 
@@ -151,6 +151,7 @@ def _say_order(order: Any, max_ram: int) -> None:
                 "already in the store": wanted.here,
                 "to fetch": size(wanted.bytes_in),
                 "before the first step": f"{len(wanted.first)} pairs, {size(wanted.first_bytes)}",
+                **({} if order.disk is None else {"disk": size(order.disk)}),
                 "memory": f"{(max_ram - share.ingest) // 10**6} MB for the training, "
                 f"{share.ingest // 10**6} MB for the ingest in {share.threads} threads",
             }

@@ -144,15 +144,34 @@ def _trained(
     plan: TrainPlan, workspace: Workspace, options: dict[str, Any], *, leads: bool
 ) -> TrainReport | None:
     """Train, from a store within a budget if there is one; None where that is only said."""
-    if not options["disk"]:
-        return _run(plan, None, options, leads=leads)
+    if not options["disk"] or plan.keeper is not None:
+        report = _run(plan, None, options, leads=leads)
+        if plan.keeper is not None and leads:
+            _say_fetched(plan)
+        return report
     with _on_disk(plan, workspace, options) as disk:
         if options["dry_run"]:
             return None
         keeper = disk.keeper()
-        report = _run(disk.plan, keeper, options, leads=leads)
+        try:
+            report = _run(disk.plan, keeper, options, leads=leads)
+        finally:
+            keeper.close()
         click.echo(f"fetched {size(keeper.fetched)} in {keeper.brought} frames", err=True)
         return report
+
+
+def _say_fetched(plan: TrainPlan) -> None:
+    """Say what has come over the network, and how much of it for a second time."""
+    keeper = plan.keeper
+    supply = None if plan.live is None else plan.live.supply
+    if supply is None or keeper is None:
+        return
+    click.echo(
+        f"fetched {size(supply.fetched)}: {size(supply.landed_bytes)} in {supply.landed} frames "
+        f"that landed, {size(keeper.fetched)} in {keeper.brought} that came again",
+        err=True,
+    )
 
 
 def _run(
@@ -188,7 +207,9 @@ def _on_disk(
     from rawkit.train import disk_training
 
     bar = TerminalProgress()
-    with disk_training(plan, workspace, options["disk"], options["source"] or None, bar) as found:
+    with disk_training(
+        plan, workspace, options["disk"], options["source"] or None, bar, _tell_away
+    ) as found:
         least, whole = found.epochs(3)
         near = found.disk.group
         said: dict[str, object] = {
@@ -211,9 +232,11 @@ def _print_report(plan: TrainPlan, report: TrainReport, *, as_json: bool) -> Non
 def _planned(workspace: Workspace, options: dict[str, Any]) -> TrainPlan:
     """Settle what the options ask for."""
     from rawkit.errors import UsageError
-    from rawkit.train import FrameChoice, other_data, plan_training, resume_training
+    from rawkit.train import FETCHING, FrameChoice, other_data, plan_training, resume_training
 
-    same = {"recipe": options["recipe"], "max_ram": options["max_ram"]}
+    # Frames that come again are decoded in this process.
+    max_ram = options["max_ram"] - (FETCHING if options["disk"] else 0)
+    same = {"recipe": options["recipe"], "max_ram": max_ram}
     if options["resume"]:
         given = [_flag(name) for name in _CHOOSING if on_command_line(name)]
         if "--store" in given:
@@ -248,6 +271,10 @@ def _chosen_again(options: dict[str, Any]) -> dict[str, Any]:
 
     chosen = selection_values(selection_of({**dict.fromkeys(_NOT_OURS), **options}))
     return chosen if options["fraction"] is None else {"fraction": options["fraction"], **chosen}
+
+
+def _tell_away(reason: str) -> None:
+    _tell(f"waiting, and trying again: {reason}" if reason else "frames come again")
 
 
 def _tell(words: str) -> None:

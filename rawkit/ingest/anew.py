@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rawkit.files import output_errors
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Catalog, Entry, LeftOut
     from rawkit.ingest.frame import Prepared
+    from rawkit.source import Source
     from rawkit.store import FrameRow, Store
 
 
@@ -39,23 +41,27 @@ class Anew:
         self._entries = {entry.frame.name: entry for entry in catalog.entries}
         self._rendering = rendering_of_store(store.about.rendering)
         self._codecs = {key: layout.codec for key, layout in store.about.layouts.items()}
-        self._number = 0
+        self._numbers = count(1)
 
     def entry(self, row: FrameRow) -> Entry | None:
         """Return what the catalog has of a row's raw file; None where it has nothing."""
         return self._entries.get(row.name)
 
-    def prepare(self, entry: Entry, row: FrameRow) -> Prepared | LeftOut:
-        """Decode the raw file that `entry` has found for a row, and stage its shards."""
-        self._number += 1
+    def prepare(
+        self, entry: Entry, row: FrameRow, source: Source | None = None
+    ) -> Prepared | LeftOut:
+        """Decode the raw file that `entry` has found for a row, and stage its shards.
+
+        It is read from `source`, the catalog's if None. Safe for threads.
+        """
         job = job_of(
-            self._catalog, entry, self._number, self._staging, self._codecs,
+            self._catalog, entry, next(self._numbers), self._staging, self._codecs,
             rendering=self._rendering, headerless=described_by(row),
             version=self._store.about.version,
         )  # fmt: skip
         # How balances are chosen may have changed since.
         balance = WhiteBalance(row.white_balance, row.white_balance_source)
-        return prepare_frame(replace(job, balance=balance))
+        return prepare_frame(replace(job, balance=balance, source=source or job.source))
 
 
 @contextmanager

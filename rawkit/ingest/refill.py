@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, remembered_definition, scan_with_table
 from rawkit.errors import MissingError, StoreDamagedError
 from rawkit.ingest.anew import Anew, emptied
+from rawkit.ingest.held import read_ahead
 from rawkit.progress import SILENT
 from rawkit.store import (
     Store,
     discard,
     lock,
     lock_of,
-    note_returned,
     open_place,
     read_evicted,
     settle_evicted,
@@ -24,6 +24,8 @@ from rawkit.store import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rawkit.catalog import Catalog, Entry
     from rawkit.locations import Location
     from rawkit.progress import Progress
@@ -48,7 +50,7 @@ class Refill:
     """
 
     def __init__(self, store: Store, catalog: Catalog, staging: Path) -> None:
-        self._store = store
+        self._store, self._catalog = store, catalog
         self._held = ExitStack()
         self._anew = Anew(store, catalog, self._held.enter_context(emptied(staging)))
 
@@ -63,8 +65,10 @@ class Refill:
         file = self._entry(row).file
         return 0 if file is None else file.stored
 
-    def bring(self, row: FrameRow) -> None:
-        """Put the shards of an evicted frame back.
+    def bring(self, row: FrameRow, turn: AbstractContextManager[object] | None = None) -> None:
+        """Put the shards of an evicted frame back; `turn` is held while it is decoded.
+
+        Safe for threads. The note of what is gone stays as it is.
 
         Raises
         ------
@@ -75,7 +79,10 @@ class Refill:
         OutputError
             If there is no room; the frame stays evicted.
         """
-        prepared = self._anew.prepare(self._entry(row), row)
+        entry = self._entry(row)
+        source = read_ahead(self._catalog.source, entry.file)
+        with turn or nullcontext():
+            prepared = self._anew.prepare(entry, row, source)
         if isinstance(prepared, LeftOut):
             raise _other(row, self._store, prepared.reason)
         frame = prepared.frame
@@ -90,7 +97,6 @@ class Refill:
             place.take(shard.path, key)
         for spare in shards[len(keys) :]:
             discard(spare.path)
-        note_returned(self._store, [row])
 
     def close(self) -> None:
         """Remove what is under way."""
@@ -135,6 +141,7 @@ def refill_store(
                     advance(1, row.name)
         finally:
             refill.close()
+            settle_evicted(store)
     return len(rows)
 
 

@@ -220,6 +220,7 @@ def run_ingest(
     progress: Progress = SILENT,
     pool: AbstractContextManager[Pool] | None = None,
     each: Each | None = None,
+    fetch_ahead: bool = True,
 ) -> IngestReport:
     """Add the wanted frames of a plan to its store; bad files are listed and the rest goes on.
 
@@ -230,7 +231,8 @@ def run_ingest(
     Unless `beside` is off, pixels may come from a faster decoder than LibRaw that has been proven
     to give the same, see `rawkit.ingest.proofs`. Ctrl-C commits what is done and returns. A `pool`
     takes the place of `workers` and `resources`. `each` is called with the writer, a frame and what
-    has become of it, after it has been added; then it is who commits, before the end.
+    has become of it, after it has been added; then it is who commits, before the end. Unless
+    `fetch_ahead` is off, files that come over a network are fetched before a worker asks for them.
 
     Raises
     ------
@@ -274,7 +276,7 @@ def run_ingest(
         fetching = resources is None or resources.scheduler is None
         if not fetching:
             report.exchange = taking.exchange.describe()
-        jobs = _jobs(plan, writer, taking.exchange, fetch_ahead=fetching)
+        jobs = _jobs(plan, writer, taking.exchange, fetch_ahead=fetching and fetch_ahead)
         proofs, say = Proofs(beside=beside), partial(advance, 0)
         try:
             for entry, result in in_order(jobs, taking, proofs, say):
@@ -339,7 +341,9 @@ def _jobs(
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
-            placed, picture = videos.put_picture(placed, number)
+            picture = None
+            if rendering is not None:
+                placed, picture = videos.put_picture(placed, number)
             file = entry.file
             if file is not None and spill is not None and unpacked is None:
                 spilled = spill.path(file)

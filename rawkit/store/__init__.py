@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         targets_of,
     )
     from rawkit.store.evicted import (
+        Evictions,
         evict_frames,
         frame_bytes,
         note_returned,
@@ -135,6 +136,7 @@ __getattr__ = late(
         "encode_rows": "parquet",
         "encode_shard": "shard",
         "encode_table": "parquet",
+        "Evictions": "evicted",
         "evict_frames": "evicted",
         "exposure_of": "coordinates",
         "frame_bytes": "evicted",
@@ -181,6 +183,7 @@ __all__ = [
     "Codec",
     "Coordinates",
     "Damage",
+    "Evictions",
     "FrameRow",
     "FrameRows",
     "FrameTable",

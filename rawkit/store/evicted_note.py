@@ -62,12 +62,21 @@ def read_note(store: Location) -> dict[str, Evicted]:
 def read_evicted(store: Location) -> dict[str, int]:
     """Return the frames whose shards have been deleted to make room: by name, the bytes they took.
 
+    The note names more while a training goes on, and after its death: shards are looked for.
+
     Raises
     ------
     StoreFormatError
         If the note cannot be read.
     """
-    return {name: one.size for name, one in read_note(store).items()}
+    noted = read_note(store)
+    if not isinstance(store, Path):
+        return {}
+    return {
+        name: one.size
+        for name, one in noted.items()
+        if not all((store / shard).is_file() for shard in one.shards)
+    }
 
 
 def write_note(folder: Path, frames: Mapping[str, Evicted]) -> None:

@@ -123,6 +123,11 @@ class StoreWriter:
         """All rows, those that wait for a commit included."""
         return self._everything().rows
 
+    @property
+    def last(self) -> FrameRow:
+        """The row that was added last, and is not committed yet."""
+        return self._pending[-1]
+
     def _everything(self) -> FrameTable:
         pending = FrameTable.of(self._pending, self.version)
         return FrameTable([*self._table.pieces, *pending.pieces], self.version)
@@ -250,12 +255,22 @@ class StoreWriter:
             self._uploads.close()
 
     def sweep(self) -> None:
-        """Remove what a writer that was killed has left: halves of files, and parts of no table."""
+        """Remove what a writer that was killed has left: halves of files, and what no row names."""
         self.place.sweep()
+        if not isinstance(self.path, Url):
+            self._sweep_shards()
         used = {part_name(first) for first, _ in self._parts}
         for name in self.place.top():
             if is_part(name) and name not in used:
                 self.place.delete(name)
+
+    def _sweep_shards(self) -> None:
+        """Delete shards that were never committed: they lie behind all that were."""
+        for (group, _), layout in self._layouts.items():
+            index = layout.count
+            while self.place.exists(key := f"{group}/{layout.key(index)}"):
+                self.place.delete(key)
+                index += 1
 
     def _place(self, group: str, name: ArrayName, shard: StagedShard) -> tuple[int, int]:
         """Move a shard to the next free index of its array; returns that index, and its bytes."""

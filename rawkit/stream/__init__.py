@@ -8,8 +8,8 @@ the batches; `reader` reads their chunks; `cutting` takes crops from them, place
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
 chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
 them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
-cannot hold all, `holding` says what is fetched and evicted, and `keeper` does it. `open_stream` is
-the short way in.
+cannot hold all, `holding` says what is fetched and evicted, `keeper` does it, and `room` counts.
+`open_stream` is the short way in.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ from rawkit.stream.plan import (
 )
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
+from rawkit.stream.room import Room
 from rawkit.stream.runs import Runs, runs_of
-from rawkit.stream.schedule import RankShare, jobs
+from rawkit.stream.schedule import Ahead, RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "CLIP_LIVE_WINDOWS",
     "CROPS_PER_WINDOW",
     "LIVE_WINDOWS",
+    "Ahead",
     "Batch",
     "BatchStream",
     "ChunkCache",
@@ -89,6 +91,7 @@ __all__ = [
     "Pairs",
     "PlanSettings",
     "RankShare",
+    "Room",
     "Runs",
     "SameSources",
     "ShardFile",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -191,6 +192,12 @@ class BatchStream:
     def waited(self) -> float:
         """Seconds spent waiting for data so far."""
         return self._pool.waited
+
+    @property
+    def waiting(self) -> float:
+        """Seconds since when a batch is waited for now; 0 while none is."""
+        since = self._pool.waits_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def batches(self, position: int = 0) -> Generator[Batch, None, None]:
         """Yield batches from sample number `position` on, for ever; epochs follow each other.

@@ -8,15 +8,16 @@ done follows, too: as soon as its victims have been used for the last time befor
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Need = frozenset[str]
 """Frames that must be there at once."""
@@ -34,6 +35,91 @@ class Move:
     """Needs, from the first, that must be done before the eviction."""
     before: int
     """Index of the need that it is fetched for, from 0."""
+
+
+class Outlook:
+    """When frames are needed, as far as it is known, and which of those held is needed last.
+
+    Needs have numbers from 0. They are passed in their order; what is looked for is among those
+    that are still to come. All it takes is some steps of a heap.
+    """
+
+    def __init__(self) -> None:
+        self._needs: deque[Need] = deque()
+        self._uses: dict[str, deque[int]] = defaultdict(deque)
+        self._held: set[str] = set()
+        self._heap: list[tuple[float, str]] = []
+        self.passed = 0
+        """Needs that have been passed: the number of the next one."""
+        self.end = 0
+        """Needs that are known: the number of the first that is not."""
+
+    def extend(self, needs: Iterable[Need]) -> None:
+        """Add needs at the end."""
+        for need in needs:
+            for frame in need:
+                uses = self._uses[frame]
+                uses.append(self.end)
+                if len(uses) == 1 and frame in self._held:
+                    heappush(self._heap, (-self.end, frame))
+            self._needs.append(need)
+            self.end += 1
+
+    def cut(self, end: int) -> None:
+        """Forget the needs from number `end` on: they will be others."""
+        end = max(end, self.passed)
+        while self.end > end:
+            self.end -= 1
+            for frame in self._needs.pop():
+                self._uses[frame].pop()
+                if not self._uses[frame]:
+                    self._push(frame)
+
+    def need(self, number: int) -> Need:
+        """Return a need that has not been passed."""
+        return self._needs[number - self.passed]
+
+    def pass_one(self) -> None:
+        """Pass the next need."""
+        for frame in self._needs.popleft():
+            self._uses[frame].popleft()
+            self._push(frame)
+        self.passed += 1
+
+    def next_use(self, frame: str) -> float:
+        """Return the number of the next need of a frame; infinity if there is none."""
+        uses = self._uses.get(frame)
+        return uses[0] if uses else math.inf
+
+    def hold(self, frame: str) -> None:
+        """Say that a frame is held, and may be evicted."""
+        self._held.add(frame)
+        self._push(frame)
+
+    def drop(self, frame: str) -> None:
+        """Say that it is not, or may not be."""
+        self._held.discard(frame)
+
+    def last(self, beside: Collection[str] = ()) -> str | None:
+        """Return the held frame that is needed last, none of those `beside`; None if none is."""
+        aside: list[tuple[float, str]] = []
+        found = None
+        while self._heap:
+            key, frame = self._heap[0]
+            if frame not in self._held or -key != self.next_use(frame):
+                heappop(self._heap)  # of an earlier time
+                continue
+            if frame not in beside:
+                found = frame
+                break
+            aside.append(heappop(self._heap))
+        for one in aside:
+            heappush(self._heap, one)
+        return found
+
+    def _push(self, frame: str) -> None:
+        if frame in self._held:
+            heappush(self._heap, (-self.next_use(frame), frame))
 
 
 def least_budget(needs: Sequence[Need], sizes: Mapping[str, int], window: int = 1) -> int:
@@ -71,6 +157,40 @@ def moves(
     UsageError
         If a need does not fit into the budget; the smallest budget that does is named.
     """
+    check_room(needs, sizes, budget)
+    outlook, used = Outlook(), dict.fromkeys(held, 0)
+    outlook.extend(needs)
+    for frame in sorted(held):
+        outlook.hold(frame)
+    bytes_here = sum(sizes[frame] for frame in held)
+    for index, need in enumerate(needs[:until]):
+        for frame in sorted(need - used.keys()):
+            victims: list[str] = []
+            after = 0
+            while bytes_here + sizes[frame] > budget:
+                victim = outlook.last(beside=need)
+                if victim is None:
+                    raise AssertionError("a need that fits has no room")
+                outlook.drop(victim)
+                bytes_here -= sizes[victim]
+                victims.append(victim)
+                after = max(after, used.pop(victim))
+            used[frame] = 0
+            bytes_here += sizes[frame]
+            outlook.hold(frame)
+            yield Move(frame, tuple(victims), after, index)
+        outlook.pass_one()
+        used |= dict.fromkeys(need, index + 1)
+
+
+def check_room(needs: Sequence[Need], sizes: Mapping[str, int], budget: int) -> None:
+    """Refuse a budget that one of the needs does not fit into.
+
+    Raises
+    ------
+    UsageError
+        If so; the smallest budget that will do is named.
+    """
     least = least_budget(needs, sizes)
     if least > budget:
         raise UsageError(
@@ -78,31 +198,6 @@ def moves(
             expected=f"at least {least}: what a window reads must be there at once",
             fix="Give more with --disk.",
         )
-    here = {frame: sizes[frame] for frame in sorted(held)}
-    uses = _uses(needs)
-    bytes_here = sum(here.values())
-    for index, need in enumerate(needs[:until]):
-        for frame in sorted(need - here.keys()):
-            victims: list[str] = []
-            after = 0
-            while bytes_here + sizes[frame] > budget:
-                victim = max(
-                    (one for one in here if one not in need),
-                    key=lambda one: (_next(uses[one], index), one),
-                )
-                bytes_here -= here.pop(victim)
-                victims.append(victim)
-                past = bisect_left(uses[victim], index)
-                after = max(after, uses[victim][past - 1] + 1 if past else 0)
-            here[frame] = sizes[frame]
-            bytes_here += sizes[frame]
-            yield Move(frame, tuple(victims), after, index)
-
-
-def _next(uses: Sequence[int], index: int) -> float:
-    """Return the first use from `index` on; infinity if there is none."""
-    found = bisect_left(uses, index)
-    return uses[found] if found < len(uses) else float("inf")
 
 
 def belady(
@@ -130,30 +225,30 @@ def belady(
     """
     costs = sizes if costs is None else costs
     part: dict[str, float] = {}
-    fetched = 0.0
-    uses = _uses(needs)
-    for index, need in enumerate(needs):
+    outlook = Outlook()
+    outlook.extend(needs)
+    fetched = held = 0.0
+    for need in needs:
         for frame in need:
             missing = 1.0 - part.get(frame, 0.0)
             fetched += missing * costs[frame]
+            held += missing * sizes[frame]
             part[frame] = 1.0
-        spare = sum(share * sizes[one] for one, share in part.items()) - budget
-        if spare <= 0:
-            continue
-        later = sorted(part.keys() - need, key=lambda one: -_next(uses[one], index))
-        for one in later:
-            if spare <= 0:
+            if sizes[frame]:
+                outlook.hold(frame)
+        outlook.pass_one()
+        while held > budget:
+            victim = outlook.last(beside=need)
+            if victim is None:
                 break
-            freed = min(spare, part[one] * sizes[one])
-            part[one] -= freed / sizes[one]
-            spare -= freed
+            freed = min(held - budget, part[victim] * sizes[victim])
+            held -= freed
+            part[victim] -= freed / sizes[victim]
+            if part[victim] <= _NOTHING:
+                held -= part.pop(victim) * sizes[victim]
+                outlook.drop(victim)
     return fetched
 
 
-def _uses(needs: Sequence[Need]) -> dict[str, list[int]]:
-    """Return the indices of the needs that want each frame, ascending."""
-    uses: dict[str, list[int]] = defaultdict(list)
-    for index, need in enumerate(needs):
-        for frame in need:
-            uses[frame].append(index)
-    return uses
+_NOTHING = 1e-12
+"""A part of a frame that is none, but for rounding."""

@@ -1,40 +1,50 @@
 """A store that holds less than is trained on: frames are there when their window is read.
 
-The order of windows is known, so a thread fetches what will be needed and evicts what is needed
-last, see `holding`. Readers wait for it, and say when a window is done. Moves are done in order;
-none waits for more than windows before the one it is for, so the first window that is not done can
-always go on.
+The order of windows is known, so a thread has fetched what will be needed, and evicts what is
+needed last, see `holding`. Readers wait for it, and say when a window is done. Room is made in the
+order of windows, and none waits for more than windows before the one it is for, so the first window
+that is not done can always go on. Frames that land for the first time count as needed at the
+beginning of the epoch after all that are known: only what is needed later makes room for them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from itertools import islice
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
 from rawkit.errors import UsageError
-from rawkit.stream.holding import belady, least_budget, moves
+from rawkit.stream.holding import Outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
 
-    from rawkit.stream.holding import Move, Need
+    from rawkit.stream.holding import Need
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.schedule import Job
+    from rawkit.stream.room import Room
+    from rawkit.stream.schedule import Ahead
+
+PARALLEL = 3
+"""Frames that are on their way at once."""
+_LOOK_SECONDS = 1.0
+_EPOCHS_AHEAD = 2
+"""Epochs that are looked ahead where all are known."""
+_EPOCHS_UNUSED = 2
+"""Epochs after which a frame that has landed and is not drawn from may go."""
 
 
 class Shelf(Protocol):
     """Where frames are held."""
 
-    def held(self) -> set[str]:
-        """Return the names of the frames that are there."""
-
-    def bring(self, frame: str) -> int:
-        """Fetch a frame; returns the bytes that came from its source."""
+    def bring(self, frame: str) -> Future[int]:
+        """Begin to fetch a frame; results in the bytes that have come from its source."""
 
     def evict(self, frames: Sequence[str]) -> None:
-        """Make room."""
+        """Make room, before anything that is brought from now on takes it."""
+
+    def size(self, frame: str) -> int:
+        """Bytes that a frame takes, whether it is there or not."""
 
 
 class Keeper:
@@ -44,92 +54,160 @@ class Keeper:
     ----------
     shelf
         Where frames are held.
-    sources
-        The pairs that windows are cut from.
+    room
+        What they may take.
     frames
-        By the name of a pair, the frames that its windows read.
-    sizes
-        Bytes that each frame takes.
-    budget
-        Bytes that all of them may take at once.
-    epoch
-        Windows of an epoch: one epoch is looked ahead.
+        Says which frames the windows of a pair read.
+    kept
+        Frames that stay.
     batches
         Batches, from the first of all, after which nothing is read any more; None: for ever.
-
-    Raises
-    ------
-    UsageError
-        If a pair does not fit into the budget.
+    expected
+        Says how many bytes a frame that stays and has not landed will take; as the shelf if None.
+    beside
+        Says what is away, for people; empty while nothing is.
     """
 
     def __init__(
         self,
         shelf: Shelf,
-        sources: Sequence[PairSource],
-        frames: Mapping[str, Need],
-        sizes: Mapping[str, int],
-        budget: int,
-        epoch: int,
+        room: Room,
+        frames: Callable[[PairSource], Need],
+        *,
+        kept: Iterable[str] = (),
         batches: int | None = None,
+        expected: Callable[[str], int] | None = None,
+        beside: Callable[[], str] = lambda: "",
     ) -> None:
-        self._shelf, self._sizes, self._budget = shelf, sizes, budget
-        self._pairs = tuple(frames[source.name] for source in sources)
-        self._epoch, self._batches = epoch, batches
-        least = least_budget(self._pairs, sizes)
-        if least > budget:
-            raise UsageError(
-                f"room for {budget} bytes of frames", expected=f"at least {least}",
-                fix="Give more with --disk.",
-            )  # fmt: skip
-        self._changed = threading.Condition()
+        self._shelf, self._room, self._frames = shelf, room, frames
+        self._beside, self._expected = beside, expected or shelf.size
+        self.batches = batches
+        """Batches after which nothing is read any more; None: for ever."""
+        self.kept = set(kept)
+        """Frames that stay."""
+        self._changed = room.changed
         self._thread: threading.Thread | None = None
-        self._reset()
+        self._stopped, self._resting = False, True
         self.fetched = 0
-        """Bytes that have come from the source."""
+        """Bytes that have come from the source again."""
         self.brought = 0
-        """Frames that have come."""
+        """Frames that have come again."""
+        self.evicted = 0
+        """Frames that have been evicted."""
+        self._coming: dict[str, Future[int]] = {}
+        self._arrived: deque[tuple[str, Future[int]]] = deque()
+        self._wished: deque[str] = deque()
+        self._wish(self.kept)
+        self._reset()
 
     def _reset(self) -> None:
-        self._planned = 0
-        """Windows whose moves are known to be done, up to the first that lacks a frame."""
-        self._here: set[str] = set()
+        self._outlook = Outlook()
+        self._planned: deque[Need] = deque()
+        """What the windows need that are planned and not ready."""
+        self._ready = 0
+        """Windows that have what they need: all before this one."""
+        self._open: deque[Need] = deque()
+        """What the windows need that are planned and not done."""
+        self._in_use: Counter[str] = Counter()
+        """In how many of those each frame is."""
+        self._weights: dict[str, int] = {}
+        """Bytes of each of those that come and go."""
+        self._bytes_in_use = 0
         self._done: set[int] = set()
         self._first = 0
         """The first window that is not done."""
+        self._known = 0
+        """Windows that are known, not guessed."""
+        self._epochs: deque[int] = deque()
+        """The first window after each of the epochs that are known, from that of the next window
+        on."""
+        self._whole = 0
+        """Bytes for frames that come and go."""
+        self._grows = False
+        """Whether frames may land that later epochs draw from."""
+        self._most_new = 0
+        """Bytes that frames may take that are not drawn from yet."""
         self._error: BaseException | None = None
-        self._stopped = False
+        self._version = -1
+        self._ends = True
 
-    def begin(self, jobs: Iterator[Job], batch: int = 0) -> None:
-        """Begin with an order of windows; `batch` is the number of its first one, of all."""
-        self.stop()
-        self._reset()
-        self._here = self._shelf.held()
-        most = None if self._batches is None else self._batches - batch
+    def begin(self, ahead: Ahead) -> None:
+        """Begin with an order of windows."""
+        self._start(ahead)
+
+    def rest(self) -> None:
+        """Read no more windows; frames that stay still come."""
+        self._start(None)
+
+    def close(self) -> None:
+        """End the thread; what is on its way comes."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _start(self, ahead: Ahead | None) -> None:
+        self.close()
+        with self._changed:
+            self._reset()
+            self._stopped, self._resting = False, ahead is None
+            self._room.managed = True
+            self._changed.notify_all()
         self._thread = threading.Thread(
-            target=self._work, args=(self.needs(jobs, most),), name="rawkit-keep", daemon=True
+            target=self._work, args=(ahead,), name="rawkit-keep", daemon=True
         )
         self._thread.start()
 
-    def needs(self, jobs: Iterator[Job], batches: int | None) -> Iterator[Need]:
-        """Yield what each window reads, of those that so many batches are cut from."""
-        for job in jobs:
-            if batches is not None and job.first >= batches:
-                return
-            yield frozenset().union(*(self._pairs[frame] for frame in job.frames))
+    def look(self) -> None:
+        """See whether more epochs are known."""
+        with self._changed:
+            self._changed.notify_all()
 
-    def least(self, jobs: Iterator[Job], batches: int, costs: Mapping[str, int]) -> float:
-        """Return the least bytes that so many batches can be had with; see `belady`."""
-        return belady(list(self.needs(jobs, batches)), self._sizes, self._budget, costs)
+    def keep(self, frames: Iterable[str]) -> None:
+        """Have these frames stay from now on, and no others; those that were evicted come."""
+        with self._changed:
+            frames = set(frames)
+            others, self.kept = self.kept - frames, frames
+            for frame in sorted(others):
+                self._offer(frame)
+            for frame in sorted(frames):
+                self._outlook.drop(frame)
+                self._room.new.pop(frame, None)
+            self._wish(frames)
+            self._changed.notify_all()
+
+    def _wish(self, frames: Iterable[str]) -> None:
+        """Have frames come that were evicted; those that never landed still will."""
+        with self._changed:
+            for frame in sorted(set(frames)):
+                gone = frame not in self._room.here and frame not in self._room.coming
+                if gone and frame not in self._wished and self._shelf.size(frame):
+                    self._wished.append(frame)
+
+    def wait_for_kept(self) -> None:
+        """Wait until all frames that stay are there. Raises whatever fetching them has raised."""
+        if self._thread is None:
+            self.rest()
+        with self._changed:
+            self._changed.wait_for(lambda: self._error is not None or not self._lacking())
+            if self._error is not None:
+                raise self._error
+
+    def _lacking(self) -> bool:
+        return bool(self._wished) or bool(self.kept & self._coming.keys())
 
     def wait(self, number: int) -> None:
-        """Wait until the frames of a window are there, or until `stop`.
+        """Wait until the frames of a window are there, or until `rest`.
 
         Raises whatever fetching them has raised.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._ready(number))
-            if self._error is not None and number >= self._planned:
+            self._changed.wait_for(
+                lambda: self._resting or self._error is not None or number < self._ready
+            )
+            if self._error is not None and number >= self._ready:
                 raise self._error
 
     def done(self, number: int) -> None:
@@ -139,58 +217,258 @@ class Keeper:
             while self._first in self._done:
                 self._done.remove(self._first)
                 self._first += 1
+                self._close_one()
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """End the thread, after the frame that is under way."""
+    def text(self) -> str:
+        """Say in a few words what the next window waits for, and how much has come again."""
         with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+            need = self._planned[0] if self._planned and self._ready <= self._first else None
+            missing = sorted(one for one in need or () if one not in self._room.here)
+            again = f"{self.fetched / 1e6:.0f} MB fetched again" if self.brought else ""
+        waits = f"waiting for {missing[0]}" if missing else ""
+        away = self._beside()
+        return ", ".join(filter(None, (waits, away, again)))
 
-    def _ready(self, number: int) -> bool:
-        return self._stopped or self._error is not None or number < self._planned
-
-    def _work(self, needs: Iterator[Need]) -> None:
+    def _work(self, ahead: Ahead | None) -> None:
         try:
-            base = 0
-            known: deque[Need] = deque(islice(needs, 2 * self._epoch))
-            while known and not self._stopped:
-                here = min(len(known), self._epoch)
-                found = moves(list(known), self._sizes, self._budget, self._here, until=here)
-                for move in found:
-                    self._say(base + move.before)
-                    if not self._wait_for_done(base + move.after):
+            while True:
+                if ahead is not None:
+                    self._learn(ahead)
+                with self._changed:
+                    if self._stopped:
                         return
-                    self._do(move)
-                base += here
-                self._say(base)
-                for _ in range(here):
-                    known.popleft()
-                known.extend(islice(needs, here))
+                    self._take_in()
+                    if not self._step():
+                        self._check_possible()
+                        self._changed.wait(_LOOK_SECONDS)
         except BaseException as error:  # noqa: BLE001 - raised again where a window waits
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
-    def _say(self, planned: int) -> None:
-        """Tell the readers that all windows before this one have what they need."""
-        with self._changed:
-            self._planned = planned
+    def _learn(self, ahead: Ahead) -> None:
+        """Look as far as epochs are fixed, or some epochs ahead; guess the one after those.
+
+        Only this thread asks what is needed when, so nobody waits for it meanwhile.
+        """
+        learned = False
+        while ahead.knows and (ahead.grows or len(self._epochs) < _EPOCHS_AHEAD):
+            sources = ahead.take()
+            needs = self._needs_of(sources)
+            with self._changed:
+                self._outlook.cut(self._known)
+                self._outlook.extend(needs)
+                self._known = self._outlook.end
+                self._epochs.append(self._known)
+                self._settle_new(needs)
+            learned = True
+        if learned and not ahead.knows:
+            guessed = self._needs_of(ahead.guess())
+            with self._changed:
+                self._outlook.extend(guessed)
+        self._ends = ahead.ends
+        self._grows = ahead.grows and not ahead.ends
+
+    def _needs_of(self, windows: Sequence[tuple[PairSource, ...]]) -> list[Need]:
+        found: dict[tuple[int, ...], Need] = {}
+        needs = []
+        for sources in windows:
+            key = tuple(map(id, sources))
+            if key not in found:
+                found[key] = frozenset().union(*map(self._frames, sources))
+            needs.append(found[key])
+        return needs
+
+    def _settle_new(self, needs: Sequence[Need]) -> None:
+        """Take frames that an epoch draws from for old, and say how much may be new after it."""
+        drawn = frozenset().union(*needs)
+        room = self._room
+        for name, epochs in list(room.new.items()):
+            if name in drawn or name in self.kept or epochs + 1 >= _EPOCHS_UNUSED:
+                del room.new[name]
+                self._offer(name)
+            else:
+                room.new[name] = epochs + 1
+        sizes = {frame: self._shelf.size(frame) for frame in drawn - self.kept}
+        largest = max((sum(sizes.get(one, 0) for one in need) for need in set(needs)), default=0)
+        whole = room.budget - self._kept_bytes()
+        if largest > whole:
+            raise UsageError(
+                f"--disk of {room.budget} bytes",
+                expected=f"at least {room.budget - whole + largest}: {len(self.kept)} frames that "
+                "stay, and what a window reads",
+                fix="Give more, or choose fewer or smaller frames.",
+            )
+        spare = whole - sum(sizes.values())
+        self._whole = whole
+        self._most_new = min(whole - largest, max(whole // 2, spare, largest))
+
+    def _kept_bytes(self) -> int:
+        room = self._room
+        return sum(
+            room.here.get(one) or room.coming.get(one) or self._expected(one) for one in self.kept
+        )
+
+    def _free(self) -> int:
+        """Bytes that nobody has and that are not kept for frames that stay."""
+        room = self._room
+        missing = (
+            one for one in self.kept if one not in room.here and one not in room.coming
+        )  # fmt: skip
+        return room.free - sum(map(self._expected, missing))
+
+    def _offer(self, name: str) -> None:
+        """Let a frame that is there be evicted when it is needed last."""
+        if name in self._room.here and name not in self.kept and name not in self._room.new:
+            self._outlook.hold(name)
+
+    def _take_in(self) -> None:
+        """Take note of what has come, and of what is there after the other process has died."""
+        room = self._room
+        while self._arrived:
+            name, future = self._arrived.popleft()
+            self._coming.pop(name, None)
+            error = future.exception()
+            if error is not None:
+                room.leave(name)
+                raise error
+            self.fetched += future.result()
+            self.brought += 1
+            room.arrive(name, self._shelf.size(name))
+            self._offer(name)
+        if self._version != room.version:
+            self._version = room.version
+            for name in room.here:
+                self._offer(name)
+            for name in self._coming:
+                room.reserve(name, self._shelf.size(name))
+        while self._planned and all(one in room.here for one in self._planned[0]):
+            self._planned.popleft()
+            self._ready += 1
             self._changed.notify_all()
 
-    def _wait_for_done(self, windows: int) -> bool:
-        """Wait until so many windows are done; tells whether to go on."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._first >= windows)
-            return not self._stopped
+    def _step(self) -> bool:
+        """Do one thing that can be done; tells whether there was one."""
+        if self._free() < 0 and self._evict_last():
+            return True
+        while self._outlook.passed < self._known and not self._missing() and self._may_pass():
+            self._pass_one()
+        waits = self._ready == self._outlook.passed
+        steps = (self._bring, self._land) if waits else (self._land, self._bring)
+        return steps[0]() or steps[1]()
 
-    def _do(self, move: Move) -> None:
-        if move.victims:
-            self._shelf.evict(move.victims)
-            self._here -= set(move.victims)
-        self.fetched += self._shelf.bring(move.frame)
-        self.brought += 1
-        self._here.add(move.frame)
+    def _missing(self) -> list[str]:
+        """Frames of the next window that are neither there nor on their way."""
+        if self._outlook.passed >= self._known:
+            return []
+        need = self._outlook.need(self._outlook.passed)
+        return sorted(one for one in need if one not in self._room.here and one not in self._coming)
+
+    def _pass_one(self) -> None:
+        number = self._outlook.passed
+        need = self._outlook.need(number)
+        self._outlook.pass_one()
+        if self._epochs and self._epochs[0] <= number + 1:
+            self._epochs.popleft()
+        for frame in need:
+            if not self._in_use[frame]:
+                self._weights[frame] = 0 if frame in self.kept else self._shelf.size(frame)
+                self._bytes_in_use += self._weights[frame]
+            self._in_use[frame] += 1
+        self._planned.append(need)
+        self._open.append(need)
+        self._take_in()
+
+    def _close_one(self) -> None:
+        """Forget what the first window that was not done has needed."""
+        for frame in self._open.popleft() if self._open else ():
+            self._in_use[frame] -= 1
+            if not self._in_use[frame]:
+                del self._in_use[frame]
+                self._bytes_in_use -= self._weights.pop(frame)
+
+    def _may_pass(self) -> bool:
+        """Tell whether one more window may be planned: what lands is to find its share of room.
+
+        While everything has room, all windows that are known could be planned, and nothing could
+        go before the last of them is done.
+        """
+        if not self._grows or self._first >= self._outlook.passed:
+            return True
+        return self._bytes_in_use <= self._whole - self._most_new
+
+    def _bring(self) -> bool:
+        """Have a frame come that stays, or that the next window lacks."""
+        wished = bool(self._wished)
+        missing = [self._wished[0]] if wished else self._missing()
+        if not missing or len(self._coming) >= PARALLEL:
+            return False
+        frame, size = missing[0], self._shelf.size(missing[0])
+        if (self._room.free if wished else self._free()) < size:
+            beside = () if wished else self._outlook.need(self._outlook.passed)
+            return self._evict_last(beside)
+        if wished:
+            self._wished.popleft()
+        self._room.reserve(frame, size)
+        future = self._coming[frame] = self._shelf.bring(frame)
+        future.add_done_callback(lambda done: self._hear(frame, done))
+        return True
+
+    def _hear(self, frame: str, future: Future[int]) -> None:
+        with self._changed:
+            self._arrived.append((frame, future))
+            self._changed.notify_all()
+
+    def _land(self) -> bool:
+        """Let a frame land that asks for room, if it is not more than may be new."""
+        room = self._room
+        if not room.asks:
+            return False
+        one = room.asks[0]
+        if one.name not in self.kept:
+            if self._ends or self._new_bytes() + one.size > self._most_new:
+                return False
+            if self._free() < one.size:
+                # What the epoch that goes on still needs comes before.
+                victim = self._outlook.last()
+                end = self._epochs[0] if self._epochs else self._known
+                if victim is None or self._outlook.next_use(victim) < end:
+                    return False
+        if (room.free if one.name in self.kept else self._free()) < one.size:
+            return self._evict_last()
+        room.let_land()
+        return True
+
+    def _new_bytes(self) -> int:
+        room = self._room
+        landing = (
+            size for name, size in room.coming.items()
+            if name not in self._coming and name not in self.kept
+        )  # fmt: skip
+        return sum(landing) + sum(room.here[name] for name in room.new if name in room.here)
+
+    def _evict_last(self, beside: Iterable[str] = ()) -> bool:
+        """Evict what is needed last, once it has been read as often as it is needed before."""
+        victim = self._outlook.last(frozenset(beside)) or self._spare_new(beside)
+        if victim is None or self._in_use[victim]:
+            return False
+        self._outlook.drop(victim)
+        self._shelf.evict([victim])
+        self._room.leave(victim)
+        self.evicted += 1
+        return True
+
+    def _spare_new(self, beside: Iterable[str]) -> str | None:
+        """Return one of those that are not drawn from yet, where nothing else is left to go."""
+        return next((one for one in reversed(self._room.new) if one not in beside), None)
+
+    def _check_possible(self) -> None:
+        """Say that it cannot go on where nothing is on its way, and nothing can go."""
+        waits = bool(self._wished or self._missing()) and self._first >= self._outlook.passed
+        if waits and not self._coming and not self._room.coming:
+            raise UsageError(
+                f"--disk of {self._room.budget} bytes",
+                expected="room for the frames that stay, and for what a window reads",
+                fix="Give more: `rawkit train --resume --disk SIZE` goes on.",
+            )

@@ -351,6 +351,8 @@ def _pair_places(frames: FrameShapes, settings: PlanSettings, epoch: int) -> NDA
     random into two halves: epochs end with longs of one and of the other half in turn, so none is
     wanted at both ends. Which of a half, and all else, is drawn anew for each epoch.
     """
+    if frames.places is not None:
+        return frames.places
     numbers = range(len(frames)) if frames.longs is None else frames.longs.tolist()
     longs: dict[int, list[int]] = {}
     for number, long in enumerate(numbers):

@@ -22,7 +22,7 @@ from rawkit.stream.epochs import EpochShapes
 from rawkit.stream.pairs import count_targets, layouts_of
 from rawkit.stream.plan import longest_span
 from rawkit.stream.reader import Scratch
-from rawkit.stream.schedule import jobs, open_batches
+from rawkit.stream.schedule import Ahead, jobs, open_batches
 from rawkit.stream.window import WindowReader
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class BatchPool:
         self._target = Buffers((*many, 3, 2 * n, 2 * n), kind, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
+        self.waits_since: float | None = None
+        """Since when a batch is waited for, by the monotonic clock; None while none is."""
 
     def batches(self, position: int) -> Iterator[Filled]:
         """Yield batches from sample `position` on, for ever.
@@ -99,8 +101,9 @@ class BatchPool:
         """
         self._reach(position)
         if self.keeper is not None:
-            upcoming = jobs(self._shapes, self._settings, self._share, position)
-            self.keeper.begin(upcoming, position // self._share.batch_size)
+            most = self.keeper.batches
+            left = None if most is None else max(0, most - position // self._share.batch_size)
+            self.keeper.begin(Ahead(self._epochs, self._settings, self._share, position, left))
         run = _Run(self, jobs(self._shapes, self._settings, self._share, position))
         # A stream that is never closed must not keep the process from ending, nor may its threads
         # be caught in the middle of a library that is being taken down.
@@ -126,6 +129,8 @@ class BatchPool:
         """
         announced = (self.ahead + 1) * self._settings.crops_per_window * self._share.ranks
         self._epochs.reach(position + self._most * self._share.batch_size + announced)
+        if self.keeper is not None:
+            self.keeper.look()
 
     @property
     def most(self) -> int:
@@ -186,12 +191,14 @@ class _Run:
         with self._lock:
             if not self._ready():
                 started = time.perf_counter()
+                self._pool.waits_since = time.monotonic()
                 self._reading = True
                 self._room.notify_all()
                 self._filled.wait_for(self._ready)
                 if self._pool.in_bursts:
                     self._filled.wait_for(self._resting)
                 self._pool.waited += time.perf_counter() - started
+                self._pool.waits_since = None
             batch = self._batches.get(self._turn)
             if batch is None or batch.missing:
                 raise self._failed[min(self._failed)]
@@ -206,7 +213,7 @@ class _Run:
             self._stopped = True
             self._room.notify_all()
         if self._pool.keeper is not None:
-            self._pool.keeper.stop()
+            self._pool.keeper.rest()
         for worker in self._workers:
             worker.join()
 

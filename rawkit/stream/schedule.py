@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.errors import UsageError
+from rawkit.stream.epochs import EpochShapes
 from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.stream.epochs import EpochSources
+    from rawkit.stream.pairs import PairSource
     from rawkit.stream.plan import PlanSettings, Sample
-    from rawkit.stream.shapes import FrameShape, Window
+    from rawkit.stream.shapes import FrameShape, FrameShapes, Window
 
 
 _PIECE = 1 << 15
@@ -131,6 +134,82 @@ def jobs(
             yield Job(window, uses, plan.frames_of(window))
         done += len(numbers)
         epoch, start = epoch + 1, 0
+
+
+class Ahead:
+    """The frames of the windows that a process will read, epoch by epoch, as far as they are fixed.
+
+    Parameters
+    ----------
+    epochs, settings, share
+        As in a stream.
+    position
+        First sample that is read.
+    batches
+        Batches after which nothing is read any more; None: for ever.
+    """
+
+    def __init__(
+        self,
+        epochs: EpochSources,
+        settings: PlanSettings,
+        share: RankShare,
+        position: int,
+        batches: int | None = None,
+    ) -> None:
+        self._epochs, self._settings, self._share = epochs, settings, share
+        self._shapes = EpochShapes(epochs)
+        self.epoch, self._start = place_of(self._shapes, settings, position)
+        self._left = None if batches is None else batches * share.size
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing will be read of any epoch to come."""
+        return self._left is not None and self._left <= 0
+
+    @property
+    def knows(self) -> bool:
+        """Whether the next epoch is fixed, and something of it will be read."""
+        return not self.ends and self._epochs.known(self.epoch)
+
+    @property
+    def grows(self) -> bool:
+        """Whether later epochs may have more pairs, so that each is fixed shortly before it."""
+        return self._epochs.grows
+
+    def take(self) -> list[tuple[PairSource, ...]]:
+        """Return the pairs of each window of the next epoch, in order, and go on to that after."""
+        found = self._read(self._shapes(self.epoch), self._epochs.sources(self.epoch), self.epoch)
+        self.epoch, self._start = self.epoch + 1, 0
+        return found
+
+    def guess(self) -> list[tuple[PairSource, ...]]:
+        """Return those of the epoch after, were it to have the pairs of the one before."""
+        if self.ends or not self.epoch:
+            return []
+        shapes, sources = self._shapes.guess(self.epoch), self._epochs.sources(self.epoch - 1)
+        left = self._left
+        found = self._read(shapes, sources, self.epoch)
+        self._left = left
+        return found
+
+    def _read(
+        self, shapes: FrameShapes, sources: Sequence[PairSource], epoch: int
+    ) -> list[tuple[PairSource, ...]]:
+        plan, share = EpochPlan(shapes, self._settings, epoch), self._share
+        first = self._start + (share.rank - self._start) % share.ranks
+        numbers = plan.window_numbers()[first :: share.ranks]
+        if self._left is not None:
+            numbers, self._left = numbers[: max(0, self._left)], self._left - len(numbers)
+        # By the first sample of each, as `by_window` has them.
+        distinct, firsts = np.unique(numbers, return_index=True)
+        windows = distinct[np.argsort(firsts, kind="stable")]
+        if self._settings.clip == 1:
+            return [(sources[number],) for number in plan.windows.frame[windows].tolist()]
+        return [
+            tuple(sources[frame] for frame in plan.frames_of(plan.windows[number]))
+            for number in windows.tolist()
+        ]
 
 
 def place_of(

@@ -49,6 +49,9 @@ class FrameShapes(Sequence[FrameShape]):
     neighbours
         Finds the runs of neighbours among the frames, when clips are asked for; None: no frame is
         known to be the neighbour of another.
+    places
+        Place of each frame in the epoch, from 0, shape (frames,), where windows are shuffled among
+        few; None: as the plan chooses it.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class FrameShapes(Sequence[FrameShape]):
         which: NDArray[np.integer],
         longs: NDArray[np.integer] | None = None,
         neighbours: Callable[[], Runs] | None = None,
+        places: NDArray[np.int64] | None = None,
     ) -> None:
         self.kinds, self.which, self.longs = tuple(kinds), which, longs
+        self.places = places
         self._neighbours = neighbours
         self._clips: dict[int, FrameShapes] = {}
         self.runs: Runs | None = None
@@ -84,13 +89,18 @@ class FrameShapes(Sequence[FrameShape]):
             self._clips[length] = self._long_enough(length)
         return self._clips[length]
 
+    def placed(self, places: NDArray[np.int64]) -> FrameShapes:
+        """Return the same frames at given places in the epoch."""
+        return FrameShapes(self.kinds, self.which, self.longs, self._neighbours, places)
+
     def _long_enough(self, length: int) -> FrameShapes:
         if self._neighbours is None:
             return FrameShapes(self.kinds, self.which[:0])
         runs = self._neighbours().of_at_least(length)
         first = runs.order[runs.begins]
         longs = None if self.longs is None else self.longs[first]
-        found = FrameShapes(self.kinds, self.which[first], longs)
+        places = None if self.places is None else np.argsort(np.argsort(self.places[first]))
+        found = FrameShapes(self.kinds, self.which[first], longs, places=places)
         found.runs = runs
         return found
 

@@ -8,7 +8,7 @@ loads torch: the first bytes are on their way before that.
 
 from rawkit.supply.begin import begin_supply, order_of, record_of, start_supply
 from rawkit.supply.child import preview
-from rawkit.supply.generations import Generations, located
+from rawkit.supply.generations import Generations, located, located_pairs
 from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, Share, leads_here, share_memory
 from rawkit.supply.messages import Order, Wanted
 from rawkit.supply.notes import NOTES, Notes, read_notes
@@ -37,6 +37,7 @@ __all__ = [
     "leads_here",
     "live_run",
     "located",
+    "located_pairs",
     "order_of",
     "preview",
     "read_notes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import (
@@ -86,6 +87,7 @@ def order_of(
         eager=share.eager,
         urgent=tuple(urgent),
         patient=named is None,
+        disk=record.disk,
     )
 
 
@@ -95,11 +97,12 @@ def record_of(
     filters: Mapping[str, Any],
     changes: Mapping[str, Any],
     recipe: str | None = None,
+    disk: int | None = None,
 ) -> Record:
     """Return what a run is to remember of what is asked for.
 
     `filters` are those of `rawkit.catalog.selection_of`, `changes` the settings of the training
-    that are not to have their defaults.
+    that are not to have their defaults, `disk` is the bytes that the store's frames may take.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def record_of(
         batch=int(changes.get("batch_size", RECIPE_BATCHES.get(recipe or "", BATCH_SIZE))),
         changes=dict(changes),
         recipe=recipe,
+        disk=disk,
     )
 
 
@@ -126,9 +130,12 @@ def start_supply(
     folder: Path | None = None,
     named: str | None = None,
     max_ram: int,
+    disk: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Supply | None]:
     """Begin an ingest in the first process alone; it is ended if the block fails.
+
+    `disk` takes the place of the bytes that the run was begun with.
 
     Yields
     ------
@@ -139,6 +146,7 @@ def start_supply(
     urgent: tuple[str, ...] = ()
     if record is None and folder is not None:
         record = read_record(folder)
+        record = record if disk is None else replace(record, disk=disk)
         noted = read_notes(folder / NOTES).generations
         urgent = tuple(noted[-1].digests) if noted else ()
     if record is None or record.replay or not leads_here():

@@ -16,16 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, open_collection
-from rawkit.errors import (
-    MissingError,
-    OutputError,
-    RawkitError,
-    StoreLockedError,
-    StoreUnreachableError,
+from rawkit.errors import RawkitError, UnreadableError, UsageError
+from rawkit.ingest import (
+    Exchange,
+    Pool,
+    passes,
+    pause_before,
+    plan_ingest,
+    prepare_frame,
+    read_ahead,
+    reason_of,
+    run_ingest,
 )
-from rawkit.ingest import Exchange, Pool, plan_ingest, prepare_frame, run_ingest
 from rawkit.progress import SILENT
-from rawkit.source import Transfer, TransferError
+from rawkit.source import Transfer
 from rawkit.store import Store, is_store, staging_of
 from rawkit.supply.counted import CountedSource
 from rawkit.supply.messages import (
@@ -38,27 +42,31 @@ from rawkit.supply.messages import (
     Ended,
     Fetched,
     Landed,
+    Rests,
     Scanning,
     Wanted,
 )
 from rawkit.supply.order import arrange
+from rawkit.supply.within import Within
 from rawkit.workers import give_back, silence_c_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
     from rawkit.catalog import Entry
     from rawkit.ingest import FrameJob, IngestPlan, IngestReport, Prepared
     from rawkit.progress import Advance, Progress
-    from rawkit.store import StoreWriter
-    from rawkit.supply.messages import Message, Order
+    from rawkit.store import FrameRow, StoreWriter
+    from rawkit.supply.messages import Message, Order, Told
     from rawkit.supply.order import Arranged
 
 _AHEAD = 3
 """Frames under way for each thread that decodes."""
-_PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
-"""Seconds before the next try where something is away; the last one again and again."""
+_FETCHERS = 2
+"""Threads beyond those that decode, which fetch meanwhile, where frames wait for room."""
+_LOOK_SECONDS = 0.5
 _SAY_SECONDS = 0.3
 """Seconds between two words on bytes that have come."""
 _HUNG_SECONDS = 600.0
@@ -79,9 +87,11 @@ def serve(connection: Connection) -> None:
     beside = _Beside(order, talk)
     threading.Thread(target=_obey, args=(connection, beside), daemon=True).start()
     try:
-        talk.say(beside.run())
+        ended = beside.run()
     except KeyboardInterrupt:
-        talk.say(Ended(stopped=True))
+        ended = Ended(stopped=True)
+    beside.close()
+    talk.say(ended)
 
 
 def _obey(connection: Connection, beside: _Beside) -> None:
@@ -89,8 +99,11 @@ def _obey(connection: Connection, beside: _Beside) -> None:
     while True:
         try:
             if connection.poll(1.0):
-                if connection.recv() == STOP:
+                told = connection.recv()
+                if told == STOP:
                     os.kill(os.getpid(), signal.SIGINT)
+                else:
+                    beside.hear(told)
             elif beside.hangs():
                 os._exit(1)
         except (EOFError, OSError):
@@ -151,6 +164,8 @@ class _Beside:
         self._committed_at, self._commit_took = time.monotonic(), 0.0
         self._unsaid = 0
         """Frames that were added since the last commit."""
+        self._writer: StoreWriter | None = None
+        self._within = None if order.disk is None else Within(order, talk.say, self._turns)
         self._there: set[str] | None = None
         """Of the frames that are awaited, those the store has; None until one of a run has come."""
 
@@ -167,14 +182,27 @@ class _Beside:
                 report = self._ingest(plan)
             except RawkitError as error:
                 self._talk.say(Committed())
-                if not _passes(error) or (plan is None and not self._order.patient):
+                if not passes(error) or (plan is None and not self._order.patient):
                     return Ended(error)
                 self._say_away(error)
-                time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                time.sleep(pause_before(tries))
                 tries += 1
             else:
                 self._talk.say(Committed())
+                if self._within is not None and not report.interrupted:
+                    self._talk.say(Rests())
+                    threading.Event().wait()  # until Ctrl-C
                 return Ended(stopped=report.interrupted)
+
+    def hear(self, told: Told) -> None:
+        """Take what the training says."""
+        if self._within is not None:
+            self._within.hear(told)
+
+    def close(self) -> None:
+        """Have the store be as it says it is."""
+        if self._within is not None:
+            self._within.close()
 
     def hangs(self) -> bool:
         """Tell whether a frame has been under way for too long."""
@@ -191,30 +219,57 @@ class _Beside:
         return plan
 
     def _ingest(self, plan: IngestPlan) -> IngestReport:
-        self._unsaid, self._there = 0, None
-        return run_ingest(plan, staging=self._order.staging, pool=self._pool(), each=self._take)
+        self._unsaid, self._there, self._writer = 0, None, None
+        if self._within is not None:
+            self._within.begin(plan.catalog)
+        return run_ingest(
+            plan, staging=self._order.staging, pool=self._pool(), each=self._take,
+            fetch_ahead=self._within is None,
+        )  # fmt: skip
 
     @contextmanager
     def _pool(self) -> Iterator[Pool]:
         """Threads that decode; where LibRaw ends one, this process goes too, and is begun anew."""
-        with ThreadPoolExecutor(max(self._order.threads, self._order.eager)) as threads:
-            yield Pool(
-                lambda job: threads.submit(self._decode, job),
-                lambda future, _: future.result(),
-                lambda: _AHEAD * self._order.threads,
-                Exchange(staging_of(self._order.store, self._order.staging)),
-            )
+        count = max(self._order.threads, self._order.eager)
+        with ThreadPoolExecutor(count + (0 if self._within is None else _FETCHERS)) as threads:
+            try:
+                yield Pool(
+                    lambda job: threads.submit(self._decode, job),
+                    lambda future, _: self._result(future),
+                    lambda: _AHEAD * self._order.threads,
+                    Exchange(staging_of(self._order.store, self._order.staging)),
+                )
+            finally:
+                if self._within is not None:
+                    self._within.release()
+
+    def _result(self, future: Future[Prepared | LeftOut]) -> Prepared | LeftOut:
+        """Wait for a frame; where it waits for room, those before it are committed."""
+        while True:
+            try:
+                return future.result(_LOOK_SECONDS)
+            except TimeoutError:
+                if future.done():
+                    raise
+                if self._writer is not None and self._unsaid and self._due():
+                    self._commit(self._writer)
 
     def _decode(self, job: FrameJob) -> Prepared | LeftOut:
         name = job.entry.frame.name
         killed = self._order.killers.get(name)
         if killed is not None:
             return LeftOut(name, "crashed", killed)
+        if self._within is not None:
+            self._within.wait_for_room(job.entry)
+            job = _fetched(job)
         with self._turns:
             self._begun[name] = time.monotonic()
             self._talk.say(Begun(name))
             try:
-                return prepare_frame(job)
+                found = prepare_frame(job)
+                if self._within is not None and not isinstance(found, LeftOut):
+                    self._within.learn(job.entry, found)
+                return found
             finally:
                 del self._begun[name]
                 self._talk.say(Decoded(name))
@@ -230,8 +285,9 @@ class _Beside:
         if isinstance(result, LeftOut):
             self._talk.say(Bad(name, result.kind, result.reason, size))
         else:
-            self._talk.say(Landed(name, size))
+            self._talk.say(Landed(name, size, _shard_bytes(writer.last, result)))
             self._unsaid += 1
+            self._writer = writer
         if self._there is None:
             self._there = {*self._awaited, *self._awaited.values()} & writer.names
         elif not isinstance(result, LeftOut):
@@ -244,13 +300,16 @@ class _Beside:
         for short in there:
             del self._awaited[short]
         if self._unsaid and (there or self._due()):
-            started = time.monotonic()
-            writer.commit()
-            self._committed_at, self._unsaid = time.monotonic(), 0
-            self._commit_took = self._committed_at - started
-            self._talk.say(Committed())
+            self._commit(writer)
         if self._eager and not self._awaited.keys() & self._first:
             self._settle_down()
+
+    def _commit(self, writer: StoreWriter) -> None:
+        started = time.monotonic()
+        writer.commit()
+        self._committed_at, self._unsaid = time.monotonic(), 0
+        self._commit_took = self._committed_at - started
+        self._talk.say(Committed())
 
     def _settle_down(self) -> None:
         """Take no more from now on than what is left beside a training."""
@@ -267,9 +326,7 @@ class _Beside:
 
     def _say_away(self, error: RawkitError) -> None:
         self._away = True
-        self._talk.say(
-            Away(error.reason if error.where is None else f"{error.where}: {error.reason}")
-        )
+        self._talk.say(Away(reason_of(error)))
 
 
 def planned(
@@ -288,13 +345,23 @@ def planned(
         one.streamed or (one.file is not None and source.sequential(one.file))
         for one in plan.wanted
     )
+    if streamed and order.disk is not None:
+        raise UsageError(
+            "--disk with frames of an archive that can only be streamed",
+            expected="a folder, a zip, or an uncompressed tar: single frames are fetched again",
+            where=source.describe(), fix="Unpack it, or leave --disk out.",
+        )  # fmt: skip
     bad = {one.name for one in plan.quarantined} | order.killers.keys()
     arranged = arrange(
         plan.selected, seed=order.seed, batch=order.batch, urgent=order.urgent, bad=bad,
-        as_listed=streamed,
+        as_listed=streamed, read_alone=order.disk is not None,
     )  # fmt: skip
     wanted = {entry.frame.name for entry in plan.wanted}
     ordered = tuple(one for one in arranged.entries if one.frame.name in wanted)
+    if order.disk is not None:
+        names = {one.frame.name for one in arranged.entries}
+        left = tuple(one for one in plan.quarantined if one.name in names)
+        plan = replace(plan, selected=arranged.entries, quarantined=left)
     return replace(plan, wanted=ordered), arranged
 
 
@@ -306,14 +373,21 @@ def preview(order: Order, progress: Progress = SILENT) -> Wanted:
     return _wanted(*planned(order, progress, lambda _: None, remember=False))
 
 
-def _passes(error: RawkitError) -> bool:
-    """Tell whether something may be there again later: a server, room on a disk, a store's lock."""
-    if isinstance(error, OutputError | StoreLockedError | StoreUnreachableError):
-        return True
-    cause: BaseException | None = error
-    while isinstance(cause, MissingError):
-        cause = cause.__cause__
-    return isinstance(cause, TransferError)
+def _fetched(job: FrameJob) -> FrameJob:
+    """Fetch the raw file of a job now, before it is its turn to be decoded."""
+    try:
+        return replace(job, source=read_ahead(job.source, job.file) or job.source)
+    except UnreadableError:
+        return job  # whoever reads it again says why
+
+
+def _shard_bytes(row: FrameRow, prepared: Prepared) -> int:
+    """Bytes of the shards of a frame that has just been added."""
+    if row.duplicate_of is not None:
+        return 0
+    if row.packed_bytes is None:  # a store of an older version
+        return prepared.written
+    return row.packed_bytes + (row.target_bytes or 0)
 
 
 def _without_those_there(plan: IngestPlan) -> IngestPlan:

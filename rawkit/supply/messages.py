@@ -44,6 +44,9 @@ class Order:
     """Whether to wait for a source that does not answer when it is first asked."""
     killers: Mapping[str, str] = field(default_factory=dict)
     """Frames that are not tried any more, and why."""
+    disk: int | None = None
+    """Bytes that the shards of all frames may take; then those that training reads are fetched
+    alone, and they come and go as it says. None: they stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Landed:
     """Its name."""
     size: int
     """Bytes of its raw file, as it is stored where it lies."""
+    stored: int = 0
+    """Bytes of its shards; 0 where they repeat another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,53 @@ class Away:
 
     reason: str
     """What is the matter, in one line; empty once it goes on."""
+    who: str = ""
+    """Which part of the ingest waits; empty for frames that land."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store that holds only so much has now; nobody has asked for room before."""
+
+    here: Mapping[str, int]
+    """Bytes of the shards of each frame that is there."""
+    gone: Mapping[str, int]
+    """The same of those that were evicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """A frame waits until it may land."""
+
+    name: str
+    """Its name."""
+    size: int
+    """Bytes that its shards will take at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A frame that was evicted is there again."""
+
+    name: str
+    """Its name."""
+    count: int
+    """Bytes of its raw file, as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A frame that was evicted cannot be had again."""
+
+    name: str
+    """Its name."""
+    error: RawkitError
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """All has landed; frames that were evicted still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +210,37 @@ class Ended:
 
 
 Message = (
-    Wanted | Scanning | Begun | Decoded | Landed | Bad | Committed | Fetched | Away | Ended
+    Wanted | Scanning | Begun | Decoded | Landed | Bad | Committed | Fetched | Away | Held | Asks
+    | Brought | Lost | Rests | Ended
 )  # fmt: skip
 """What the ingest says."""
 STOP = "stop"
 """What it is told when it is to commit what is done and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A frame may land."""
+
+    name: str
+    """Its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Frames are to go, before anything that is said later takes room."""
+
+    names: tuple[str, ...]
+    """Their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bring:
+    """A frame that was evicted is to come again."""
+
+    name: str
+    """Its name."""
+
+
+Told = Grant | Evict | Bring
+"""What the ingest is told where the store holds only so much."""

@@ -41,6 +41,7 @@ def arrange(
     urgent: Iterable[str] = (),
     bad: Collection[str] = (),
     as_listed: bool = False,
+    read_alone: bool = False,
 ) -> Arranged:
     """Put the frames of a selection into an order that follows from their names and the seed alone.
 
@@ -48,7 +49,8 @@ def arrange(
     then what is validated on, then the rest of the train split, and at last what no training reads;
     a long comes with its first short. `bad` frames cannot be used: no pair counts that needs one.
     With `as_listed` all stay in the order in which they came: of an archive that can only be
-    streamed nothing else is cheap.
+    streamed nothing else is cheap. With `read_alone` there are no frames but those that training
+    reads, and pairs of one long follow each other: what lands together is held together.
     """
     longs = longs_by_pair(entries)
     truth: dict[str, Entry] = {}
@@ -60,7 +62,14 @@ def arrange(
             if long is not None and not {entry.frame.name, long.frame.name} & set(bad):
                 truth[entry.frame.name] = long
     by_name = {entry.frame.name: entry for entry in entries}
-    shuffled = sorted(truth, key=lambda name: sha256(f"{seed}/{name}".encode()).digest())
+
+    def rank(name: str) -> bytes:
+        return sha256(f"{seed}/{name}".encode()).digest()
+
+    def together(name: str) -> tuple[bytes, bytes]:
+        return rank(truth[name].frame.name) if read_alone else b"", rank(name)
+
+    shuffled = sorted(truth, key=together)
     split = {
         one: [name for name in shuffled if by_name[name].split == one]
         for one in ("train", "val", "test")
@@ -69,10 +78,11 @@ def arrange(
     asked = [name for name in dict.fromkeys(urgent) if name in truth]
     first = tuple(split["train"][:batch])
     ordered: dict[str, Entry] = {}
-    for name in [*asked, *first, *val, *split["train"], *split["val"], *split["test"]]:
+    read = [*asked, *first, *val, *split["train"]]
+    for name in read if read_alone else [*read, *split["val"], *split["test"]]:
         ordered.setdefault(name, by_name[name])
         ordered.setdefault(truth[name].frame.name, truth[name])
-    for entry in entries:
+    for entry in () if read_alone else entries:
         ordered.setdefault(entry.frame.name, entry)
     train = tuple(sorted(split["train"]))
     return Arranged(

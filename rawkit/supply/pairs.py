@@ -30,6 +30,10 @@ class Pair:
     """Where they lie."""
     digest: str
     """Of the pixels of both, their levels and exposures, and how the target was rendered."""
+    frames: frozenset[str] = frozenset()
+    """Names of the frames whose shards are read: its own, or the one it repeats, and its long."""
+    long: str = ""
+    """Name of the frame that brings the target."""
 
 
 class StorePairs:
@@ -91,7 +95,11 @@ class StorePairs:
             if original is not row and (original.pair, original.group) != (row.pair, row.group):
                 continue
             found.append((row.name, _frame(store, original), truth))
-            self._known[row.name] = Pair(None, _digest(store, original, truth))  # type: ignore[arg-type] # set below
+            frames = frozenset({original.name, truth.duplicate_of or truth.name})
+            self._known[row.name] = Pair(
+                None,  # type: ignore[arg-type] # set below
+                _digest(store, original, truth), frames, truth.name,
+            )  # fmt: skip
         sources = sources_of([frame for _, frame, _ in found], {store.collection: store})
         for (name, _, _), source in zip(found, sources, strict=True):
             named = replace(source, name=f"{store.collection}/{name}")

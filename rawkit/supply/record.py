@@ -50,6 +50,10 @@ class Record:
     """Names of those that are validated on."""
     longs: int = 0
     """Long exposures of the pairs to train on."""
+    val_longs: int = 0
+    """Those of the pairs that are validated on."""
+    disk: int | None = None
+    """Bytes that the store's frames may take; None: all that there is."""
 
     def save(self, folder: Path) -> None:
         """Write it into a run's folder.

@@ -5,30 +5,41 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rawkit.errors import CrashedError
+from rawkit.errors import CrashedError, MissingError
+from rawkit.stream import Room
 from rawkit.supply.messages import (
     STOP,
+    Asks,
     Away,
     Bad,
     Begun,
+    Bring,
+    Brought,
     Committed,
     Decoded,
     Ended,
+    Evict,
     Fetched,
+    Grant,
+    Held,
     Landed,
+    Lost,
+    Rests,
     Scanning,
     Wanted,
 )
 from rawkit.workers import ALLOCATOR, Child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rawkit.errors import RawkitError
-    from rawkit.supply.messages import Message, Order
+    from rawkit.supply.messages import Message, Order, Told
 
 _DEATHS = 2
 """How often a frame may take its process along."""
@@ -72,6 +83,8 @@ class Supply:
         """Bytes of their raw files, as they are stored where they lie."""
         self.fetched = 0
         """Bytes that have come from the source."""
+        self.fetched_again = 0
+        """Bytes of raw files of frames that came again."""
         self.bad: dict[str, str] = {}
         """Frames that cannot be used, and why."""
         self.away: str = ""
@@ -80,6 +93,14 @@ class Supply:
         """Since when, by the monotonic clock."""
         self.ended: Ended | None = None
         """How it ended; None while it goes on."""
+        self.rests = False
+        """Whether all has landed, and it only brings frames again."""
+        self.room = None if order.disk is None else Room(order.disk, {}, self._grant)
+        """Bytes that the store's frames may take; None where they may take all there is."""
+        self._aways: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._awaited: dict[str, Future[int]] = {}
+        self._sending = threading.Lock()
         self._child = self._start()
         self._listener = threading.Thread(target=self._listen, name="rawkit-supply", daemon=True)
         self._listener.start()
@@ -117,9 +138,62 @@ class Supply:
                 return "starting"
             return f"{scan.label} {scan.done}" + (f"/{scan.total}" if scan.total else "")
         here, frames = self.wanted.here + self.landed, self.wanted.frames
-        if self.ended is not None:
-            return f"{here}/{frames} frames landed"
-        return f"{here}/{frames} frames landed, {self.rate / 1e6:.1f} MB/s"
+        landed = f"{here}/{frames} frames landed"
+        if self.ended is not None or (self.rests and not self._awaited):
+            return landed
+        return f"{landed}, {self.rate / 1e6:.1f} MB/s"
+
+    @property
+    def lands(self) -> bool:
+        """Whether more frames may land."""
+        return self.ended is None and not self.rests
+
+    def size(self, frame: str) -> int:
+        """Bytes of the shards of a frame, there or evicted; 0 where nobody knows."""
+        return self._sizes.get(frame, 0)
+
+    def expected(self, frame: str) -> int:
+        """Bytes that a frame takes or will take: as the largest of its kind until it has landed."""
+        known = self._sizes.get(frame)
+        if known is not None or self.wanted is None:
+            return known or 0
+        longs = set(self.wanted.longs.values())
+        alike = (size for name, size in list(self._sizes.items())
+                 if (name in longs) == (frame in longs))  # fmt: skip
+        return max(alike, default=0)
+
+    def evict(self, frames: Sequence[str]) -> None:
+        """Have frames go, before anything that is said later takes room."""
+        self._tell(Evict(tuple(frames)))
+
+    def bring(self, frame: str) -> Future[int]:
+        """Have a frame come again; results in the bytes of its raw file, as they came.
+
+        It raises what made that impossible.
+        """
+        with self._changed:
+            future: Future[int] = Future()
+            if self.ended is not None:
+                future.set_exception(self._over(frame))
+                return future
+            self._awaited[frame] = future
+        self._tell(Bring(frame))
+        return future
+
+    def _over(self, frame: str) -> RawkitError:
+        return self.error or MissingError(
+            f"{frame} was evicted, and nothing is fetched any more",
+            expected="the ingest beside the training",
+            fix="`rawkit train --resume` begins it again.",
+        )
+
+    def _grant(self, name: str) -> None:
+        self._tell(Grant(name))
+
+    def _tell(self, told: Told) -> None:
+        """Tell the other process; one that has just died is told again what is still waited for."""
+        with self._sending, suppress(EOFError):
+            self._child.send(told)
 
     @property
     def error(self) -> RawkitError | None:
@@ -139,7 +213,8 @@ class Supply:
         self._closing = True
         try:
             if self.ended is None:
-                self._child.send(STOP)
+                with self._sending:
+                    self._child.send(STOP)
                 self.wait(lambda: self.ended is not None, _CLOSE_SECONDS)
         except EOFError:
             pass
@@ -163,10 +238,42 @@ class Supply:
             self._hear(message)
         with self._changed:
             self.ended = self.ended or Ended(stopped=True)
+            over, self._awaited = self._awaited, {}
             self._changed.notify_all()
+        for frame, future in over.items():
+            future.set_exception(self._over(frame))
 
-    def _hear(self, message: Message) -> None:  # noqa: C901 - a case for each kind of message
+    def _hear_of_room(self, message: Message) -> None:
+        """Take what concerns a store that holds only so much."""
+        if self.room is None:
+            return
+        match message:
+            case Held():
+                self._sizes |= {**message.gone, **message.here}
+                self.room.settle(message.here)
+                for frame in list(self._awaited):
+                    self._tell(Bring(frame))
+            case Asks():
+                self.room.ask(message.name, message.size)
+            case Landed() if message.stored:
+                self._sizes[message.name] = message.stored
+                self.room.land(message.name, message.stored)
+            case Landed() | Bad():
+                self.room.leave(message.name)
+            case Brought() | Lost():
+                with self._changed:
+                    future = self._awaited.pop(message.name, None)
+                if future is None:
+                    return
+                if isinstance(message, Brought):
+                    self.fetched_again += message.count
+                    future.set_result(message.count)
+                else:
+                    future.set_exception(message.error)
+
+    def _hear(self, message: Message) -> None:  # noqa: C901, PLR0912 - a case for each kind of message
         line = ""
+        self._hear_of_room(message)
         with self._changed:
             match message:
                 case Wanted():
@@ -189,7 +296,9 @@ class Supply:
                     self.fetched += message.count
                     self._came.append((time.monotonic(), message.count))
                 case Away():
-                    line = self._hear_away(message.reason)
+                    line = self._hear_away(message)
+                case Rests():
+                    self.rests = True
                 case Ended():
                     self.ended = message
                     if message.error is not None:
@@ -198,7 +307,12 @@ class Supply:
         if line:
             self._say(line)
 
-    def _hear_away(self, reason: str) -> str:
+    def _hear_away(self, message: Away) -> str:
+        if message.reason:
+            self._aways[message.who] = message.reason
+        else:
+            self._aways.pop(message.who, None)
+        reason = next(iter(self._aways.values()), "")
         if reason and not self.away:
             self.away, self.away_since = reason, time.monotonic()
             return f"waiting, and trying again: {reason}"
@@ -238,5 +352,9 @@ class Supply:
                 self._order, threads=1, eager=1, killers={**self._order.killers, **killers}
             )
             self.landed = self.landed_bytes = 0
-        self._child = self._start()
+            self._aways.clear()
+            self.rests = False
+        child = self._start()
+        with self._sending:
+            self._child = child
         return True

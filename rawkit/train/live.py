@@ -10,6 +10,7 @@ import numpy as np
 from rawkit.errors import MissingError, SelectionError, UsageError
 from rawkit.progress import SILENT
 from rawkit.sensor import BAYER, neutral_of
+from rawkit.stream import Keeper
 from rawkit.supply import Generations, StorePairs, located
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rawkit.locations import Location
     from rawkit.progress import Progress
-    from rawkit.stream import PairSource, PlanSettings
+    from rawkit.stream import Need, PairSource, PlanSettings
     from rawkit.supply import Notes, Pair, Record, Supply
     from rawkit.train.settings import TrainSettings
 
@@ -68,6 +69,8 @@ class Live:
         self._fabric: Fabric | None = None
         self._unfit: set[str] = set()
         self._epochs: Generations | None = None
+        self.keeper: Keeper | None = None
+        """What has frames come and go, where the store holds only so much; see `keep_within`."""
 
     @property
     def epochs(self) -> Generations:
@@ -84,6 +87,51 @@ class Live:
         self._epochs = Generations(
             self.notes, self.find, None if replays else self._agreed_there, plan
         )
+
+    def keep_within(self, batches: int) -> Keeper | None:
+        """Have the frames come and go from now on, for so many batches, if there is a budget."""
+        supply = self.supply
+        if supply is None or supply.room is None:
+            return None
+        room = supply.room
+        drawn = self.notes.generations[-1].digests
+        known = self._pairs.find(drawn, also=drawn)
+        needed = frozenset().union(*(pair.frames for pair in known.values()))
+        with room.changed:  # what has landed in an earlier process is still to be drawn from
+            for name, pair in self.there().items():
+                if name not in drawn:
+                    room.new |= dict.fromkeys(
+                        (one for one in pair.frames - needed if one in room.here), 0
+                    )
+        kept = self._validated() if self.notes.validation is None else self.frames_of(
+            located(self.notes.validation, self.find, str(self.notes.path))
+        )  # fmt: skip
+        self.keeper = Keeper(
+            supply, room, self._frames_of, kept=kept, batches=batches, expected=supply.expected
+        )  # fmt: skip
+        return self.keeper
+
+    def _validated(self) -> set[str]:
+        """Names of the frames that will be validated on, as far as the scan says."""
+        wanted = None if self.supply is None else self.supply.wanted
+        longs = {} if wanted is None else wanted.longs
+        return {one for name in self.record.val for one in (name, longs.get(name, name))}
+
+    def frames_of(self, sources: Sequence[PairSource]) -> Need:
+        """Names of the frames that hold the shards of pairs."""
+        return frozenset().union(*map(self._frames_of, sources))
+
+    def _frames_of(self, source: PairSource) -> Need:
+        name = source.name.removeprefix(f"{self.record.collection}/")
+        return self._pairs.find([name], also=[name])[name].frames
+
+    def noted(self) -> tuple[list[PairSource], list[PairSource]]:
+        """Return all pairs that the notes name: those to train on, and those validated on."""
+        where = str(self.notes.path)
+        digests = {name: one for each in self.notes.generations for name, one in
+                   each.digests.items()}  # fmt: skip
+        val = self.notes.validation or {}
+        return list(located(digests, self.find, where)), list(located(val, self.find, where))
 
     def agree(self, found: Any) -> Any:
         """Return the first process's answer in all."""
@@ -137,7 +185,10 @@ class Live:
                 return len(self.find(noted)) == len(noted)
             unusable = self.supply.bad if self.supply is not None else {}
             possible = sum(name not in unusable and name not in self._unfit for name in asked)
-            return len(self.there()) >= max(1, min(self.record.batch, possible))
+            here = len(self.there())
+            if here and self._full():
+                return True
+            return here >= max(1, min(self.record.batch, possible))
 
         count = len(noted) or min(self.record.batch, len(asked))
         self._wait(ready, f"Waiting for {count} pairs", progress, PATIENCE)
@@ -147,6 +198,11 @@ class Live:
         if not found:
             raise self._nothing()
         return found
+
+    def _full(self) -> bool:
+        """Tell whether no more frames have room before training begins."""
+        room = None if self.supply is None else self.supply.room
+        return room is not None and room.stuck
 
     def validation(
         self, progress: Progress = SILENT, stopped: Callable[[], bool] = lambda: False
@@ -162,7 +218,10 @@ class Live:
             self._settle_validation(progress, stopped)
         if self.notes.validation is None:
             return []
-        return list(located(self.notes.validation, self.find, str(self.notes.path)))
+        found = list(located(self.notes.validation, self.find, str(self.notes.path)))
+        if self.keeper is not None:
+            self.keeper.keep(self.frames_of(found))
+        return found
 
     def _settle_validation(self, progress: Progress, stopped: Callable[[], bool]) -> None:
         wanted, supply = self.record.val, self.supply
@@ -193,7 +252,9 @@ class Live:
 
     def text(self) -> str:
         """Say in a few words where the ingest stands; empty where there is none."""
-        return "" if self.supply is None else self.supply.text()
+        if self.supply is None:
+            return ""
+        return self.supply.text()
 
     def metrics(self, position: int) -> dict[str, int | None]:
         """Return what belongs into the metrics: what is drawn from, and what has landed."""
@@ -204,6 +265,7 @@ class Live:
             "landed": None if supply is None else supply.landed,
             "landed_bytes": None if supply is None else supply.landed_bytes,
             "fetched_bytes": None if supply is None else supply.fetched,
+            **({} if self.keeper is None else {"evicted": self.keeper.evicted}),
         }
 
     def missing(self) -> str:
@@ -224,6 +286,8 @@ class Live:
 
     def close(self) -> None:
         """End the ingest, if it still goes on."""
+        if self.keeper is not None:
+            self.keeper.close()
         if self.supply is not None:
             self.supply.close()
 
@@ -259,11 +323,11 @@ class Live:
         self._say(f"{label[0].lower()}{label[1:]}: {supply.text()}")
         with progress.stage(label, None, "bytes") as advance:
             shown, commits = supply.fetched, -1
-            while supply.ended is None and supply.away_seconds < patience and not stopped():
-                supply.wait(lambda: supply.ended is not None, _LOOK_SECONDS / 5)
+            while supply.lands and supply.away_seconds < patience and not stopped():
+                supply.wait(lambda: not supply.lands, _LOOK_SECONDS / 5)
                 advance(supply.fetched - shown, supply.text())
                 shown = supply.fetched
-                if supply.commits != commits:
+                if supply.commits != commits or self._full():
                     commits = supply.commits
                     if ready():
                         return
@@ -336,4 +400,5 @@ def wait_for_scan(supply: Supply, record: Record, progress: Progress) -> Record:
         train=wanted.train,
         val=wanted.val,
         longs=len({wanted.longs[name] for name in wanted.train}),
+        val_longs=len({wanted.longs[name] for name in wanted.val}),
     )

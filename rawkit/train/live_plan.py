@@ -23,6 +23,7 @@ from rawkit.train.checkpoint import LAST, load_checkpoint
 from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_clips
 from rawkit.train.data import TrainData, plan_settings
 from rawkit.train.devices import make_fabric, ranks_here
+from rawkit.train.disk import group_for
 from rawkit.train.identity import DataIdentity
 from rawkit.train.live import Live, wait_for_scan
 from rawkit.train.loop import SETTINGS
@@ -107,11 +108,13 @@ def plan_live(
     budget = max_ram - share_memory(max_ram).ingest
     ranks = ranks_here()
     settings = settings_for(record.collection, data, record.changes, record.recipe, budget, ranks)
+    if record.disk is not None:
+        settings = replace(settings, group=shared_disk(live, record, ranks))
     live.begin(settings, plan_settings(settings), fabric)
     return checked(
         TrainPlan(
             folder, settings, data, check_memory(settings, data, budget, ranks=ranks),
-            live=live, fabric=fabric,
+            live=live, fabric=fabric, keeper=live.keep_within(settings.steps),
         )
     )  # fmt: skip
 
@@ -164,7 +167,12 @@ def resume_live(
     budget = max_ram if record.replay else max_ram - share_memory(max_ram).ingest
     live.begin(settings, plan_settings(settings), fabric)
     memory = check_memory(settings, data, budget, ranks=ranks_here())
-    return checked(TrainPlan(folder, settings, data, memory, state, live=live, fabric=fabric))
+    return checked(
+        TrainPlan(
+            folder, settings, data, memory, state, live=live, fabric=fabric,
+            keeper=live.keep_within(settings.steps),
+        )
+    )  # fmt: skip
 
 
 def plan_replay(
@@ -192,7 +200,7 @@ def plan_replay(
             expected="one begun by `rawkit train COLLECTION`, and past its first step",
             where=origin,
         )
-    record = replace(read_record(origin), replay=replayed, source=())
+    record = replace(read_record(origin), replay=replayed, source=(), disk=None)
     settings = _settings_in(origin)
     fabric = _meet(record, device, settings)
     noted = read_notes(origin / NOTES)
@@ -245,6 +253,38 @@ def _data(live: Live) -> TrainData:
         expected=max(len(record.train), len(pairs)),
         expected_longs=record.longs,
     )
+
+
+def shared_disk(live: Live, record: Record, ranks: int) -> int | None:
+    """Return how many pairs windows are shuffled among, so that a budget of bytes suffices.
+
+    What frames take is known of the first that have landed; the others will be like them.
+
+    Raises
+    ------
+    UsageError
+        If the budget is too small; the text names about the smallest that works.
+    """
+    supply, disk = live.supply, record.disk
+    if supply is None or disk is None:
+        return None
+    if ranks > 1:
+        raise UsageError(f"--disk with {ranks} processes", expected="one process")
+    pairs = list(live.there().values())
+    longs = {pair.long: supply.size(pair.long) for pair in pairs}
+    shorts = [sum(map(supply.size, pair.frames - {pair.long})) for pair in pairs]
+    short, long = sum(shorts) / len(pairs), sum(longs.values()) / len(longs)
+    kept = short * len(record.val) + long * record.val_longs
+    whole = short * len(record.train) + long * record.longs
+    room, least = disk - kept, 2 * (max(shorts) + max(longs.values()))
+    if room < least:
+        raise UsageError(
+            f"--disk of {disk} bytes",
+            expected=f"about {kept + least:.0f} at least: {len(record.val)} pairs to validate on, "
+            "a pair that is read, and one that lands",
+            fix="Give more, or choose fewer or smaller frames.",
+        )
+    return group_for(len(record.train), round(whole), round(room))
 
 
 def _settings_in(folder: Path) -> TrainSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _SMOOTH = 0.95
 _NOTE_SECONDS = 0.5
+_WAIT_SECONDS = 1.0
+"""Seconds after which it is said that a step waits, and for what."""
 
 
 class Meter:
@@ -66,6 +69,26 @@ class Meter:
             if self._beside is not None:
                 note = f"{note}  {self._beside()}"
         advance(1, note)
+
+    @contextmanager
+    def watched(self, advance: Advance) -> Iterator[None]:
+        """Have it said, while a block runs, what a step waits for that does not come."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(_NOTE_SECONDS):
+                seconds = self._stream.waiting
+                if seconds > _WAIT_SECONDS:
+                    what = self._beside() if self._beside is not None else ""
+                    advance(0, f"waiting for data since {seconds:.0f} s" + (what and f": {what}"))
+
+        watcher = threading.Thread(target=watch, name="rawkit-watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rawkit.train.data import TrainData
     from rawkit.train.identity import DataIdentity
     from rawkit.train.live import Live
-    from rawkit.train.loop import TrainReport
+    from rawkit.train.report import TrainReport
     from rawkit.train.settings import TrainSettings
     from rawkit.workspace import Workspace
 
@@ -81,6 +81,8 @@ class TrainPlan:
     """What lands beside it; None where all is there."""
     fabric: Fabric | None = None
     """Device and processes, where they have met already."""
+    keeper: Keeper | None = None
+    """What has frames come and go while they land, where the store holds only so much."""
 
 
 def plan_training(
@@ -273,7 +275,7 @@ def run_training(
                 keep=keep,
                 board=board,
                 cache=cache,
-                keeper=keeper,
+                keeper=keeper or plan.keeper,
                 live=plan.live,
                 told=told,
             )

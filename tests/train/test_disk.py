@@ -10,7 +10,7 @@ import pytest
 
 from rawkit.catalog import Selection, load_definition, scan
 from rawkit.errors import StoreEvictedError, UsageError
-from rawkit.ingest import plan_ingest, run_ingest
+from rawkit.ingest import StoreShelf, open_shelf, plan_ingest, run_ingest
 from rawkit.store import (
     EVICTED,
     Store,
@@ -24,8 +24,8 @@ from rawkit.stream import BatchStream, PlanSettings
 from rawkit.stream.plan import epoch_length
 from rawkit.subset import make_subset
 from rawkit.synth import make_collection
-from rawkit.train import WEIGHTS, TrainData, Trainer, plan_settings
-from rawkit.train.disk import DiskPlan, StoreShelf, open_shelf
+from rawkit.train import WEIGHTS, TrainData, Trainer
+from rawkit.train.disk import DiskPlan, frames_of
 from rawkit.train.runs import open_data
 from rawkit.workspace import Workspace
 from tests.support.factories import files_of, local
@@ -33,6 +33,7 @@ from tests.support.fixtures_cli import run_in
 from tests.support.fixtures_stream import assert_same_batch, copy_workspace, tiny
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from rawkit.catalog import Catalog
@@ -96,8 +97,8 @@ def test_an_evicted_frame_is_told_from_a_lost_one_and_comes_back_byte_for_byte(
         store.groups[lost.group].read("packed", lost.index)
     shard.rename(local(store.path) / shard_keys(store, lost)[0])
     with open_shelf(store, catalog) as shelf:
-        assert shelf.held() == {one.name for one in store.rows} - {row.name}
-        assert shelf.bring(row.name) == shelf.cost(row.name) > 0
+        assert shelf.held().keys() == {one.name for one in store.rows} - {row.name}
+        assert shelf.bring(row.name).result() == shelf.cost(row.name) > 0
     assert files_of(local(store.path)) == before
 
 
@@ -123,11 +124,15 @@ class Watched(StoreShelf):
 
     most = 0
 
-    def bring(self, frame: str) -> int:
+    def bring(self, frame: str) -> Future[int]:
         """Bring, and measure."""
-        count = super().bring(frame)
+        future = super().bring(frame)
+        future.add_done_callback(self.measure)
+        return future
+
+    def measure(self, _: object) -> None:
+        """Measure."""
         self.most = max(self.most, shard_bytes(self._store))
-        return count
 
 
 def test_three_epochs_from_a_third_fetch_hardly_more_than_the_least_and_give_the_same_batches(
@@ -136,13 +141,14 @@ def test_three_epochs_from_a_third_fetch_hardly_more_than_the_least_and_give_the
     data, store = data_in(place), Store(place.store("mid"))
     evict_frames(store, store.rows)
     shelf = Watched(store, catalog, place.root / "staging")
-    names = set().union(*shelf.frames_of(data.train).values())
-    budget = sum(shelf.sizes[one] for one in names) // 3
-    plan = DiskPlan(shelf, data.train, [], budget)
+    frames = frames_of(store)
+    names = frozenset().union(*map(frames, data.train))
+    budget = sum(map(shelf.size, names)) // 3
+    plan = DiskPlan(shelf, frames, data.train, [], budget)
     assert plan.group is not None
     settings = plan.settings(PlanSettings(crop=32, live_windows=8, window_chunks=1))
     count = 3 * epoch_length([one.shape for one in data.train], settings) // 4
-    keeper = plan.keeper(settings, 4, count)
+    keeper = plan.keeper(count)
     streams = [
         BatchStream(data.train, settings, batch_size=4, keeper=keeper),
         BatchStream(data_in(whole).train, settings, batch_size=4),
@@ -153,6 +159,8 @@ def test_three_epochs_from_a_third_fetch_hardly_more_than_the_least_and_give_the
         assert_same_batch(replace(one, origins=()), replace(other, origins=()))
     for each in batches:
         each.close()
+    keeper.close()
+    shelf.close()
     least = plan.least(settings, 4, count)
     assert least <= keeper.fetched <= 1.05 * least
     assert shelf.most <= budget
@@ -166,14 +174,14 @@ def test_a_training_from_a_third_gives_the_weights_of_one_from_the_whole(
     data, store = data_in(place), Store(place.store("mid"))
     steps, settings = 30, tiny(30)
     with open_shelf(store, catalog) as shelf:
-        val = set().union(*shelf.frames_of(data.val).values()) if data.val else set()
-        train = set().union(*shelf.frames_of(data.train).values())
-        budget = sum(shelf.sizes[one] for one in val) + sum(shelf.sizes[one] for one in train) // 3
-        plan = DiskPlan(shelf, data.train, data.val, budget)
+        frames = frames_of(store)
+        val, train = (frozenset().union(*map(frames, one)) for one in (data.val, data.train))
+        budget = sum(map(shelf.size, val)) + sum(map(shelf.size, train)) // 3
+        plan = DiskPlan(shelf, frames, data.train, data.val, budget)
         settings = replace(settings, group=plan.group)
-        keeper = plan.keeper(plan_settings(settings), settings.batch_size, steps)
-        assert shard_bytes(store) <= budget
+        keeper = plan.keeper(steps)
         Trainer(settings, data, tmp_path / "third", keeper=keeper).run()
+        keeper.close()
         assert shard_bytes(store) <= budget
     Trainer(settings, data_in(whole), tmp_path / "whole").run()
     one, other = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("third", "whole"))
@@ -186,20 +194,20 @@ def test_a_budget_that_is_too_small_is_refused_with_one_that_works(
 ) -> None:
     data, store = data_in(place), Store(place.store("mid"))
     with open_shelf(store, catalog) as shelf, pytest.raises(UsageError, match="at least") as error:
-        DiskPlan(shelf, data.train, data.val, 1000)
+        DiskPlan(shelf, frames_of(store), data.train, data.val, 1000)
     least = int("".join(one for one in str(error.value).split("at least ")[1].split(":")[0]))
     with open_shelf(store, catalog) as shelf:
-        assert DiskPlan(shelf, data.train, data.val, least).group == 1
+        assert DiskPlan(shelf, frames_of(store), data.train, data.val, least).group == 1
         with pytest.raises(UsageError):
-            DiskPlan(shelf, data.train, data.val, least - 1)
+            DiskPlan(shelf, frames_of(store), data.train, data.val, least - 1)
 
 
 def test_where_all_has_room_nothing_changes(place: Workspace, catalog: Catalog) -> None:
     data, store = data_in(place), Store(place.store("mid"))
     with open_shelf(store, catalog) as shelf:
-        plan = DiskPlan(shelf, data.train, data.val, 10**9)
+        plan = DiskPlan(shelf, frames_of(store), data.train, data.val, 10**9)
         assert plan.group is None
-        plan.keeper(plan.settings(PlanSettings(crop=32)), 2, 4)
+        plan.keeper(4)
     assert read_evicted(local(store.path)) == {}
 
 
@@ -209,11 +217,9 @@ def test_a_raw_file_that_is_gone_stops_the_stream_with_a_word(
     data, store = data_in(place), Store(place.store("mid"))
     evict_frames(store, store.rows)
     with open_shelf(store, replace(catalog, entries=())) as shelf:
-        plan = DiskPlan(shelf, data.train, [], 10**9)
+        plan = DiskPlan(shelf, frames_of(store), data.train, [], 10**9)
         settings = plan.settings(PlanSettings(crop=32))
-        stream = BatchStream(
-            data.train, settings, batch_size=2, keeper=plan.keeper(settings, 2, None)
-        )
+        stream = BatchStream(data.train, settings, batch_size=2, keeper=plan.keeper(None))
         with pytest.raises(Exception, match="no raw file for"):
             next(stream.batches())
 
