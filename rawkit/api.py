@@ -69,20 +69,24 @@ def synth(collection: str, folder: Anywhere | None = None, *, workspace: Anywher
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: Literal[False] = False, workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           scheduler: str | None = None, **filters: Any) -> IngestReport: ...  # fmt: skip
+           scheduler: str | None = None, fps: float | None = None,
+           **filters: Any) -> IngestReport: ...  # fmt: skip
 @overload
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: Literal[True], workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           scheduler: str | None = None, **filters: Any) -> IngestPlan: ...  # fmt: skip
+           scheduler: str | None = None, fps: float | None = None,
+           **filters: Any) -> IngestPlan: ...  # fmt: skip
 def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = None,
            workspace: Anywhere = ".", dry_run: bool = False, workers: int | None = None,
            max_ram: int = 2 * 10**9, targets: Targets | None = None, progress: bool = True,
-           scheduler: str | None = None, **filters: Any) -> IngestReport | IngestPlan:  # fmt: skip
+           scheduler: str | None = None, fps: float | None = None,
+           **filters: Any) -> IngestReport | IngestPlan:  # fmt: skip
     """Put a collection into a store, as ``rawkit ingest`` does; again, it adds only what is new.
 
     With `dry_run` the plan is returned and nothing is written. `scheduler` is the address of a
-    running dask scheduler, whose workers then do the frames. Filters are those of `selection_of`
+    running dask scheduler, whose workers then do the frames. `fps` are the frames a second of
+    videos whose files do not say so. Filters are those of `selection_of`
     in `rawkit.catalog`, such as ``iso=[100, 200]``.
 
     Raises
@@ -100,7 +104,7 @@ def ingest(collection: Anywhere, *, source: Anywhere | Sequence[str] | None = No
     plan = plan_ingest(
         definition, _source(source, place.data(definition.name)), place.store(definition.name),
         selection_of(**filters, definition=definition, bad_pairs=place.bad_pair_lists()), shown,
-        table=place.catalog(definition.name), remember=not dry_run, targets=targets,
+        table=place.catalog(definition.name), remember=not dry_run, targets=targets, fps=fps,
     )  # fmt: skip
     if dry_run:
         return plan

@@ -135,7 +135,7 @@ _OPTIONS = (
     click.option(
         "--amplify",
         help="auto (the estimate), ratio (gain to the long), exposure (the ratio of the times; "
-        "both at most 300), or a number.  [default: auto]",
+        "both at most 300), a number, or equalise (histograms).  [default: auto]",
     ),
     click.option("--m", type=float, help="Multiple of the estimate.  [default: 1]"),
     click.option("--augment/--no-augment", default=None, help="Flips and transposes, of "

@@ -39,7 +39,7 @@ _NOT_OURS = {"role"}
 @selection_options
 @click.option(
     "--amplify",
-    help="trained (as the network was), auto (the estimate), ratio, or a number.  "
+    help="trained (as the network was), auto (the estimate), ratio, equalise, or a number.  "
     "[default: the protocol's]",
 )
 @click.option(

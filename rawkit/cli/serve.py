@@ -33,12 +33,15 @@ if TYPE_CHECKING:
               show_default=True, help="Seconds after which a file is given up.")  # fmt: skip
 @click.option("--behind-proxy", is_flag=True,
               help="A reverse proxy in front asks who it is, and says so.")  # fmt: skip
+@click.option("--require-sandbox", is_flag=True,
+              help="Do not run where the system has no sandbox to read raw files in.")  # fmt: skip
 @click.option("--open/--no-open", "opens", default=True, show_default=True,
               help="Open the page in the browser.")  # fmt: skip
 @click.pass_obj
 def serve(
     workspace: Workspace, /, host: str, port: int, weights: tuple[Path, ...], max_ram: int,
-    token: str | None, keep: float, frame_timeout: float, behind_proxy: bool, opens: bool,
+    token: str | None, keep: float, frame_timeout: float, behind_proxy: bool,
+    require_sandbox: bool, opens: bool,
 ) -> None:  # fmt: skip
     """Open a page on which raw files become pictures.
 
@@ -63,9 +66,14 @@ def serve(
 
     settings = ServeSettings(
         workspace, weights or _all_weights(workspace), host, port, _token(token), behind_proxy,
-        max_ram, keep * 60, frame_timeout,
+        max_ram, keep * 60, frame_timeout, require_sandbox,
     )  # fmt: skip
-    run(settings, click.echo, opens=opens)
+
+    def started(address: str, protections: str) -> None:
+        click.echo(address)
+        click.echo(f"raw files are read apart: {protections}", err=True)
+
+    run(settings, started, opens=opens)
 
 
 def _token(given: str | None) -> str | None:
@@ -77,6 +85,8 @@ def _token(given: str | None) -> str | None:
 
 
 def _all_weights(workspace: Workspace) -> tuple[Path, ...]:
-    from rawkit.train import newest_weights
+    from rawkit.train import newest_weights, weights_of_run
 
-    return (newest_weights(workspace),)
+    newest = newest_weights(workspace)
+    others = [weights_of_run(workspace, run.name) for run in workspace.runs()[-2::-1]]
+    return (newest, *others)

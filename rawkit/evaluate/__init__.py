@@ -1,9 +1,10 @@
 """How near restored pictures are to the truth: protocols, figures, tables.
 
 `protocol` says which pairs count and how pictures are compared; `pairs` finds them in stores;
-`methods` makes the pictures, `plain` without a network; `measure` compares one, `videos` those that
-follow each other; `run` does all, journal and tables; `summary` has the means with their intervals;
-`published` the figures of papers.
+`videos` puts those together that follow each other; `methods` makes the pictures, `clips` by a
+network that takes clips, `plain` without one; `measure` compares one picture, `video_figures` whole
+videos; `run` does all, journal and tables; `films` saves videos to be looked at; `summary` has the
+means with their intervals; `published` the figures of papers.
 """
 
 from rawkit.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Mean
@@ -43,7 +44,8 @@ from rawkit.evaluate.tables import (
     read_pictures,
     summary_values,
 )
-from rawkit.evaluate.videos import VIDEO_METRICS, CurveRow, Video, VideoRow, videos_of
+from rawkit.evaluate.video_figures import VIDEO_METRICS, CurveRow, VideoRow
+from rawkit.evaluate.videos import Video, videos_of
 from rawkit.late import callable_as
 
 callable_as(__name__, "rawkit.api:evaluate")

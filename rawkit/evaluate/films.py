@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from rawkit.evaluate.plain import PlainMethod
+from rawkit.evaluate.plain import PLAIN, PlainMethod
 from rawkit.files import write_atomically
 from rawkit.pictures import quantise
 from rawkit.progress import SILENT
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from rawkit.evaluate.run import EvaluationPlan
     from rawkit.evaluate.tables import Evaluation
-    from rawkit.evaluate.videos import Video, VideoRow
+    from rawkit.evaluate.video_figures import VideoRow
+    from rawkit.evaluate.videos import Video
     from rawkit.progress import Progress
 
 FILM_FOLDER, FILM_INDEX = "videos", "videos.json"
@@ -87,7 +88,7 @@ def save_films(
         "format": "rawkit-videos",
         "version": VERSION,
         "evaluation": evaluation.id,
-        "parts": list(FILM_PARTS),
+        "parts": list(_parts(plan)),
         "frames_a_second": _FRAMES_A_SECOND,
         "videos": entries,
     }
@@ -106,14 +107,19 @@ def most_median(rows: list[VideoRow], count: int) -> list[VideoRow]:
 
 def _side_by_side(video: Video, plan: EvaluationPlan) -> Iterator[NDArray[np.uint8]]:
     """Yield each frame, (rows, columns, 3) of 8 bits."""
-    plain = PlainMethod().frames(video, 0, plan.protocol)
-    restored = plan.method.frames(video, 0, plan.protocol)
-    for converted, found in zip(plain, restored, strict=True):
-        target = found.pair.target()
+    methods = [plan.method] if len(_parts(plan)) < len(FILM_PARTS) else [PlainMethod(), plan.method]
+    made = [method.frames(video, 0, plan.protocol) for method in methods]
+    for found in zip(*made, strict=True):
+        target = found[0].pair.target()
         truth = target.astype(np.float32) / np.float32(np.iinfo(target.dtype).max)
-        parts = [_small(one) for one in (converted.picture, found.picture, truth)]
+        parts = [_small(one) for one in (*(each.picture for each in found), truth)]
         gap = np.full((len(parts[0]), _GAP, 3), 255, np.uint8)
-        yield np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
+        yield np.concatenate([part for one in parts for part in (gap, one)][1:], axis=1)
+
+
+def _parts(plan: EvaluationPlan) -> tuple[str, ...]:
+    """Return what a film shows: a plain conversion is not shown beside itself."""
+    return FILM_PARTS[1:] if plan.method.name == PLAIN else FILM_PARTS
 
 
 def _small(picture: NDArray[np.float32]) -> NDArray[np.uint8]:

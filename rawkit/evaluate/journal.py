@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Self
 
 from rawkit.errors import StoreFormatError
 from rawkit.evaluate.measure import PictureRow
-from rawkit.evaluate.videos import FrameLight
+from rawkit.evaluate.video_figures import FrameLight
 from rawkit.files import output_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from rawkit.evaluate.videos import Lights
+    from rawkit.evaluate.video_figures import Lights
 
 JOURNAL = "journal.jsonl"
 _LIGHTS = "lights"

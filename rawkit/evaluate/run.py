@@ -24,13 +24,8 @@ from rawkit.evaluate.tables import (
     load_evaluation,
     write_tables,
 )
-from rawkit.evaluate.videos import (
-    VideoLight,
-    curve_rows,
-    summarise_videos,
-    video_row,
-    videos_of,
-)
+from rawkit.evaluate.video_figures import VideoLight, curve_rows, summarise_videos, video_row
+from rawkit.evaluate.videos import videos_of
 from rawkit.progress import SILENT
 from rawkit.store import lock
 
@@ -43,7 +38,8 @@ if TYPE_CHECKING:
     from rawkit.evaluate.pairs import Pair
     from rawkit.evaluate.protocol import Protocol
     from rawkit.evaluate.summary import GroupSummary
-    from rawkit.evaluate.videos import CurveRow, Video, VideoRow
+    from rawkit.evaluate.video_figures import CurveRow, VideoRow
+    from rawkit.evaluate.videos import Video
     from rawkit.progress import Progress
 
 _LOCK = "evaluate.lock"

@@ -17,7 +17,7 @@ from rawkit.errors import MissingError, RawkitError, StoreFormatError
 from rawkit.evaluate.bootstrap import CONFIDENCE, Mean
 from rawkit.evaluate.measure import METRICS, PictureRow
 from rawkit.evaluate.summary import GroupSummary
-from rawkit.evaluate.videos import VIDEO_METRICS, VIDEOS, CurveRow, VideoRow
+from rawkit.evaluate.video_figures import VIDEO_METRICS, VIDEOS, CurveRow, VideoRow
 from rawkit.files import write_atomically
 from rawkit.metrics import BRIGHTNESS_VARIANTS
 

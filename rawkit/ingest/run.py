@@ -341,7 +341,9 @@ def _jobs(
     try:
         for number, entry in enumerate(plan.wanted):
             placed, unpacked = videos.put(entry, number)
-            placed, picture = videos.put_picture(placed, number)
+            picture = None
+            if rendering is not None:
+                placed, picture = videos.put_picture(placed, number)
             file = entry.file
             if file is not None and spill is not None and unpacked is None:
                 spilled = spill.path(file)

@@ -128,7 +128,7 @@ def _reach(network: str, shape: Callable[[int], tuple[int, ...]], axis: int, cel
     cell
         Length of a cell along the axis of the input.
     """
-    net = build(network).double().eval()
+    net = build(describe(network).sees_like or network).double().eval()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.fill_(0.1)

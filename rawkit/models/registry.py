@@ -52,6 +52,9 @@ class Network:
     """Whether it takes the planes of neighbouring frames, (N, 4, T, h, w), and gives their
     pictures, (N, 3, T, 2h, 2w); else it takes mosaics, (B, 1, H, W), and gives (B, 3, H, W)."""
 
+    sees_like: str = ""
+    """Name of a narrower network that sees just as far, to measure; empty where there is none."""
+
     @property
     def multiple(self) -> int:
         """Pixels of the mosaic: height and width must be multiples of it."""
@@ -119,6 +122,7 @@ def _unet3d(variant: Unet3dVariant) -> Network:
         ),
         published_modules=MappingProxyType({}),
         takes_clips=Unet3d.takes_clips,
+        sees_like=replace(variant, width=4).name,
     )
 
 

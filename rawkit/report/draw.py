@@ -13,15 +13,17 @@ from rawkit.report import figures
 from rawkit.report.figures import HeatMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
 
-    from rawkit.evaluate import PictureRow
+    from rawkit.evaluate import PictureRow, PublishedFigure
     from rawkit.report.study import Findings, Told
 
 CURVES, OVERVIEW, MAPS = "curves", "evaluations", "iso-by-shutter"
 """What the names of figures begin with."""
+_LINES: Final = 8
+"""Lines of published figures, at most."""
 _MAP_LEAST: Final = 2
 """Exposures and ISO speeds below which a map would show nothing."""
 
@@ -49,7 +51,7 @@ def draw(study: Findings) -> list[Drawn]:
     with_points = [run for run in study.runs if run.points]
     if with_points:
         for name, title, unit in (("psnr", "PSNR", "PSNR (dB)"), ("ssim", "SSIM", "SSIM")):
-            lines = [(one.method, float(getattr(one, name))) for one in study.published]
+            lines = [(one.method, float(getattr(one, name))) for one in _drawn(study.published)]
             caption = f"{title} on the validation frames over the steps of each run"
             caption += "; dashed: published figures for the real collection." if lines else "."
             figure = figures.curve(with_points, name, unit, lines)
@@ -68,6 +70,13 @@ def draw(study: Findings) -> list[Drawn]:
             caption = "Mean PSNR of each evaluation, with its 95 % interval."
             drawn.append(Drawn(OVERVIEW, caption, figure))
     return [*drawn, *_maps(study)]
+
+
+def _drawn(published: Sequence[PublishedFigure]) -> list[PublishedFigure]:
+    """Choose the figures that are drawn as lines: where they are many, those of our networks."""
+    if len(published) <= _LINES:
+        return list(published)
+    return [one for one in published if one.network is not None][:_LINES]
 
 
 def _maps(study: Findings) -> list[Drawn]:

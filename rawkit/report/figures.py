@@ -56,6 +56,7 @@ def curve(runs: Sequence[Run], name: str, unit: str, published: Sequence[Publish
     """Draw ``psnr`` or ``ssim`` over the steps of each run, published figures as dashed lines."""
     figure = Figure(figsize=(5.2, 3.5), layout="constrained")
     axes = figure.subplots()
+    shares = len({run.label for run in runs}) == len(runs)
     for number, run in enumerate(runs):
         axes.plot(
             [point.step for point in run.points],
@@ -64,15 +65,16 @@ def curve(runs: Sequence[Run], name: str, unit: str, published: Sequence[Publish
             marker=_MARKERS[number % len(_MARKERS)],
             markersize=4,
             linewidth=1.6,
-            label=run.label,
+            label=run.label if shares else run.name,
         )
     _across(axes, published)
     axes.set_xlabel("steps")
     axes.set_ylabel(unit)
     _style(axes)
     legend = figure.legend(
-        loc="outside upper left", frameon=False, fontsize=8, labelcolor=INK, ncols=6,
-        title="share of the data", alignment="left", title_fontsize=8,
+        loc="outside upper left", frameon=False, fontsize=8, labelcolor=INK,
+        ncols=6 if shares else 2, title="share of the data" if shares else "run",
+        alignment="left", title_fontsize=8,
     )  # fmt: skip
     legend.get_title().set_color(INK)
     return figure

@@ -43,9 +43,9 @@ METRICS: Final = (
 VIDEOS: Final = (
     Metric("psnr", "PSNR (dB)", 2),
     Metric("ssim", "SSIM", 4),
-    Metric("mabd_bt601", "MABD, BT.601, 0 to 255", 3),
-    Metric("mabd_bt709", "MABD, BT.709, 0 to 1", 6),
-    Metric("mabd_columns", "as published tables", 5),
+    Metric("mabd_bt601", "MABD, BT.601", 3),
+    Metric("mabd_bt709", "MABD, BT.709", 6),
+    Metric("mabd_columns", "columns", 5),
 )
 COLOURS: Final = (
     Metric("delta_e", "Delta E", 2),

@@ -7,7 +7,7 @@ called, in the thread that restores.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -17,7 +17,6 @@ from rawkit.models import Staged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rawkit.models.geometry import Geometry
     from rawkit.restore.restorer import Restorer
 
 
@@ -29,7 +28,7 @@ class _Watched(nn.Module):
         self._net, self._step = net, step
 
     @property
-    def geometry(self) -> Geometry:
+    def geometry(self) -> Any:
         return self._net.geometry
 
     def squeeze(self, mosaic: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from rawkit.serve.settings import KEEP_SECONDS, PORT, Limits, ServeSettings
 
 if TYPE_CHECKING:
     from rawkit.serve.app import make_app
+    from rawkit.serve.room import Room
     from rawkit.serve.server import serve
 
-__getattr__ = late(__name__, {"make_app": "app", "serve": "server"})
+__getattr__ = late(__name__, {"Room": "room", "make_app": "app", "serve": "server"})
 
-__all__ = ["KEEP_SECONDS", "PORT", "Limits", "ServeSettings", "make_app", "serve"]
+__all__ = ["KEEP_SECONDS", "PORT", "Limits", "Room", "ServeSettings", "make_app", "serve"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from rawkit.serve.board import problem_of
@@ -12,6 +13,9 @@ from rawkit.serve.words import Reason
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from starlette.requests import Request
+
+_BODY_BYTES = 10_000
 
 
 class RefusedError(Exception):
@@ -52,6 +56,40 @@ def missing(what: str = "It") -> RefusedError:
 def busy(what: str, text: str, seconds: int = 5) -> RefusedError:
     """Return the refusal of what can be asked for again later."""
     return RefusedError(429, Reason("busy", what, text), {"Retry-After": str(seconds)})
+
+
+_Body = TypeVar("_Body", bound="BaseModel")
+
+
+async def read_body(request: Request, model: type[_Body]) -> _Body:
+    """Read a message from the body of a request.
+
+    Raises
+    ------
+    RefusedError
+        If it is too long, or not such a message.
+    """
+    body = bytearray()
+    async for data in request.stream():
+        body += data
+        if len(body) > _BODY_BYTES:
+            raise usage("The request is too long", "It holds a few settings.")
+    try:
+        return model.model_validate_json(bytes(body) or b"{}")
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def usage(title: str, text: str) -> RefusedError:
+    """Return the refusal of a request that was made wrong."""
+    return RefusedError(422, Reason("usage", title, text))
+
+
+def invalid(error: ValidationError) -> RefusedError:
+    """Return the refusal of settings that cannot be used: the first that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(one) for one in first["loc"])
+    return usage("A setting cannot be used", f"{where}: {first['msg']}." if where else first["msg"])
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, Any] | None = None) -> Response:

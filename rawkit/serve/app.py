@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rawkit.errors import RawkitError
-from rawkit.serve import photos, works
+from rawkit.serve import browse, photos, works
 from rawkit.serve.answers import RefusedError, missing
 from rawkit.serve.guard import Guard
-from rawkit.serve.pages import page_of
-from rawkit.serve.room import Room
+from rawkit.serve.openapi import description_of
+from rawkit.serve.pages import api_page, page_of
 from rawkit.serve.words import INTERNAL, Reason, reason_of
 
 if TYPE_CHECKING:
@@ -26,30 +26,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from rawkit.serve.settings import ServeSettings
+    from rawkit.serve.room import Room
+
 
 _SWEEP_SECONDS = 5.0
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
-ROUTES = [
-    *works.ROUTES,
-    *photos.ROUTES,
-]
-"""The API."""
 
-
-def make_app(settings: ServeSettings) -> ASGIApp:
-    """Return the application; its threads live as long as its lifespan."""
+def make_app(room: Room) -> ASGIApp:
+    """Return the application of a room, whose threads live as long as its lifespan."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        room = Room(settings, asyncio.get_running_loop())
         app.state.room = room
-        room.start()
+        await asyncio.to_thread(room.start, asyncio.get_running_loop())
         sweeping = asyncio.create_task(_sweep(room))
         try:
             yield
         finally:
+            room.closing.set()
             sweeping.cancel()
             await asyncio.to_thread(room.close)
 
@@ -58,6 +53,8 @@ def make_app(settings: ServeSettings) -> ASGIApp:
             Route("/", _begin),
             Route("/work/{work}", _work_page),
             Route("/assets/{name}", _asset),
+            Route("/api", _api_page),
+            *browse.PAGES,
             *ROUTES,
         ],
         lifespan=lifespan,
@@ -65,7 +62,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
             RefusedError: _refused, RawkitError: _failed, HTTPException: _http, 500: _internal,
         },
     )  # fmt: skip
-    return Guard(app, settings)
+    return Guard(app, room.settings)
 
 
 async def _sweep(room: Room) -> None:
@@ -84,6 +81,17 @@ async def _begin(request: Request) -> Response:
 async def _work_page(request: Request) -> Response:
     room: Room = request.app.state.room
     return HTMLResponse(page_of(room, request.path_params["work"]))
+
+
+async def _api_page(request: Request) -> Response:
+    room: Room = request.app.state.room
+    work, address = request.query_params.get("work", ""), str(request.base_url)
+    return HTMLResponse(api_page(room, work, address, description_of(ROUTES)))
+
+
+async def describe(_: Request) -> Response:
+    """Describe the API as OpenAPI has it."""
+    return JSONResponse(description_of(ROUTES))
 
 
 async def _asset(request: Request) -> Response:
@@ -113,3 +121,12 @@ async def _http(_: Request, error: Any) -> Response:
 
 async def _internal(_: Request, __: Exception) -> Response:
     return RefusedError(500, INTERNAL).response()
+
+
+ROUTES = [
+    Route("/api/openapi.json", describe),
+    *works.ROUTES,
+    *photos.ROUTES,
+    *browse.ROUTES,
+]
+"""The API."""

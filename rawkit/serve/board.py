@@ -23,6 +23,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import OutputError
@@ -32,7 +33,6 @@ from rawkit.serve.words import brightness_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from rawkit.restore import StoredFrame
     from rawkit.serve.schemas import PictureStage, Stage
@@ -138,7 +138,9 @@ class Photo:
     def save(self) -> None:
         """Note on disk that it is there."""
         problem = None if self.problem is None else self.problem.model_dump()
-        values = {"name": self.name, "size": self.size, "came": self.used, "problem": problem}
+        values = {"name": self.name, "size": self.size, "came": self.used, "problem": problem,
+                  "stored": None if self.stored is None else
+                  [Path(str(self.stored.store)).stem, self.stored.row.name]}  # fmt: skip
         write_atomically(self.folder / _PHOTO, json.dumps(values).encode())
 
 
@@ -262,15 +264,16 @@ class Board:
                 for photo in work.photos.values()
             )
 
-    def recover(self) -> Iterator[Photo]:
+    def recover(self, frame: Callable[[str, str], StoredFrame | None]) -> Iterator[Photo]:
         """Take in what a server that was killed has left, and yield the photos.
 
-        What is half written is deleted, and what was kept for long enough.
+        What is half written is deleted, and what was kept for long enough. `frame` finds a frame
+        of a store by the names of both; None if it is gone.
         """
         for place in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
             work = Work(place.name, place)
             for folder in sorted(place.iterdir()) if place.is_dir() else []:
-                photo = _read_photo(folder, work)
+                photo = _read_photo(folder, work, frame)
                 if photo is not None and photo.used >= time.time() - self._keep:
                     work.photos[photo.id] = photo
                 else:
@@ -321,7 +324,9 @@ def problem_of(reason: Reason) -> Problem:
     return Problem(kind=reason.kind, title=reason.title, text=reason.text, phone=reason.phone)
 
 
-def _read_photo(folder: Path, work: Work) -> Photo | None:
+def _read_photo(
+    folder: Path, work: Work, frame: Callable[[str, str], StoredFrame | None]
+) -> Photo | None:
     """Read what is known of a photo; None if it is not all there."""
     try:
         values = json.loads((folder / _PHOTO).read_text("utf-8"))
@@ -329,12 +334,16 @@ def _read_photo(folder: Path, work: Work) -> Photo | None:
                       used=float(values["came"]))  # fmt: skip
         if values["problem"] is not None:
             photo.problem, photo.stage = Problem.model_validate(values["problem"]), "refused"
+        elif values["stored"] is not None:
+            photo.stored = frame(*values["stored"])
+            if photo.stored is None:
+                return None
         elif photo.raw.stat().st_size != photo.size:
             return None
     except (OSError, ValueError, TypeError, KeyError):
         return None
     kept = {folder / _PHOTO} | ({photo.raw} if photo.problem is None else set())
-    for note in sorted(folder.glob("*.json")):
+    for note in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime):
         picture = None if note.name == _PHOTO else _read_picture(note, photo)
         if picture is not None:
             photo.pictures[picture.id] = picture

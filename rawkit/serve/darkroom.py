@@ -51,6 +51,7 @@ _LOG = logging.getLogger(__name__)
 _PATIENCE = 5.0
 """Seconds that a picture in work lets a preview go first, at most."""
 _TOLD_SECONDS = 0.25
+_END_SECONDS = 10
 _UNREAD = ("waiting", "reading")
 THUMBNAIL = "thumbnail.jpg"
 
@@ -120,7 +121,8 @@ class Darkroom:
         self._drawer.shutdown(wait=False, cancel_futures=True)
         self.mosaics.abort()
         for thread in self._threads:
-            thread.join(10)
+            if thread.is_alive():
+                thread.join(_END_SECONDS)
         self.mosaics.close()
 
     def waiting(self) -> int:
@@ -279,7 +281,11 @@ class Darkroom:
     def _output(self, picture: Picture) -> Output | None:
         """Return how a picture is made; None, and say why, if it cannot be."""
         photo, wanted = picture.photo, picture.wanted
-        if photo.gone or photo.stage == "refused":
+        if photo.gone:
+            return None
+        if photo.stage == "refused":
+            picture.stage, picture.problem = "failed", photo.problem
+            self._board.change(photo)
             return None
         try:
             brightness = Brightness()

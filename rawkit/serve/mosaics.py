@@ -43,7 +43,8 @@ class Mosaics(Decoder):
     """
 
     def __init__(self, folder: Path, seconds: float, memory: int, room: int = _ROOM) -> None:
-        super().__init__(seconds, memory)
+        # Files of people who do not know each other: none may see another's.
+        super().__init__(seconds, memory, apart=True)
         self._folder, self._room = folder, room
         self._turn = threading.Lock()
         self._kept: OrderedDict[str, Decoded] = OrderedDict()

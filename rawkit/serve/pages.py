@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from rawkit.serve.schemas import Wanted
+
 if TYPE_CHECKING:
     from rawkit.serve.room import Room
+    from rawkit.serve.schemas import FrameLine, Holdings, StoreDetails
 
 
 @cache
@@ -34,12 +37,39 @@ def page_of(room: Room, work: str) -> str:
     )  # fmt: skip
 
 
+def workspace_page(room: Room, work: str, found: Holdings) -> str:
+    """Return the page of what the workspace holds."""
+    return _render(room, "workspace.html.j2", "workspace", _known(room, work), found=found)
+
+
+def store_page(
+    room: Room, work: str, store: StoreDetails, scene: str, frames: list[FrameLine]
+) -> str:
+    """Return the page of a store, and of a scene of it if one is named."""
+    known = _known(room, work)
+    return _render(room, "store.html.j2", "workspace", known, store=store, scene=scene,
+                   frames=frames)  # fmt: skip
+
+
+def api_page(room: Room, work: str, address: str, described: dict[str, Any]) -> str:
+    """Return the page for who writes scripts."""
+    settings = {name: one.description for name, one in Wanted.model_fields.items()}
+    return _render(room, "api.html.j2", "api", _known(room, work), address=address,
+                   described=described, settings=settings,
+                   token=room.settings.token is not None)  # fmt: skip
+
+
+def _known(room: Room, work: str) -> str:
+    return work if work in room.board.works else ""
+
+
 def _render(room: Room, template: str, here: str, work: str, **values: Any) -> str:
     settings = room.settings
     minutes = settings.keep_seconds / 60
     kept = f"{minutes:g} minutes" if minutes < _LONG else f"{minutes / 60:.3g} hours"
     return _templates().get_template(template).render(
         about=room.about(), here=here, work=work, local=settings.is_local,
+        more=f"?work={work}" if work else "",
         kept={"60 minutes": "an hour", "1 minutes": "a minute"}.get(kept, kept), **values,
     )  # fmt: skip
 

@@ -5,34 +5,36 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 from pydantic import ValidationError
+from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from rawkit.errors import RawkitError
 from rawkit.restore import parse_exposure
-from rawkit.serve.answers import RefusedError, answer, busy, missing
+from rawkit.serve.answers import RefusedError, answer, busy, invalid, missing, read_body, usage
 from rawkit.serve.board import Photo, new_id, problem_of, view_picture
 from rawkit.serve.darkroom import THUMBNAIL
 from rawkit.serve.preview import Box, Side, View
 from rawkit.serve.schemas import Wanted
 from rawkit.serve.uploads import receive
-from rawkit.serve.words import Reason
+from rawkit.serve.words import INTERNAL, Reason
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rawkit.serve.board import Picture
+    from rawkit.serve.board import Picture, Work
     from rawkit.serve.room import Room
     from rawkit.serve.schemas import PictureView
 
 _PICTURES = 20
 """Pictures of one photo, at most."""
-_BODY = 10_000
 _NOT_RAW = 415
+_ALIVE_SECONDS = 1.0
 _PART = "upload.part"
 _SIDES: dict[str, Side] = {one: one for one in get_args(Side)}
 _LEAST_PIXELS, _MOST_PIXELS = 1_000, 4_000_000
@@ -44,8 +46,41 @@ async def upload(request: Request) -> Response:
     room: Room = request.app.state.room
     work = room.work(request.path_params["work"])
     query = dict(request.query_params)
-    query.pop("name", None)
     restores = query.pop("restore", "1") != "0"
+    photo, _ = await _take_in(request, work, query, restores=restores)
+    location = f"/api/works/{work.id}/photos/{photo.id}"
+    return answer(room.view_photo(photo), 201, {"Location": location})
+
+
+async def restore_one(request: Request) -> Response:
+    """Take in one file, and answer with its picture once that is made; nothing is kept."""
+    room: Room = request.app.state.room
+    work = room.new_work()
+    try:
+        _, picture = await _take_in(request, work, dict(request.query_params), restores=True)
+        if picture is None:  # pragma: no cover - one was asked for
+            raise missing("The picture")  # noqa: TRY301 - as above
+        with room.listening(work.id) as news:
+            while picture.stage not in ("done", "failed"):
+                news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _ALIVE_SECONDS)
+                if room.closing.is_set() or await request.is_disconnected():
+                    raise busy("The server ends", "Start it again.")  # noqa: TRY301 - cleared up
+        if picture.stage == "failed":
+            raise _failed(picture)  # noqa: TRY301 - as above
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(room.board.remove_work, work))
+        raise
+    return _file(picture, "attachment", BackgroundTask(room.board.remove_work, work))
+
+
+async def _take_in(
+    request: Request, work: Work, query: dict[str, str], *, restores: bool
+) -> tuple[Photo, Picture | None]:
+    """Receive a file into a work, let it be read, and a picture be made of it."""
+    room: Room = request.app.state.room
+    query.pop("name", None)
     wanted = _wanted(room, query)
     client = request.client.host if request.client else ""
     length = request.headers.get("content-length", "")
@@ -72,11 +107,12 @@ async def upload(request: Request) -> Response:
             photo.gone = True
             await asyncio.shield(asyncio.to_thread(_discard, photo))
             raise
-    room.darkroom.read(photo)
+    picture = None
     if restores:
-        room.darkroom.make(await asyncio.to_thread(room.board.ask, photo, wanted))
-    view = room.view_photo(photo)
-    return answer(view, 201, {"Location": f"/api/works/{work.id}/photos/{photo.id}"})
+        picture = await asyncio.to_thread(room.board.ask, photo, wanted)
+        room.darkroom.make(picture)
+    room.darkroom.read(photo)
+    return photo, picture
 
 
 def _discard(photo: Photo) -> None:
@@ -118,7 +154,7 @@ async def show_view(request: Request) -> Response:
     wanted = _wanted(room, query)
     side = _SIDES.get(drawn.get("side", "network"))
     if side is None:
-        raise _usage("There is no such side", "network, plain, truth or picture.")
+        raise usage("There is no such side", "network, plain, truth or picture.")
     picture = None
     if side == "picture":
         picture = photo.pictures.get(drawn.get("picture", ""))
@@ -146,15 +182,7 @@ async def ask_picture(request: Request) -> Response:
             "full", "There are enough pictures of this photo",
             f"{_PICTURES} pictures fit. Delete the photo and send it again.",
         ))  # fmt: skip
-    body = bytearray()
-    async for data in request.stream():
-        body += data
-        if len(body) > _BODY:
-            raise _usage("The request is too long", "It holds a few settings.")
-    try:
-        wanted = Wanted.model_validate_json(bytes(body) or b"{}")
-    except ValidationError as error:
-        raise _invalid(error) from None
+    wanted = await read_body(request, Wanted)
     _check(room, wanted)
     picture = await asyncio.to_thread(room.board.ask, photo, wanted)
     room.darkroom.make(picture)
@@ -170,19 +198,26 @@ async def send_picture(request: Request) -> Response:
     """Send a finished picture."""
     picture = _picture(request)
     if picture.stage == "failed":
-        problem = picture.problem
-        raise RefusedError(409, Reason(
-            "failed", problem.title if problem else "The picture could not be made",
-            problem.text if problem else "",
-        ))  # fmt: skip
+        raise _failed(picture)
     if picture.stage != "done" or not picture.path.is_file():
         raise RefusedError(409, Reason(
             "unfinished", "The picture is not done yet", "Try again when its stage is `done`.",
         ), {"Retry-After": "1"})  # fmt: skip
+    return _file(picture, "inline" if "inline" in request.query_params else "attachment")
+
+
+def _failed(picture: Picture) -> RefusedError:
+    problem = picture.problem
+    if problem is None:
+        return RefusedError(409, INTERNAL)
+    return RefusedError(409, Reason(problem.kind, problem.title, problem.text, problem.phone))
+
+
+def _file(picture: Picture, disposition: str, after: BackgroundTask | None = None) -> Response:
     kind = mimetypes.guess_type(picture.path.name)[0] or "application/octet-stream"
-    disposition = "inline" if "inline" in request.query_params else "attachment"
     name = f"{disposition}; filename*=utf-8''{quote(picture.name)}"
-    return FileResponse(picture.path, media_type=kind, headers={"Content-Disposition": name})
+    headers = {"Content-Disposition": name}
+    return FileResponse(picture.path, media_type=kind, headers=headers, background=after)
 
 
 def _view(room: Room, picture: Picture) -> PictureView:
@@ -211,23 +246,23 @@ def _wanted(room: Room, query: dict[str, str]) -> Wanted:
             values["bits"] = int(str(values["bits"]))
         wanted = Wanted.model_validate(values)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
     except ValueError:
-        raise _usage("bits is no number", "8 or 16.") from None
+        raise usage("bits is no number", "8 or 16.") from None
     _check(room, wanted)
     return wanted
 
 
 def _check(room: Room, wanted: Wanted) -> None:
     if wanted.weights is not None and wanted.weights not in room.darkroom.networks.weights:
-        raise _usage(
+        raise usage(
             "There are no such weights", f"One of {', '.join(room.darkroom.networks.weights)}."
         )
     if wanted.exposure is not None:
         try:
             parse_exposure(wanted.exposure)
         except RawkitError:
-            raise _usage("That is no exposure", "Write it as 10s or 10s,iso100,f/8.") from None
+            raise usage("That is no exposure", "Write it as 10s or 10s,iso100,f/8.") from None
 
 
 def _box(drawn: dict[str, str]) -> Box:
@@ -238,7 +273,7 @@ def _box(drawn: dict[str, str]) -> Box:
     except ValueError:
         box = Box(1, 1, 0, 0)
     if not (0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1):
-        raise _usage("That is no part of a picture", "left < right and top < bottom, 0 to 1.")
+        raise usage("That is no part of a picture", "left < right and top < bottom, 0 to 1.")
     return box
 
 
@@ -246,24 +281,13 @@ def _pixels(drawn: dict[str, str]) -> int:
     text = drawn.get("pixels", "600000")
     wanted = int(text[:12]) if text.isascii() and text.isdigit() else 0
     if not _LEAST_PIXELS <= wanted <= _MOST_PIXELS:
-        raise _usage("So many pixels cannot be drawn", "1000 to 4000000.")
+        raise usage("So many pixels cannot be drawn", "1000 to 4000000.")
     return wanted
-
-
-def _usage(title: str, text: str) -> RefusedError:
-    return RefusedError(422, Reason("usage", title, text))
-
-
-def _invalid(error: ValidationError) -> RefusedError:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(one) for one in first["loc"])
-    return _usage(
-        "A setting cannot be used", f"{where}: {first['msg']}." if where else first["msg"]
-    )
 
 
 _PHOTO = "/api/works/{work}/photos/{photo}"
 ROUTES = [
+    Route("/api/restore", restore_one, methods=["POST"]),
     Route("/api/works/{work}/photos", upload, methods=["POST"]),
     Route(_PHOTO, show_photo),
     Route(_PHOTO, delete_photo, methods=["DELETE"]),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Side = Literal["network", "plain", "truth", "picture"]
 MOST_PIXELS = 1_000_000
 """Pixels of a view, at most."""
+_FINER, _SLACK = 4, 0.3
 _MARGIN = 48
 """Pixels around a part that the network sees as well."""
 _MOST_KEPT = 60_000_000
@@ -79,7 +80,8 @@ class Box:
         """Return rows and columns of a picture, whole cells of them, at least one."""
 
         def along(first: float, last: float, length: int) -> slice:
-            begin = min(int(first * length), length - cell) // cell * cell
+            # What is a hair below a pixel was meant to be it.
+            begin = min(int(first * length + 1e-6), length - cell) // cell * cell
             end = max(begin + cell, round(last * length) // cell * cell)
             return slice(max(0, begin), min(end, length))
 
@@ -135,12 +137,11 @@ class Drawer:
                 return self._picture(view)
             single = self._darkroom.single(view.photo)
             part, margins = _part(single, view)
-            restored = None
             if view.side == "network":
                 restored = self._restored(view, single, part, margins)
                 return jpeg(orient(restored, single.capture.orientation))
-            return jpeg(orient(self._plain(view, single, part, margins),
-                               single.capture.orientation))  # fmt: skip
+            plain = orient(self._plain(view, single, part, margins), single.capture.orientation)
+            return jpeg(_shrunk(plain, view.pixels))
 
     def _amplification(self, view: View, single: Single) -> tuple[float, str]:
         """Return what the whole photo is multiplied by, and whose colours it gets."""
@@ -228,7 +229,9 @@ def _part(single: Single, view: View) -> tuple[RawImage, tuple[slice, slice]]:
     box = view.box.on_sensor(single.capture.orientation)
     rows, columns = box.slices(height, width, cell)
     shown = (rows.stop - rows.start) * (columns.stop - columns.start)
-    times = max(1, int(np.ceil(np.sqrt(shown / min(view.pixels, MOST_PIXELS)))))
+    # A little more than is shown rather than much less; a plain conversion costs next to nothing.
+    wanted = min(view.pixels, MOST_PIXELS) * (_FINER if view.side == "plain" else 1)
+    times = max(1, int(np.ceil(np.sqrt(shown / wanted) - _SLACK)))
     step = cell * times
     # Whole steps of what is shrunk, so that no pixel is shifted; beyond the far edges the last
     # cells are repeated.

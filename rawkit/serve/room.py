@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rawkit import __version__
-from rawkit.errors import UsageError
+from rawkit.errors import RawkitError, UsageError
 from rawkit.files import output_errors
 from rawkit.serve.answers import RefusedError, busy, missing
 from rawkit.serve.board import Board, Photo, Work
 from rawkit.serve.darkroom import Darkroom
+from rawkit.serve.holdings import has_stores, stored_frame
 from rawkit.serve.preview import Drawer
 from rawkit.serve.schemas import About, PhotoView, PictureView, WeightsView, WorkView
 from rawkit.serve.words import Reason
@@ -23,6 +24,7 @@ from rawkit.serve.words import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rawkit.restore import StoredFrame
     from rawkit.serve.board import Picture
     from rawkit.serve.settings import ServeSettings
 
@@ -40,13 +42,18 @@ class Room:
     ----------
     settings
         How it runs.
-    loop
-        Where requests are answered.
+
+    Raises
+    ------
+    UsageError
+        If another server works in the same folder, or a sandbox is required and there is none.
+    OutputError
+        If its folder cannot be written.
     """
 
-    def __init__(self, settings: ServeSettings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self._loop = loop
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.folder = settings.workspace.root / _FOLDER / str(settings.port)
         with output_errors(self.folder):
             (self.folder / _WORKS).mkdir(parents=True, exist_ok=True)
@@ -63,12 +70,27 @@ class Room:
         self.drawer = Drawer(self.darkroom)
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._uploads: Counter[str] = Counter()
+        self._has_stores = has_stores(settings.workspace)
         self.closing = asyncio.Event()
         """Set when the server ends."""
+        self.protections = self._confined()
+        """What keeps a hostile raw file from doing harm."""
 
-    def start(self) -> None:
-        """Take in what a server that was killed has left, and begin to work."""
-        for photo in self.board.recover():
+    def _confined(self) -> str:
+        """Start the process that decodes, and say what it cannot do."""
+        confinement = self.darkroom.mosaics.confinement()
+        if self.settings.require_sandbox and not confinement.whole:
+            self.close()
+            raise UsageError(
+                f"only {confinement.describe()}", expected="a whole sandbox, as is required",
+                fix="A newer Linux has it, with Landlock and seccomp switched on.",
+            )  # fmt: skip
+        return confinement.describe()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in what a server that was killed has left, and begin to work for `loop`."""
+        self._loop = loop
+        for photo in self.board.recover(self._frame):
             if photo.stage == "refused":
                 continue
             self.darkroom.read(photo)
@@ -77,9 +99,19 @@ class Room:
                     self.darkroom.make(picture)
         self.darkroom.start()
 
+    def _frame(self, store: str, frame: str) -> StoredFrame | None:
+        try:
+            return stored_frame(self.settings.workspace, store, frame)
+        except RawkitError:
+            return None
+
+    def end(self) -> None:
+        """Let those that listen go; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.closing.set)
+
     def close(self) -> None:
         """Stop, and delete everything."""
-        self._loop.call_soon_threadsafe(self.closing.set)
         self.darkroom.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._locked)
@@ -100,8 +132,8 @@ class Room:
             ))  # fmt: skip
         return About(
             version=__version__, ready=networks.ready, weights=weights,
-            protections=[*protections()], file_bytes=limits.file_bytes, photos=limits.photos,
-            keep_seconds=self.settings.keep_seconds, stores=False,
+            protections=self.protections, file_bytes=limits.file_bytes, photos=limits.photos,
+            keep_seconds=self.settings.keep_seconds, stores=self._has_stores,
         )  # fmt: skip
 
     # What requests name.
@@ -163,12 +195,7 @@ class Room:
         limits = self.settings.limits
         if self._uploads[client] >= limits.uploads:
             raise busy("Too many uploads at once", "Wait until some are done.")
-        if len(work.photos) >= limits.photos:
-            raise RefusedError(409, Reason(
-                "full", "There are enough photos here",
-                f"{limits.photos} photos fit under one address. Delete some, or open a new one.",
-            ))  # fmt: skip
-        self.may_wait()
+        self.may_add(work)
         free = shutil.disk_usage(self.folder).free
         if self.board.taken() + size > limits.disk_bytes or free - size < _RESERVE:
             raise RefusedError(507, Reason(
@@ -182,6 +209,16 @@ class Room:
             self._uploads[client] -= 1
             if not self._uploads[client]:
                 del self._uploads[client]
+
+    def may_add(self, work: Work) -> None:
+        """Raise `RefusedError` if a work has photos enough, or too much waits already."""
+        most = self.settings.limits.photos
+        if len(work.photos) >= most:
+            raise RefusedError(409, Reason(
+                "full", "There are enough photos here",
+                f"{most} photos fit under one address. Delete some, or open a new one.",
+            ))  # fmt: skip
+        self.may_wait()
 
     def may_wait(self) -> None:
         """Raise `RefusedError` if too much waits already."""
@@ -204,13 +241,9 @@ class Room:
                 self._listeners.pop(work, None)
 
     def _told(self, work: str) -> None:
-        self._loop.call_soon_threadsafe(self._wake, work)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, work)
 
     def _wake(self, work: str) -> None:
         for event in self._listeners.get(work, ()):
             event.set()
-
-
-def protections() -> list[str]:
-    """Return what keeps a hostile raw file from doing harm on this machine."""
-    return ["a process of its own", "limited memory", "limited time"]

@@ -11,7 +11,7 @@ PictureStage = Literal["waiting", "working", "done", "failed"]
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Wanted(_Message):
@@ -179,7 +179,7 @@ class About(_Message):
     """Whether the network is loaded; it takes some seconds after the start."""
     weights: list[WeightsView]
     """What can be chosen."""
-    protections: list[str]
+    protections: str
     """What keeps a hostile raw file from doing harm."""
     file_bytes: int
     """Size that a file may have."""
@@ -189,3 +189,137 @@ class About(_Message):
     """How long files and pictures are kept."""
     stores: bool
     """Whether there is a workspace with stores to browse."""
+
+
+class StoreLine(_Message):
+    """A store."""
+
+    name: str
+    """What to call it."""
+    title: str
+    """As its collection's definition says."""
+    frames: int
+    """Frames in it, longs included."""
+    cameras: int
+    """Cameras and sizes of picture."""
+
+
+class RunLine(_Message):
+    """A training run."""
+
+    name: str
+    """Name of its folder."""
+    network: str
+    """Name of the network."""
+    pairs: int | None = None
+    """Pairs it was trained on; null where unknown."""
+    step: int | None = None
+    """Its best step; null before the first validation."""
+    psnr: float | None = None
+    """PSNR there, dB."""
+    ssim: float | None = None
+    """SSIM there."""
+
+
+class EvaluationLine(_Message):
+    """A finished evaluation."""
+
+    id: str
+    """Its identity."""
+    title: str
+    """What was evaluated."""
+    protocol: str
+    """How pictures were compared."""
+    pictures: int
+    """Pictures."""
+    means: dict[str, float]
+    """Means over all pictures, by metric."""
+
+
+class Holdings(_Message):
+    """What the workspace holds."""
+
+    stores: list[StoreLine]
+    """Stores, by name."""
+    runs: list[RunLine]
+    """Runs, the newest last."""
+    evaluations: list[EvaluationLine]
+    """Evaluations, by folder."""
+    reports: list[str]
+    """Pages of `rawkit report`, by their paths in the workspace."""
+    problems: list[str]
+    """What could not be read."""
+
+
+class Exposures(_Message):
+    """Frames of one exposure time."""
+
+    role: str
+    """`short` or `long`."""
+    seconds: float | None
+    """Exposure time, nominal; null where unknown."""
+    counts: list[int]
+    """Frames at each ISO."""
+
+
+class SceneLine(_Message):
+    """A scene of a store."""
+
+    name: str
+    """Its name."""
+    split: str
+    """`train`, `val` or `test`."""
+    frames: int
+    """Its frames."""
+
+
+class StoreDetails(_Message):
+    """What a store holds."""
+
+    name: str
+    """What to call it."""
+    title: str
+    """As its collection's definition says."""
+    frames: int
+    """Frames in it."""
+    licence: str | None = None
+    """Of its pictures."""
+    citation: str | None = None
+    """What to cite."""
+    isos: list[float | None]
+    """ISO speeds there are; null where unknown."""
+    exposures: list[Exposures]
+    """Frames by exposure time and ISO."""
+    scenes: list[SceneLine]
+    """Scenes, by name."""
+
+
+class FrameLine(_Message):
+    """A frame of a store."""
+
+    name: str
+    """Its name, to restore it by."""
+    role: str
+    """`short` or `long`."""
+    iso: float | None = None
+    """ISO speed."""
+    seconds: float | None = None
+    """Exposure time."""
+    camera: str | None = None
+    """Model."""
+
+
+class Frames(_Message):
+    """Frames of a scene."""
+
+    frames: list[FrameLine]
+    """In the order of the store."""
+
+
+class WantedFrame(_Message):
+    """A frame of a store that is to be restored."""
+
+    store: Annotated[str, Field(max_length=200)]
+    """Name of the store."""
+    frame: Annotated[str, Field(max_length=500)]
+    """Name of the dark frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ import uvicorn
 
 from rawkit.errors import UsageError
 from rawkit.serve.app import make_app
+from rawkit.serve.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from rawkit.serve.settings import ServeSettings
 
@@ -22,30 +25,47 @@ _GRACE_SECONDS = 3
 _BACKLOG = 512
 
 
-def serve(settings: ServeSettings, started: Callable[[str], None], *, opens: bool = False) -> None:
-    """Serve until the process is asked to end; `started` is told the address to open.
+def serve(
+    settings: ServeSettings, started: Callable[[str, str], None], *, opens: bool = False
+) -> None:
+    """Serve until the process is asked to end.
+
+    `started` is told the address to open, and what keeps a hostile raw file from doing harm.
 
     Raises
     ------
     UsageError
-        If the address is taken, or not one of this machine.
+        If the address is taken, or not one of this machine; else as `Room`.
     """
-    listening = _listen(settings)
+    listening = listen(settings)
     port = listening.getsockname()[1]
     settings = replace(settings, port=port)
+    room = Room(settings)
     config = uvicorn.Config(
-        make_app(settings), log_level="warning", access_log=False, lifespan="on",
+        make_app(room), log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False, date_header=False,
         proxy_headers=settings.behind_proxy, forwarded_allow_ips="*", ws="none",
         backlog=_BACKLOG, loop="asyncio", http="h11",
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = _Server(config, room)
     address = address_of(settings)
-    started(address)
+    started(address, room.protections)
     if opens:
         threading.Thread(target=_open, args=(server, address), daemon=True).start()
-    with listening:
+    with listening, suppress(KeyboardInterrupt):  # which is how it is meant to end
         server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Ends streams of news as soon as it is asked to end: it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, room: Room) -> None:
+        super().__init__(config)
+        self._room = room
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._room.end()
+        super().handle_exit(sig, frame)
 
 
 def address_of(settings: ServeSettings) -> str:
@@ -65,7 +85,14 @@ def _open(server: uvicorn.Server, address: str) -> None:
     webbrowser.open(address)
 
 
-def _listen(settings: ServeSettings) -> socket.socket:
+def listen(settings: ServeSettings) -> socket.socket:
+    """Return a socket at the address of a server.
+
+    Raises
+    ------
+    UsageError
+        If the address is taken, or not one of this machine.
+    """
     try:
         family, kind, proto, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM

@@ -70,6 +70,8 @@ class ServeSettings:
     """How long a file and its pictures are kept after the last work on them."""
     frame_seconds: float = FRAME_SECONDS
     """Seconds after which a decoder is given up."""
+    require_sandbox: bool = False
+    """Whether not to run where the system offers no sandbox for what reads raw files."""
     limits: Limits = field(default_factory=Limits)
     """What clients may ask for."""
 

@@ -30,6 +30,8 @@ _BLOCK = 1 << 18
 """Bytes written at a time."""
 _DRAINED = 64_000_000
 """Bytes of a refused upload that are read all the same, so that the reason gets through."""
+_FORM_BYTES = 1 << 16
+"""What a form may add to a file."""
 _TAR_HEAD = 512
 _MOST_NAME = 150
 _ODD = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -100,10 +102,10 @@ async def receive(request: Request, path: Path, limits: Limits) -> tuple[str, in
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limits.file_bytes + (1 << 16):
-        raise too_large(limits)
     name = clean_name(request.query_params.get("name", "photo"))
     try:
+        if length.isdigit() and int(length) > limits.file_bytes + _FORM_BYTES:
+            raise too_large(limits)  # noqa: TRY301 - told like what is found as it comes
         if kind == b"multipart/form-data":
             return await _form(request, path, options.get(b"boundary", b""), limits)
         sink = _Sink(path, name, limits)

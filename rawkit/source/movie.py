@@ -10,7 +10,7 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rawkit.errors import CorruptError, TruncatedError, UnreadableError
+from rawkit.errors import CorruptError, TooLargeError, TruncatedError, UnreadableError
 from rawkit.source.ranges import RangeFile
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MOVIES = (".mp4", ".mov", ".mkv", ".avi")
 _RGB = 3
 _UNSAID, _BT709 = 2, 1
 """Numbers of H.273 of the matrix of a movie that does not say which, and of BT.709's."""
+_MOST_PIXELS = 1 << 27
+"""Pixels of a picture that are decoded: more than any camera has, less than memory."""
 _HD = 720
 """Rows from which on a movie that does not say has the matrix of BT.709, not that of BT.601."""
 
@@ -109,6 +111,8 @@ def open_movie(ranges: Ranges) -> Movie:
     ------
     CorruptError
         If it cannot be read as a movie, or has no picture.
+    TooLargeError
+        If its pictures are larger than any camera's.
     UnreadableError
         If PyAV is not installed.
     """
@@ -116,6 +120,7 @@ def open_movie(ranges: Ranges) -> Movie:
         (stream, *_) = container.streams.video or (None,)
         count = 0
         if stream is not None:
+            _check_size(stream, ranges.where)
             count = sum(packet.size > 0 for packet in container.demux(stream))
     if not count:
         raise CorruptError("a movie without pictures", expected="one for each frame",
@@ -125,6 +130,14 @@ def open_movie(ranges: Ranges) -> Movie:
         raise CorruptError("a movie whose first picture cannot be decoded", where=ranges.where)
     height, width, _ = first.shape
     return Movie(ranges, (count, height, width, _RGB))
+
+
+def _check_size(stream: Any, where: str) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > _MOST_PIXELS:
+        raise TooLargeError(
+            f"a movie of {width}x{height} pixels", expected=f"at most {_MOST_PIXELS}", where=where
+        )
 
 
 def _pictures(ranges: Ranges) -> Generator[NDArray[np.uint8], None, None]:

@@ -27,7 +27,7 @@ from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
 from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
-from rawkit.train.loop import Trainer, TrainReport
+from rawkit.train.loop import Trainer
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
 from rawkit.train.plan import (
@@ -39,6 +39,7 @@ from rawkit.train.plan import (
     run_training,
 )
 from rawkit.train.recipes import RECIPES, Recipe, find_recipe
+from rawkit.train.report import TrainReport
 from rawkit.train.runs import (
     check_new_run,
     choose_subset,

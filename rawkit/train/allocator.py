@@ -21,20 +21,22 @@ _ENVIRONMENT: Final = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIB
 
 
 @contextmanager
-def kept_memory() -> Iterator[bool]:
+def kept_memory(*, wanted: bool = True) -> Iterator[bool]:
     """Have glibc keep freed memory within the block, and give it back at its end.
 
     Else each of the large tensors of a step goes back to the system, which clears its pages anew
     for the next one: a million page faults in three steps, a fifth of the time with MS-SSIM. The
     setting is the whole process's. Where the C library is another one, or the user has set its
-    thresholds, nothing is changed.
+    thresholds, nothing is changed; nor where it is not `wanted`, as the largest tensors of a step
+    may then leave holes as large as themselves.
 
     Yields
     ------
     bool
         Whether memory is kept.
     """
-    if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _ENVIRONMENT):
+    others = platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _ENVIRONMENT)
+    if others or not wanted:
         yield False
         return
     library = ctypes.CDLL(None)

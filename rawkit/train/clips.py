@@ -42,19 +42,23 @@ def score_share(
     frames: Sequence[PairSource],
     val: Sequence[PairSource],
     share: slice,
-) -> tuple[list[tuple[float, float]], int, int]:
+) -> tuple[tuple[float, float], int, int]:
     """Score a process's share of what is validated: of these frames, or of clips of all of `val`.
 
-    Returns PSNR in dB and SSIM of each frame or clip of the share, how many of them all processes
-    have, and how many frames these are.
+    Returns the sums of PSNR in dB and of SSIM over the frames or clips of the share, how many of
+    them all processes have, and how many frames these are.
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
         scores = score_frames(net, settings.network, frames[share], *how)
-        return scores, len(frames), len(frames)
+        return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)
-    return scores, len(clips), sum(map(len, clips))
+    return _sums(scores), len(clips), sum(map(len, clips))
+
+
+def _sums(scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(one for one, _ in scores), sum(two for _, two in scores)
 
 
 def validated_frames(clip: int, pixels: int) -> int:

@@ -171,14 +171,15 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))
 
 
-def check_pieces(settings: TrainSettings, ranks: int) -> None:
-    """Refuse more pieces of a batch than a process has crops of it.
+def check_training(data: TrainData, settings: TrainSettings, ranks: int) -> None:
+    """Refuse unknown balances, and more pieces of a batch than a process has crops of it.
 
     Raises
     ------
     UsageError
-        If that is so.
+        If there are any.
     """
+    check_balance(data, settings)
     share = settings.batch_size // ranks
     if settings.accumulate > share:
         raise UsageError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,19 +26,14 @@ from rawkit.train.checkpoint import (
     set_generators,
 )
 from rawkit.train.clips import score_share
-from rawkit.train.data import (
-    cameras_in,
-    check_balance,
-    check_pieces,
-    equalising_curves,
-    plan_settings,
-)
+from rawkit.train.data import cameras_in, check_training, equalising_curves, plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
 from rawkit.train.record import Record
+from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
 from rawkit.train.validate import Scores
 from rawkit.workers import give_back
@@ -66,26 +59,6 @@ LOG_EVERY = 100
 """Steps between lines of metrics that tell of training alone."""
 _CHECKPOINT_SECONDS = 60.0
 """Work that a crash may cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What a training did."""
-
-    steps: int
-    """Optimizer steps done in all."""
-    loss: float
-    """Smoothed loss at the end."""
-    crops_per_second: float
-    """Crops a second over all processes, validation not counted."""
-    waiting: float
-    """Share of the training time spent waiting for data, 0 to 1."""
-    scores: Scores | None
-    """Validation at the end; None without validation frames."""
-    interrupted: bool
-    """Whether it was stopped before its last step."""
-    missing: str = ""
-    """What was asked for and did not land, and why; empty where all did or still does."""
 
 
 class Trainer:
@@ -141,7 +114,6 @@ class Trainer:
         live: Live | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
-        check_balance(data, settings)
         self.settings, self._data, self._folder = settings, data, RunFolder(folder, told)
         self._live, self._all_cameras = live, cameras_in(data.train)
         self._fabric = fabric or make_fabric(precision=settings.precision)
@@ -153,6 +125,7 @@ class Trainer:
         self._keep, self._board = keep, board
         self._record: Record | None = None
         ranks = self._fabric.world_size
+        check_training(data, settings, ranks)
         self._stream = BatchStream(
             data.train,
             plan_settings(settings),
@@ -171,7 +144,6 @@ class Trainer:
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
             curves=curves,
         )  # fmt: skip
-        check_pieces(settings, ranks)
         self._learner = Learner(settings, self._fabric)
         self.step = 0
         """Optimizer steps done."""
@@ -219,7 +191,7 @@ class Trainer:
         record = self._record = self._open_record()
         meter, interrupted = Meter(self._stream, self._beside()), False
         with (
-            nullcontext() if settings.recompute else kept_memory(),  # which costs memory
+            kept_memory(wanted=not settings.recompute),  # which costs memory
             deferred_interrupt(insistent=self._fabric.world_size == 1) as wished,
             progress.stage("Training", settings.steps, "steps") as advance,
             meter.watched(advance),
@@ -321,10 +293,7 @@ class Trainer:
         return scores
 
     def _scores(self, progress: Progress, stopped: Callable[[], bool]) -> Scores | None:
-        """Scores on the val split, if there is one; weights that give none are not saved.
-
-        Each process takes its share of the frames, or of the clips.
-        """
+        """Scores on the val split, if any, each process its share; bad weights are not saved."""
         live, fabric = self._live, self._fabric
         try:
             frames = spread(self._data.val) if live is None else live.validation(progress, stopped)
@@ -335,13 +304,12 @@ class Trainer:
             net = self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
             mine = slice(fabric.global_rank, None, fabric.world_size)
-            scores, count, many = score_share(net, self.settings, frames, self._data.val, mine)
+            sums, count, many = score_share(net, self.settings, frames, self._data.val, mine)
         except KeyboardInterrupt:
             self._save(LAST)
             raise
         give_back()
-        sums = torch.tensor(scores, dtype=torch.float64).reshape(-1, 2).sum(0)
-        psnr, ssim = (self._mean(float(one)) * fabric.world_size / count for one in sums)
+        psnr, ssim = (self._mean(one) * fabric.world_size / count for one in sums)
         if math.isnan(psnr):
             raise self._diverged(f"pictures that are no numbers after step {self.step}")
         return Scores(psnr, ssim, many)

@@ -96,7 +96,7 @@ def fit_memory(
 
     Pieces add up to the batch, so that the result stays the same but for rounding. Where they do
     not suffice, and the network can, activations are computed again instead of kept: the same
-    result in a third more time. Fields that are `fixed` stay as they are.
+    result in up to half more time. Fields that are `fixed` stay as they are.
     """
     for tried in _ways(settings, ranks, fixed):
         if plan_memory(tried, data, budget, ranks=ranks).fits:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rawkit.train.data import TrainData
     from rawkit.train.identity import DataIdentity
     from rawkit.train.live import Live
-    from rawkit.train.loop import TrainReport
+    from rawkit.train.report import TrainReport
     from rawkit.train.settings import TrainSettings
     from rawkit.workspace import Workspace
 

@@ -125,7 +125,7 @@ class InPieces:
         first = next(source, None)
         if first is None:
             return
-        run = self.grid.first_run(first.frame.number)
+        run = next(n for n, one in enumerate(self.grid.time) if one.start == first.frame.number)
         mosaics = (self._amplified(one) for one in _chain(first, source))
         for one, picture in _timed(blended(mosaics, net, self.grid, run), clock):
             coloured = one.development.coloured(iter([picture]))

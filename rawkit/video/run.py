@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from rawkit.errors import CorruptError, RawFileError
 from rawkit.files import output_errors
@@ -263,7 +264,7 @@ class _Run:
         plan, count = self._plan, self._plan.footage.count
         first = plan.work.begins_at(self._begin)
         started = time.monotonic()
-        writer = _SegmentWriter(self._sinks, self._begin, count)
+        writer = SegmentWriter(self._sinks, self._begin, count)
         try:
             with (
                 progress.stage("frames", count, "frames") as advance,
@@ -314,7 +315,7 @@ class _Run:
         self.colour = one.development.note.colour
 
 
-class _SegmentWriter:
+class SegmentWriter:
     """Hands frames to the sinks, in the writing thread."""
 
     def __init__(self, sinks: list[Sink], begin: int, count: int) -> None:
@@ -381,6 +382,7 @@ def _identity(plan: VideoPlan, restorer: Restorer, sinks: list[Sink]) -> str:
         "brightness": str(output.brightness), "colour": output.colour, "curve": plan.curve,
         "radius": output.radius, "hold": output.hold,
         "cut": str(work.cut) if isinstance(work, InPieces) else None,
+        "threads": torch.get_num_threads(),  # which sums depend on
     }  # fmt: skip
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def pictures_of(path: Path) -> Iterator[NDArray[np.uint8]]:
         raise MissingError("no such video", where=path)
     elif path.suffix.lower() == ".npy":
         for frame in np.load(path, mmap_mode="r", allow_pickle=False):
-            yield frame if frame.dtype == np.uint8 else (frame >> 8).astype(np.uint8)
+            yield _eight_bits(frame)
     else:
         for frame in decoded(path):
             yield frame.astype(np.uint8, copy=False)
@@ -230,3 +230,11 @@ def _shrunk(
         return np.ascontiguousarray(frame)
     size = max(2, round(columns * scale)), max(2, round(rows * scale))
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _eight_bits(frame: NDArray[Any]) -> NDArray[np.uint8]:
+    """Round a frame of 8 or 16 bits, or of floats of 0 to 1."""
+    if frame.dtype == np.uint8:
+        return frame
+    most = 1 if frame.dtype.kind == "f" else np.iinfo(frame.dtype).max
+    return np.round(frame.astype(np.float32) * np.float32(255 / most)).astype(np.uint8)

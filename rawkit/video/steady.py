@@ -1,8 +1,8 @@
 """One smooth curve for a whole video: what would flicker if each frame decided it for itself.
 
-Each frame is estimated alone; the median over a window of frames drops what is off, a running mean
-over the same window takes the steps out of it. Both look as far ahead as back, so the curve neither
-lags nor depends on where a restoration was begun.
+Each frame is estimated alone; the median over a window of frames drops what is off, a mean over the
+same window, weighted by a raised cosine, takes the steps out of it. Both look as far ahead as back,
+so the curve neither lags nor depends on where a restoration was begun.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def steadied(
     value, estimates
         The same frames, in the same order.
     """
-    medians = _centred(frames, radius, lambda values: np.median(values, axis=0))
-    return _centred(medians, radius, lambda values: np.mean(values, axis=0))
+    medians = _centred(frames, radius, _median)
+    return _centred(medians, radius, _mean)
 
 
 def held_frames(radius: int = RADIUS) -> int:
@@ -56,9 +56,10 @@ def held_frames(radius: int = RADIUS) -> int:
 def _centred(
     frames: Iterable[tuple[Value, NDArray[np.float64]]],
     radius: int,
-    average: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    average: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
 ) -> Iterator[tuple[Value, NDArray[np.float64]]]:
     """Average the logarithms of estimates over a window around each frame."""
+    weights = np.hanning(2 * radius + 3)[1:-1]
     source = iter(frames)
     ahead = deque(islice(source, radius))
     near = deque(
@@ -73,4 +74,17 @@ def _centred(
         if not ahead:
             return
         value, _ = ahead.popleft()
-        yield value, np.exp(average(np.array(near)))
+        begin = radius - min(done, radius)
+        yield value, np.exp(average(np.array(near), weights[begin : begin + len(near)]))
+
+
+def _median(values: NDArray[np.float64], _: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median over frames, (n,), of estimates (frames, n)."""
+    median: NDArray[np.float64] = np.median(values, axis=0)
+    return median
+
+
+def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted mean over frames, (n,), of estimates (frames, n)."""
+    mean: NDArray[np.float64] = np.average(values, axis=0, weights=weights)
+    return mean

@@ -12,11 +12,14 @@ import pytest
 from rawkit.catalog import Selection, load_definition, scan, scan_with_table
 from rawkit.errors import DefinitionError, UsageError
 from rawkit.ingest import plan_ingest, run_ingest
+from rawkit.ingest.repair import repair_store
 from rawkit.store import Store
+from rawkit.store.verify import verify_store
 from rawkit.stream import open_stream
 from rawkit.subset import make_subset
 from rawkit.subset.raw import copy_raw
 from rawkit.workspace import Workspace
+from tests.support.factories import local
 from tests.support.fixtures_cli import run_in
 from tests.support.movies import SIZE, plain_pictures, write_frames, write_movie
 
@@ -171,6 +174,18 @@ def test_workers_get_pictures_of_movies_and_of_compressed_arrays(tmp_path: Path)
     assert (report.added, report.targets) == (7, 7)
     expected = [5, 15, 25, 35, 5, 15, 25]
     assert list(colours(tmp_path / "s.zarr").values()) == pytest.approx(expected, abs=2)
+
+
+def test_targets_that_are_made_anew_come_from_the_pictures(tmp_path: Path) -> None:
+    source, path = tmp_path / "data/video", tmp_path / "stores/video.zarr"
+    write_frames(source / "take", range(3))
+    write_movie(source / "take.mp4", plain_pictures(3))
+    ingested(source, path)
+    before = colours(path)
+    (group,) = Store(path).groups.values()
+    local(group.shard("target", 1)).unlink()
+    assert not repair_store(path, verify_store(path)[0], scan(VIDEO, source)).left
+    assert colours(path) == before
 
 
 def test_rates_come_from_the_files_or_from_the_option(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from rawkit.cli import main
+from rawkit.serve.app import ROUTES
 from tests.support.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -226,7 +227,19 @@ def _check_jupyter(words: list[str]) -> None:
         _require(word == "lab" or (TUTORIALS / word).is_file(), word)
 
 
+_ADDRESSES = {route.path for route in ROUTES}
+
+
+def _check_curl(words: list[str]) -> None:
+    """Look for a request of the API; tests/serve/test_scripts.py sends it."""
+    *_, address = words
+    path = re.fullmatch(r"http://127\.0\.0\.1:8484(/[^?]*)(\?.*)?", address)
+    if path is None or path[1].replace("WORK", "{work}") not in _ADDRESSES:
+        raise NoSuchCommandError(f"curl {address}: no request of the API")
+
+
 PROGRAMS: dict[str, Callable[[list[str]], None]] = {
+    "curl": _check_curl,
     "dask": _check_dask,
     "export": _check_variables,
     "helm": _check_helm,

@@ -5,28 +5,35 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
+import torch
 
 from rawkit.catalog import Selection, load_definition
 from rawkit.errors import UsageError
 from rawkit.evaluate import (
     EvaluationPlan,
+    Video,
     protocol,
     published_for,
     run_evaluation,
+    save_films,
     subject,
     videos_of,
 )
-from rawkit.evaluate.journal import JOURNAL
+from rawkit.evaluate.clips import ClipMethod
+from rawkit.evaluate.journal import JOURNAL, Journal
 from rawkit.evaluate.memory import check_memory
 from rawkit.evaluate.plan import plan_evaluation
-from rawkit.evaluate.run import _measured
+from rawkit.evaluate.run import _measured, evaluation_id
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.metrics import BRIGHTNESS_VARIANTS, SSIM_VARIANTS, brightness_curve, psnr, ssim
+from rawkit.models import build, describe, prepare
+from rawkit.sensor import Amplification, equalised, equalising_tables, level_counts
 from rawkit.synth import make_videos
+from rawkit.video import Cut, decoded, steadied
 from rawkit.workspace import Workspace
 from tests.support.factories import files_of
 from tests.support.fixtures_cli import run_in
@@ -34,8 +41,8 @@ from tests.support.fixtures_cli import run_in
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FRAMES, SIZE = 5, (64, 96)
-"""Of each video of the look-alike."""
+FRAMES, SIZE = 5, (66, 96)
+"""Of each video of the look-alike; two rows are dropped for the phase."""
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +126,6 @@ def test_an_evaluation_of_videos_goes_on_where_it_stopped(
 
 def interrupted(plan: EvaluationPlan, after: int) -> int:
     """Leave the journal that a run has written when it ends after so many frames."""
-    from rawkit.evaluate.journal import Journal
-    from rawkit.evaluate.run import evaluation_id
-
     name = evaluation_id(plan.identity)
     with Journal(plan.folder / JOURNAL, name) as journal:
         left = after
@@ -166,6 +170,100 @@ def test_videos_take_more_memory_and_say_so() -> None:
     check_memory(450 * 10**6, *size)
     with pytest.raises(UsageError, match="allowed"):
         check_memory(450 * 10**6, *size, videos=True)
+
+
+def clip_method(kind: Literal["auto", "equalise"]) -> ClipMethod:
+    """Return a small network for clips that has learned nothing."""
+    torch.manual_seed(3)
+    name = "unet3d-depth2-width4"
+    return ClipMethod(name, prepare(build(name)), "0" * 64, Amplification(kind), None)
+
+
+@pytest.mark.parametrize("kind", ["auto", "equalise"])
+def test_pieces_make_what_the_whole_clip_does(
+    filmed: Workspace, kind: Literal["auto", "equalise"]
+) -> None:
+    about = protocol("all")
+    (video, *_) = planned(filmed, "plain", "pieces").videos
+    method = clip_method(kind)
+    whole = np.stack([one.picture for one in method.frames(video, 0, about)])
+    height, width = 2 * video.pairs[0].group.packed.height, SIZE[1]
+    assert whole.shape == (FRAMES, height, width, 3)
+    with torch.inference_mode():
+        direct = method.net(_planes(video, method))[0]
+    np.testing.assert_allclose(whole, direct.permute(1, 2, 3, 0).numpy(), atol=1e-5)
+    # Cut with less overlap than the network sees frames are alike, and the same from any start.
+    cut_up = replace(method, cut=Cut.of(describe(method.name).geometry, (4, 64), (3, 32)))
+    pieces = np.stack([one.picture for one in cut_up.frames(video, 0, about)])
+    assert np.abs(pieces - whole).mean() < 0.1
+    late = [one.picture for one in cut_up.frames(video, 2, about)]
+    np.testing.assert_allclose(np.stack(late), pieces[2:], atol=1e-6)
+
+
+def _planes(video: Video, method: ClipMethod) -> torch.Tensor:
+    """Amplified planes of a whole video, (1, 4, T, h, w), written out."""
+    bases = [pair.dark.amplification_base for pair in video.pairs]
+    smooth = [float(one[0]) for _, one in steadied((None, np.array([base])) for base in bases)]
+    planes = np.stack([pair.planes() for pair in video.pairs])
+    if method.amplification.kind == "equalise":
+        counts = level_counts(planes.transpose(1, 0, 2, 3))
+        tables = equalising_tables(counts, [0.0] * 4)
+        planes, smooth = np.stack([equalised(one, tables) for one in planes]), [1.0] * FRAMES
+    factors = np.array(smooth, np.float32)[:, None, None, None]
+    amplified = planes.astype(np.float32) / 65535 * factors
+    return torch.from_numpy(amplified.transpose(1, 0, 2, 3)[None])
+
+
+def test_a_network_for_clips_is_evaluated_and_resumed(filmed: Workspace) -> None:
+    plan = replace(
+        planned(filmed, "plain", "clips"), method=clip_method("auto"),
+        folder=filmed.root / "evaluations" / "clips" / "whole",
+    )  # fmt: skip
+    run_evaluation(plan)
+    part = replace(plan, folder=plan.folder.with_name("part"))
+    interrupted(part, FRAMES + 2)
+    run_evaluation(part)
+    assert files_of(part.folder) == files_of(plan.folder)
+    with pytest.raises(UsageError, match="needs"):
+        clip_method("auto").within(10**8, 1080, 1920)
+
+
+def test_a_training_on_equalised_frames_is_evaluated(filmed: Workspace) -> None:
+    train = ("train", "--fraction", 1, "--network", "unet3d-depth2-width4", "--clip", 3)
+    more = ("--crop", 32, "--steps", 1, "--amplify", "equalise", "--name", "eq", "--threads", 1)
+    assert run_in(filmed.root, *train, *more).code == 0
+    method = subject(filmed, run="eq").method
+    assert isinstance(method, ClipMethod)
+    assert method.amplification == Amplification("equalise")
+    about = protocol("all")
+    (found, *_) = method.frames(planned(filmed, "plain", "eq").videos[0], 0, about)
+    assert found.light.equalised
+    assert found.factor == 1
+    assert found.light.planes.max() > 60000
+
+
+def test_films_show_plain_restored_and_truth(filmed: Workspace) -> None:
+    plan = replace(
+        planned(filmed, "plain", "films"), method=clip_method("auto"),
+        folder=filmed.root / "evaluations" / "clips" / "films",
+    )  # fmt: skip
+    evaluation = run_evaluation(plan).evaluation
+    index = json.loads(save_films(plan, evaluation, 1).read_text())
+    (entry,) = index["videos"]
+    middle = sorted(row.psnr for row in evaluation.video_rows())[1]
+    assert entry["row"]["psnr"] == middle
+    film = evaluation.folder / "videos" / entry["file"]
+    frames = list(decoded(film))
+    assert len(frames) == FRAMES
+    (video,) = [one for one in plan.videos if one.name == entry["row"]["video"]]
+    width = 2 * video.pairs[0].group.packed.width
+    assert frames[0].shape[1] == 3 * width + 8
+    truth = video.pairs[2].target().astype(float)
+    shown = frames[2][: len(truth), -width:].astype(float)
+    assert np.sqrt(np.mean((shown - truth) ** 2)) < 12, "the truth is on the right"
+    before = film.stat().st_mtime_ns
+    save_films(plan, evaluation, 1)
+    assert film.stat().st_mtime_ns == before
 
 
 def test_the_command_prints_videos(filmed: Workspace) -> None:

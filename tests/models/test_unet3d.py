@@ -274,3 +274,10 @@ def test_the_first_weights_keep_the_scale_of_the_signal() -> None:
     with torch.no_grad():
         made = net(torch.rand(1, 4, 4, 32, 32))
     assert 0.05 < float(made.std()) < 5
+
+
+def test_a_wider_variant_sees_as_far_as_the_one_that_is_measured() -> None:
+    for variant in (Unet3dVariant(depth=2, width=8), Unet3dVariant(residual=True, depth=2)):
+        narrow = build(describe(variant.name).sees_like)
+        wide = build(variant.name)
+        assert [type(one) for one in wide.modules()] == [type(one) for one in narrow.modules()]

@@ -13,9 +13,10 @@ from rawkit.cli import main
 from rawkit.cli._train_options import changes_of
 from rawkit.cli.train import train
 from rawkit.errors import MissingError, PipelineError, UsageError
+from rawkit.models import describe
 from rawkit.pipeline import Artefact, Study, find_pipeline, known_pipelines, load_pipeline
 from rawkit.pipeline.definition import StepInstance
-from rawkit.pipeline.model_steps import TrainStep
+from rawkit.pipeline.model_steps import EvaluateStep, TrainStep
 from rawkit.pipeline.plan import PlannedStep, _in_order, settings_of
 from rawkit.pipeline.step import Context, Step
 from rawkit.pipeline.template import fill, parse_as
@@ -80,11 +81,11 @@ def test_without_raw_files_it_says_what_is_missing_and_the_way_out(
     name: str, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        PipelineError, match=r"data \w+, which step ingest.* is not there"
+        PipelineError, match=r"data [\w-]+, which step ingest.* is not there"
     ) as caught:
         Study(load_pipeline(find_pipeline(name)), Workspace(tmp_path))
     assert caught.value.fix == "`--set synthetic=true` lets step look-alike make it."
-    for collection in ("sid", "mid", "smid"):
+    for collection in ("sid", "mid", "smid", "moving-objects"):
         (tmp_path / "data" / collection).mkdir(parents=True)
     steps = Study(load_pipeline(find_pipeline(name)), Workspace(tmp_path)).steps
     assert not any(step.instance.name == "look-alike" for step in steps)
@@ -163,6 +164,30 @@ def test_pipelines_that_are_not_there_list_those_that_ship() -> None:
     assert find_pipeline("fractions").samefile(find_pipeline("pipelines/fractions.toml"))
 
 
+@pytest.mark.parametrize("sets", [(), ("synthetic=true",)])
+def test_the_study_of_dark_video_plans_trainings_and_what_they_have_to_beat(
+    tmp_path: Path, sets: tuple[str, ...]
+) -> None:
+    (tmp_path / "data" / "moving-objects").mkdir(parents=True)
+    pipeline = load_pipeline(find_pipeline("dark-video"), sets)
+    steps = [one.instance.step for one in Study(pipeline, Workspace(tmp_path)).steps]
+    trainings = [step for step in steps if isinstance(step, TrainStep)]
+    about = {step.name.removeprefix("dark-video-"): step for step in trainings}
+    assert {"baseline", "residual", "structure", "region", "equalise", "image"} < set(about)
+    assert about["structure"].losses == {"ssim": 1.0}
+    assert {step.batch for step in trainings if "batch" in step.name} == set(
+        pipeline.settings["batches"]
+    )
+    evaluated = [step for step in steps if isinstance(step, EvaluateStep)]
+    assert {step.run for step in evaluated if step.run} == {step.name for step in trainings}
+    assert {step.weights for step in evaluated} == {"", "plain", "equalised"}
+    for step in trainings:
+        if describe(step.network).takes_clips:
+            assert step.clip > 1
+            assert f"--clip {step.clip}" in step.command()
+    assert steps[-1].command().startswith("rawkit report")
+
+
 @given(st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
                  st.text()))  # fmt: skip
 def test_a_text_that_is_one_place_becomes_the_setting_itself(value: object) -> None:
@@ -190,7 +215,14 @@ def test_a_training_without_balance_is_the_one_it_was_before_there_was_any() -> 
     assert "--balance" not in plain.command()
 
 
-@pytest.mark.parametrize("changes", [{"amplify": "ratio"}, {"amplify": "40"}, {"m": 5.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amplify": "ratio"}, {"amplify": "40"}, {"m": 5.0}, {"amplify": "equalise"},
+        {"schedule": "step", "milestones": (0.3, 0.6), "gamma": 0.5},
+        {"ms_ssim": 0.0, "losses": {"ssim": 0.5, "region": 2.0}},
+    ],
+)  # fmt: skip
 def test_the_command_of_a_training_asks_for_what_the_step_does(changes: dict[str, Any]) -> None:
     step = TrainStep(name="run", subset="f1", steps=10, network="sid", l1=0.5, seed=7, **changes)
     whole = click.Context(main, **main.context_settings)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rawkit.errors import CorruptError, TruncatedError
+from rawkit.errors import CorruptError, TooLargeError, TruncatedError
 from rawkit.source import LocalRanges, open_movie
 from tests.support.movies import SIZE, plain_pictures, write_movie
 
@@ -74,3 +74,11 @@ def test_a_movie_that_ends_early_says_at_which_frame(movie: Path) -> None:
     opened = open_movie(LocalRanges(movie))
     with pytest.raises(TruncatedError, match="24 frames, but frame 24 is asked for"):
         opened.frame(COUNT)
+
+
+def test_pictures_larger_than_any_camera_has_are_refused(
+    movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rawkit.source.movie._MOST_PIXELS", 1000)
+    with pytest.raises(TooLargeError, match="a movie of 96x64 pixels"):
+        open_movie(LocalRanges(movie))

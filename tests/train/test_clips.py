@@ -147,6 +147,17 @@ def test_pieces_and_activations_computed_again_give_the_same_step(
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
+def test_half_precision_learns_the_same_but_for_rounding() -> None:
+    _, expected = gradients()
+    learner = Learner(on_clips(precision="bf16"), make_fabric("cpu", "bf16"))
+    learner.gradients(random_batch(), 0)
+    for one, wanted in zip(learner.net.parameters(), expected, strict=True):
+        assert one.grad is not None
+        assert one.grad.dtype == torch.float32
+        error = float((one.grad - wanted).norm() / wanted.norm())
+        assert error < 0.2
+
+
 def test_a_network_for_pictures_learns_clips_frame_by_frame() -> None:
     chosen = on_clips(network="lamba2021", temporal_weight=0.0)
     learner = Learner(chosen, make_fabric("cpu"))
@@ -185,9 +196,9 @@ import pickle, sys
 from pathlib import Path
 from rawkit.train import Trainer
 from rawkit.train.devices import leave, make_fabric
-from tests.train.test_clips import STEPS, on_clips
+from tests.train.test_clips import on_clips
 data, folder = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
-Trainer(on_clips(), data, folder, fabric=make_fabric("cpu")).run(validate_every=2)
+Trainer(on_clips(recompute=True), data, folder, fabric=make_fabric("cpu")).run(validate_every=2)
 leave()
 """
 
