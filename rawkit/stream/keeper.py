@@ -53,8 +53,6 @@ class Keeper:
         Batches, from the first of all, after which nothing is read any more; None: for ever.
     expected
         Says how many bytes a frame that stays and has not landed will take; as the shelf if None.
-    beside
-        Says what is away, for people; empty while nothing is.
     """
 
     def __init__(
@@ -66,10 +64,9 @@ class Keeper:
         kept: Iterable[str] = (),
         batches: int | None = None,
         expected: Callable[[str], int] | None = None,
-        beside: Callable[[], str] = lambda: "",
     ) -> None:
         self._shelf, self._room, self._frames = shelf, room, frames
-        self._beside, self._expected = beside, expected or shelf.size
+        self._expected = expected or shelf.size
         self.batches = batches
         """Batches after which nothing is read any more; None: for ever."""
         self.kept = set(kept)
@@ -203,8 +200,7 @@ class Keeper:
             missing = sorted(one for one in need or () if one not in self._room.here)
             again = f"{self.fetched / 1e6:.0f} MB fetched again" if self.brought else ""
         waits = f"waiting for {missing[0]}" if missing else ""
-        away = self._beside()
-        return ", ".join(filter(None, (waits, away, again)))
+        return ", ".join(filter(None, (waits, again)))
 
     def _work(self, ahead: Ahead | None) -> None:
         try:
