@@ -2,7 +2,7 @@
 
 The order of windows is known, so a thread has fetched what will be needed, and evicts what is
 needed last, see `holding`. Readers wait for it, and say when a window is done. Room is made in the
-order of windows, and none waits for windows after it: the first that is not done can go on. Frames that land for the first time count as needed at the
+order of windows, and none waits for one after it: the first that is not done goes on. Frames that land for the first time count as needed at the
 beginning of the epoch after all that are known: only what is needed later makes room for them.
 """
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rawkit.errors import MissingError, SelectionError, UsageError
 from rawkit.progress import SILENT
-from rawkit.sensor import BAYER, neutral_of
 from rawkit.stream import Keeper
 from rawkit.supply import Generations, StorePairs, located
+from rawkit.train.unfit import unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -363,30 +361,6 @@ class Live:
             f"none of the {len(self.record.train)} pairs can be used{more}",
             expected="dark frames with their long exposure",
         )
-
-
-def unfit(source: PairSource, settings: TrainSettings | None) -> str:
-    """Say why a pair cannot be trained on with the settings; nothing where it can."""
-    if settings is None:
-        return ""
-    need = settings.crop // 2 + int(settings.augment)
-    shape = source.shape
-    if min(shape.height, shape.width) < need:
-        return f"its frame of {2 * shape.height} x {2 * shape.width} is smaller than a crop"
-    if settings.balance:
-        try:
-            neutral_of(source.white_balance.tolist(), BAYER.colours)
-        except UsageError:
-            return "the white balance of its target is not known"
-    base = np.float32(source.amplification_base)
-    ratios = (
-        np.array([one], np.float32) for one in (base, source.gain_ratio, source.exposure_ratio)
-    )
-    try:
-        settings.amplifier().factors(*ratios)
-    except UsageError as error:
-        return error.reason
-    return ""
 
 
 def wait_for_scan(supply: Supply, record: Record, progress: Progress) -> Record:
