@@ -2,8 +2,8 @@
 
 The order of windows is known, so a thread has fetched what will be needed, and evicts what is
 needed last, see `holding`. Readers wait for it, and say when a window is done. Room is made in the
-order of windows, and none waits for one after it: the first that is not done goes on. Frames that land for the first time count as needed at the
-beginning of the epoch after all that are known: only what is needed later makes room for them.
+order of windows, and none waits for one after it: the first that is not done goes on. What lands
+for the first time counts as needed at the beginning of the next epoch that is not known yet.
 """
 
 from __future__ import annotations
