@@ -111,7 +111,7 @@ async def _refused(_: Request, error: Any) -> Response:
 
 
 async def _failed(_: Request, error: Any) -> Response:
-    status = {"usage": 422, "missing": 404}.get(error.kind, 422)
+    status = {"usage": 422, "missing": 404, "output": 507}.get(error.kind, 422)
     return RefusedError(status, reason_of(error)).response()
 
 

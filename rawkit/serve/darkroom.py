@@ -119,7 +119,7 @@ class Darkroom:
             self._closing = True
             self._news.notify_all()
         self._drawer.shutdown(wait=False, cancel_futures=True)
-        self.mosaics.abort()
+        self.mosaics.stop()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_END_SECONDS)

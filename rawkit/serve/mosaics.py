@@ -66,6 +66,13 @@ class Mosaics(Decoder):
                 self._keep(key, found)
         return found
 
+    def abort(self) -> None:
+        """Do nothing: a stream of pictures that breaks off must not end what others read."""
+
+    def stop(self) -> None:
+        """End the process now, as the server ends."""
+        super().abort()
+
     def forget(self, path: Path) -> None:
         """Drop the mosaic of a file that is deleted."""
         with self._lock:

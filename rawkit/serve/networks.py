@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rawkit.restore import Restorer, Single
     from rawkit.serve.schemas import Wanted
 
+_MOST_OTHERS = 2
+"""Networks that are kept beside the first."""
 _PLAIN = ("weights", "best", "last")
 """Names of files that say nothing: the folder's name does."""
 
@@ -62,6 +64,10 @@ class Networks:
                 found = load_restorer(path, Compute(path, max_ram=self._max_ram))
                 if found.must_probe("auto"):
                     found.learned().neutral()
+                first = next(iter(self.weights))
+                others = [one for one in self.loaded if one != first]
+                for old in others[: len(others) - _MOST_OTHERS + 1]:
+                    del self.loaded[old]
                 self.loaded[chosen] = found
             return self.loaded[chosen]
 

@@ -14,7 +14,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from rawkit.errors import RawkitError
+from rawkit.errors import OutputError, RawkitError
 from rawkit.restore import parse_exposure
 from rawkit.serve.answers import RefusedError, answer, busy, invalid, missing, read_body, usage
 from rawkit.serve.board import Photo, new_id, problem_of, view_picture
@@ -103,6 +103,9 @@ async def _take_in(
             photo.stage, photo.problem = "refused", problem_of(error.reason)
             await asyncio.to_thread(room.board.add, photo)
             raise
+        except OSError as error:
+            await asyncio.to_thread(_discard, photo)
+            raise OutputError(f"cannot be written ({error.strerror or error})") from error
         except BaseException:
             photo.gone = True
             await asyncio.shield(asyncio.to_thread(_discard, photo))

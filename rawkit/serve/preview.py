@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Side = Literal["network", "plain", "truth", "picture"]
 MOST_PIXELS = 1_000_000
 """Pixels of a view, at most."""
-_FINER, _SLACK = 4, 0.3
+_FINER, _SLACK = 2, 0.3
 _MARGIN = 48
 """Pixels around a part that the network sees as well."""
 _MOST_KEPT = 60_000_000

@@ -70,6 +70,7 @@ class Room:
         self.drawer = Drawer(self.darkroom)
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._uploads: Counter[str] = Counter()
+        self._coming = 0
         self._has_stores = has_stores(settings.workspace)
         self.closing = asyncio.Event()
         """Set when the server ends."""
@@ -197,15 +198,18 @@ class Room:
             raise busy("Too many uploads at once", "Wait until some are done.")
         self.may_add(work)
         free = shutil.disk_usage(self.folder).free
-        if self.board.taken() + size > limits.disk_bytes or free - size < _RESERVE:
+        coming = self._coming + size
+        if self.board.taken() + coming > limits.disk_bytes or free - coming < _RESERVE:
             raise RefusedError(507, Reason(
                 "disk", "The server has no room left",
                 "Delete photos that you are done with, or wait until old ones are deleted.",
             ), {"Retry-After": "60"})  # fmt: skip
         self._uploads[client] += 1
+        self._coming += size
         try:
             yield
         finally:
+            self._coming -= size
             self._uploads[client] -= 1
             if not self._uploads[client]:
                 del self._uploads[client]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ _BESIDE = 300_000_000
 _DECODER_SHARE = 4
 """The decoder may take this part of the memory."""
 _SHORT_TOKEN = 12
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+"""What needs no quoting in an address or a cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class ServeSettings:
             )
         if self.token is not None and len(self.token) < _SHORT_TOKEN:
             raise UsageError("a short token", expected=f"{_SHORT_TOKEN} characters or more")
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
+            raise UsageError("a token with odd characters", expected="letters, digits, - . _ ~")
         if not 0 <= self.port < 1 << 16:
             raise UsageError(f"port {self.port}", expected="0 to 65535")
         if not self.keep_seconds > 0:

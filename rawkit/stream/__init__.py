@@ -22,7 +22,7 @@ from rawkit.stream.cache import ChunkCache
 from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
-from rawkit.stream.keeper import Keeper, Shelf
+from rawkit.stream.keeper import Keeper
 from rawkit.stream.locate import pair_sources, sources_of
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import (
@@ -52,6 +52,7 @@ from rawkit.stream.room import Room
 from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import Ahead, RankShare, jobs
 from rawkit.stream.shapes import FrameShape, FrameShapes
+from rawkit.stream.shelf import Shelf
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from rawkit.stream.pairs import PairSource
 
 Need = frozenset[str]
 """Frames that must be there at once."""
@@ -122,6 +124,20 @@ class Outlook:
             heappush(self._heap, (-self.next_use(frame), frame))
 
 
+def needs_of(
+    windows: Iterable[tuple[PairSource, ...]], frames: Callable[[PairSource], Need]
+) -> list[Need]:
+    """Return what each window needs, where `frames` says it of the pairs that it is cut from."""
+    found: dict[tuple[int, ...], Need] = {}
+    needs = []
+    for sources in windows:
+        key = tuple(map(id, sources))
+        if key not in found:
+            found[key] = frozenset().union(*map(frames, sources))
+        needs.append(found[key])
+    return needs
+
+
 def least_budget(needs: Sequence[Need], sizes: Mapping[str, int], window: int = 1) -> int:
     """Return the bytes that suffice to have any `window` needs in a row there at once."""
     count: dict[str, int] = defaultdict(int)
@@ -136,6 +152,38 @@ def least_budget(needs: Sequence[Need], sizes: Mapping[str, int], window: int = 
                 held -= 0 if count[frame] else sizes[frame]
         most = max(most, held)
     return most
+
+
+def most_new(needs: Sequence[Need], sizes: Mapping[str, int], room: int, budget: int) -> int:
+    """Return the bytes that frames may take which no epoch has drawn from yet.
+
+    Half of the room, or what is spare; there must be room for what a window reads.
+
+    Parameters
+    ----------
+    needs
+        What the windows of an epoch read.
+    sizes
+        Bytes of the frames that come and go.
+    room
+        Bytes for them.
+    budget
+        The same with frames that stay.
+
+    Raises
+    ------
+    UsageError
+        If a window does not have room; the smallest budget with which it does is named.
+    """
+    largest = max((sum(sizes.get(one, 0) for one in need) for need in set(needs)), default=0)
+    if largest > room:
+        raise UsageError(
+            f"--disk of {budget} bytes",
+            expected=f"at least {budget - room + largest}: the frames that stay, and what a window "
+            "reads",
+            fix="Give more, or choose fewer or smaller frames.",
+        )
+    return min(room - largest, max(room // 2, room - sum(sizes.values()), largest))
 
 
 def moves(

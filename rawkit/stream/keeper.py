@@ -10,11 +10,12 @@ beginning of the epoch after all that are known: only what is needed later makes
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
-from rawkit.stream.holding import Outlook
+from rawkit.stream.holding import Outlook, most_new, needs_of
+from rawkit.stream.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.room import Room
     from rawkit.stream.schedule import Ahead
+    from rawkit.stream.shelf import Shelf
 
 PARALLEL = 3
 """Frames that are on their way at once."""
@@ -32,19 +34,6 @@ _EPOCHS_AHEAD = 2
 """Epochs that are looked ahead where all are known."""
 _EPOCHS_UNUSED = 2
 """Epochs after which a frame that has landed and is not drawn from may go."""
-
-
-class Shelf(Protocol):
-    """Where frames are held."""
-
-    def bring(self, frame: str) -> Future[int]:
-        """Begin to fetch a frame; results in the bytes that have come from its source."""
-
-    def evict(self, frames: Sequence[str]) -> None:
-        """Make room, before anything that is brought from now on takes it."""
-
-    def size(self, frame: str) -> int:
-        """Bytes that a frame takes, whether it is there or not."""
 
 
 class Keeper:
@@ -64,8 +53,6 @@ class Keeper:
         Batches, from the first of all, after which nothing is read any more; None: for ever.
     expected
         Says how many bytes a frame that stays and has not landed will take; as the shelf if None.
-    beside
-        Says what is away, for people; empty while nothing is.
     """
 
     def __init__(
@@ -77,10 +64,9 @@ class Keeper:
         kept: Iterable[str] = (),
         batches: int | None = None,
         expected: Callable[[str], int] | None = None,
-        beside: Callable[[], str] = lambda: "",
     ) -> None:
         self._shelf, self._room, self._frames = shelf, room, frames
-        self._beside, self._expected = beside, expected or shelf.size
+        self._expected = expected or shelf.size
         self.batches = batches
         """Batches after which nothing is read any more; None: for ever."""
         self.kept = set(kept)
@@ -102,20 +88,7 @@ class Keeper:
 
     def _reset(self) -> None:
         self._outlook = Outlook()
-        self._planned: deque[Need] = deque()
-        """What the windows need that are planned and not ready."""
-        self._ready = 0
-        """Windows that have what they need: all before this one."""
-        self._open: deque[Need] = deque()
-        """What the windows need that are planned and not done."""
-        self._in_use: Counter[str] = Counter()
-        """In how many of those each frame is."""
-        self._weights: dict[str, int] = {}
-        """Bytes of each of those that come and go."""
-        self._bytes_in_use = 0
-        self._done: set[int] = set()
-        self._first = 0
-        """The first window that is not done."""
+        self._reading = Reading()
         self._known = 0
         """Windows that are known, not guessed."""
         self._epochs: deque[int] = deque()
@@ -205,30 +178,29 @@ class Keeper:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._resting or self._error is not None or number < self._ready
+                lambda: self._resting or self._error is not None or number < self._reading.ready
             )
-            if self._error is not None and number >= self._ready:
+            if self._error is not None and number >= self._reading.ready:
                 raise self._error
 
     def done(self, number: int) -> None:
         """Say that a window has been read: its frames may go."""
         with self._changed:
-            self._done.add(number)
-            while self._first in self._done:
-                self._done.remove(self._first)
-                self._first += 1
-                self._close_one()
+            self._reading.done(number)
             self._changed.notify_all()
 
     def text(self) -> str:
         """Say in a few words what the next window waits for, and how much has come again."""
         with self._changed:
-            need = self._planned[0] if self._planned and self._ready <= self._first else None
+            need = (
+                self._reading.planned[0]
+                if self._reading.planned and self._reading.ready <= self._reading.first
+                else None
+            )
             missing = sorted(one for one in need or () if one not in self._room.here)
             again = f"{self.fetched / 1e6:.0f} MB fetched again" if self.brought else ""
         waits = f"waiting for {missing[0]}" if missing else ""
-        away = self._beside()
-        return ", ".join(filter(None, (waits, away, again)))
+        return ", ".join(filter(None, (waits, again)))
 
     def _work(self, ahead: Ahead | None) -> None:
         try:
@@ -254,8 +226,7 @@ class Keeper:
         """
         learned = False
         while ahead.knows and (ahead.grows or len(self._epochs) < _EPOCHS_AHEAD):
-            sources = ahead.take()
-            needs = self._needs_of(sources)
+            needs = needs_of(ahead.take(), self._frames)
             with self._changed:
                 self._outlook.cut(self._known)
                 self._outlook.extend(needs)
@@ -264,21 +235,11 @@ class Keeper:
                 self._settle_new(needs)
             learned = True
         if learned and not ahead.knows:
-            guessed = self._needs_of(ahead.guess())
+            guessed = needs_of(ahead.guess(), self._frames)
             with self._changed:
                 self._outlook.extend(guessed)
         self._ends = ahead.ends
         self._grows = ahead.grows and not ahead.ends
-
-    def _needs_of(self, windows: Sequence[tuple[PairSource, ...]]) -> list[Need]:
-        found: dict[tuple[int, ...], Need] = {}
-        needs = []
-        for sources in windows:
-            key = tuple(map(id, sources))
-            if key not in found:
-                found[key] = frozenset().union(*map(self._frames, sources))
-            needs.append(found[key])
-        return needs
 
     def _settle_new(self, needs: Sequence[Need]) -> None:
         """Take frames that an epoch draws from for old, and say how much may be new after it."""
@@ -291,18 +252,8 @@ class Keeper:
             else:
                 room.new[name] = epochs + 1
         sizes = {frame: self._shelf.size(frame) for frame in drawn - self.kept}
-        largest = max((sum(sizes.get(one, 0) for one in need) for need in set(needs)), default=0)
-        whole = room.budget - self._kept_bytes()
-        if largest > whole:
-            raise UsageError(
-                f"--disk of {room.budget} bytes",
-                expected=f"at least {room.budget - whole + largest}: {len(self.kept)} frames that "
-                "stay, and what a window reads",
-                fix="Give more, or choose fewer or smaller frames.",
-            )
-        spare = whole - sum(sizes.values())
-        self._whole = whole
-        self._most_new = min(whole - largest, max(whole // 2, spare, largest))
+        self._whole = room.budget - self._kept_bytes()
+        self._most_new = most_new(needs, sizes, self._whole, room.budget)
 
     def _kept_bytes(self) -> int:
         room = self._room
@@ -343,9 +294,7 @@ class Keeper:
                 self._offer(name)
             for name in self._coming:
                 room.reserve(name, self._shelf.size(name))
-        while self._planned and all(one in room.here for one in self._planned[0]):
-            self._planned.popleft()
-            self._ready += 1
+        if self._reading.take_in(room.here):
             self._changed.notify_all()
 
     def _step(self) -> bool:
@@ -354,7 +303,7 @@ class Keeper:
             return True
         while self._outlook.passed < self._known and not self._missing() and self._may_pass():
             self._pass_one()
-        waits = self._ready == self._outlook.passed
+        waits = self._reading.ready == self._outlook.passed
         steps = (self._bring, self._land) if waits else (self._land, self._bring)
         return steps[0]() or steps[1]()
 
@@ -371,22 +320,10 @@ class Keeper:
         self._outlook.pass_one()
         if self._epochs and self._epochs[0] <= number + 1:
             self._epochs.popleft()
-        for frame in need:
-            if not self._in_use[frame]:
-                self._weights[frame] = 0 if frame in self.kept else self._shelf.size(frame)
-                self._bytes_in_use += self._weights[frame]
-            self._in_use[frame] += 1
-        self._planned.append(need)
-        self._open.append(need)
+        self._reading.plan(
+            {one: 0 if one in self.kept else self._shelf.size(one) for one in need}
+        )  # fmt: skip
         self._take_in()
-
-    def _close_one(self) -> None:
-        """Forget what the first window that was not done has needed."""
-        for frame in self._open.popleft() if self._open else ():
-            self._in_use[frame] -= 1
-            if not self._in_use[frame]:
-                del self._in_use[frame]
-                self._bytes_in_use -= self._weights.pop(frame)
 
     def _may_pass(self) -> bool:
         """Tell whether one more window may be planned: what lands is to find its share of room.
@@ -394,9 +331,9 @@ class Keeper:
         While everything has room, all windows that are known could be planned, and nothing could
         go before the last of them is done.
         """
-        if not self._grows or self._first >= self._outlook.passed:
+        if not self._grows or self._reading.first >= self._outlook.passed:
             return True
-        return self._bytes_in_use <= self._whole - self._most_new
+        return self._reading.bytes_in_use <= self._whole - self._most_new
 
     def _bring(self) -> bool:
         """Have a frame come that stays, or that the next window lacks."""
@@ -451,7 +388,7 @@ class Keeper:
     def _evict_last(self, beside: Iterable[str] = ()) -> bool:
         """Evict what is needed last, once it has been read as often as it is needed before."""
         victim = self._outlook.last(frozenset(beside)) or self._spare_new(beside)
-        if victim is None or self._in_use[victim]:
+        if victim is None or self._reading.uses(victim):
             return False
         self._outlook.drop(victim)
         self._shelf.evict([victim])
@@ -465,7 +402,9 @@ class Keeper:
 
     def _check_possible(self) -> None:
         """Say that it cannot go on where nothing is on its way, and nothing can go."""
-        waits = bool(self._wished or self._missing()) and self._first >= self._outlook.passed
+        waits = (
+            bool(self._wished or self._missing()) and self._reading.first >= self._outlook.passed
+        )
         if waits and not self._coming and not self._room.coming:
             raise UsageError(
                 f"--disk of {self._room.budget} bytes",

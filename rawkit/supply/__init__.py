@@ -7,13 +7,13 @@ loads torch: the first bytes are on their way before that.
 """
 
 from rawkit.supply.begin import begin_supply, order_of, record_of, start_supply
-from rawkit.supply.child import preview
 from rawkit.supply.generations import Generations, located, located_pairs
 from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, Share, leads_here, share_memory
 from rawkit.supply.messages import Order, Wanted
 from rawkit.supply.notes import NOTES, Notes, read_notes
 from rawkit.supply.order import Arranged, arrange
 from rawkit.supply.pairs import Pair, StorePairs
+from rawkit.supply.planned import preview
 from rawkit.supply.record import RECORD, Record, live_run, read_record, run_folder
 from rawkit.supply.supply import Supply
 

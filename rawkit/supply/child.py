@@ -15,23 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.catalog import LeftOut, open_collection
-from rawkit.errors import RawkitError, UnreadableError, UsageError
+from rawkit.catalog import LeftOut
+from rawkit.errors import RawkitError, UnreadableError
 from rawkit.ingest import (
     Exchange,
     Pool,
     passes,
     pause_before,
-    plan_ingest,
     prepare_frame,
     read_ahead,
     reason_of,
     run_ingest,
 )
-from rawkit.progress import SILENT
-from rawkit.source import Transfer
-from rawkit.store import Store, is_store, staging_of
-from rawkit.supply.counted import CountedSource
+from rawkit.store import staging_of
 from rawkit.supply.messages import (
     STOP,
     Away,
@@ -44,23 +40,21 @@ from rawkit.supply.messages import (
     Landed,
     Rests,
     Scanning,
-    Wanted,
 )
-from rawkit.supply.order import arrange
+from rawkit.supply.planned import planned, stored_bytes, wanted_of, without_those_there
 from rawkit.supply.within import Within
 from rawkit.workers import give_back, silence_c_libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
     from rawkit.catalog import Entry
     from rawkit.ingest import FrameJob, IngestPlan, IngestReport, Prepared
-    from rawkit.progress import Advance, Progress
+    from rawkit.progress import Advance
     from rawkit.store import FrameRow, StoreWriter
     from rawkit.supply.messages import Message, Order, Told
-    from rawkit.supply.order import Arranged
 
 _AHEAD = 3
 """Frames under way for each thread that decodes."""
@@ -176,7 +170,7 @@ class _Beside:
         while True:
             here = 0 if plan is None else len(plan.wanted)
             try:
-                plan = self._planned() if plan is None else _without_those_there(plan)
+                plan = self._planned() if plan is None else without_those_there(plan)
                 if len(plan.wanted) < here:
                     tries = 0
                 report = self._ingest(plan)
@@ -215,7 +209,7 @@ class _Beside:
         self._first = frozenset((*self._order.urgent, *arranged.first))
         awaited = (*self._order.urgent, *arranged.first, *arranged.val)
         self._awaited = {name: arranged.longs[name] for name in awaited if name in arranged.longs}
-        self._talk.say(_wanted(plan, arranged))
+        self._talk.say(wanted_of(plan, arranged))
         return plan
 
     def _ingest(self, plan: IngestPlan) -> IngestReport:
@@ -278,7 +272,7 @@ class _Beside:
 
     def _take(self, writer: StoreWriter, entry: Entry, result: Prepared | LeftOut) -> None:
         """Tell of a frame, and commit what somebody waits for, or what is due."""
-        name, size = entry.frame.name, _stored(entry)
+        name, size = entry.frame.name, stored_bytes(entry)
         if self._away:
             self._away = False
             self._talk.say(Away(""))
@@ -329,50 +323,6 @@ class _Beside:
         self._talk.say(Away(reason_of(error)))
 
 
-def planned(
-    order: Order, progress: Progress, count: Callable[[int], None], *, remember: bool = True
-) -> tuple[IngestPlan, Arranged]:
-    """Scan the source of an order; returns what is to be done, in its order, and that order."""
-    given = order.source[0] if len(order.source) == 1 else order.source
-    # A server that is away is waited for by who calls, with a word at once: not in a request.
-    opened = open_collection(order.definition, given, order.selection, Transfer())
-    source = CountedSource(opened, count)
-    plan = plan_ingest(
-        order.definition, source, order.store, order.selection, progress, table=order.table,
-        remember=remember,
-    )  # fmt: skip
-    streamed = any(
-        one.streamed or (one.file is not None and source.sequential(one.file))
-        for one in plan.wanted
-    )
-    if streamed and order.disk is not None:
-        raise UsageError(
-            "--disk with frames of an archive that can only be streamed",
-            expected="a folder, a zip, or an uncompressed tar: single frames are fetched again",
-            where=source.describe(), fix="Unpack it, or leave --disk out.",
-        )  # fmt: skip
-    bad = {one.name for one in plan.quarantined} | order.killers.keys()
-    arranged = arrange(
-        plan.selected, seed=order.seed, batch=order.batch, urgent=order.urgent, bad=bad,
-        as_listed=streamed, read_alone=order.disk is not None,
-    )  # fmt: skip
-    wanted = {entry.frame.name for entry in plan.wanted}
-    ordered = tuple(one for one in arranged.entries if one.frame.name in wanted)
-    if order.disk is not None:
-        names = {one.frame.name for one in arranged.entries}
-        left = tuple(one for one in plan.quarantined if one.name in names)
-        plan = replace(plan, selected=arranged.entries, quarantined=left)
-    return replace(plan, wanted=ordered), arranged
-
-
-def preview(order: Order, progress: Progress = SILENT) -> Wanted:
-    """Say what an order comes to; nothing is written.
-
-    Raises what `plan_ingest` raises.
-    """
-    return _wanted(*planned(order, progress, lambda _: None, remember=False))
-
-
 def _fetched(job: FrameJob) -> FrameJob:
     """Fetch the raw file of a job now, before it is its turn to be decoded."""
     try:
@@ -388,33 +338,6 @@ def _shard_bytes(row: FrameRow, prepared: Prepared) -> int:
     if row.packed_bytes is None:  # a store of an older version
         return prepared.written
     return row.packed_bytes + (row.target_bytes or 0)
-
-
-def _without_those_there(plan: IngestPlan) -> IngestPlan:
-    """Leave out what has been committed in the meantime."""
-    have = {row.name for row in Store(plan.store).rows} if is_store(plan.store) else set()
-    return replace(plan, wanted=tuple(one for one in plan.wanted if one.frame.name not in have))
-
-
-def _wanted(plan: IngestPlan, arranged: Arranged) -> Wanted:
-    sizes = {entry.frame.name: _stored(entry) for entry in plan.wanted}
-    first = {one for name in arranged.first for one in (name, arranged.longs[name])}
-    return Wanted(
-        train=arranged.train,
-        val=arranged.val,
-        longs=arranged.longs,
-        first=arranged.first,
-        first_bytes=sum(sizes.get(name, 0) for name in first),
-        frames=len(plan.selected),
-        pairs=arranged.counts,
-        here=plan.already,
-        bytes_in=sum(sizes.values()),
-        left_out=tuple((one.name, one.kind, one.reason) for one in plan.left_out),
-    )
-
-
-def _stored(entry: Entry) -> int:
-    return entry.frame.size_bytes if entry.file is None else entry.file.stored
 
 
 def give_way() -> None:

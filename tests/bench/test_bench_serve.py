@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.support.fixtures_serve", "tests.support.fixtures_workspace")
 
 UPLOADS = int(os.environ.get("RAWKIT_UPLOADS", "50"))
-CLIENTS, KILLS, MUTANTS = 10, 10, 500
+CLIENTS, KILLS = 10, 10
+MUTANTS = int(os.environ.get("RAWKIT_MUTANTS", "500"))
 MAX_RAM = 2_000_000_000
 REAL = Path(REPOSITORY).parent / "shared" / "raw"
 PUBLISHED = Path(REPOSITORY).parent / "shared" / "weights" / "lamba2021" / "weights"

@@ -108,6 +108,8 @@ def test_other_machines_may_connect_only_by_a_token_or_a_proxy(
         assert replace(serve_settings, host=host).is_local
     with pytest.raises(UsageError, match="a short token"):
         replace(serve_settings, token="short")  # noqa: S106 - of a test
+    with pytest.raises(UsageError, match="odd characters"):
+        replace(serve_settings, token="a token; with spaces")  # noqa: S106 - likewise
     with pytest.raises(UsageError, match="--max-ram"):
         replace(serve_settings, max_ram=10**9)
     with pytest.raises(UsageError, match="no weights"):

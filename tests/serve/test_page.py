@@ -137,6 +137,7 @@ def test_controls_draw_a_preview_and_make_a_picture(opened: Page, darks: list[Pa
     assert brighter != restored
     assert float(look.get_attribute("data-seconds") or 9) < 5
     page.get_by_label("The network's").check()
+    page.set_viewport_size({"width": 360, "height": 740})  # so that not all of it is seen
     page.locator("[data-zoom='2']").click()
     page.locator("#look.zoomed").wait_for()
     part = drawn(page, "Preview")
