@@ -24,6 +24,8 @@ _PROCESS: Final = 330 * 10**6
 _MEASURING_PIXEL: Final = 48
 """Bytes a pixel of a picture that is compared: it, its truth, the half-size ones of MS-SSIM, and
 the planes of both frames."""
+_VIDEO_PROCESS: Final = 100 * 10**6
+"""Bytes more for videos: what is loaded for them, and their curves."""
 _VIDEO_PIXEL: Final = 20
 """Bytes a pixel more of a frame of a video: how bright it, its truth and those before them are."""
 _HELD_FRAME_PIXEL: Final = 2 + 2
@@ -48,8 +50,9 @@ def check_memory(max_ram: int, height: int, width: int, *, videos: bool = False)
     UsageError
         If that is so; the message names what would do.
     """
-    pixel = _MEASURING_PIXEL + (_VIDEO_PIXEL if videos else 0)
-    needed = _PROCESS + pixel * height * width
+    needed = _PROCESS + _MEASURING_PIXEL * height * width
+    if videos:
+        needed += _VIDEO_PROCESS + _VIDEO_PIXEL * height * width
     if needed > max_ram:
         raise UsageError(
             f"comparing {width}x{height} pixels takes {needed / 1e9:.2f} GB",

@@ -2,8 +2,7 @@
 
 The order of windows is known, so a thread has fetched what will be needed, and evicts what is
 needed last, see `holding`. Readers wait for it, and say when a window is done. Room is made in the
-order of windows, and none waits for more than windows before the one it is for, so the first window
-that is not done can always go on. Frames that land for the first time count as needed at the
+order of windows, and none waits for windows after it: the first that is not done can go on. Frames that land for the first time count as needed at the
 beginning of the epoch after all that are known: only what is needed later makes room for them.
 """
 
@@ -264,9 +263,7 @@ class Keeper:
     def _free(self) -> int:
         """Bytes that nobody has and that are not kept for frames that stay."""
         room = self._room
-        missing = (
-            one for one in self.kept if one not in room.here and one not in room.coming
-        )  # fmt: skip
+        missing = (one for one in self.kept if not (one in room.here or one in room.coming))
         return room.free - sum(map(self._expected, missing))
 
     def _offer(self, name: str) -> None:
@@ -408,6 +405,6 @@ class Keeper:
         if waits and not self._coming and not self._room.coming:
             raise UsageError(
                 f"--disk of {self._room.budget} bytes",
-                expected="room for the frames that stay, and for what a window reads",
+                expected="room for frames that stay, and for what a window reads",
                 fix="Give more: `rawkit train --resume --disk SIZE` goes on.",
             )

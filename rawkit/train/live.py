@@ -186,7 +186,7 @@ class Live:
             unusable = self.supply.bad if self.supply is not None else {}
             possible = sum(name not in unusable and name not in self._unfit for name in asked)
             here = len(self.there())
-            if here and self._full():
+            if self._full() and (here or not self._pair_comes()):
                 return True
             return here >= max(1, min(self.record.batch, possible))
 
@@ -198,6 +198,14 @@ class Live:
         if not found:
             raise self._nothing()
         return found
+
+    def _pair_comes(self) -> bool:
+        """Tell whether a pair has landed, and only waits for its commit."""
+        supply = self.supply
+        if supply is None or supply.room is None or supply.wanted is None:
+            return False
+        here, longs = supply.room.here, supply.wanted.longs
+        return any(name in here and longs[name] in here for name in self.record.train)
 
     def _full(self) -> bool:
         """Tell whether no more frames have room before training begins."""
@@ -334,6 +342,13 @@ class Live:
 
     def _nothing(self) -> Exception:
         supply = self.supply
+        if supply is not None and supply.room is not None and supply.room.stuck:
+            room = supply.room
+            return UsageError(
+                f"--disk of {room.budget} bytes",
+                expected=f"about {room.budget - room.free + room.asks[0].size} at least: one pair",
+                fix="Give more, or choose fewer or smaller frames.",
+            )
         if supply is not None and supply.error is not None:
             return supply.error
         if supply is not None and supply.away:

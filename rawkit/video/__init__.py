@@ -23,7 +23,8 @@ from rawkit.video.steady import RADIUS, steadied
 if TYPE_CHECKING:
     from rawkit.video.clips import Cut, Grid, blended
     from rawkit.video.memory import plan_pieces
-    from rawkit.video.run import VideoPlan, VideoReport, plan_restoration, restore_video
+    from rawkit.video.outcome import VideoReport
+    from rawkit.video.run import VideoPlan, plan_restoration, restore_video
 
 __getattr__ = late(
     __name__,
@@ -31,7 +32,7 @@ __getattr__ = late(
         "Cut": "clips",
         "Grid": "clips",
         "VideoPlan": "run",
-        "VideoReport": "run",
+        "VideoReport": "outcome",
         "blended": "clips",
         "plan_pieces": "memory",
         "plan_restoration": "run",

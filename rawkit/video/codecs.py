@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 CodecName = Literal["h264", "av1"]
 _BT709, _SRGB, _LIMITED = 1, 13, 1
 """Of ITU-T H.273: primaries and matrix, transfer; and of FFmpeg: range."""
-_THREADS = 2
-"""Always as many: what x264 writes depends on it."""
+_THREADS = 1
+"""What x264 writes depends on it, and of one alone on no timing; the network has the others."""
 _CHANNELS = 3
 _EIGHT, _SIXTEEN = 8, 16
 _LEAST_SIDE = 64
