@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 import socket
 import threading
 import webbrowser
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from rawkit.serve.settings import ServeSettings
 
 _GRACE_SECONDS = 3
+_ARENA_MAX = -8
+"""Number of the parameter in glibc's malloc.h."""
 _BACKLOG = 512
 
 
@@ -37,6 +41,7 @@ def serve(
     UsageError
         If the address is taken, or not one of this machine; else as `Room`.
     """
+    _share_heap()
     listening = listen(settings)
     port = listening.getsockname()[1]
     settings = replace(settings, port=port)
@@ -54,6 +59,16 @@ def serve(
         threading.Thread(target=_open, args=(server, address), daemon=True).start()
     with listening, suppress(KeyboardInterrupt):  # which is how it is meant to end
         server.run(sockets=[listening])
+
+
+def _share_heap() -> None:
+    """Let all threads take memory from the heap that the main thread has, where it is glibc.
+
+    The network runs in a thread. The heap that glibc gives to one is small: large arrays come from
+    the system each time, which clears their pages anew.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 class _Server(uvicorn.Server):
