@@ -138,3 +138,22 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
         list(decoded(path))
     with (tmp_path / "b.mp4").open("w+b") as file, pytest.raises(UnreadableError, match="Delete"):
         join([path], file, "")
+
+
+def test_the_same_frames_are_the_same_file_whatever_lay_in_memory_before(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    ramp = np.add.outer(np.add.outer(np.arange(64) * 2, np.arange(96)), [0, 20, 40])
+    frames = [
+        np.clip(ramp + number + rng.normal(0, 5, ramp.shape), 0, 255).astype(np.uint8)
+        for number in range(24)
+    ]
+    seen = set()
+    for _ in range(60):
+        left = [rng.integers(0, 255, rng.integers(1_000, 400_000), np.uint8) for _ in range(12)]
+        del left[::2]
+        encoder = Encoder(tmp_path / "a.mp4", (64, 96), 25, require_codec("h264"))
+        for frame in frames:
+            encoder.write(frame)
+        encoder.close()
+        seen.add((tmp_path / "a.mp4").read_bytes())
+    assert len(seen) == 1
