@@ -216,21 +216,28 @@ class Decoder:
                 ) from error
             except EOFError as error:
                 self._child = None
-                how = child.ended_by()
+                said = f"answers {error}" if str(error) else f"died ({child.ended_by()})"
                 child.kill()
                 raise CrashedError(
-                    f"the process that decoded it died ({how})",
+                    f"the process that decoded it {said}",
                     expected="a file that LibRaw can decode",
                     where=job.where,
                 ) from error
 
     def _answer(self, child: Child, grace: float) -> Decoded:
-        answer = child.receive(self._seconds + grace)
+        answer = child.receive(self._seconds + grace, doubted=True)
         if isinstance(answer, RawFileError):
             raise answer
-        pixels = child.receive_array(*answer[1])
-        plain = child.receive_array(*answer[2]) if isinstance(answer[2], tuple) else answer[2]
-        decoded: Decoded = answer[0]
+        try:
+            decoded, announced, plain = answer
+            shape = (decoded.image.mosaic.height, decoded.image.mosaic.width)
+            if announced != (shape, np.dtype(np.uint16)) or not isinstance(decoded, Decoded):
+                raise EOFError("not the mosaic that was announced")
+            pixels = child.receive_array(*announced)
+            if isinstance(plain, tuple):
+                plain = child.receive_array(*plain)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise EOFError("no answer to what was asked") from error
         return replace(decoded, image=replace(decoded.image, pixels=pixels), plain=plain)
 
     def abort(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import io
 import mmap
 import os
@@ -19,11 +20,13 @@ import tempfile
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import rawkit
+from rawkit.workers.answers import plain_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +35,14 @@ if TYPE_CHECKING:
 
 _ROOT = Path(rawkit.__file__).parents[1]
 _CLOSE_SECONDS = 10
+_MOST_BYTES = 16 << 20
+"""What a message of a doubted child may be."""
+_CAN_SEAL = hasattr(os, "memfd_create")
+_SEALS = (
+    fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    if _CAN_SEAL
+    else 0
+)
 _PR_SET_PDEATHSIG = 1
 _UNCATCHABLE = (signal.SIGKILL, signal.SIGSTOP)
 
@@ -78,22 +89,31 @@ class Child:
         except OSError as error:
             raise EOFError from error
 
-    def receive(self, seconds: float | None = None) -> Any:
+    def receive(self, seconds: float | None = None, *, doubted: bool = False) -> Any:
         """Return its next message.
+
+        From a child that is `doubted`, as what it reads may have taken it over, only plain values
+        and objects that describe are taken, see `rawkit.workers.answers`.
 
         Raises
         ------
         TimeoutError
             If none comes in so many seconds.
         EOFError
-            If the child has died.
+            If the child has died, or a doubted one sends what cannot be taken.
         """
         try:
             if not self.connection.poll(seconds):
                 raise TimeoutError
+            if doubted:
+                return plain_answer(self.connection.recv_bytes(_MOST_BYTES))
             return self.connection.recv()
-        except ConnectionError as error:
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                raise
             raise EOFError from error
+        except UnpicklingError as error:
+            raise EOFError(str(error)) from error
 
     def send_file(self, descriptor: int) -> None:
         """Send an open file, for `receive_file`; raises `EOFError` if the child has died."""
@@ -103,16 +123,29 @@ class Child:
             raise EOFError from error
 
     def receive_array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return an array that the child sends with `send_array`; its memory is the child's."""
+        """Return an array that the child sends with `send_array`; its memory is the child's.
+
+        Where the system can seal it, it is sealed: it changes no more, nor does it become shorter,
+        which would end this process.
+
+        Raises
+        ------
+        EOFError
+            If the child has died, or sends another array, or one that is not sealed.
+        """
         try:
             descriptor = reduction.recv_handle(self.connection)
         except (OSError, RuntimeError) as error:
             raise EOFError from error
         try:
+            if _CAN_SEAL and fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+                raise EOFError("an array that is not sealed")
             mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+            return np.frombuffer(mapped, dtype).reshape(shape)
+        except (OSError, TypeError, ValueError) as error:
+            raise EOFError(f"not the array that was announced ({error})") from error
         finally:
             os.close(descriptor)
-        return np.frombuffer(mapped, dtype).reshape(shape)
 
     def ended_by(self) -> str:
         """Say how a child that has died did so, for people."""
@@ -147,6 +180,8 @@ def send_array(connection: Connection, array: NDArray[Any]) -> None:
     with _anonymous_file() as file:
         file.write(np.ascontiguousarray(array).data)
         file.flush()
+        if _CAN_SEAL:
+            fcntl.fcntl(file.fileno(), fcntl.F_ADD_SEALS, _SEALS)
         reduction.send_handle(connection, file.fileno(), 0)
 
 
@@ -190,5 +225,5 @@ def receive_file(connection: Connection) -> io.FileIO:
 
 def _anonymous_file() -> Any:
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("rawkit"), "wb")
+        return os.fdopen(os.memfd_create("rawkit", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "wb")
     return tempfile.TemporaryFile()

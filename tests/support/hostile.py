@@ -10,10 +10,13 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from multiprocessing import reduction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rawkit.workers import confine, in_fork, limit_files
+import numpy as np
+
+from rawkit.workers import confine, in_fork, limit_files, send_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +109,38 @@ ATTEMPTS: dict[str, Callable[..., object]] = {
     "sleep": lambda: threading.Event().wait(60),
     "fail": lambda: sys.exit(3),
 }
+
+
+class _Bad:
+    """A pickle that runs what it likes where it is read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.write_bytes, (Path(self.path), b"taken over"))
+
+
+def serve_answers(connection: Connection) -> None:
+    """Answer in ways that would take the parent over, or end it."""
+    while True:
+        what, path = connection.recv()
+        if what == "pickle":
+            connection.send(_Bad(path))
+        elif what == "system":
+            connection.send_bytes(b"cos\nsystem\n(S'true'\ntR.")
+        elif what == "noise":
+            connection.send_bytes(bytes(range(256)))
+        elif what == "large":
+            connection.send_bytes(bytes(20 << 20))
+        elif what == "array":
+            send_array(connection, np.arange(12, dtype=np.uint16).reshape(3, 4))
+        elif what == "unsealed":
+            with os.fdopen(os.memfd_create("open"), "wb") as file:
+                file.write(bytes(24))
+                file.flush()
+                reduction.send_handle(connection, file.fileno(), 0)
+        elif what == "short":
+            send_array(connection, np.zeros(2, np.uint16))
+        else:
+            connection.send(path)

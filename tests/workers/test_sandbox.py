@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from rawkit.errors import NotRawError
 from rawkit.workers import Child, Confinement
 
 if TYPE_CHECKING:
@@ -134,3 +137,51 @@ def test_what_is_on_is_said() -> None:
     )
     assert not Confinement(files=7).whole
     assert not Confinement(calls=True).whole
+
+
+def answering(*request: object) -> Child:
+    child = Child(f"{HOSTILE}:serve_answers")
+    child.send(request)
+    return child
+
+
+@pytest.mark.parametrize("what", ["pickle", "system", "noise", "large"])
+def test_an_answer_of_a_doubted_process_runs_nothing_here(tmp_path: Path, what: str) -> None:
+    child = answering(what, str(tmp_path / "taken"))
+    with pytest.raises(EOFError):
+        child.receive(30, doubted=True)
+    child.kill()
+    assert not (tmp_path / "taken").exists()
+
+
+VALUES = [
+    None, True, 2.5, "words", (1, [2], {"three": {4}}), Confinement(7, calls=True),
+    NotRawError("no raw file", where="a.dng", fix="Fetch it again."), np.dtype("uint16"),
+    datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+]  # fmt: skip
+
+
+def test_values_and_objects_that_describe_come_through() -> None:
+    child = Child(f"{HOSTILE}:serve_answers")
+    for value in VALUES:
+        child.send(("value", value))
+        found = child.receive(30, doubted=True)
+        assert type(found) is type(value)
+        assert str(found) == str(value)
+    child.send(("value", np.arange(3, dtype=np.float32)))
+    np.testing.assert_array_equal(child.receive(30, doubted=True), [0, 1, 2])
+    child.close()
+
+
+def test_an_array_is_taken_whole_and_sealed() -> None:
+    child = answering("array", "")
+    found = child.receive_array((3, 4), np.dtype(np.uint16))
+    np.testing.assert_array_equal(found, np.arange(12).reshape(3, 4))
+    for what in ("unsealed", "short"):
+        child.send((what, ""))
+        with pytest.raises(EOFError):
+            child.receive_array((3, 4), np.dtype(np.uint16))
+    child.send(("array", ""))
+    with pytest.raises(EOFError):
+        child.receive_array((3, 4), np.dtype(object))
+    child.close()
