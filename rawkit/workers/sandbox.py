@@ -94,7 +94,8 @@ def confine(
         What the thread may ask the system for; None: all.
     """
     filters = _seccomp() if calls is not None else None  # finding its library takes files
-    files = _give_up_files(None if read is None else [*_python(), *read], list(write))
+    write = [Path(os.devnull), *write]
+    files = _give_up_files(None if read is None else [*_python(), *read], write)
     return Confinement(files, calls is not None and _give_up_calls(filters, calls))
 
 

@@ -65,6 +65,7 @@ def test_a_thread_that_ingests_writes_where_shards_wait_alone(
     store.write_bytes(b"rows")
     expected = {
         ("write", place / "shard"): "done",
+        ("write", os.devnull): "done",
         ("write", store): "PermissionError",
         ("remove", store): "PermissionError",
         ("read", store): "done",  # raw files lie anywhere
