@@ -148,12 +148,13 @@ def test_fifty_uploads_at_once_take_the_memory_and_the_time_of_a_folder(
         f"\n{UPLOADS} uploads of {len(data) / 1e6:.0f} MB from {CLIENTS} clients: sent in "
         f"{sent:.1f} s, all restored in {took:.1f} s ({served:.1f} CPU s), peak "
         f"{watch.peak / 1e6:.0f} MB of {MAX_RAM / 1e6:.0f}; rawkit restore {folder_took:.1f} s "
-        f"({alone.seconds:.1f} CPU s), peak {alone.peak / 1e6:.0f} MB"
+        f"({alone.seconds:.1f} CPU s), peak {alone.peak / 1e6:.0f} MB; "
+        f"{took / folder_took:.2f} of its time (mark 1.1)"
     )
     assert [one.status for one in answers] == [201] * UPLOADS
     assert all(one["pictures"][0]["stage"] == "done" for one in photos)
     assert watch.peak < 1.1 * MAX_RAM
-    assert served < 1.2 * alone.seconds
+    assert took <= 1.1 * folder_took
 
 
 def wait_until_ready(client: Client) -> None:
