@@ -8,9 +8,8 @@ process gives up files, network and other processes before it reads any, and is 
 from __future__ import annotations
 
 import io
-import stat
 import time
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -27,6 +26,7 @@ from rawkit.sensor import (
     RenderParameters,
     amplification_base,
     check_levels,
+    open_file,
     open_raw,
     plane_histograms,
 )
@@ -42,7 +42,7 @@ from rawkit.workers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from multiprocessing.connection import Connection
     from pathlib import Path
     from typing import Self
@@ -153,10 +153,20 @@ class Decoder:
 
     def start(self) -> None:
         """Start the process, so that it is ready when the first file comes."""
+        self._started()
+
+    def _started(self) -> Child:
         if self._child is None:
             self._child = Child(f"{__name__}:_serve")
             self._child.send((self._memory, self._apart))
             self._confinement = None
+        return self._child
+
+    def _first_answer(self, child: Child) -> Confinement:
+        """Return the first thing that the process says."""
+        if self._confinement is None:
+            self._confinement = child.receive(self._seconds + _GRACE_SECONDS)
+        return self._confinement
 
     def confinement(self) -> Confinement:
         """Start the process, and say what it cannot do.
@@ -166,20 +176,15 @@ class Decoder:
         CrashedError
             If it dies, or says nothing for long.
         """
-        self.start()
-        child = self._child
-        if child is None:  # pragma: no cover - `start` has made it
-            raise AssertionError
-        if self._confinement is None:
-            try:
-                self._confinement = child.receive(_GRACE_SECONDS + self._seconds)
-            except (EOFError, TimeoutError) as error:
-                self._child = None
-                child.kill()
-                raise CrashedError(
-                    "the process that decodes does not start", expected="an answer from it"
-                ) from error
-        return self._confinement
+        child = self._started()
+        try:
+            return self._first_answer(child)
+        except (EOFError, TimeoutError) as error:
+            self._child = None
+            child.kill()
+            raise CrashedError(
+                "the process that decodes does not start", expected="an answer from it"
+            ) from error
 
     def decode(self, job: DecodeJob) -> Decoded:
         """Decode a file.
@@ -194,14 +199,10 @@ class Decoder:
             As `rawkit.sensor.open_raw`.
         """
         known = self._child is not None and self._confinement is not None
-        self.start()
-        child = self._child
-        if child is None:  # pragma: no cover - `start` has made it
-            raise AssertionError
+        child = self._started()
         with _opened(job) as file:
             try:
-                if self._confinement is None:
-                    self._confinement = child.receive(self._seconds + _GRACE_SECONDS)
+                self._first_answer(child)
                 child.send((job if file is None else replace(job, contents=b""), file is not None))
                 if file is not None:
                     child.send_file(file.fileno())
@@ -259,23 +260,11 @@ class Decoder:
         self.close()
 
 
-@contextmanager
-def _opened(job: DecodeJob) -> Iterator[BinaryIO | None]:
+def _opened(job: DecodeJob) -> AbstractContextManager[BinaryIO | None]:
     """Open the file of a job, which the process that decodes could not; None for bytes."""
-    path = job.contents
-    if isinstance(path, bytes):
-        yield None
-        return
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise UnreadableError("a pipe, socket or device", expected="a file", where=job.where)
-        file = path.open("rb")
-    except OSError as error:
-        found = f"cannot be read ({error.strerror or error})"
-        raise UnreadableError(found, where=job.where) from error
-    with file:
-        yield file
+    if isinstance(job.contents, bytes):
+        return nullcontext()
+    return open_file(job.contents, job.where)
 
 
 _EMPTY = np.empty((0, 0), np.uint16)

@@ -49,6 +49,7 @@ from rawkit.sensor.types import (
     gain_ratio,
 )
 from rawkit.sensor.video import image_of_packed
+from rawkit.sensor.whole import open_file
 
 __all__ = [
     "BAYER",
@@ -98,6 +99,7 @@ __all__ = [
     "matrix_to_srgb",
     "neutral_of",
     "normalise",
+    "open_file",
     "open_raw",
     "overridden",
     "pack",

@@ -31,14 +31,32 @@ def check_whole_path(path: Path) -> tuple[int, frozenset[int]]:
     UnreadableError
         If it cannot be read, or is no file.
     """
+    with open_file(path, path) as file:
+        try:
+            return check_whole(file, path)
+        except OSError as error:
+            raise _unreadable(error, path) from error
+
+
+def open_file(path: Path, where: Path | str) -> BinaryIO:
+    """Open a file to read it; `where` is what messages call it.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be opened, or is no file: a pipe would be waited for.
+    """
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise UnreadableError("a pipe, socket or device", expected="a file", where=path)
-        with path.open("rb") as file:
-            return check_whole(file, path)
+            raise UnreadableError("a pipe, socket or device", expected="a file", where=where)
+        return path.open("rb")
     except OSError as error:
-        raise UnreadableError(f"cannot be read ({error.strerror or error})", where=path) from error
+        raise _unreadable(error, where) from error
+
+
+def _unreadable(error: OSError, where: Path | str) -> UnreadableError:
+    return UnreadableError(f"cannot be read ({error.strerror or error})", where=where)
 
 
 def check_whole(file: BinaryIO, path: Path | str) -> tuple[int, frozenset[int]]:

@@ -13,7 +13,8 @@ from rawkit.files import replacing
 from rawkit.synth._seeds import generator
 from rawkit.synth._traffic import moving_things
 from rawkit.synth.cameras import Camera, mosaic_of
-from rawkit.synth.noise import expose
+from rawkit.synth.dng import BAYER_PATTERNS
+from rawkit.synth.noise import Level, SensorModel, expose
 from rawkit.synth.scene import (
     canvas_size,
     check_size,
@@ -40,6 +41,27 @@ _DARKEST, _LIGHTEST = 1 / 250, 1 / 120
 """Light that the dark camera gets, as shares of what reaches its white level."""
 _DRIFT: Final = 0.35
 """How far the camera drifts, as a share of the way it has."""
+
+
+VIDEO_CAMERA: Final = Camera(
+    make="",
+    model="",
+    pattern=BAYER_PATTERNS["GBRG"],
+    color_matrix=(0.67, -0.21, -0.06, -0.43, 1.22, 0.24, -0.08, 0.17, 0.65),
+    neutral=(0.55, 1.0, 0.65),
+    margins=(0.0, 0.0),
+    sensor=SensorModel(
+        full_well=30_000.0,
+        base_iso=100,
+        early_noise=2.0,
+        late_noise=2.0,
+        row_noise=0.3,
+        black_levels=(Level(0, 0),),
+        white_levels=(Level(0, 65535),),
+        bits=16,
+    ),
+)
+"""What films packed videos; others differ from it in a few values."""
 
 
 def check_videos(scenes: int, frames: int, size: tuple[int, int]) -> None:

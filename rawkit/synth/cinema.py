@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rawkit.synth._files import make_folder, write_atomically
-from rawkit.synth._filming import check_videos, dark_mosaic, film_of, npy_frames, picture_of
+from rawkit.synth._filming import (
+    VIDEO_CAMERA,
+    check_videos,
+    dark_mosaic,
+    film_of,
+    npy_frames,
+    picture_of,
+)
 from rawkit.synth._seeds import generator
-from rawkit.synth.cameras import Camera
 from rawkit.synth.collections import (
     DEFAULT_SIZE,
     SynthReport,
@@ -20,8 +26,8 @@ from rawkit.synth.collections import (
     check_space,
     write_note,
 )
-from rawkit.synth.dng import BAYER_PATTERNS, encode_dng, encode_dng_head
-from rawkit.synth.noise import Level, SensorModel
+from rawkit.synth.dng import encode_dng, encode_dng_head
+from rawkit.synth.noise import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,19 +41,14 @@ CINEMA: Final = "video"
 """Name of the look-alike."""
 _DEFAULT_SCENES, _DEFAULT_FRAMES = 2, 8
 _ISO, _SECONDS, _F_NUMBER, _TAKEN = 800, 1 / 48, 2.8, "2019:06:01 22:00:00"
-_CAMERA: Final = Camera(
+_CAMERA: Final = replace(
+    VIDEO_CAMERA,
     make="Blackmagic Design",
     model="Blackmagic Pocket Cinema Camera",
-    pattern=BAYER_PATTERNS["GBRG"],
-    color_matrix=(0.67, -0.21, -0.06, -0.43, 1.22, 0.24, -0.08, 0.17, 0.65),
-    neutral=(0.55, 1.0, 0.65),
-    margins=(0.0, 0.0),
-    sensor=SensorModel(
-        full_well=30_000.0,
+    sensor=replace(
+        VIDEO_CAMERA.sensor,
         base_iso=_ISO,
-        early_noise=2.0,
         late_noise=1.5,
-        row_noise=0.3,
         black_levels=(Level(0, 256),),
         white_levels=(Level(0, 16383),),
         bits=14,

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rawkit.synth._files import make_folder
-from rawkit.synth._filming import check_videos, dark_mosaic, film_of, npy_frames, picture_of
+from rawkit.synth._filming import (
+    VIDEO_CAMERA,
+    check_videos,
+    dark_mosaic,
+    film_of,
+    npy_frames,
+    picture_of,
+)
 from rawkit.synth._seeds import generator
-from rawkit.synth.cameras import Camera
 from rawkit.synth.collections import (
     DEFAULT_SIZE,
     SynthReport,
@@ -21,8 +27,6 @@ from rawkit.synth.collections import (
     check_space,
     write_note,
 )
-from rawkit.synth.dng import BAYER_PATTERNS
-from rawkit.synth.noise import Level, SensorModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,24 +38,6 @@ MOVING_OBJECTS: Final = "moving-objects"
 """Name of the collection."""
 _DEFAULT_SCENES, _DEFAULT_FRAMES = 6, 4
 _ISO = 100
-_CAMERA: Final = Camera(
-    make="",
-    model="",
-    pattern=BAYER_PATTERNS["GBRG"],
-    color_matrix=(0.67, -0.21, -0.06, -0.43, 1.22, 0.24, -0.08, 0.17, 0.65),
-    neutral=(0.55, 1.0, 0.65),
-    margins=(0.0, 0.0),
-    sensor=SensorModel(
-        full_well=30_000.0,
-        base_iso=_ISO,
-        early_noise=2.0,
-        late_noise=2.0,
-        row_noise=0.3,
-        black_levels=(Level(0, 0),),
-        white_levels=(Level(0, 65535),),
-        bits=16,
-    ),
-)
 
 
 def make_videos(
@@ -203,7 +189,7 @@ def _write_video(directory: Path, scene: str, names: list[str], wishes: _Wishes)
             if dark is not None:
                 file, name = dark
                 noise = generator(wishes.seed, MOVING_OBJECTS, name, number)
-                mosaic = dark_mosaic(seen, _CAMERA, _ISO, film.share, noise)
+                mosaic = dark_mosaic(seen, VIDEO_CAMERA, _ISO, film.share, noise)
                 file.write(_packed(mosaic).tobytes())
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from rawkit.progress import SILENT
 from rawkit.store import Store, is_store
 from rawkit.store.verify import verify_store
 from tests.ingest.test_ingest import AfterFrames
+from tests.support.disks import mounted
 from tests.support.factories import files_of
 
 if TYPE_CHECKING:
@@ -36,14 +35,8 @@ ENOUGH = 25
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 8 MB; skip where that is not permitted."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = shutil.which("mount")
-    command = [str(mount), "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
+    with mounted(tmp_path / "disk", "8m") as path:
+        yield path
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ import pytest
 
 from rawkit.store import Store
 from rawkit.synth import make_collection
+from tests.support.disks import mounted
 from tests.support.fixtures_live import (
     TINY,
     ended,
@@ -28,6 +27,7 @@ from tests.support.fixtures_live import (
 from tests.support.fixtures_web import Web, serve
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -134,14 +134,8 @@ def test_a_budget_that_is_too_small_is_refused_with_about_the_least(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk that is smaller than the budget; skip where that is not permitted."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = shutil.which("mount")
-    command = [str(mount), "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(path)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
+    with mounted(tmp_path / "disk", "900k") as path:
+        yield path
 
 
 @pytest.mark.slow
