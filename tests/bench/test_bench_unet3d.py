@@ -28,7 +28,7 @@ CLIPS = (
 )  # fmt: skip
 """What docs/how-to/train-on-videos.md names for the CPU."""
 PICTURES = (
-    "--network", "lamba2021", "--crop", "256", "--batch", "4", "--loss", "l1", "--lr", "1e-3",
+    "--network", "lamba2021", "--crop", "224", "--batch", "4", "--loss", "l1", "--lr", "1e-3",
     "--schedule", "cosine", "--warmup", "100",
 )  # fmt: skip
 
