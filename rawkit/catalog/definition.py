@@ -13,7 +13,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from rawkit.catalog.faults import definition_error
 from rawkit.catalog.places import OfferedPlace, Steps  # noqa: TC001 - pydantic reads them
-from rawkit.catalog.rules import FileRule, FramesRule, Role, Strict, VideoRule, whole_pattern
+from rawkit.catalog.rules import (
+    FileRule,
+    FramesRule,
+    MosaicRule,
+    NearestRule,
+    Role,
+    Strict,
+    VideoRule,
+    whole_pattern,
+)
 from rawkit.errors import DefinitionError, MissingError
 from rawkit.files import write_atomically
 from rawkit.shipped import shipped_folder
@@ -38,7 +47,8 @@ class SplitByLists(Strict):
     by: Literal["lists"]
     """Tells the kinds of split apart."""
     group: str
-    """Named group of the pattern that the lists name."""
+    """Named group of the pattern that the lists name, or a template of groups such as
+    ``{place}/{number}``."""
     train: frozenset[str] = frozenset()
     """Values that belong to train."""
     val: frozenset[str] = frozenset()
@@ -154,6 +164,9 @@ class Definition(Strict):
     """How scenes are divided into train, val and test."""
     target: TargetRule = TargetRule()
     """How targets are rendered."""
+    nearest: NearestRule | None = None
+    """That shorts of a pair belong to the long nearest by number; one long a pair where it is
+    missing."""
     levels: tuple[LevelRule, ...] = ()
     """Levels that override the files' own; the first rule that fits decides."""
     excluded: tuple[Exclusion, ...] = ()
@@ -164,15 +177,25 @@ class Definition(Strict):
 
     @model_validator(mode="after")
     def _split_group_is_in_every_pattern(self) -> Definition:
-        if isinstance(self.split, SplitByHash):
-            return self
-        for number, rule in enumerate(self.files):
-            if self.split.group not in re.compile(rule.pattern).groupindex:
-                raise ValueError(
-                    f"split.group is {self.split.group!r}, which is no named group of "
-                    f"files.{number}.pattern"
-                )
+        if not isinstance(self.split, SplitByHash):
+            by_template = isinstance(self.split, SplitByLists) and "{" in self.split.group
+            self._check_group("split.group", self.split.group, template=by_template)
+        if self.nearest is not None:
+            self._check_group("nearest.group", self.nearest.group)
         return self
+
+    def _check_group(self, field: str, group: str, *, template: bool = False) -> None:
+        """Raise ValueError where a pattern has not the group, or those of a template."""
+        for number, rule in enumerate(self.files):
+            known = re.compile(rule.pattern).groupindex
+            try:
+                fits = bool(group.format_map(dict.fromkeys(known, "0"))) if template else False
+            except (KeyError, ValueError, AttributeError, IndexError, TypeError):
+                fits = False
+            if not (fits or group in known):
+                raise ValueError(
+                    f"{field} is {group!r}, which is no named group of files.{number}.pattern"
+                )
 
     @model_validator(mode="after")
     def _videos_are_described(self) -> Definition:
@@ -236,9 +259,15 @@ class Match:
     """Path of the pictures of a video, as a source would list it; empty where there are none."""
     path: str = ""
     """The part of the path that the pattern fits: where the file lies in the collection."""
+    mosaic: MosaicRule | None = None
+    """What it holds, if it is a mosaic in a TIFF."""
+    seconds: float | None = None
+    """Exposure time, where a rule tells how the name says it."""
 
     def number(self, group: str) -> float | None:
         """Value of a group that is a number; None where it is none."""
+        if group == "seconds" and self.seconds is not None:
+            return self.seconds
         try:
             return float(self.groups[group])
         except (KeyError, ValueError):
@@ -276,6 +305,8 @@ def _fill(rule: FileRule, found: re.Match[str]) -> Match:
         path=matched,
         video=rule.video,
         frames=rule.frames,
+        mosaic=rule.mosaic,
+        seconds=None if rule.time is None else rule.time.seconds(groups[rule.time.group]),
         truth=_truth(rule, found, fields),
     )
 
@@ -309,13 +340,25 @@ def load_definition(name: str) -> Definition:
             expected=f"one of {', '.join(known_collections())}, or the path of a TOML file",
         )
     try:
-        return Definition.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return _beside(Definition.model_validate(tomllib.loads(path.read_text("utf-8"))), path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"not a TOML file ({error})", where=path) from error
     except OSError as error:
         raise MissingError(f"cannot be read ({error.strerror})", where=path) from error
     except ValidationError as error:
         raise definition_error(error, path) from error
+
+
+def _beside(definition: Definition, path: Path) -> Definition:
+    """Find the lists that a definition names beside it, or else among the shipped ones."""
+    places = []
+    for place in definition.places:
+        found = place.list
+        if found and "://" not in found:
+            near = path.resolve().parent / found
+            found = str(near if near.is_file() else shipped_folder("catalogs") / found)
+        places.append(place.model_copy(update={"list": found}))
+    return definition.model_copy(update={"places": tuple(places)})
 
 
 def remember_definition(named: str, path: Path) -> None:

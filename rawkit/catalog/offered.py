@@ -118,7 +118,7 @@ def _addresses(definition: Definition, name: str, selection: Selection | None) -
             expected=f"one of {', '.join(there)}",
             where=definition.name,
         )
-    return [url for place in needed for url in place.urls]
+    return [one for place in needed for one in ((place.list,) if place.list else place.urls)]
 
 
 def _not_offered(definition: Definition, name: str) -> UsageError:

@@ -53,6 +53,10 @@ class OfferedPlace(BaseModel):
                 raise ValueError(f"{url!r} is no address, such as https://example.org/part.zip")
         return urls
 
+    list: str = ""
+    """Path beside the definition, or address, of a list of the files, each with an address of its
+    own; empty where it is an archive."""
+
     def may_hold(self, cameras: Sequence[str]) -> bool:
         """Tell whether it can hold frames of one of some cameras; any where none is named."""
         if not cameras or not self.cameras:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from rawkit.errors import UsageError
+from rawkit.sensor import TiffMosaic
 
 Role = Literal["short", "long"]
 
@@ -43,6 +46,69 @@ class FramesRule(Strict):
     are none."""
 
 
+class MosaicRule(Strict):
+    """What the files of a rule hold, if they are TIFF files whose pixels are a mosaic."""
+
+    pattern: Literal["RGGB", "GRBG", "GBRG", "BGGR"]
+    """Colours of the first 2x2 cell, in reading order."""
+    bits: int = Field(ge=8, le=16)
+    """Bits of a pixel that mean something: 8 lie in bytes, more in 16-bit values."""
+    black: int = Field(ge=0)
+    """Black level of all planes, in sensor units."""
+    white: int = Field(gt=0)
+    """White level, in sensor units."""
+    width: int | None = Field(default=None, gt=0)
+    """Columns that each file must have, in pixels; any where it is missing."""
+    height: int | None = Field(default=None, gt=0)
+    """Rows, likewise."""
+    make: str | None = None
+    """Maker of the camera, which the files do not say."""
+    model: str | None = None
+    """Model of the camera, likewise."""
+
+    @model_validator(mode="after")
+    def _can_be(self) -> MosaicRule:
+        try:
+            self.described()
+        except UsageError as error:
+            raise ValueError(error.reason) from error
+        return self
+
+    def described(self) -> TiffMosaic:
+        """Return it as the sensor's reader takes it."""
+        return TiffMosaic(**self.model_dump())
+
+
+class TimeRule(Strict):
+    """How a name tells the exposure time where it is no number of seconds."""
+
+    group: str
+    """Named group of the pattern: a whole number."""
+    base: Literal[10, 16] = 10
+    """Base in which it is written."""
+    plus: int = 0
+    """What is added to it."""
+    per_second: float = Field(gt=0)
+    """How many of its units a second has."""
+
+    def seconds(self, text: str) -> float | None:
+        """Exposure time in seconds; None where the text is no such number."""
+        try:
+            return (int(text, self.base) + self.plus) / self.per_second
+        except ValueError:
+            return None
+
+
+class NearestRule(Strict):
+    """Of files of one pair, that each short belongs to the long whose number is nearest."""
+
+    group: str
+    """Named group of every pattern: a whole number."""
+    longs: tuple[int, ...] = ()
+    """Numbers of the longs, where they are known; those that are there where it is empty. Of two
+    that are as near the lower one counts."""
+
+
 class FileRule(Strict):
     """One kind of file of a collection, told by its path."""
 
@@ -72,6 +138,10 @@ class FileRule(Strict):
     """How to read files that are videos; raw files where it is missing."""
     frames: FramesRule | None = None
     """That raw files are frames of videos; photographs where it is missing."""
+    mosaic: MosaicRule | None = None
+    """What TIFF files hold that are mosaics; raw files where it is missing."""
+    time: TimeRule | None = None
+    """How the name tells the exposure time; the group ``seconds`` where it is missing."""
 
     @property
     def truth(self) -> str:
@@ -93,6 +163,10 @@ class FileRule(Strict):
         templates = {field: getattr(self, field) for field in ("scene", "view", "pair", "name")}
         if self.video is not None and self.frames is not None:
             raise ValueError("video and frames in one rule: a file is a video or a frame of one")
+        if self.video is not None and self.mosaic is not None:
+            raise ValueError("video and mosaic in one rule: a file is a NumPy file or a TIFF")
+        if self.time is not None and self.time.group not in known - {"folder"}:
+            raise ValueError(f"time.group names {self.time.group}, no named group of the pattern")
         if self.video is not None:
             templates["video.truth"] = self.video.truth
         if self.frames is not None:

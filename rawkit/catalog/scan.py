@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.catalog.content import by_content, has_raw_suffix
 from rawkit.catalog.definition import Matcher
+from rawkit.catalog.nearest import pair_by_number
 from rawkit.catalog.offered import in_one_line, missing_files, open_collection
 from rawkit.catalog.prefilter import must_open
 from rawkit.catalog.splits import split_of
@@ -94,7 +95,11 @@ def scan(
     if videos:
         frames = _video_entries(definition, source, videos, listing, progress)
         return Catalog(definition, source.describe(), frames, tuple(left_out), source, len(videos))
-    remembered = [_remembered(file, known or {}) for file, _ in found]
+    # A mosaic in a TIFF has no EXIF: thousands of them need not be opened to find that out.
+    remembered = [
+        _NO_EXIF if match.mosaic is not None else _remembered(file, known or {})
+        for file, match in found
+    ]
 
     def opened_for(selected: Selection | None) -> list[bool]:
         return _opened(definition, found, remembered, selected, names)
@@ -244,7 +249,8 @@ def _matched(
             )
         else:
             found[match.name] = (file, match)
-    return [found[name] for name in sorted(found)], left_out
+    ordered = [found[name] for name in sorted(found)]
+    return pair_by_number(ordered, definition.nearest), left_out
 
 
 def _match(matcher: Matcher, file: SourceFile) -> tuple[SourceFile, Match | None]:
@@ -312,12 +318,13 @@ def _exif_of_head(source: Source, file: SourceFile) -> Exif:
 def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | None) -> Entry:
     named = Exposure(match.number("seconds"), match.number("iso"), None)
     said = exif or _NO_EXIF
+    mosaic = None if match.mosaic is None else match.mosaic.described()
     return Entry(
         frame=Frame(
             name=match.name,
             size_bytes=file.size,
-            make=said.make,
-            model=said.model,
+            make=said.make or (mosaic and mosaic.make),
+            model=said.model or (mosaic and mosaic.model),
             exposure=said.exposure.or_else(named),
             taken=said.taken,
             orientation=said.orientation,
@@ -331,6 +338,7 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
         file=file,
         exif=exif,
         kind=definition.kind_of(match.scene),
+        mosaic=mosaic,
     )
 
 

@@ -28,7 +28,8 @@ def split_of(definition: Definition, match: Match) -> Split:
     """
     rule = definition.split
     if isinstance(rule, SplitByName | SplitByLists):
-        value = match.groups[rule.group]
+        group = rule.group
+        value = group.format_map(match.groups) if "{" in group else match.groups[group]
         return _by_name(rule, value) if isinstance(rule, SplitByName) else _by_lists(rule, value)
     return _by_hash(rule, match.scene)
 

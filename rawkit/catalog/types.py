@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rawkit.catalog.definition import Definition, Split
     from rawkit.catalog.rules import Role
-    from rawkit.sensor import Exif, Frame
+    from rawkit.sensor import Exif, Frame, TiffMosaic
     from rawkit.source import Frames, NpyVideo, Source, SourceFile
 
 
@@ -81,6 +81,8 @@ class Entry:
     """Where it lies in a video; None for a raw file of its own."""
     picture: GivenPicture | None = None
     """The picture of a raw file that is a frame of a video; None where there is none."""
+    mosaic: TiffMosaic | None = None
+    """What the file holds, if it is a mosaic in a TIFF; None for a raw file."""
 
     @property
     def brings_truth(self) -> bool:

@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from rawkit.progress import Advance
 
 
+_COLLECTIONS = (
+    "sid", "mid", "smid", "eld", "lrd", "lrid", "rawnind", "crvd", "recrvd", "mcr",
+    "moving-objects", "video",
+)  # fmt: skip
+"""What there is a look-alike of; named here so that help needs no more."""
+
+
 @click.command()
-@click.argument("collection", type=click.Choice(["sid", "mid", "smid", "moving-objects", "video"]))
+@click.argument("collection", type=click.Choice(_COLLECTIONS))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--scenes",
     type=click.IntRange(min=1),
-    help="Scenes to make.  [default: 6 for sid, 2 for mid, 4 for smid, 6 for moving-objects, 2 for "
-    "video]",
+    help="Scenes to make.  [default: 6 for sid, lrd and moving-objects, 2 for mid, crvd, recrvd and "
+    "video, 4 for the others]",
 )
 @click.option(
     "--size", "dimensions", default="768x512", show_default=True, help="Visible width x height."
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
     "--frames",
     type=click.IntRange(min=1),
     help="Frames of each video, shots of a burst.  [default: 6 for smid, 4 for moving-objects, 8 "
-    "for video, 2]",
+    "for video, 3 for crvd and recrvd, 1 for rawnind, 2]",
 )
 @click.option(
     "--fps",
@@ -61,7 +68,8 @@ def synth(
 
     True raw files in the collection's own layout, names and black levels, with the noise of a
     sensor model, for trying things out without a download. moving-objects has videos of packed
-    frames, video has folders of CinemaDNG frames; both with their ground truth.
+    frames, video has folders of CinemaDNG frames; both with their ground truth. crvd, recrvd and
+    mcr have mosaics in TIFF files.
 
     \b
     rawkit synth mid data/mid --scenes 2

@@ -32,6 +32,12 @@ class Wanted:
     file: SourceFile
     """Where it comes from."""
 
+    @property
+    def listed(self) -> tuple[str, str] | None:
+        """Algorithm and checksum that its source says; None where it says none."""
+        algorithm, _, digits = self.file.checksum.partition(":")
+        return (algorithm, digits) if digits else None
+
 
 @dataclass(frozen=True, slots=True)
 class Different:
@@ -206,6 +212,10 @@ def _difference(target: Path, wanted: Wanted, record: Record) -> str | None:
     crc, sha = sums(target)
     if file.crc is not None:
         return None if crc == file.crc else f"it has the CRC {crc}, and {file.crc} at the source"
+    if wanted.listed is not None:
+        algorithm, listed = wanted.listed
+        has = sha if algorithm == "sha256" else sums(target, algorithm)[1]
+        return None if has == listed else f"its {algorithm} is {has}, and {listed} in the list"
     if known is None:
         return None  # of the right size, and nothing says what its contents are to be
     if sha != known.sha256:

@@ -138,7 +138,8 @@ def _fetch_all(
     record, stop, counter, shown = Record(plan.folder), Event(), _Counter(), 0
     published = {
         one.path: next(
-            (found for sums in lists if (found := sums.of(one.file.path, one.path))), None
+            (found for sums in lists if (found := sums.of(one.file.path, one.path))),
+            one.listed,
         )
         for one in plan.wanted
     }

@@ -138,10 +138,13 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             truth = job.rendering is not None
             image, crop, given = read_video_frame(job.entry, job.levels, with_truth=truth)
             return _stage(job, image, crop, lambda: (given, None))
+        tiff = job.entry.mosaic
         with open_raw(
-            contents, name=job.file.where, headerless=job.headerless, trust=job.trust
+            contents, name=job.file.where, headerless=job.headerless, trust=job.trust, mosaic=tiff
         ) as raw:
-            if raw.described is not None and job.levels is None:
+            if tiff is not None and job.levels is None:
+                job = replace(job, level_source=f"definition: {tiff}")
+            elif raw.described is not None and job.levels is None:
                 job = replace(job, level_source=f"{_DESCRIBED}{raw.described}")
             image = raw.image(job.levels, copy=False)
             mosaic = image.mosaic

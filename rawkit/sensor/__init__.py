@@ -36,6 +36,7 @@ from rawkit.sensor.linear import RESAMPLED
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
 from rawkit.sensor.render import GivenPictures, RenderParameters
 from rawkit.sensor.signature import Kind, is_raw, kind_of
+from rawkit.sensor.tiff_mosaic import TiffMosaic
 from rawkit.sensor.types import (
     MAX_RATIO,
     ColourMatrix,
@@ -78,6 +79,7 @@ __all__ = [
     "RawFile",
     "RawImage",
     "RenderParameters",
+    "TiffMosaic",
     "Trust",
     "WhiteBalance",
     "amplification_base",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from rawkit.sensor.description import Description
     from rawkit.sensor.headerless import Headerless
     from rawkit.sensor.render import RenderParameters
+    from rawkit.sensor.tiff_mosaic import TiffMosaic
     from rawkit.sensor.types import ColourMatrix
 
 _LIKE_NONE = 0.01
@@ -242,20 +243,24 @@ def open_raw(
     name: str = "raw file",
     headerless: Headerless | None = None,
     trust: Trust | None = None,
+    mosaic: TiffMosaic | None = None,
 ) -> Iterator[RawFile]:
     """Open a raw file and check what can be checked before it is unpacked.
 
     `file` is a path, or the contents in memory: bytes, or a seekable binary file; for these, `name`
     is what messages call it. `headerless` describes what a file holds that does not say so itself;
     it means nothing for others. With `trust` pixels may be decoded beside LibRaw, see
-    `rawkit.sensor.beside`; `RawFile.decoded` says how they were.
+    `rawkit.sensor.beside`; `RawFile.decoded` says how they were. `mosaic` describes a TIFF whose
+    pixels are a mosaic; the file must be one.
 
     Raises
     ------
     UnreadableError
         If it cannot be opened or read.
     NotRawError
-        If LibRaw does not know it.
+        If LibRaw does not know it, or it is no TIFF where `mosaic` says so.
+    MosaicError
+        If it is not as `mosaic` says.
     HeaderlessError
         If LibRaw would guess from its size what it holds, or it is not as `headerless` says.
     TruncatedError
@@ -267,6 +272,11 @@ def open_raw(
         file = io.BytesIO(file)
     where: Path | str
     opened: Any
+    said: Headerless | None = None
+    if mosaic is not None:
+        where = Path(file) if isinstance(file, str | os.PathLike) else name
+        said, dng = mosaic.as_dng(_contents(file), where)
+        file, name = io.BytesIO(dng), str(where)
     if isinstance(file, str | os.PathLike):
         where = Path(file)
         size, tags = check_whole_path(where)
@@ -276,11 +286,24 @@ def open_raw(
         size, tags = check_whole(file, where)
         file.seek(0)
     found = unpack_raw(opened, where, size, tags, headerless=headerless, trust=trust)
+    described = said or found.described
     with found.raw as raw:
-        again = opened if found.described is None else None
-        yield RawFile(
-            raw, where, found.described, tags=tags, opened=again, decoded=found.decoded
-        )  # fmt: skip
+        again = opened if described is None else None
+        yield RawFile(raw, where, described, tags=tags, opened=again, decoded=found.decoded)
+
+
+def _contents(file: str | os.PathLike[str] | BinaryIO) -> bytes:
+    """Read a file whole.
+
+    Raises
+    ------
+    UnreadableError
+        If that fails.
+    """
+    if isinstance(file, str | os.PathLike):
+        file = read_whole(Path(file))
+    file.seek(0)
+    return file.read()
 
 
 def overridden(mosaic: Mosaic, levels: Levels | None) -> Mosaic:

@@ -1,4 +1,4 @@
-"""Where raw files come from: folders, zip and tar archives, web servers, object stores.
+"""Where raw files come from: folders, zip and tar archives, lists, web servers, object stores.
 
 `open_source` turns what a user names into a `Source`: a list of files, their first bytes and their
 whole contents. Nothing is unpacked to disk, and only the bytes that are wanted travel.
@@ -17,6 +17,7 @@ from rawkit.source.http import (
     status_of,
 )
 from rawkit.source.inflate import Inflated
+from rawkit.source.lists import LIST_SUFFIX, UrlList
 from rawkit.source.movie import MOVIES, Movie, open_movie
 from rawkit.source.names import is_archive
 from rawkit.source.npy import Frames, NpyVideo, open_npy_video
@@ -41,6 +42,7 @@ __all__ = [
     "HTTP_NOT_SATISFIABLE",
     "HTTP_PARTIAL",
     "HTTP_WHOLE",
+    "LIST_SUFFIX",
     "MOVIES",
     "PATIENCE",
     "Answer",
@@ -63,6 +65,7 @@ __all__ = [
     "Spill",
     "Transfer",
     "TransferError",
+    "UrlList",
     "answered",
     "fsspec_call",
     "is_archive",

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from socket import gaierror
 from typing import TYPE_CHECKING
 
-from rawkit.errors import MissingError, UsageError
+from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.source.connections import CONNECTIONS
 from rawkit.source.ranges import words
 from rawkit.source.transfer import TransferError
@@ -126,6 +126,13 @@ class HttpRanges:
     """Time-out and tries."""
     version: _Version = field(default_factory=_Version, compare=False, repr=False)
     """What it was when it was first asked for."""
+    alone: bool = False
+    """Whether it is one file of many: what is wrong with it says nothing of the others."""
+
+    @property
+    def _error(self) -> type[MissingError | UnreadableError]:
+        """What is raised where its server answers, and not with the file."""
+        return UnreadableError if self.alone else MissingError
 
     @property
     def where(self) -> str:
@@ -215,7 +222,7 @@ class HttpRanges:
         """Refuse web pages, which servers send where a login is missing, and packed bytes."""
         if answer.headers.get_content_type() in _PAGES and not self.url.endswith(_PAGE_SUFFIXES):
             led = f", after it led to {answer.url}" if answer.url != self.url else ""
-            raise MissingError(
+            raise self._error(
                 f"the web server answers with a web page{led}",
                 expected="the bytes of the file",
                 where=self.url,
@@ -224,7 +231,7 @@ class HttpRanges:
             )
         packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
         if packed not in ("", "identity"):
-            raise MissingError(
+            raise self._error(
                 f"the web server packs its answers ({packed})",
                 expected="the bytes as they are, as was asked for",
                 where=self.url,
@@ -244,8 +251,8 @@ class HttpRanges:
         if size != seen.size or (etag and seen.etag and etag != seen.etag) or by_date:
             raise self._changed()
 
-    def _changed(self) -> MissingError:
-        return MissingError(
+    def _changed(self) -> MissingError | UnreadableError:
+        return self._error(
             "it is another file now than when it was listed",
             expected="one that stays the same while it is read",
             where=self.url,
@@ -261,7 +268,7 @@ class HttpRanges:
             if self.version.size is not None:
                 raise self._changed()
         if self.version.size is not None:
-            raise MissingError(
+            raise self._error(
                 f"the web server answers {status_of(answer)}, and gave the file before",
                 where=self.url,
                 fix="The link has expired, or the file was taken away or locked. Get a fresh "
@@ -272,4 +279,4 @@ class HttpRanges:
             if answer.status in HTTP_MISSING
             else "Is a login needed? Download it."
         )
-        raise MissingError(f"the web server answers {status_of(answer)}", where=self.url, fix=fix)
+        raise self._error(f"the web server answers {status_of(answer)}", where=self.url, fix=fix)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from rawkit.errors import MissingError, UsageError
 from rawkit.source.folders import LocalFolder, RemoteFolder
 from rawkit.source.http import HttpRanges
+from rawkit.source.lists import LIST_SUFFIX, UrlList
 from rawkit.source.names import TAR_SUFFIXES, is_archive
 from rawkit.source.ranges import FsspecRanges, LocalRanges
 from rawkit.source.several import Nested, Several, Unpacked
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 SourceSpec = str | Path | Sequence[str | Path]
 """A folder, an archive or a URL; several with commas between them, or in a sequence."""
 
-_ANY = "a folder with raw files, an archive (.zip, .tar, .tar.gz, .tgz), or a URL"
+_ANY = "a folder with raw files, an archive (.zip, .tar, .tar.gz, .tgz), a list (.urls), or a URL"
 
 
 def open_source(spec: SourceSpec, transfer: Transfer | None = None) -> Source:
-    """Open a folder, an archive, a URL, or several of them.
+    """Open a folder, an archive, a list of files, a URL, or several of them.
 
     `transfer` says how patient to be with servers.
 
@@ -84,6 +85,8 @@ def _open(spec: str | Path | list[str], transfer: Transfer) -> Source:
     if isinstance(spec, str) and "://" in spec:
         return _open_url(spec, transfer)
     path = Path(spec).expanduser()
+    if path.is_file() and path.name.lower().endswith(LIST_SUFFIX):
+        return UrlList(str(path), transfer)
     if path.is_dir():
         return Unpacked(LocalFolder(path), partial(_open_archive, transfer=transfer))
     if not path.exists():
@@ -101,6 +104,8 @@ def _open_url(url: str, transfer: Transfer) -> Source:
     scheme = url.partition("://")[0].lower()
     if scheme == "file":
         return _open(urlsplit(url).path, transfer)
+    if urlsplit(url).path.lower().endswith(LIST_SUFFIX):
+        return UrlList(url, transfer)
     if scheme in ("http", "https"):
         if urlsplit(url).path.endswith("/") or not urlsplit(url).path:
             raise UsageError(

@@ -40,6 +40,10 @@ class SourceFile:
     crc: str | None = None
     """CRC-32 of its contents, eight hexadecimal digits; None where its source says none."""
 
+    checksum: str = ""
+    """Algorithm and checksum of its contents, such as ``sha1:40 digits``; empty where its source
+    says none."""
+
     @property
     def remote(self) -> bool:
         """Whether its bytes come over a network."""

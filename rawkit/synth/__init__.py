@@ -9,8 +9,9 @@ writes packed Bayer videos and their pictures, as the collection of moving objec
 """
 
 from rawkit.late import callable_as
-from rawkit.synth.cameras import CAMERAS, Camera, mosaic_of
+from rawkit.synth.cameras import Camera, mosaic_of
 from rawkit.synth.cinema import CINEMA, make_cinema, write_cinema_dng
+from rawkit.synth.collection_cameras import CAMERAS
 from rawkit.synth.collections import (
     COLLECTIONS,
     DEFAULT_SIZE,

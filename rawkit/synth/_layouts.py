@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from rawkit.errors import UsageError
-from rawkit.synth._seeds import generator
+from rawkit.synth._denoising import EldLayout, LrdLayout, LridLayout, RawnindLayout
+from rawkit.synth._mosaics import CrvdLayout, McrLayout, RecrvdLayout
+from rawkit.synth._shots import Layout, Shot, Viewpoint, Wishes, shutter_text, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-FIRST_DAY: Final = datetime(2017, 3, 1, tzinfo=UTC)
-_DAYS: Final = 700
+    from collections.abc import Iterator
 
 _SID_SHUTTERS = (0.1, 0.04, 1 / 30)
 _SID_LONG_SECONDS = (10.0, 30.0)
@@ -30,97 +27,6 @@ _MID_MOST_PAIRS = 4000
 _SMID_SHUTTERS = (0.02,)
 _SMID_LONG_SECONDS = 2.0
 _SMID_DUPLICATE_EVERY = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Viewpoint:
-    """What a camera looks at, and from where."""
-
-    scene: str
-    """Key of the scene within its collection."""
-    kind: str
-    """``indoor`` or ``outdoor``."""
-    view: int = 0
-    """Camera position, from 0."""
-    frame: int = 0
-    """Step of a moving camera, from 0; 0 where nothing moves."""
-    wide: bool = False
-    """Whether the scene is painted wider than the view, so that a camera can move in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One file to be made."""
-
-    name: str
-    """Path within the collection, with forward slashes."""
-    viewpoint: Viewpoint
-    """What it shows."""
-    role: str
-    """``short``, ``long`` or ``preview`` (a processed copy of the long)."""
-    seconds: float
-    """Exposure time in seconds."""
-    iso: int
-    """ISO speed."""
-    f_number: float
-    """Aperture as the f-number N."""
-    white: tuple[float, int]
-    """Seconds and ISO at which the scene's white just reaches the white level: the long's."""
-    taken: str
-    """Date and time of capture, `YYYY:MM:DD HH:MM:SS`."""
-    noise_key: str
-    """Files with equal keys have equal bytes; the name, save for duplicates."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the caller asked for; None takes the collection's own habit."""
-
-    scenes: int
-    """Number of scenes; for MID of pairs of views, for SMID of static videos."""
-    seed: int
-    """Seed of everything."""
-    isos: Sequence[int] | None
-    """ISO speeds of the dark frames."""
-    shutters: Sequence[float] | None
-    """Exposure times of the dark frames in seconds."""
-    shots: int | None
-    """SID: shots of each burst. SMID: frames of each video. MID takes one of each exposure."""
-
-
-class Layout(Protocol):
-    """How one collection names and arranges its files."""
-
-    @property
-    def default_scenes(self) -> int:
-        """Scenes where the caller does not say."""
-        ...
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Names of the folders at the collection's root."""
-        ...
-
-    def shots(self, wishes: Wishes) -> Iterator[Shot]:
-        """Yield all files, those of one viewpoint together."""
-        ...
-
-    def viewpoint(self, name: str) -> Viewpoint | None:
-        """Tell what the file of this name shows; None where the name is not the collection's."""
-        ...
-
-
-def _taken(seed: int, collection: str, scene: str, step: int) -> str:
-    start = generator(seed, collection, scene, "date")
-    day = FIRST_DAY + timedelta(
-        days=int(start.integers(_DAYS)), seconds=int(start.integers(17 * 3600, 22 * 3600))
-    )
-    return (day + timedelta(seconds=12 * step)).strftime("%Y:%m:%d %H:%M:%S")
-
-
-def shutter_text(seconds: float) -> str:
-    """Exposure time as file names spell it, at most three decimals: 0.1, 0.033, 30."""
-    return f"{round(seconds, 3):g}"
 
 
 class SidLayout:
@@ -167,7 +73,7 @@ class SidLayout:
                 iso=iso,
                 f_number=self._apertures[number % len(self._apertures)],
                 white=(long_seconds, iso),
-                taken=_taken(wishes.seed, "sid", scene, step),
+                taken=taken(wishes.seed, "sid", scene, step),
                 noise_key=name,
             )
 
@@ -224,7 +130,7 @@ class MidLayout:
                 iso=iso,
                 f_number=4.0,
                 white=(_MID_LONG_SECONDS, _MID_LONG_ISO),
-                taken=_taken(wishes.seed, "mid", viewpoint.scene, 100 * view + step),
+                taken=taken(wishes.seed, "mid", viewpoint.scene, 100 * view + step),
                 noise_key=name,
             )
 
@@ -276,7 +182,7 @@ class SmidLayout:
                 iso=iso,
                 f_number=2.8,
                 white=(_SMID_LONG_SECONDS, iso),
-                taken=_taken(wishes.seed, "smid", video, source),
+                taken=taken(wishes.seed, "smid", video, source),
                 noise_key=f"short1/{video}/{source:04d}.ARW" if role == "short" else name,
             )
 
@@ -299,5 +205,12 @@ LAYOUTS: Final[dict[str, Layout]] = {
     "sid": SidLayout(),
     "mid": MidLayout(),
     "smid": SmidLayout(),
+    "eld": EldLayout(),
+    "lrd": LrdLayout(),
+    "lrid": LridLayout(),
+    "rawnind": RawnindLayout(),
+    "crvd": CrvdLayout(),
+    "recrvd": RecrvdLayout(),
+    "mcr": McrLayout(),
 }
 """The layouts by collection."""

@@ -14,6 +14,7 @@ import numpy as np
 from rawkit.errors import OutputError
 from rawkit.synth._files import make_folder, output_error, write_atomically
 from rawkit.synth._seeds import generator
+from rawkit.synth._tiff import TIFF_SUFFIXES, encode_tiff_head
 from rawkit.synth.cameras import Camera, mosaic_of
 from rawkit.synth.dng import encode_dng, encode_dng_head
 from rawkit.synth.noise import expose
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.synth._layouts import Shot, Viewpoint
+    from rawkit.synth._shots import Shot, Viewpoint
     from rawkit.synth.dng import DngMeta
 
 _LOOKS = 1
 """Counts up whenever the same arguments come to give other pixels."""
+_BYTE_BITS = 8
 _PREVIEW_BYTES_A_PIXEL = 0.5
 """About what a PNG at half the size takes, for each pixel of the full size."""
 _STEP = 0.12
@@ -43,7 +45,7 @@ class Studio:
     collection: str
     """Name of the collection."""
     camera: Camera
-    """The camera that takes all its pictures."""
+    """The camera that takes all its pictures but those that name another one."""
     size: tuple[int, int]
     """Height and width of the visible area in pixels."""
     seed: int
@@ -74,21 +76,37 @@ def expected_bytes(shot: Shot, studio: Studio) -> int:
     height, width = studio.size
     if shot.role == "preview":
         return round(_PREVIEW_BYTES_A_PIXEL * height * width)
-    rows, columns = _sensor_shape(studio)
-    return len(_head(shot, studio)) + 2 * rows * columns
+    rows, columns = _sensor_shape(shot, studio)
+    return len(_head(shot, studio)) + _pixel_bytes(shot, studio) * rows * columns
 
 
-def _sensor_shape(studio: Studio) -> tuple[int, int]:
-    top, left = studio.camera.margin_pixels(studio.size)
+def _camera(shot: Shot, studio: Studio) -> Camera:
+    return shot.camera or studio.camera
+
+
+def _is_tiff(shot: Shot) -> bool:
+    return shot.name.lower().endswith(TIFF_SUFFIXES)
+
+
+def _pixel_bytes(shot: Shot, studio: Studio) -> int:
+    small = _is_tiff(shot) and _camera(shot, studio).sensor.bits <= _BYTE_BITS
+    return 1 if small else 2
+
+
+def _sensor_shape(shot: Shot, studio: Studio) -> tuple[int, int]:
+    top, left = _camera(shot, studio).margin_pixels(studio.size)
     return studio.size[0] + top, studio.size[1] + left
 
 
 def _head(shot: Shot, studio: Studio) -> bytes:
-    return encode_dng_head(_sensor_shape(studio), _meta(shot, studio))
+    shape, meta = _sensor_shape(shot, studio), _meta(shot, studio)
+    if _is_tiff(shot):
+        return encode_tiff_head(shape, 8 * _pixel_bytes(shot, studio), meta.description or "")
+    return encode_dng_head(shape, meta)
 
 
 def _meta(shot: Shot, studio: Studio) -> DngMeta:
-    return studio.camera.dng_meta(
+    return _camera(shot, studio).dng_meta(
         iso=shot.iso,
         seconds=shot.seconds,
         f_number=shot.f_number,
@@ -116,9 +134,10 @@ def make_files(
     """
     done, total, written = already, already + len(shots), 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for viewpoint, group in groupby(shots, key=lambda shot: shot.viewpoint):
+        by_view = groupby(shots, key=lambda shot: (shot.viewpoint, _camera(shot, studio)))
+        for (viewpoint, camera), group in by_view:
             scene = see(viewpoint, studio)
-            light = mosaic_of(scene, studio.camera)
+            light = mosaic_of(scene, camera)
             tasks = [pool.submit(_make_file, shot, scene, light, studio) for shot in group]
             try:
                 for task in tasks:
@@ -144,7 +163,7 @@ def _make_file(
 
 
 def _raw_file(shot: Shot, light: NDArray[np.float32], studio: Studio) -> bytes:
-    sensor = studio.camera.sensor
+    sensor = _camera(shot, studio).sensor
     seconds, iso = shot.white
     electrons_a_second = light * np.float32(sensor.electrons_at_white(iso) / seconds)
     pixels = expose(
@@ -154,7 +173,11 @@ def _raw_file(shot: Shot, light: NDArray[np.float32], studio: Studio) -> bytes:
         sensor,
         generator(studio.seed, studio.collection, shot.noise_key),
         read_noise=shot.role == "short",
+        noise=shot.role != "clean",
     )
+    if _is_tiff(shot):
+        stored = pixels.astype("<u2" if _pixel_bytes(shot, studio) > 1 else np.uint8)
+        return _head(shot, studio) + stored.tobytes()
     return encode_dng(pixels, _meta(shot, studio))
 
 

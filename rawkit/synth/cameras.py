@@ -178,6 +178,3 @@ SONY_RX100M6: Final = Camera(
     ),
 )
 """The camera of SMID: small pixels, black level 800, white level 16300."""
-
-CAMERAS: Final = {"sid": SONY_A7S2, "mid": CANON_5D4, "smid": SONY_RX100M6}
-"""The camera of each collection, by its name."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rawkit.errors import OutputError, UsageError
 from rawkit.synth._files import make_folder, write_atomically
-from rawkit.synth._layouts import LAYOUTS, Wishes
+from rawkit.synth._layouts import LAYOUTS
+from rawkit.synth._shots import Wishes
 from rawkit.synth._studio import Studio, expected_bytes, is_there, make_files, see
-from rawkit.synth.cameras import CAMERAS
+from rawkit.synth.collection_cameras import CAMERAS
 from rawkit.synth.scene import check_size
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rawkit.synth._layouts import Shot
+    from rawkit.synth._shots import Shot
     from rawkit.synth.cameras import Camera
 
 COLLECTIONS: Final = tuple(sorted(LAYOUTS))
@@ -79,12 +80,13 @@ def make_collection(
     Parameters
     ----------
     collection
-        ``sid``, ``mid`` or ``smid``.
+        One of `COLLECTIONS`, such as ``sid``.
     directory
         Root of the look-alike; made if it is missing.
     scenes
         Number of scenes: for MID pairs of views (98 files each), for SMID static videos (one
-        dynamic video comes on top). By default 6 for SID, 2 for MID, 4 for SMID.
+        dynamic video comes on top), for ELD, LRID and RawNIND scenes of their cameras or parts in
+        turn. By default the layout's: 6 for SID, 2 for MID, 4 for SMID.
     size
         Height and width of the visible area in pixels, at least 64 each.
     seed
@@ -94,7 +96,8 @@ def make_collection(
     shutters
         Exposure times of the dark frames in seconds; by default the collection's.
     shots
-        SID: shots of each burst, by default 2. SMID: frames of each video, by default 6.
+        SID: shots of each burst, by default 2. SMID: frames of each video, by default 6; CRVD and
+        ReCRVD 3. LRID and RawNIND: frames of each exposure, by default 2 and 1.
     camera
         What sees the scenes, for the same ones through other filters or in another light; by
         default the collection's.
@@ -121,6 +124,8 @@ def make_collection(
     layout = LAYOUTS[collection]
     count = layout.default_scenes if scenes is None else scenes
     planned = list(layout.shots(Wishes(count, seed, isos, shutters, shots)))
+    if camera is not None:
+        planned = [replace(shot, camera=None) for shot in planned]
     directory = Path(directory)
     seen_by = camera or CAMERAS[collection]
     studio = Studio(collection, seen_by, size, seed, directory)

@@ -10,7 +10,7 @@ from rawkit import api
 from rawkit.store import open_writer
 from rawkit.subset import load_subset
 from rawkit.synth import make_collection
-from rawkit.synth._layouts import Wishes
+from rawkit.synth._shots import Wishes
 from tests.support.factories import add_frame, frame_row
 from tests.support.faults import Fault, put_fault
 from tests.support.fixtures_cli import run_in

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from rawkit.synth import CAMERAS, encode_dng, expose, mosaic_of, paint_scene
-from rawkit.synth._layouts import LAYOUTS, Wishes
+from rawkit.synth._layouts import LAYOUTS
 from rawkit.synth._studio import Studio, see
 
 if TYPE_CHECKING:
+    from rawkit.synth._shots import Wishes
     from collections.abc import Callable
     from pathlib import Path
 

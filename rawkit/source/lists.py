@@ -1,0 +1,219 @@
+"""Lists of files: a line for each, with its checksum, size and address.
+
+Repositories of data give each file an address of its own, and no archive. A list says where they
+are, and what they must be::
+
+    # a line that begins so is for people
+    base https://example.org/files/
+    md5:80090898c84784262a9e59fd1a41f05d  49088000  28771  scene-1/dark.arw
+    sha256:9f86d0…0f00a08                 1310720   https://example.org/b.dng  scene-1/long.dng
+
+Columns are divided by spaces or tabs: algorithm and checksum, bytes, the address, whole or after
+the last ``base``, and the path within the collection, which may hold spaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
+
+from rawkit.errors import MissingError, UnreadableError
+from rawkit.progress import SILENT
+from rawkit.source.http import HTTP_WHOLE, HttpRanges, answered, status_of
+from rawkit.source.names import hidden, plain, unsafe
+from rawkit.source.ranges import FsspecRanges, LocalRanges
+from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rawkit.progress import Progress
+    from rawkit.source.ranges import Ranges
+    from rawkit.source.transfer import Transfer
+
+LIST_SUFFIX: Final = ".urls"
+"""How the names of lists end."""
+ALGORITHMS: Final = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+"""Algorithms of checksums, and their hexadecimal digits."""
+_COLUMNS = "ALGORITHM:CHECKSUM BYTES ADDRESS PATH"
+_SUM = re.compile(r"([a-z0-9]+):([0-9a-f]+)", re.IGNORECASE)
+_NUMBER, _LARGEST, _SHOWN = 3, 64 << 20, 80
+_WEB = ("http://", "https://")
+_KIND = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlList:
+    """Files at addresses of their own, each with the checksum that a list says."""
+
+    location: str
+    """Path or URL of the list."""
+    transfer: Transfer
+    """How patient to be with servers."""
+
+    def files(self, progress: Progress = SILENT) -> Listing:  # noqa: ARG002 - it takes no time
+        """Read the list. Lines that say nothing of use are refused, one by one.
+
+        Raises
+        ------
+        MissingError
+            If the list is not there.
+        UnreadableError
+            If it is no text, or not one of its lines names a file.
+        """
+        files: dict[str, SourceFile] = {}
+        refused: list[Refused] = []
+        base = self.location if self.location.lower().startswith(_WEB) else ""
+        for number, line in enumerate(self._text().splitlines(), 1):
+            words = line.split(maxsplit=_NUMBER)
+            if not words or words[0].startswith("#"):
+                continue
+            if words[0] == "base" and len(words) > 1:
+                base = urljoin(base, words[1])
+                continue
+            found = _file_of(words, base)
+            if isinstance(found, str):
+                shown = words[-1].strip()[:_SHOWN] if len(words) > _NUMBER else f"line {number}"
+                refused.append(Refused(shown, _KIND, f"line {number} of the list: {found}"))
+            elif found.path in files:
+                refused.append(
+                    Refused(found.path, "same-name", f"line {number} of the list names it again")
+                )
+            elif not hidden(found.path):
+                files[found.path] = found
+        if not files:
+            raise UnreadableError(
+                f"no line of {len(refused)} names a file" if refused else "an empty list",
+                expected=f"a file a line: {_COLUMNS}",
+                where=self.location,
+                fix=f"The first says: {refused[0].reason}." if refused else None,
+            )
+        return Listing(tuple(files[path] for path in sorted(files)), tuple(refused))
+
+    def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
+        """Fetch the first bytes of a file, which no checksum is of."""
+        return self.ranges_of(file).read(0, min(count, file.size))
+
+    def read(self, file: SourceFile) -> bytes:
+        """Fetch a file and compare it with its checksum."""
+        ranges = self.ranges_of(file)
+        data = ranges.read(0, file.size)
+        size = _size_there(ranges, len(data))
+        if size != file.size:
+            raise UnreadableError(
+                f"{size} bytes", expected=f"{file.size}, as the list says", where=file.where
+            )
+        check_sum(data, file)
+        return data
+
+    def local_path(self, file: SourceFile) -> None:  # noqa: ARG002 - the protocol's
+        """No file lies on this machine."""
+        return
+
+    def ranges_of(self, file: SourceFile) -> Ranges:
+        """Pieces of a file, which no checksum is of."""
+        if file.origin.lower().startswith(_WEB):
+            return HttpRanges(file.origin, self.transfer, alone=True)
+        return FsspecRanges(file.origin, self.transfer)
+
+    def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's
+        """No."""
+        return False
+
+    def stream(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes]]:
+        """Fetch files one after the other."""
+        for file in files:
+            yield file, self.read(file)
+
+    def describe(self) -> str:
+        """Path or URL of the list."""
+        return self.location
+
+    def _text(self) -> str:
+        data = self._bytes()
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UnreadableError(
+                "no text", expected=f"a list of files: {_COLUMNS}", where=self.location
+            ) from error
+
+    def _bytes(self) -> bytes:
+        if self.location.lower().startswith(_WEB):
+            return self.transfer.retried(self._fetched, self.location)
+        ranges = (
+            FsspecRanges(self.location, self.transfer)
+            if "://" in self.location
+            else LocalRanges(Path(self.location))
+        )
+        return ranges.read(0, min(ranges.size(), _LARGEST))
+
+    def _fetched(self) -> bytes:
+        with answered(self.location, {}, self.transfer.timeout) as answer:
+            if answer.status != HTTP_WHOLE:
+                raise MissingError(
+                    f"the list is not there ({status_of(answer)})", where=self.location,
+                    fix="Check the address.",
+                )  # fmt: skip
+            return answer.read(_LARGEST)
+
+
+def check_sum(data: bytes, file: SourceFile) -> None:
+    """Compare the contents of a file with the checksum that a list says of it.
+
+    Raises
+    ------
+    UnreadableError
+        If it is another.
+    """
+    algorithm, _, listed = file.checksum.partition(":")
+    if not listed:
+        return
+    has = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+    if has != listed:
+        raise UnreadableError(
+            f"its {algorithm} is {has}",
+            expected=f"{listed}, as the list says",
+            where=file.where,
+            fix="It came damaged, or is another file now: fetch it again, or correct the list.",
+        )
+
+
+def _size_there(ranges: Ranges, came: int) -> int:
+    """Bytes that the server says the file has; those that came where it does not say."""
+    size = ranges.version.size if isinstance(ranges, HttpRanges) else None
+    return came if size is None else size
+
+
+def _file_of(words: list[str], base: str) -> SourceFile | str:
+    """Read the columns of a line, or say what is wrong with it."""
+    if len(words) <= _NUMBER:
+        return f"{len(words)} columns; expected {_COLUMNS}"
+    text, size, address, name = words
+    found = _SUM.fullmatch(text)
+    digits = ALGORITHMS.get(found[1].lower()) if found else None
+    if found is None or digits is None:
+        return f"{text[:_SHOWN]!r} is no checksum; expected md5:, sha1:, sha256: or sha512: and it"
+    if len(found[2]) != digits:
+        return f"a checksum of {len(found[2])} digits; expected the {digits} of {found[1].lower()}"
+    if not size.isdecimal():
+        return f"{size[:_SHOWN]!r} is no number of bytes"
+    url = urljoin(base, address) if base else address
+    if "://" not in url or url.lower().startswith("file:"):
+        return f"{address[:_SHOWN]!r} is no address; expected https://..., or a base before it"
+    why = unsafe(name.strip())
+    if why is not None:
+        return why
+    checksum = f"{found[1].lower()}:{found[2].lower()}"
+    return SourceFile(
+        path=plain(name.strip()),
+        size=int(size),
+        stamp=checksum,
+        origin=url,
+        stored=int(size),
+        checksum=checksum,
+    )
