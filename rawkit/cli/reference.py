@@ -49,7 +49,7 @@ words more:
 | `same-name` | another file of that name comes first |
 | `unsupported-archive` | an archive's member that is encrypted, a link, or compressed otherwise |
 | `quarantined` | it failed before and has not changed |
-| `spare-long` | its pair has a longer exposure |
+| `spare-long` | its pair has a longer exposure, or one as long |
 | `level` | it is ingested; its black level does not fit its pixels |
 | `no-target` | it is ingested; it has no rendered target, for the reason given |
 | `decoder` | it is ingested; two decoders differ on it, or it could not be compared |

@@ -29,8 +29,8 @@ _COLLECTIONS = (
 @click.option(
     "--scenes",
     type=click.IntRange(min=1),
-    help="Scenes to make.  [default: 6 for sid, lrd and moving-objects, 2 for mid, crvd, recrvd and "
-    "video, 4 for the others]",
+    help="Scenes to make.  [default: 6 for sid, lrd and moving-objects, 2 for mid, crvd, recrvd "
+    "and video, 4 for the others]",
 )
 @click.option(
     "--size", "dimensions", default="768x512", show_default=True, help="Visible width x height."

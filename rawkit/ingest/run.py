@@ -87,7 +87,11 @@ class IngestPlan:
     def left_out(self) -> list[LeftOut]:
         """Files that will not be used, and why."""
         spare = [
-            LeftOut(entry.frame.name, "spare-long", f"{entry.pair} has a longer exposure")
+            LeftOut(
+                entry.frame.name,
+                "spare-long",
+                f"{entry.pair} has a longer exposure, or one as long",
+            )
             for entry in self.spare_longs
         ]
         return [*self.catalog.left_out, *spare, *self.quarantined]

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from rawkit.sensor.tiff_mosaic import TiffMosaic
     from rawkit.sensor.types import ColourMatrix
 
+_LEAST_XTRANS = 512
+"""Side of the blocks in which LibRaw demosaics X-Trans, in pixels."""
 _LIKE_NONE = 0.01
 """A rendered matrix so close to none is none."""
 
@@ -144,7 +146,8 @@ class RawFile:
         ------
         MosaicError
             As `image` (linear files are rendered), or if the pixels are not square and shall not
-            become so: then the picture would not lie on the mosaic.
+            become so: then the picture would not lie on the mosaic. Or if it is an X-Trans mosaic
+            too small for LibRaw.
         CorruptError
             If LibRaw fails.
         """
@@ -155,6 +158,12 @@ class RawFile:
             raise MosaicError(
                 f"pixels of aspect {mosaic.pixel_aspect:.3f}",
                 expected="square ones: the rendered picture would not lie on the mosaic",
+                where=self.path,
+            )
+        if mosaic.cell == XTRANS and min(mosaic.height, mosaic.width) < _LEAST_XTRANS:
+            raise MosaicError(
+                f"an X-Trans mosaic of {mosaic.width}x{mosaic.height} pixels",
+                expected=f"at least {_LEAST_XTRANS} a side: LibRaw renders no smaller one",
                 where=self.path,
             )
         with libraw_errors(self.path), _reproducible(mosaic):

@@ -46,6 +46,10 @@ _WEB = ("http://", "https://")
 _KIND = "list"
 
 
+class _DamagedError(UnreadableError):
+    """The contents of a file are not those of its checksum; told apart only in this module."""
+
+
 @dataclass(frozen=True, slots=True)
 class UrlList:
     """Files at addresses of their own, each with the checksum that a list says."""
@@ -99,7 +103,13 @@ class UrlList:
         return self.ranges_of(file).read(0, min(count, file.size))
 
     def read(self, file: SourceFile) -> bytes:
-        """Fetch a file and compare it with its checksum."""
+        """Fetch a file and compare it with its checksum; what comes damaged is fetched again."""
+        try:
+            return self._read(file)
+        except _DamagedError:
+            return self._read(file)
+
+    def _read(self, file: SourceFile) -> bytes:
         ranges = self.ranges_of(file)
         data = ranges.read(0, file.size)
         size = _size_there(ranges, len(data))
@@ -175,7 +185,7 @@ def check_sum(data: bytes, file: SourceFile) -> None:
         return
     has = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
     if has != listed:
-        raise UnreadableError(
+        raise _DamagedError(
             f"its {algorithm} is {has}",
             expected=f"{listed}, as the list says",
             where=file.where,

@@ -42,8 +42,8 @@ class Shot:
     viewpoint: Viewpoint
     """What it shows."""
     role: str
-    """``short``, ``long``, ``clean`` (a long without any noise) or ``preview`` (a processed copy of
-    the long)."""
+    """``short``, ``long``, ``clean`` (the mean of several shorts) or ``preview`` (a processed copy
+    of the long)."""
     seconds: float
     """Exposure time in seconds."""
     iso: int

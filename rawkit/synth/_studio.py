@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _LOOKS = 1
 """Counts up whenever the same arguments come to give other pixels."""
 _BYTE_BITS = 8
+_MEAN_OF = 8
+"""Exposures that a clean picture is the mean of."""
 _PREVIEW_BYTES_A_PIXEL = 0.5
 """About what a PNG at half the size takes, for each pixel of the full size."""
 _STEP = 0.12
@@ -166,15 +168,17 @@ def _raw_file(shot: Shot, light: NDArray[np.float32], studio: Studio) -> bytes:
     sensor = _camera(shot, studio).sensor
     seconds, iso = shot.white
     electrons_a_second = light * np.float32(sensor.electrons_at_white(iso) / seconds)
-    pixels = expose(
-        electrons_a_second,
-        shot.seconds,
-        shot.iso,
-        sensor,
-        generator(studio.seed, studio.collection, shot.noise_key),
-        read_noise=shot.role == "short",
-        noise=shot.role != "clean",
-    )
+    noise = generator(studio.seed, studio.collection, shot.noise_key)
+    exposures = [
+        expose(
+            electrons_a_second, shot.seconds, shot.iso, sensor, noise,
+            read_noise=shot.role != "long",
+        )
+        for _ in range(_MEAN_OF if shot.role == "clean" else 1)
+    ]  # fmt: skip
+    pixels = exposures[0]
+    if len(exposures) > 1:
+        pixels = np.rint(np.mean(exposures, axis=0)).astype(np.uint16)
     if _is_tiff(shot):
         stored = pixels.astype("<u2" if _pixel_bytes(shot, studio) > 1 else np.uint8)
         return _head(shot, studio) + stored.tobytes()

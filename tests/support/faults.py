@@ -13,13 +13,13 @@ from rawkit.synth._layouts import LAYOUTS
 from rawkit.synth._studio import Studio, see
 
 if TYPE_CHECKING:
-    from rawkit.synth._shots import Wishes
     from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from rawkit.synth import Camera
+    from rawkit.synth._shots import Wishes
 
 FAULTS: Final = ("none", "shift", "turn", "moved", "dark", "blown", "exif", "swapped")
 

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHAPE = (600, 400)
-SENSORS = {name: camera.sensor for name, camera in CAMERAS.items()}
+FIRST = {name: CAMERAS[name] for name in ("sid", "mid", "smid")}
+SENSORS = {name: camera.sensor for name, camera in FIRST.items()}
 
 
 def flat(electrons_a_second: float) -> NDArray[np.float32]:
     return np.full(SHAPE, electrons_a_second, np.float32)
 
 
-@pytest.mark.parametrize("collection", CAMERAS)
+@pytest.mark.parametrize("collection", FIRST)
 @pytest.mark.parametrize("iso", [100, 400, 1600, 12800])
 @pytest.mark.parametrize("electrons", [0.5, 12.0, 60.0, 300.0])
 def test_mean_and_variance_are_as_predicted(collection: str, iso: int, electrons: float) -> None:
@@ -98,7 +99,7 @@ def test_black_and_white_levels_by_iso() -> None:
     assert SENSORS["smid"].white_level(800) == 16300
 
 
-@pytest.mark.parametrize("collection", CAMERAS)
+@pytest.mark.parametrize("collection", FIRST)
 def test_values_stay_between_zero_and_white(collection: str) -> None:
     sensor = SENSORS[collection]
     noisy = replace(sensor, late_noise=2000.0)
