@@ -323,8 +323,8 @@ def _entry(definition: Definition, file: SourceFile, match: Match, exif: Exif | 
         frame=Frame(
             name=match.name,
             size_bytes=file.size,
-            make=said.make or (mosaic and mosaic.make),
-            model=said.model or (mosaic and mosaic.model),
+            make=said.make or (None if mosaic is None else mosaic.make),
+            model=said.model or (None if mosaic is None else mosaic.model),
             exposure=said.exposure.or_else(named),
             taken=said.taken,
             orientation=said.orientation,

@@ -79,7 +79,7 @@ class LrdLayout:
 
     def _scene(self, scene: str, number: int, wishes: Wishes) -> Iterator[Shot]:
         isos = wishes.isos or self._isos
-        iso, long_seconds = isos[number % len(isos)], 2.0
+        iso, long_seconds = isos[(number + number // 100) % len(isos)], 2.0
         bright = long_seconds * 100 / iso
         stops = wishes.shutters or tuple(bright / 2**stop for stop in (1, 2, 3))
         files = [("Clean", 0, long_seconds, 100)]

@@ -24,6 +24,10 @@ def _levels(black: int, white: int) -> dict[str, tuple[Level, ...]]:
     return {"black_levels": (Level(0, black),), "white_levels": (Level(0, white),)}
 
 
+def _levelled(sensor: SensorModel, black: int, white: int) -> SensorModel:
+    return replace(sensor, black_levels=(Level(0, black),), white_levels=(Level(0, white),))
+
+
 ELD_CAMERAS: Final[dict[str, tuple[Camera, str]]] = {
     "SonyA7S2": (SONY_A7S2, "ARW"),
     "NikonD850": (
@@ -33,7 +37,7 @@ ELD_CAMERAS: Final[dict[str, tuple[Camera, str]]] = {
             model="NIKON D850",
             neutral=(0.46, 1.0, 0.68),
             sensor=replace(
-                SONY_A7S2.sensor, full_well=60_000.0, base_iso=64, **_levels(400, 15892)
+                _levelled(SONY_A7S2.sensor, 400, 15892), full_well=60_000.0, base_iso=64
             ),
         ),
         "nef",
@@ -42,7 +46,7 @@ ELD_CAMERAS: Final[dict[str, tuple[Camera, str]]] = {
         replace(
             CANON_5D4,
             model="Canon EOS 70D",
-            sensor=replace(CANON_5D4.sensor, full_well=27_000.0, **_levels(2048, 13584)),
+            sensor=replace(_levelled(CANON_5D4.sensor, 2048, 13584), full_well=27_000.0),
         ),
         "CR2",
     ),
@@ -50,7 +54,7 @@ ELD_CAMERAS: Final[dict[str, tuple[Camera, str]]] = {
         replace(
             CANON_5D4,
             model="Canon EOS 700D",
-            sensor=replace(CANON_5D4.sensor, full_well=25_000.0, **_levels(2048, 15000)),
+            sensor=replace(_levelled(CANON_5D4.sensor, 2048, 15000), full_well=25_000.0),
         ),
         "CR2",
     ),
@@ -84,7 +88,7 @@ FUJI_XT1: Final = replace(
     model="X-T1",
     pattern=_XTRANS,
     neutral=(0.5, 1.0, 0.62),
-    sensor=replace(SONY_A7S2.sensor, full_well=40_000.0, base_iso=200, **_levels(1024, 16383)),
+    sensor=replace(_levelled(SONY_A7S2.sensor, 1024, 16383), full_well=40_000.0, base_iso=200),
 )
 """A camera of RawNIND's X-Trans half."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rawkit.catalog import load_definition, open_collection
-from rawkit.catalog.definition import Matcher
+from rawkit.catalog.definition import Matcher, SplitByLists
 from rawkit.catalog.nearest import pair_by_number
 from rawkit.catalog.splits import split_of
 
@@ -127,8 +127,9 @@ def test_crvd_has_its_scenes_takes_and_frames() -> None:
 def test_recrvd_has_the_scenes_of_its_lists() -> None:
     definition = load_definition("recrvd")
     split = definition.split
-    assert (len(split.train), len(split.test)) == (90, 30)  # type: ignore[union-attr]
-    scenes = sorted(split.train | split.test)  # type: ignore[union-attr]
+    assert isinstance(split, SplitByLists)
+    assert (len(split.train), len(split.test)) == (90, 30)
+    scenes = sorted(split.train | split.test)
     names = [
         f"ReCRVD_dataset/wb_scene_noisy/{scene}/ISO6400/wb_noisy_{frame}_{take}.tiff"
         for scene in scenes for frame in range(1, 26) for take in range(10)

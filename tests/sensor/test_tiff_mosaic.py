@@ -46,7 +46,7 @@ def tiff(
     height, width = pixels.shape[:2]
     rows = rows or height
     strips = [
-        pixels[top : top + rows].astype(pixels.dtype.newbyteorder(order)).tobytes()
+        pixels[top : top + rows].astype(f"{order}u{pixels.itemsize}").tobytes()
         for top in range(0, height, rows)
     ]
     samples = 1 if pixels.ndim == 2 else pixels.shape[2]
