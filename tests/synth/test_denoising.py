@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-import rawpy
 
 from rawkit.catalog import Selection, load_definition, place_in_video, scan, select
 from rawkit.catalog.definition import Matcher
@@ -130,13 +129,3 @@ def test_exposures_of_eld_are_those_of_its_protocol(made: dict[str, SynthReport]
                 / (exposure.iso or 1)
             )
     assert ratios == pytest.approx([1, 10, 100, 200] * 3, rel=1e-3)
-
-
-@pytest.mark.bench
-def test_xtrans_files_of_full_size_have_targets(tmp_path: Path) -> None:
-    report = make_collection("rawnind", tmp_path, scenes=2, size=(512, 512), isos=[1600], seed=1)
-    name = next(one for one in report.names if one.startswith("X-Trans") and "_GT_" in one)
-    with rawpy.imread(str(tmp_path / name)) as raw:
-        assert raw.raw_pattern is not None
-        assert raw.raw_pattern.shape == (6, 6)
-        assert raw.postprocess(use_camera_wb=True, user_flip=0).shape == (512, 512, 3)
