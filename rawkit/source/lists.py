@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
-from rawkit.errors import MissingError, UnreadableError
+from rawkit.errors import MissingError, UnreadableError, UsageError
 from rawkit.progress import SILENT
-from rawkit.source.http import HTTP_WHOLE, HttpRanges, answered, status_of
+from rawkit.source.http import HTTP_WHOLE, HttpRanges, answered, short_of, status_of
 from rawkit.source.names import hidden, plain, unsafe
 from rawkit.source.ranges import FsspecRanges, LocalRanges
 from rawkit.source.types import HEAD_BYTES, Listing, Refused, SourceFile
@@ -48,6 +48,71 @@ _KIND = "list"
 
 class _DamagedError(UnreadableError):
     """The contents of a file are not those of its checksum; told apart only in this module."""
+
+
+@dataclass(slots=True)
+class _WebFile:
+    """A file of a web server, in pieces where the server gives them, and else whole.
+
+    Many servers that hand out single files know no range requests. What has come whole is kept as
+    long as this is.
+    """
+
+    ranges: HttpRanges
+    """The file, in pieces."""
+    listed: int
+    """Bytes that the list says it has."""
+    whole: bytes | None = None
+    """Its contents, where the server gives no pieces; at most a byte more than listed."""
+
+    @property
+    def where(self) -> str:
+        """Its address."""
+        return self.ranges.where
+
+    def size(self) -> int:
+        """Bytes that the list says."""
+        return self.listed
+
+    def size_there(self, came: int) -> int:
+        """Bytes that the server says it has; those that came where it does not say."""
+        if self.whole is not None:
+            return len(self.whole)
+        said = self.ranges.version.size
+        return came if said is None else said
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Fetch a piece; the whole where the server gives no pieces."""
+        if self.whole is None:
+            try:
+                return self.ranges.read(offset, count)
+            except UsageError:
+                self.whole = self._plain(self.listed + 1)
+        return self.whole[offset : offset + count]
+
+    def first(self, count: int) -> bytes:
+        """Fetch the first bytes, and of a server that gives no pieces hardly more."""
+        try:
+            return self.ranges.read(0, count)
+        except UsageError:
+            return self._plain(count)
+
+    def _plain(self, most: int) -> bytes:
+        """Ask for the whole, and take so many bytes of it."""
+        return self.ranges.transfer.retried(lambda: self._asked(most), self.where)
+
+    def _asked(self, most: int) -> bytes:
+        with answered(self.where, {}, self.ranges.transfer.timeout) as answer:
+            if answer.status != HTTP_WHOLE:
+                raise UnreadableError(
+                    f"the web server answers {status_of(answer)}", where=self.where
+                )
+            data = answer.read(most)
+            length = answer.headers.get("Content-Length", "")
+        expected = min(most, int(length)) if length.isdecimal() else len(data)
+        if len(data) < expected:
+            raise short_of(len(data), expected)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +165,8 @@ class UrlList:
 
     def head(self, file: SourceFile, count: int = HEAD_BYTES) -> bytes:
         """Fetch the first bytes of a file, which no checksum is of."""
-        return self.ranges_of(file).read(0, min(count, file.size))
+        ranges, count = self.ranges_of(file), min(count, file.size)
+        return ranges.first(count) if isinstance(ranges, _WebFile) else ranges.read(0, count)
 
     def read(self, file: SourceFile) -> bytes:
         """Fetch a file and compare it with its checksum; what comes damaged is fetched again."""
@@ -112,7 +178,7 @@ class UrlList:
     def _read(self, file: SourceFile) -> bytes:
         ranges = self.ranges_of(file)
         data = ranges.read(0, file.size)
-        size = _size_there(ranges, len(data))
+        size = ranges.size_there(len(data)) if isinstance(ranges, _WebFile) else len(data)
         if size != file.size:
             raise UnreadableError(
                 f"{size} bytes", expected=f"{file.size}, as the list says", where=file.where
@@ -127,7 +193,7 @@ class UrlList:
     def ranges_of(self, file: SourceFile) -> Ranges:
         """Pieces of a file, which no checksum is of."""
         if file.origin.lower().startswith(_WEB):
-            return HttpRanges(file.origin, self.transfer, alone=True)
+            return _WebFile(HttpRanges(file.origin, self.transfer, alone=True), file.size)
         return FsspecRanges(file.origin, self.transfer)
 
     def sequential(self, file: SourceFile) -> bool:  # noqa: ARG002 - the protocol's
@@ -191,12 +257,6 @@ def check_sum(data: bytes, file: SourceFile) -> None:
             where=file.where,
             fix="It came damaged, or is another file now: fetch it again, or correct the list.",
         )
-
-
-def _size_there(ranges: Ranges, came: int) -> int:
-    """Bytes that the server says the file has; those that came where it does not say."""
-    size = ranges.version.size if isinstance(ranges, HttpRanges) else None
-    return came if size is None else size
 
 
 def _file_of(words: list[str], base: str) -> SourceFile | str:

@@ -62,6 +62,21 @@ def test_a_list_gives_the_same_store_as_a_folder(
     assert web.asked >= 32
 
 
+def test_a_server_without_ranges_gives_the_same(
+    web: Web, collection: tuple[Path, Path], tmp_path: Path
+) -> None:
+    web.ranges = False
+    source = open_source(collection[1], QUICK)
+    files = source.files().files
+    assert source.head(files[0], 16) == web.files[f"/{files[0].path}"][:16]
+    one = Selection(limit=1)
+    report = run_fetch(plan_fetch(ELD, source, tmp_path / "to", one), transfer=QUICK)
+    assert (report.fetched, report.checked, report.failed) == (2, 2, [])
+    web.files[f"/{files[0].path}"] += b"more"
+    with pytest.raises(UnreadableError, match="as the list says"):
+        source.read(files[0])
+
+
 def test_what_is_gone_or_another_file_is_left_out_and_the_rest_goes_on(
     web: Web, collection: tuple[Path, Path], tmp_path: Path
 ) -> None:
