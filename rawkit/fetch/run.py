@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 4
 """Files on their way at once, unless told otherwise."""
+_LOST = (UnreadableError.kind, "list")
+"""Kinds of files, and of lines of a list, that the scan could not use."""
 _LOOK = 0.2
 """Seconds between two looks at whether to stop."""
 
@@ -109,7 +111,9 @@ def run_fetch(
         If there is no room, the folder cannot be written, or another process fetches into it.
     """
     plan.check_room(connections)
-    report = FetchReport(plan)
+    # What could not even be looked at is missed as much as what does not come.
+    lost = [one for one in plan.catalog.left_out if one.kind in _LOST]
+    report = FetchReport(plan, failed=lost)
     begun = time.monotonic()
     try:
         lists = _lists(plan.definition, transfer or Transfer())

@@ -96,16 +96,17 @@ def test_what_is_gone_or_another_file_is_left_out_and_the_rest_goes_on(
 
 
 def test_a_fetch_checks_every_file(web: Web, collection: tuple[Path, Path], tmp_path: Path) -> None:
-    bad = "/SonyA7S2/scene-1/IMG_0005.ARW"
-    whole = web.files[bad]
+    bad, gone = (f"/SonyA7S2/scene-1/IMG_{number}.ARW" for number in ("0005", "0015"))
+    whole, there = web.files[bad], web.files.pop(gone)
     web.files[bad] = whole[:-1] + b"!"
     source = open_source(collection[1], QUICK)
     report = run_fetch(plan_fetch(ELD, source, tmp_path / "to", Selection()), transfer=QUICK)
-    assert (report.fetched, report.checked, len(report.failed)) == (15, 15, 1)
-    assert "its sha1 is" in report.failed[0].reason
-    web.files[bad] = whole
+    assert (report.fetched, report.checked, len(report.failed)) == (14, 14, 2)
+    assert "HTTP 404" in report.failed[0].reason
+    assert "its sha1 is" in report.failed[1].reason
+    web.files |= {bad: whole, gone: there}
     again = run_fetch(plan_fetch(ELD, source, tmp_path / "to", Selection()), transfer=QUICK)
-    assert (again.plan.already, again.fetched, again.failed) == (15, 1, [])
+    assert (again.plan.already, again.fetched, again.failed) == (14, 2, [])
 
 
 def test_a_file_that_comes_damaged_is_fetched_again(web: Web, tmp_path: Path) -> None:
