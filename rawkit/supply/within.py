@@ -69,6 +69,8 @@ class Within:
         self._catalog: Catalog | None = None
         self._shelf: StoreShelf | None = None
         self._granted: dict[str, threading.Event] = {}
+        self._bringing: set[str] = set()
+        """Frames that are on their way again."""
         self._released = threading.Event()
         self._pixels: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
@@ -96,19 +98,26 @@ class Within:
             here, gone = shelf.held(), shelf.gone()
         self._say(Held(here, gone))
 
-    def wait_for_room(self, entry: Entry) -> None:
-        """Wait until a frame may land.
+    def ask(self, entry: Entry) -> None:
+        """Ask for room for a frame; one that is tried once more has it, or will have."""
+        name = entry.frame.name
+        with self._lock:
+            if name in self._granted:
+                return
+            self._granted[name] = threading.Event()
+            size = self._size(entry)
+        self._say(Asks(name, size))
+
+    def wait_for_room(self, name: str) -> None:
+        """Wait until a frame may land that has asked.
 
         Raises
         ------
         Stopped
             If none does for now.
         """
-        name = entry.frame.name
         with self._lock:
-            may = self._granted[name] = threading.Event()
-            size = self._size(entry)
-        self._say(Asks(name, size))
+            may = self._granted[name]
         while not may.wait(0.2):
             if self._released.is_set():
                 raise Stopped
@@ -188,12 +197,17 @@ class Within:
                 return
 
     def _bring(self, name: str) -> None:
+        with self._lock:
+            if name in self._bringing:
+                return  # told once more, as whatever is waited for when landing begins anew
         killed = self._order.killers.get(name)
         if killed is not None:
             self._say(Lost(name, CrashedError(f"{name} cannot be made anew: {killed}")))
             return
 
         def tell(future: Future[int]) -> None:
+            with self._lock:
+                self._bringing.discard(name)
             error = None if future.cancelled() else future.exception()
             if future.cancelled():
                 return
@@ -205,7 +219,10 @@ class Within:
                 self._say(Lost(name, CrashedError(f"{name} cannot be made anew ({error!r})")))
 
         try:
-            self._opened().bring(name).add_done_callback(tell)
+            future = self._opened().bring(name)
+            with self._lock:
+                self._bringing.add(name)
+            future.add_done_callback(tell)
         except (RawkitError, KeyError) as error:
             found = error if isinstance(error, RawkitError) else CrashedError(f"no frame {error}")
             self._say(Lost(name, found))
