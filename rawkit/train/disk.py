@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import remembered_definition, scan_with_table
 from rawkit.errors import UsageError
@@ -27,6 +27,7 @@ from rawkit.stream import (
     shapes_of,
 )
 from rawkit.train.data import plan_settings
+from rawkit.train.plan import run_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rawkit.source import SourceSpec
     from rawkit.stream import EpochSources, Need, PairSource, PlanSettings
     from rawkit.train.plan import TrainPlan
+    from rawkit.train.report import TrainReport
     from rawkit.workspace import Workspace
 
 FETCHING = 520 * 10**6
@@ -221,3 +223,27 @@ def disk_training(
         is_new = plan.state is None and plan.live is None
         group = disk.group if is_new else plan.settings.group
         yield DiskTraining(replace(plan, settings=replace(plan.settings, group=group)), disk)
+
+
+def run_on_disk(
+    plan: TrainPlan,
+    workspace: Workspace,
+    budget: int,
+    source: SourceSpec | None = None,
+    *,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> TrainReport:
+    """Train as planned within a budget of bytes; options are those of `run_training`.
+
+    Raises
+    ------
+    RawkitError
+        As `disk_training` and `run_training` do.
+    """
+    with disk_training(plan, workspace, budget, source, progress) as found:
+        keeper = found.keeper()
+        try:
+            return run_training(found.plan, keeper=keeper, progress=progress, **options)
+        finally:
+            keeper.close()

@@ -12,7 +12,7 @@ import pytest
 
 import rawkit
 from rawkit.errors import UsageError
-from rawkit.store import Store
+from rawkit.store import Store, frame_bytes, read_evicted
 from rawkit.synth import make_collection
 from tests.support.fixtures_live import (
     TINY,
@@ -195,3 +195,12 @@ def test_a_notebook_trains_on_a_folder_while_its_frames_land(
     assert rawkit.train(resume=True, name="live", **options).steps == 3
     with pytest.raises(UsageError, match="several of"):
         rawkit.train(replay="live", resume=True, **options)
+    store = Store(tmp_path / "stores/sid.zarr")
+    small = sum(frame_bytes(store, row) for row in store.rows) - 1
+    for given in ({"replay": "live"}, {"frames": "sid", "filters": {"iso": "100-25600"}}):
+        within: dict[str, Any] = {"steps": 3, "crop": 32, "batch_size": 1, "network": "sid"}
+        within = {} if "replay" in given else within
+        name = "small" if "replay" in given else "landed"
+        rawkit.train(**given, **within, source=sid_folder, disk=small, name=name, **options)
+        assert read_evicted(tmp_path / "stores/sid.zarr")
+    assert same_weights(tmp_path / "runs/live", tmp_path / "runs/small")
