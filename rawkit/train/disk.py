@@ -87,17 +87,20 @@ class DiskPlan:
         val: Sequence[PairSource],
         budget: int,
     ) -> None:
-        self._shelf, self._frames, self._train, self._budget = shelf, frames, train, budget
+        self._shelf, self._train, self._budget = shelf, train, budget
+        self.frames = frames
+        """Says which frames a pair reads."""
         needs = [frames(one) for one in train]
         self.kept: Need = frozenset().union(*map(frames, val))
         """Frames that stay: those of the validation."""
         needed = frozenset().union(*needs)
-        self._sizes = {
+        self.sizes = {
             name: 0 if name in self.kept else shelf.size(name) for name in needed | self.kept
         }
+        """Bytes of the frames that come and go; 0 for those that stay."""
         self.room = budget - sum(map(shelf.size, self.kept))
         """Bytes for the frames of the pairs to train on."""
-        least = least_budget(needs, self._sizes)
+        least = least_budget(needs, self.sizes)
         if self.room < least:
             raise UsageError(
                 f"--disk of {budget} bytes",
@@ -105,7 +108,7 @@ class DiskPlan:
                 "validate on, and one pair",
                 fix="Give more, or choose fewer or smaller frames.",
             )
-        whole = sum(self._sizes[name] for name in needed)
+        whole = sum(self.sizes[name] for name in needed)
         self.group = group_for(len(train), whole, self.room)
         """Pairs that windows are shuffled among at any time; None where all have room."""
 
@@ -116,7 +119,11 @@ class DiskPlan:
     def keeper(self, batches: int | None) -> Keeper:
         """Return what keeps the store within its budget; `batches` are those of all training."""
         room = Room(self._budget, self._shelf.held())
-        return Keeper(self._shelf, room, self._frames, kept=self.kept, batches=batches)
+        return Keeper(self._shelf, room, self.frames, kept=self.kept, batches=batches)
+
+    def cost(self, frame: str) -> int:
+        """Bytes of a frame's raw file as they come from the source."""
+        return self._shelf.cost(frame)
 
     def least(
         self,
@@ -129,7 +136,7 @@ class DiskPlan:
         ahead = Ahead(
             epochs or SameSources(self._train), settings, RankShare(batch_size), 0, batches
         )  # fmt: skip
-        return least_bytes(ahead, self._frames, self._sizes, self.room, self._shelf.cost)
+        return least_bytes(ahead, self.frames, self.sizes, self.room, self.cost)
 
     def least_of_epochs(
         self, settings: PlanSettings, batch_size: int, epochs: int
@@ -137,8 +144,8 @@ class DiskPlan:
         """Return the least bytes of so many epochs, and the bytes of all frames, each once."""
         shapes = shapes_of(self._train)
         samples = epochs * epoch_length(shapes, settings)
-        names = frozenset().union(*map(self._frames, self._train))
-        whole = sum(self._shelf.cost(name) for name in names)
+        names = frozenset().union(*map(self.frames, self._train))
+        whole = sum(self.cost(name) for name in names)
         return self.least(settings, batch_size, -(-samples // batch_size)), whole
 
 
