@@ -323,6 +323,8 @@ class _Beside:
         give_way()
 
     def _due(self) -> bool:
+        if self._within is not None and self._within.wants_commit.is_set():
+            return True
         least, most = _COMMIT_SECONDS
         pause = min(most, max(least, _COMMIT_SHARE * self._commit_took))
         return time.monotonic() - self._committed_at >= pause
