@@ -177,7 +177,7 @@ class Within:
         """Do what is said; this process ends with it, for whoever asked would wait for ever."""
         try:
             self._obey()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, nobody else would hear of it
             traceback.print_exc()
             os._exit(1)
 
