@@ -26,6 +26,7 @@ from rawkit.stream import (
     least_budget,
     shapes_of,
 )
+from rawkit.supply import check_alone
 from rawkit.train.data import plan_settings
 from rawkit.train.plan import run_training
 
@@ -206,12 +207,14 @@ def disk_training(
     Raises
     ------
     UsageError
-        If there is more than one store, it is not on this machine, or the budget is too small.
+        If there are several processes or stores, the store is not on this machine, or the budget
+        is too small.
     MissingError
         If the raw files are not there.
     StoreLockedError
         If another process is writing to the store.
     """
+    check_alone()
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()
