@@ -241,7 +241,8 @@ def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None
 def train(frames: str | None = None, *, source: Anywhere | Sequence[str] | None = None,
           filters: Mapping[str, Any] | None = None, replay: str | None = None,
           recipe: str | None = None, name: str | None = None,
-          resume: bool = False, max_ram: int = 3 * 10**9, workspace: Anywhere = ".",
+          resume: bool = False, disk: int | None = None,
+          max_ram: int = 3 * 10**9, workspace: Anywhere = ".",
           minutes: float | None = None, device: str = "auto", threads: int = 2,
           progress: bool = True, **settings: Any) -> TrainReport:  # fmt: skip
     """Train a network on a subset, as ``rawkit train`` does; interrupted, it saves what it has.
@@ -251,29 +252,36 @@ def train(frames: str | None = None, *, source: Anywhere | Sequence[str] | None 
     `replay` names such a run, to draw from the finished store what it has drawn. Settings are
     fields of `rawkit.train.TrainSettings` (steps, crop, batch_size, network, ...) and `m`.
 
+    With `disk` the frames of the store take no more than so many bytes: others come from their raw
+    files ahead of need. Those of a `replay`, or of a subset, are where the workspace has them, or
+    in `source`, without `frames`.
+
     Raises
     ------
     RawkitError
-        If data or settings cannot be used, or do not fit into `max_ram`.
+        If data or settings cannot be used, or do not fit into `max_ram` or `disk`.
     """
     from rawkit.notebook import plan_beside
 
     place, shown = Workspace(Path(workspace)), progress_here(shown=progress)
     plan = plan_beside(
         place, frames, settings, source=source, filters=filters, replay=replay, resume=resume,
-        recipe=recipe, name=name, max_ram=max_ram, device=device, progress=shown,
+        recipe=recipe, name=name, disk=disk, max_ram=max_ram, device=device, progress=shown,
     )  # fmt: skip
-    from rawkit.train import plan_training, resume_training, run_training
+    from rawkit.train import FETCHING, plan_training, resume_training, run_on_disk, run_training
 
+    planned: dict[str, Any] = {"recipe": recipe, "max_ram": max_ram - (FETCHING if disk else 0)}
     if plan is None and resume:
-        plan = resume_training(place, name, settings, recipe=recipe, subset=frames, max_ram=max_ram)
-    return run_training(
-        plan or plan_training(place, frames, settings, recipe=recipe, name=name, max_ram=max_ram),
-        device=device,
-        threads=threads,
-        progress=shown,
-        max_seconds=minutes and 60 * minutes,
-    )
+        plan = resume_training(place, name, settings, subset=frames, **planned)
+    plan = plan or plan_training(place, frames, settings, name=name, **planned)
+    options: dict[str, Any] = {
+        "device": device, "threads": threads, "progress": shown,
+        "max_seconds": minutes and 60 * minutes,
+    }  # fmt: skip
+    if disk is None or plan.keeper is not None:
+        return run_training(plan, **options)
+    given = fspath(source) if isinstance(source, PathLike) else source
+    return run_on_disk(plan, place, disk, given, **options)
 
 
 def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,

@@ -76,6 +76,13 @@ class StoreShelf:
         """Return the frames that are not, and the bytes of their shards."""
         return dict(self._gone)
 
+    def knows(self, frame: str) -> bool:
+        """Tell whether a frame is in the store's table; one that has just landed is not yet."""
+        if frame not in self._rows:
+            self._store.refresh()
+            self._learn()
+        return frame in self._rows
+
     def size(self, frame: str) -> int:
         """Bytes of the shards of a frame, there or not."""
         return self._gone.get(frame) or frame_bytes(self._store, self._row(frame))
@@ -129,9 +136,7 @@ class StoreShelf:
                 return self.cost(frame)
 
     def _row(self, frame: str) -> FrameRow:
-        if frame not in self._rows:
-            self._store.refresh()
-            self._learn()
+        self.knows(frame)
         return self._rows[frame]
 
     def _learn(self) -> None:

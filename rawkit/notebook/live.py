@@ -27,11 +27,15 @@ def plan_beside(
     resume: bool = False,
     recipe: str | None = None,
     name: str | None = None,
+    disk: int | None = None,
     max_ram: int,
     device: str,
     progress: Progress,
 ) -> TrainPlan | None:
     """Settle a training beside which frames land, or have landed; None if none is asked for.
+
+    `disk` is the bytes that the store's frames may take; a replay is only planned as if it were
+    whole, see `rawkit.train.disk_training`.
 
     Raises
     ------
@@ -41,29 +45,32 @@ def plan_beside(
         If what is given makes no sense together.
     """
     folder = live_run(workspace, name) if resume else None
-    if sum((source is not None, replay is not None, resume)) > 1:
+    beside = source is not None and (disk is None or collection is not None)
+    if sum((beside, replay is not None, resume)) > 1:
         raise UsageError("several of source, replay and resume", expected="one of them")
     if filters and source is None:
         raise UsageError("filters without a source", expected="the name of a subset")
     common: dict[str, Any] = {"max_ram": max_ram, "device": device}
     # Each ingest begins before the package is imported that loads torch.
     if replay is not None:
-        from rawkit.train import plan_replay  # noqa: PLC0415
+        from rawkit.train import FETCHING, plan_replay  # noqa: PLC0415
 
+        if disk is not None:
+            common["max_ram"] -= FETCHING
         return plan_replay(workspace, replay, name=name, **common)
     if folder is not None:
-        with start_supply(workspace, folder=folder, max_ram=max_ram) as supply:
+        with start_supply(workspace, folder=folder, max_ram=max_ram, disk=disk) as supply:
             from rawkit.train import resume_live  # noqa: PLC0415
 
             return resume_live(
                 workspace, folder, supply, settings, recipe=recipe, progress=progress, **common
             )
-    if source is None:
+    if source is None or not beside:
         return None
     if collection is None:
         raise UsageError("a source without a collection", expected="what lies there, such as mid")
     given = (fspath(source),) if isinstance(source, str | PathLike) else tuple(source)
-    record = record_of(collection, given, filters or {}, settings, recipe)
+    record = record_of(collection, given, filters or {}, settings, recipe, disk)
     with start_supply(workspace, record, named=collection, max_ram=max_ram) as supply:
         from rawkit.train import plan_live  # noqa: PLC0415
 

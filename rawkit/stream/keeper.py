@@ -13,7 +13,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
-from rawkit.stream.holding import Outlook, most_new, needs_of
+from rawkit.stream.holding import Outlook, needs_of
+from rawkit.stream.landing import Landing
 from rawkit.stream.reading import Reading
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ PARALLEL = 3
 _LOOK_SECONDS = 1.0
 _EPOCHS_AHEAD = 2
 """Epochs that are looked ahead where all are known."""
-_EPOCHS_UNUSED = 2
-"""Epochs after which a frame that has landed and is not drawn from may go."""
 
 
 class Keeper:
@@ -93,15 +92,9 @@ class Keeper:
         self._epochs: deque[int] = deque()
         """The first window after each of the epochs that are known, from that of the next window
         on."""
-        self._whole = 0
-        """Bytes for frames that come and go."""
-        self._grows = False
-        """Whether frames may land that later epochs draw from."""
-        self._most_new = 0
-        """Bytes that frames may take that are not drawn from yet."""
+        self._landing = Landing(self._room)
         self._error: BaseException | None = None
         self._version = -1
-        self._ends = True
 
     def begin(self, ahead: Ahead) -> None:
         """Begin with an order of windows."""
@@ -176,11 +169,16 @@ class Keeper:
         Raises whatever fetching them has raised.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._resting or self._error is not None or number < self._reading.ready
-            )
-            if self._error is not None and number >= self._reading.ready:
+            self._changed.wait_for(lambda: self.is_ready(number))
+
+    def is_ready(self, number: int) -> bool:
+        """Tell whether the frames of a window are there; raises as `wait`."""
+        with self._changed:
+            if number < self._reading.ready:
+                return True
+            if self._error is not None:
                 raise self._error
+            return self._resting
 
     def done(self, number: int) -> None:
         """Say that a window has been read: its frames may go."""
@@ -237,22 +235,16 @@ class Keeper:
             guessed = needs_of(ahead.guess(), self._frames)
             with self._changed:
                 self._outlook.extend(guessed)
-        self._ends = ahead.ends
-        self._grows = ahead.grows and not ahead.ends
+        self._landing.ends = ahead.ends
+        self._landing.grows = ahead.grows and not ahead.ends
 
     def _settle_new(self, needs: Sequence[Need]) -> None:
         """Take frames that an epoch draws from for old, and say how much may be new after it."""
         drawn = frozenset().union(*needs)
-        room = self._room
-        for name, epochs in list(room.new.items()):
-            if name in drawn or name in self.kept or epochs + 1 >= _EPOCHS_UNUSED:
-                del room.new[name]
-                self._offer(name)
-            else:
-                room.new[name] = epochs + 1
+        for name in self._landing.settle(drawn | self.kept):
+            self._offer(name)
         sizes = {frame: self._shelf.size(frame) for frame in drawn - self.kept}
-        self._whole = room.budget - self._kept_bytes()
-        self._most_new = most_new(needs, sizes, self._whole, room.budget)
+        self._landing.measure(needs, sizes, self._room.budget - self._kept_bytes())
 
     def _kept_bytes(self) -> int:
         room = self._room
@@ -300,6 +292,8 @@ class Keeper:
             return True
         while self._outlook.passed < self._known and not self._missing() and self._may_pass():
             self._pass_one()
+        if self._landing.comes_first and not self._wished:
+            return self._land()
         waits = self._reading.ready == self._outlook.passed
         steps = (self._bring, self._land) if waits else (self._land, self._bring)
         return steps[0]() or steps[1]()
@@ -317,6 +311,7 @@ class Keeper:
         self._outlook.pass_one()
         if self._epochs and self._epochs[0] <= number + 1:
             self._epochs.popleft()
+            self._landing.end_epoch()
         self._reading.plan(
             {one: 0 if one in self.kept else self._shelf.size(one) for one in need}
         )  # fmt: skip
@@ -328,9 +323,12 @@ class Keeper:
         While everything has room, all windows that are known could be planned, and nothing could
         go before the last of them is done.
         """
-        if not self._grows or self._reading.first >= self._outlook.passed:
+        landing = self._landing
+        if not landing.grows:
             return True
-        return self._reading.bytes_in_use <= self._whole - self._most_new
+        if self._reading.first >= self._outlook.passed:
+            return not landing.comes_first
+        return landing.leaves_room(self._reading.bytes_in_use)
 
     def _bring(self) -> bool:
         """Have a frame come that stays, or that the next window lacks."""
@@ -361,9 +359,9 @@ class Keeper:
             return False
         one = room.asks[0]
         if one.name not in self.kept:
-            if self._ends or self._new_bytes() + one.size > self._most_new:
+            if not self._landing.may(one, self._new_bytes()):
                 return False
-            if self._free() < one.size:
+            if self._free() < one.size and not self._landing.comes_first:
                 # What the epoch that goes on still needs comes before.
                 victim = self._outlook.last()
                 end = self._epochs[0] if self._epochs else self._known
@@ -372,6 +370,7 @@ class Keeper:
         if (room.free if one.name in self.kept else self._free()) < one.size:
             return self._evict_last()
         room.let_land()
+        self._landing.let(self._new_bytes())
         return True
 
     def _new_bytes(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.stream.epochs import EpochShapes
 from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
+from rawkit.workers import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from rawkit.stream.shapes import FrameShape, FrameShapes, Window
 
 
+_LARGE = 1 << 18
+"""Samples of an epoch from which on it matters what its plan was made from."""
 _PIECE = 1 << 15
 """Samples that are sorted at once."""
 
@@ -118,6 +121,8 @@ def jobs(
     done = 0
     while True:
         plan = EpochPlan(frames(epoch), settings, epoch)
+        if len(plan) > _LARGE:
+            give_back()  # what it was made from is several times as large
         # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
         first = start + (share.rank - start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]

@@ -8,7 +8,14 @@ loads torch: the first bytes are on their way before that.
 
 from rawkit.supply.begin import begin_supply, order_of, record_of, start_supply
 from rawkit.supply.generations import Generations, located, located_pairs
-from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, Share, leads_here, share_memory
+from rawkit.supply.memory import (
+    BATCH_SIZE,
+    RECIPE_BATCHES,
+    Share,
+    check_alone,
+    leads_here,
+    share_memory,
+)
 from rawkit.supply.messages import Order, Wanted
 from rawkit.supply.notes import NOTES, Notes, read_notes
 from rawkit.supply.order import Arranged, arrange
@@ -34,6 +41,7 @@ __all__ = [
     "Wanted",
     "arrange",
     "begin_supply",
+    "check_alone",
     "leads_here",
     "live_run",
     "located",

@@ -13,7 +13,13 @@ from rawkit.catalog import (
     selection_of,
 )
 from rawkit.errors import UsageError
-from rawkit.supply.memory import BATCH_SIZE, RECIPE_BATCHES, leads_here, share_memory
+from rawkit.supply.memory import (
+    BATCH_SIZE,
+    RECIPE_BATCHES,
+    check_alone,
+    leads_here,
+    share_memory,
+)
 from rawkit.supply.messages import Order
 from rawkit.supply.notes import NOTES, read_notes
 from rawkit.supply.record import Record, read_record
@@ -142,6 +148,11 @@ def start_supply(
     Supply | None
         The ingest: for a `record`, or for the run in `folder`; None in other processes, and for a
         run that is a replay.
+
+    Raises
+    ------
+    UsageError
+        If there are several processes and a budget of bytes.
     """
     urgent: tuple[str, ...] = ()
     if record is None and folder is not None:
@@ -149,6 +160,8 @@ def start_supply(
         record = record if disk is None else replace(record, disk=disk)
         noted = read_notes(folder / NOTES).generations
         urgent = tuple(noted[-1].digests) if noted else ()
+    if record is not None and record.disk is not None:
+        check_alone()
     if record is None or record.replay or not leads_here():
         yield None
         return

@@ -228,7 +228,7 @@ class _Beside:
         with ThreadPoolExecutor(count + (0 if self._within is None else _FETCHERS)) as threads:
             try:
                 yield Pool(
-                    lambda job: threads.submit(self._decode, job),
+                    lambda job: self._submit(threads, job),
                     lambda future, _: self._result(future),
                     lambda: _AHEAD * self._order.threads,
                     Exchange(staging_of(self._order.store, self._order.staging)),
@@ -236,6 +236,15 @@ class _Beside:
             finally:
                 if self._within is not None:
                     self._within.release()
+
+    def _submit(self, threads: ThreadPoolExecutor, job: FrameJob) -> Future[Prepared | LeftOut]:
+        """Have a frame decoded. Frames ask for room in the order in which they will land.
+
+        Asked by the threads, one could have the last room that waits for those before it to land.
+        """
+        if self._within is not None and job.entry.frame.name not in self._order.killers:
+            self._within.ask(job.entry)
+        return threads.submit(self._decode, job)
 
     def _result(self, future: Future[Prepared | LeftOut]) -> Prepared | LeftOut:
         """Wait for a frame; where it waits for room, those before it are committed."""
@@ -254,7 +263,7 @@ class _Beside:
         if killed is not None:
             return LeftOut(name, "crashed", killed)
         if self._within is not None:
-            self._within.wait_for_room(job.entry)
+            self._within.wait_for_room(name)
             job = _fetched(job)
         with self._turns:
             self._begun[name] = time.monotonic()
@@ -314,6 +323,8 @@ class _Beside:
         give_way()
 
     def _due(self) -> bool:
+        if self._within is not None and self._within.wants_commit.is_set():
+            return True
         least, most = _COMMIT_SECONDS
         pause = min(most, max(least, _COMMIT_SHARE * self._commit_took))
         return time.monotonic() - self._committed_at >= pause

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from rawkit.errors import UsageError
+
 PROCESS = 260 * 10**6
 """Bytes that the ingest takes before its first frame: Python, numpy, Arrow, LibRaw, the catalog."""
 FRAME = 420 * 10**6
@@ -40,6 +42,24 @@ def share_memory(max_ram: int, cores: int | None = None) -> Share:
     threads = max(1, min(most, room // FRAME))
     alone = (max_ram - LOADED - PROCESS - COMING) // FRAME
     return Share(threads, max(threads, min(most, alone)), PROCESS + COMING + threads * FRAME)
+
+
+def check_alone() -> None:
+    """Refuse a budget of bytes where torchrun has started several processes.
+
+    Raises
+    ------
+    UsageError
+        If so.
+    """
+    count = int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    if count > 1:
+        raise UsageError(
+            f"--disk with {count} processes",
+            expected="one: a frame goes once the last window that reads it is done, and what other "
+            "processes have read is known to them alone",
+            fix="Leave --disk out, or train in one process.",
+        )
 
 
 def leads_here() -> bool:

@@ -5,7 +5,9 @@ What is to go and to come is said by the training, which knows the order; see `r
 
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _RAW_SHARE = {"short": 3, "long": 6}
 """Bytes of shards for each byte of a raw file, at most, while nothing is known of its camera."""
 _OVERHEAD = 1.02
+_LOOK_SECONDS = 0.1
 _HEAD_BYTES = 4096
 """What the index and the checksums of a shard take beside its pixels."""
 
@@ -69,11 +72,15 @@ class Within:
         self._catalog: Catalog | None = None
         self._shelf: StoreShelf | None = None
         self._granted: dict[str, threading.Event] = {}
+        self._bringing: set[str] = set()
+        """Frames that are on their way again."""
         self._released = threading.Event()
+        self.wants_commit = threading.Event()
+        """Set while a frame is to go that has landed, and is in no table yet."""
         self._pixels: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
         self._told: SimpleQueue[Told | None] = SimpleQueue()
-        self._worker = threading.Thread(target=self._obey, name="rawkit-within", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="rawkit-within", daemon=True)
 
     def begin(self, catalog: Catalog) -> None:
         """Say what is there; frames may land after it.
@@ -96,19 +103,26 @@ class Within:
             here, gone = shelf.held(), shelf.gone()
         self._say(Held(here, gone))
 
-    def wait_for_room(self, entry: Entry) -> None:
-        """Wait until a frame may land.
+    def ask(self, entry: Entry) -> None:
+        """Ask for room for a frame; one that is tried once more has it, or will have."""
+        name = entry.frame.name
+        with self._lock:
+            if name in self._granted:
+                return
+            self._granted[name] = threading.Event()
+            size = self._size(entry)
+        self._say(Asks(name, size))
+
+    def wait_for_room(self, name: str) -> None:
+        """Wait until a frame may land that has asked.
 
         Raises
         ------
         Stopped
             If none does for now.
         """
-        name = entry.frame.name
         with self._lock:
-            may = self._granted[name] = threading.Event()
-            size = self._size(entry)
-        self._say(Asks(name, size))
+            may = self._granted[name]
         while not may.wait(0.2):
             if self._released.is_set():
                 raise Stopped
@@ -159,6 +173,14 @@ class Within:
             )  # fmt: skip
         return self._shelf
 
+    def _work(self) -> None:
+        """Do what is said; this process ends with it, for whoever asked would wait for ever."""
+        try:
+            self._obey()
+        except BaseException:  # noqa: BLE001 - whatever it is, nobody else would hear of it
+            traceback.print_exc()
+            os._exit(1)
+
     def _obey(self) -> None:
         """Evict, let land and bring in the order in which it was said."""
         while (told := self._told.get()) is not None:
@@ -177,6 +199,8 @@ class Within:
         tries = 0
         while not self._released.is_set() or not tries:
             try:
+                if not self._are_committed(names):
+                    return  # landing begins anew, and says what is there
                 self._opened().evict(names)
             except OutputError as error:
                 self._say(Away(reason_of(error), "eviction"))
@@ -187,13 +211,30 @@ class Within:
                     self._say(Away("", "eviction"))
                 return
 
+    def _are_committed(self, names: tuple[str, ...]) -> bool:
+        """Wait until frames are in the table; False if no more frames land before."""
+        shelf = self._opened()
+        try:
+            while not all(map(shelf.knows, names)):
+                self.wants_commit.set()
+                if self._released.wait(_LOOK_SECONDS):
+                    return False
+        finally:
+            self.wants_commit.clear()
+        return True
+
     def _bring(self, name: str) -> None:
+        with self._lock:
+            if name in self._bringing:
+                return  # told once more, as whatever is waited for when landing begins anew
         killed = self._order.killers.get(name)
         if killed is not None:
             self._say(Lost(name, CrashedError(f"{name} cannot be made anew: {killed}")))
             return
 
         def tell(future: Future[int]) -> None:
+            with self._lock:
+                self._bringing.discard(name)
             error = None if future.cancelled() else future.exception()
             if future.cancelled():
                 return
@@ -205,7 +246,10 @@ class Within:
                 self._say(Lost(name, CrashedError(f"{name} cannot be made anew ({error!r})")))
 
         try:
-            self._opened().bring(name).add_done_callback(tell)
+            future = self._opened().bring(name)
+            with self._lock:
+                self._bringing.add(name)
+            future.add_done_callback(tell)
         except (RawkitError, KeyError) as error:
             found = error if isinstance(error, RawkitError) else CrashedError(f"no frame {error}")
             self._say(Lost(name, found))

@@ -24,7 +24,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
-from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training
+from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training, run_on_disk
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer
@@ -106,6 +106,7 @@ __all__ = [
     "reopen_data",
     "resume_live",
     "resume_training",
+    "run_on_disk",
     "run_training",
     "save_checkpoint",
     "select_frames",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import remembered_definition, scan_with_table
 from rawkit.errors import UsageError
@@ -26,7 +26,9 @@ from rawkit.stream import (
     least_budget,
     shapes_of,
 )
+from rawkit.supply import check_alone
 from rawkit.train.data import plan_settings
+from rawkit.train.plan import run_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from rawkit.source import SourceSpec
     from rawkit.stream import EpochSources, Need, PairSource, PlanSettings
     from rawkit.train.plan import TrainPlan
+    from rawkit.train.report import TrainReport
     from rawkit.workspace import Workspace
 
 FETCHING = 520 * 10**6
@@ -85,17 +88,20 @@ class DiskPlan:
         val: Sequence[PairSource],
         budget: int,
     ) -> None:
-        self._shelf, self._frames, self._train, self._budget = shelf, frames, train, budget
+        self._shelf, self._train, self._budget = shelf, train, budget
+        self.frames = frames
+        """Says which frames a pair reads."""
         needs = [frames(one) for one in train]
         self.kept: Need = frozenset().union(*map(frames, val))
         """Frames that stay: those of the validation."""
         needed = frozenset().union(*needs)
-        self._sizes = {
+        self.sizes = {
             name: 0 if name in self.kept else shelf.size(name) for name in needed | self.kept
         }
+        """Bytes of the frames that come and go; 0 for those that stay."""
         self.room = budget - sum(map(shelf.size, self.kept))
         """Bytes for the frames of the pairs to train on."""
-        least = least_budget(needs, self._sizes)
+        least = least_budget(needs, self.sizes)
         if self.room < least:
             raise UsageError(
                 f"--disk of {budget} bytes",
@@ -103,7 +109,7 @@ class DiskPlan:
                 "validate on, and one pair",
                 fix="Give more, or choose fewer or smaller frames.",
             )
-        whole = sum(self._sizes[name] for name in needed)
+        whole = sum(self.sizes[name] for name in needed)
         self.group = group_for(len(train), whole, self.room)
         """Pairs that windows are shuffled among at any time; None where all have room."""
 
@@ -114,7 +120,11 @@ class DiskPlan:
     def keeper(self, batches: int | None) -> Keeper:
         """Return what keeps the store within its budget; `batches` are those of all training."""
         room = Room(self._budget, self._shelf.held())
-        return Keeper(self._shelf, room, self._frames, kept=self.kept, batches=batches)
+        return Keeper(self._shelf, room, self.frames, kept=self.kept, batches=batches)
+
+    def cost(self, frame: str) -> int:
+        """Bytes of a frame's raw file as they come from the source."""
+        return self._shelf.cost(frame)
 
     def least(
         self,
@@ -127,7 +137,7 @@ class DiskPlan:
         ahead = Ahead(
             epochs or SameSources(self._train), settings, RankShare(batch_size), 0, batches
         )  # fmt: skip
-        return least_bytes(ahead, self._frames, self._sizes, self.room, self._shelf.cost)
+        return least_bytes(ahead, self.frames, self.sizes, self.room, self.cost)
 
     def least_of_epochs(
         self, settings: PlanSettings, batch_size: int, epochs: int
@@ -135,8 +145,8 @@ class DiskPlan:
         """Return the least bytes of so many epochs, and the bytes of all frames, each once."""
         shapes = shapes_of(self._train)
         samples = epochs * epoch_length(shapes, settings)
-        names = frozenset().union(*map(self._frames, self._train))
-        whole = sum(self._shelf.cost(name) for name in names)
+        names = frozenset().union(*map(self.frames, self._train))
+        whole = sum(self.cost(name) for name in names)
         return self.least(settings, batch_size, -(-samples // batch_size)), whole
 
 
@@ -197,12 +207,14 @@ def disk_training(
     Raises
     ------
     UsageError
-        If there is more than one store, it is not on this machine, or the budget is too small.
+        If there are several processes or stores, the store is not on this machine, or the budget
+        is too small.
     MissingError
         If the raw files are not there.
     StoreLockedError
         If another process is writing to the store.
     """
+    check_alone()
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()
@@ -221,3 +233,27 @@ def disk_training(
         is_new = plan.state is None and plan.live is None
         group = disk.group if is_new else plan.settings.group
         yield DiskTraining(replace(plan, settings=replace(plan.settings, group=group)), disk)
+
+
+def run_on_disk(
+    plan: TrainPlan,
+    workspace: Workspace,
+    budget: int,
+    source: SourceSpec | None = None,
+    *,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> TrainReport:
+    """Train as planned within a budget of bytes; options are those of `run_training`.
+
+    Raises
+    ------
+    RawkitError
+        As `disk_training` and `run_training` do.
+    """
+    with disk_training(plan, workspace, budget, source, progress) as found:
+        keeper = found.keeper()
+        try:
+            return run_training(found.plan, keeper=keeper, progress=progress, **options)
+        finally:
+            keeper.close()

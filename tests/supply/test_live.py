@@ -12,8 +12,9 @@ import pytest
 
 import rawkit
 from rawkit.errors import UsageError
-from rawkit.store import Store
+from rawkit.store import Store, frame_bytes, read_evicted
 from rawkit.synth import make_collection
+from tests.support.fixtures_cli import run_in
 from tests.support.fixtures_live import (
     TINY,
     ended,
@@ -52,6 +53,7 @@ def train(web: Web, *more: object) -> tuple[object, ...]:
     return ("train", "mid", "--source", web.url("/mid.zip"), *TINY, *more)
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     web: Web, tmp_path: Path
 ) -> None:
@@ -63,15 +65,15 @@ def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     assert notes[0]["pairs"] < notes[-1]["pairs"]
     line = json.loads((tmp_path / "runs/live/metrics.jsonl").read_text().splitlines()[-1])
     assert line["landed"] > line["pairs"] >= 2
-    again = run(tmp_path, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100, "--json")
+    again = run_in(tmp_path, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100,
+                   "--workers", 0, "--json")  # fmt: skip
     assert json.loads(again.out)["added"] == 0
     # Another store of the same frames, in the order of an ingest.
     other = tmp_path / "other"
-    run(other, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100, "--workers", 0)
+    run_in(other, "ingest", "mid", "--source", web.url("/mid.zip"), "--iso", 100, "--workers", 0)
     (other / "runs").mkdir()
     (tmp_path / "runs/live").rename(other / "runs/live")
-    replayed = run(other, "train", "--replay", "live", "--name", "again")
-    assert replayed.code == 0, replayed.err
+    rawkit.train(replay="live", name="again", workspace=other, progress=False, device="cpu")
     assert same_weights(other / "runs/live", other / "runs/again")
     scores = [json.loads((other / f"runs/{one}/metrics.jsonl").read_text().splitlines()[-1])["psnr"]
               for one in ("live", "again")]  # fmt: skip
@@ -195,3 +197,12 @@ def test_a_notebook_trains_on_a_folder_while_its_frames_land(
     assert rawkit.train(resume=True, name="live", **options).steps == 3
     with pytest.raises(UsageError, match="several of"):
         rawkit.train(replay="live", resume=True, **options)
+    store = Store(tmp_path / "stores/sid.zarr")
+    small = sum(frame_bytes(store, row) for row in store.rows) - 1
+    for given in ({"replay": "live"}, {"frames": "sid", "filters": {"iso": "100-25600"}}):
+        within: dict[str, Any] = {"steps": 3, "crop": 32, "batch_size": 1, "network": "sid"}
+        within = {} if "replay" in given else within
+        name = "small" if "replay" in given else "landed"
+        rawkit.train(**given, **within, source=sid_folder, disk=small, name=name, **options)
+        assert read_evicted(tmp_path / "stores/sid.zarr")
+    assert same_weights(tmp_path / "runs/live", tmp_path / "runs/small")

@@ -6,13 +6,15 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import rawkit
 from rawkit.store import Store
 from rawkit.synth import make_collection
 from tests.support.disks import mounted
+from tests.support.fixtures_cli import run_in
 from tests.support.fixtures_live import (
     TINY,
     ended,
@@ -73,6 +75,7 @@ def watched(process: subprocess.Popen[str], store: Path) -> int:
     return most
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 def test_a_small_disk_holds_what_is_needed_and_every_way_learns_the_same(
     web: Web, tmp_path: Path
 ) -> None:
@@ -85,13 +88,13 @@ def test_a_small_disk_holds_what_is_needed_and_every_way_learns_the_same(
     folder = tmp_path / "runs/live"
     line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     assert line["landed"] > line["pairs"] >= 2
-    source = ("--source", web.url("/mid.zip"))
-    small = run(tmp_path, "train", "--replay", "live", "--name", "small", *source,
-                "--disk", f"{BUDGET}B")  # fmt: skip
-    assert small.code == 0, small.err
+    # In this process, which has torch already.
+    options: dict[str, Any] = {"workspace": tmp_path, "progress": False, "device": "cpu"}
+    source = web.url("/mid.zip")
+    rawkit.train(replay="live", name="small", source=source, disk=BUDGET, **options)
     assert bytes_in(tmp_path / "stores/mid.zarr") <= BUDGET
-    assert run(tmp_path, "verify", "mid", "--refill", *source).code == 0
-    assert run(tmp_path, "train", "--replay", "live", "--name", "whole").code == 0
+    assert run_in(tmp_path, "verify", "mid", "--refill", "--source", source).code == 0
+    rawkit.train(replay="live", name="whole", **options)
     assert same_weights(folder, tmp_path / "runs/small")
     assert same_weights(folder, tmp_path / "runs/whole")
 

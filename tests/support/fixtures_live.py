@@ -70,9 +70,9 @@ def ended(process: subprocess.Popen[str], seconds: float = 180) -> Finished:
     return Finished(process.returncode, out, err)
 
 
-def run(workspace: Path, *arguments: object) -> Finished:
+def run(workspace: Path, *arguments: object, seconds: float = 180) -> Finished:
     """Run a command to its end."""
-    return ended(start(workspace, *arguments))
+    return ended(start(workspace, *arguments), seconds)
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> bool:
