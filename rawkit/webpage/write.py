@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 from dataclasses import dataclass
@@ -17,13 +18,18 @@ from rawkit.webpage.packages import PACKAGES, files_of
 from rawkit.webpage.parameters import parameters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rawkit.progress import Progress
 
 ENTRY = "index.html"
 """The file that a browser opens; written last, so that where it is, all is."""
-_WEIGHTS, _VERSION = "WEIGHTS", "VERSION"
+_ABOUT = "network.json"
+"""What the page knows of the network."""
+_KEEPER = "isolate.js"
+"""The service worker, which keeps a version of the page."""
+_WHOSE, _VERSION = b"WEIGHTS", b"VERSION"
 """What stands in the page's own files for what is known only when a page is made."""
 
 
@@ -86,6 +92,12 @@ def write_webpage(
             where=weights,
             fix="Read the terms, and if they allow what you want to do add --accept-licence.",
         )
+    if (folder / ENTRY).exists() and not (folder / _ABOUT).exists():
+        raise UsageError(
+            f"{ENTRY}, which is none of rawkit's pages",
+            expected="an empty folder, a new one, or a page to make anew",
+            where=folder,
+        )
     restorer = load_restorer(weights)
     parameters_of(restorer, ())  # refuses before anything long is done
     contents: dict[str, bytes] = {}
@@ -95,23 +107,32 @@ def write_webpage(
         stages = export_stages(net, loaded)
         about = parameters_of(restorer, stages)
     contents |= {f"{name}.onnx": stage for name, stage in stages.items()}
-    contents["network.json"] = json.dumps(about, indent=1).encode()
-    contents |= _own_files(about["title"], about["reference"], loaded.licence, restorer.identity)
+    contents[_ABOUT] = json.dumps(about, indent=1).encode()
+    contents |= _own_files(about["title"], about["reference"], loaded.licence)
+    contents[_KEEPER] = contents[_KEEPER].replace(_VERSION, _digest(contents))
     paths = [folder / name for name in sorted(contents, key=lambda name: (name == ENTRY, name))]
     write_together((path, contents[path.relative_to(folder).as_posix()]) for path in paths)
     size = sum(map(len, contents.values()))
     return Webpage(folder, tuple(paths), loaded.network, loaded.licence, size)
 
 
-def _own_files(title: str, reference: str, licence: str | None, identity: str) -> dict[str, bytes]:
+def _digest(contents: Mapping[str, bytes]) -> bytes:
+    """Name a version of the page: another one is loaded anew by browsers that have kept it."""
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(hashlib.sha256(name.encode()).digest())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16].encode()
+
+
+def _own_files(title: str, reference: str, licence: str | None) -> dict[str, bytes]:
     """Return the page's own files, with what they say of the weights filled in."""
     own = {
         one.name: one.read_bytes()
         for one in (files("rawkit.webpage") / "static").iterdir()
         if one.is_file()
     }
-    terms = f"Terms of the weights: {licence}." if licence else "The weights were trained with rawkit."
-    whose = html.escape(f"Weights of \N{LEFT DOUBLE QUOTATION MARK}{title}\N{RIGHT DOUBLE QUOTATION MARK} ({reference}). {terms}")
-    own[ENTRY] = own[ENTRY].replace(_WEIGHTS.encode(), whose.encode())
-    own["isolate.js"] = own["isolate.js"].replace(_VERSION.encode(), identity[:16].encode())
+    terms = f"Terms of the weights: {licence}" if licence else "Trained with rawkit"
+    whose = html.escape(f"Network: {title} ({reference}). {terms}.")
+    own[ENTRY] = own[ENTRY].replace(_WHOSE, whose.encode())
     return own

@@ -35,7 +35,7 @@ export function truncated(bytes) {
     waiting.push(found.next, ...(found.tags.get(330) || []));
     for (const [offsets, counts] of [[273, 279], [324, 325]]) {
       const starts = found.tags.get(offsets) || [], lengths = found.tags.get(counts) || [];
-      if (starts.some((start, n) => start + (lengths[n] || 0) > bytes.length)) return true;
+      if (starts.some((start, n) => lengths[n] && start + lengths[n] > bytes.length)) return true;
     }
   }
   return false;

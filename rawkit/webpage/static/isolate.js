@@ -2,7 +2,8 @@
 // keeps the page, so that it opens without a network.
 const KEPT = "rawkit-VERSION";
 
-self.addEventListener("install", () => self.skipWaiting());
+// A new version waits until pages of the old one are closed: their parts belong together.
+self.addEventListener("install", () => self.registration.active || self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil((async () => {
   for (const name of await caches.keys()) {
     if (name.startsWith("rawkit-") && name !== KEPT) await caches.delete(name);

@@ -1,20 +1,16 @@
-// Mosaics of Kodak's DC120, which are a JPEG of half the height. LibRaw's build for browsers interpolates the
-// colours of a JPEG otherwise than LibRaw does elsewhere; the browser's own decoder does as that.
-
-const START = [0xff, 0xd8, 0xff];
+// Mosaics of Kodak's DC120, which are a JPEG of half the height, each two bytes of it swapped. LibRaw's build for
+// browsers interpolates the colours of a JPEG otherwise than LibRaw does elsewhere; browsers do it as that.
 
 /** Decode the pixels of such a file anew, (height x width) sensor units; null for any other file. */
 export async function kodakJpeg(bytes, { width, height, model }) {
   if (model !== "DC120") return null;
-  let at = -1;
-  do {
-    at = bytes.indexOf(START[0], at + 1);
-  } while (at >= 0 && START.some((value, n) => bytes[at + n] !== value));
-  if (at < 0) return null;
+  const start = bytes.findIndex((value, n) =>
+    value === 0xd8 && bytes[n + 1] === 0xff && bytes[n + 3] === 0xff);
+  if (start < 0) return null;
+  const jpeg = new Uint8Array((bytes.length - start) & ~1).map((_, n) => bytes[start + (n ^ 1)]);
   let picture;
   try {
-    const file = new Blob([bytes.subarray(at)], { type: "image/jpeg" });
-    picture = await createImageBitmap(file, { colorSpaceConversion: "none" });
+    picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }), { colorSpaceConversion: "none" });
   } catch {
     return null;
   }

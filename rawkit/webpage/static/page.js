@@ -8,7 +8,7 @@ let number = 0, worker = null;
 
 document.querySelector("#unserved").hidden = true;
 document.querySelector("#choose").hidden = false;
-isolated().finally(() => document.documentElement.classList.add("ready"));
+isolated();
 
 input.addEventListener("change", () => {
   take(input.files);
@@ -109,21 +109,18 @@ function tellSummary() {
 
 /** Ask for threads where the server does not allow them by itself; without, one core does the work. */
 async function isolated() {
-  const note = document.querySelector("#threads");
-  if (!self.crossOriginIsolated && navigator.serviceWorker) {
-    try {
-      await navigator.serviceWorker.register(new URL("./isolate.js", import.meta.url), { scope: "./" });
-      await navigator.serviceWorker.ready;
-      if (!sessionStorage.getItem("isolated") && !cards.size) {
-        sessionStorage.setItem("isolated", "tried");
-        location.reload();
-        return;
-      }
-    } catch {
-      // The page works without it.
-    }
-  }
-  note.textContent = self.crossOriginIsolated
+  document.querySelector("#threads").textContent = self.crossOriginIsolated
     ? `It works on ${Math.min(navigator.hardwareConcurrency || 1, 8)} processor cores.`
     : "It works on one processor core: the server does not allow more.";
+  if (self.crossOriginIsolated || !navigator.serviceWorker) return;
+  try {
+    await navigator.serviceWorker.register(new URL("./isolate.js", import.meta.url), { scope: "./" });
+    await navigator.serviceWorker.ready;
+  } catch {
+    return;  // the page works without it
+  }
+  if (!sessionStorage.getItem("isolated") && !cards.size) {
+    sessionStorage.setItem("isolated", "tried");
+    location.reload();
+  }
 }
