@@ -276,6 +276,7 @@ def _run_openvino(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def onnx_module(name: str) -> Any:
+    """Import a module of the extra ``onnx``, or raise MissingError with the way to install it."""
     try:
         return __import__(name)
     except ImportError as error:

@@ -29,26 +29,30 @@ _FREE = (2, 3)
 """Rows and columns: the sides that are free."""
 
 
-class _Squeeze(nn.Module):
+class _Stage(nn.Module):
+    """One stage as a module of its own."""
+
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
 
+
+class _Squeeze(_Stage):
     def forward(self, mosaic: Tensor) -> Tensor:
         return self.net.squeeze(mosaic)  # type: ignore[no-any-return]
 
 
-class _LookFar(_Squeeze):
+class _LookFar(_Stage):
     def forward(self, squeezed: Tensor) -> Tensor:
         return self.net.look_far(squeezed)  # type: ignore[no-any-return]
 
 
-class _Render(_Squeeze):
+class _Render(_Stage):
     def forward(self, mosaic: Tensor, features: Tensor) -> Tensor:
         return self.net.render(mosaic, features)  # type: ignore[no-any-return]
 
 
-class _RenderAlone(_Squeeze):
+class _RenderAlone(_Stage):
     """Of a network of which no part sees beyond a tile's halo."""
 
     def forward(self, mosaic: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A page that restores raw files in the browser that opens it: static files, no server of ours.
 
-`packages` brings what others have compiled for browsers, `parameters` what a network knows beside its
-weights, `write` puts both beside the page's own scripts in `static/`::
+`packages` brings what others have compiled for browsers, `parameters` what a network knows beside
+its weights, `write` puts both beside the page's own scripts in `static/`::
 
     made = write_webpage(Path("site"), Path("weights"), accept_licence=True)
 """

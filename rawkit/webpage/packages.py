@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -128,7 +129,9 @@ def _kept(path: Path, package: BrowserPackage) -> bytes | None:
 
 def _fetched(package: BrowserPackage, keep: Path) -> bytes:
     npm = shutil.which("npm")
-    by_hand = f"or run `npm pack {package.named}` where there is a network, and put the file at {keep}"
+    by_hand = (
+        f"or run `npm pack {package.named}` where there is a network, and put the file at {keep}"
+    )
     if npm is None:
         raise MissingError(
             f"npm, which fetches {package.named}, is not installed",
@@ -156,7 +159,7 @@ def _fetched(package: BrowserPackage, keep: Path) -> bytes:
 
 
 def _pack(command: Sequence[str], folder: str) -> str:
-    """Run npm; return the first thing that it complains about, if anything."""
+    """Run npm; return the code of its error, or else the end of what it says."""
     try:
         run = subprocess.run(  # noqa: S603 - npm, with names that stand above
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
@@ -165,9 +168,5 @@ def _pack(command: Sequence[str], folder: str) -> str:
         return f"no answer after {_SECONDS} seconds"
     except OSError as error:
         raise OutputError(f"npm cannot be started ({error.strerror})") from error
-    complaints = [
-        line.removeprefix("npm error ").strip()
-        for line in run.stderr.splitlines()
-        if line.startswith("npm error ") and not line.startswith("npm error code")
-    ]
-    return complaints[0] if complaints else ""
+    code = re.search(r"^npm (?:error|ERR!) code (\S+)", run.stderr, re.MULTILINE)
+    return code[1] if code else run.stderr.strip()[-200:]

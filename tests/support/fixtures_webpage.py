@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rawkit.restore import load_restorer
 from rawkit.webpage import Webpage, write_webpage
 from tests.support.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rawkit.restore import Restorer
 
 PUBLISHED = REPOSITORY.parent / "shared" / "weights" / "lamba2021" / "weights"
 
@@ -31,3 +34,9 @@ def webpage(published_weights: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Export a page with the published weights."""
     folder = tmp_path_factory.mktemp("page")
     return write_webpage(folder, published_weights, accept_licence=True)
+
+
+@pytest.fixture(scope="session")
+def restorer(published_weights: Path) -> Restorer:
+    """Load the published weights as `rawkit restore` does."""
+    return load_restorer(published_weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -9,11 +10,29 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np
+from PIL import Image
+
+from rawkit.pictures import quantise
+from rawkit.restore import decode_single, restore_single
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
+    from numpy.typing import NDArray
     from playwright.sync_api import Browser, Page
+
+    from rawkit.restore import Restorer
+
+
+REAL = (
+    "Blackmagic_BMPCC_lowlight_GBRG.dng", "CANON_EOS_D30_5s.CRW", "CANON_G2_CRW_0304.CRW",
+    "CANON_S40_CRW_0101.CRW", "KODAK_DC120_P003911_compressed.KDC", "RAW_KODAK_DC50.KDC",
+)  # fmt: skip
+QUICK = REAL[-2:]
+"""Of a megapixel and less."""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -41,9 +60,11 @@ def folder_served(folder: Path, *, isolating: bool = False) -> Iterator[str]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
@@ -72,3 +93,28 @@ def page_opened(
     hosts = {urlsplit(one).netloc for one in asked if not one.startswith(("blob:", "data:"))}
     assert hosts == {urlsplit(address).netloc}
     assert not errors
+
+
+def restored(page: Page, path: Path) -> NDArray[np.uint8]:
+    """Choose a file, wait for its picture, save it."""
+    count = page.locator(".card").count()
+    page.locator("#files").set_input_files(path)
+    card = page.locator(".card").nth(count)
+    card.locator(".remove:visible").wait_for(timeout=120_000)
+    with page.expect_download() as waiting:
+        card.locator(".save").click(timeout=2000)
+    assert waiting.value.suggested_filename == f"{path.stem}.png"
+    picture = Image.open(io.BytesIO(waiting.value.path().read_bytes()))
+    assert picture.info["icc_profile"]
+    return np.asarray(picture)
+
+
+def expected(path: Path, restorer: Restorer) -> NDArray[np.unsignedinteger]:
+    """Return the picture of `rawkit restore`."""
+    return quantise(restore_single(decode_single(path), restorer), 8)
+
+
+def differs(found: NDArray[Any], wanted: NDArray[Any]) -> int:
+    """Return by how much pictures differ at most, of 255."""
+    assert found.shape == wanted.shape
+    return int(np.abs(found.astype(int) - wanted.astype(int)).max())

@@ -43,7 +43,7 @@ def test_without_npm_it_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", os.devnull)
     cache.mkdir(parents=True)
     (cache / LIBRAW.archive).write_bytes(b"cut off")  # is no archive, and not taken for one
-    with pytest.raises(MissingError, match="npm, which fetches libraw-wasm@1.6.0") as caught:
+    with pytest.raises(MissingError, match=r"npm, which fetches libraw-wasm@1.6.0") as caught:
         files_of(LIBRAW)
     assert f"npm pack libraw-wasm@1.6.0` where there is a network, and put the file at {cache}" in (
         str(caught.value)

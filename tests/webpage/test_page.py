@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
+import importlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from rawkit.colour import matrix_of
 from rawkit.pictures import quantise
-from rawkit.restore import decode_single, load_restorer, restore_single
+from rawkit.restore import decode_single, restore_single
 from tests.serve.test_api import JPEG
 from tests.support.factories import write_noise_dng
-from tests.support.webpages import folder_served, page_opened
+from tests.support.paths import REPOSITORY
+from tests.support.webpages import (
+    QUICK,
+    REAL,
+    differs,
+    expected,
+    folder_served,
+    page_opened,
+    restored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from playwright.sync_api import Browser, Page
 
     from rawkit.restore import Restorer
@@ -38,47 +45,12 @@ DECODE = """async (text) => {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", pixels.buffer));
   return { ...found, digest: [...digest].map((one) => one.toString(16).padStart(2, "0")).join("") };
 }"""
-REAL = (
-    "Blackmagic_BMPCC_lowlight_GBRG.dng", "CANON_EOS_D30_5s.CRW", "CANON_G2_CRW_0304.CRW",
-    "CANON_S40_CRW_0101.CRW", "KODAK_DC120_P003911_compressed.KDC", "RAW_KODAK_DC50.KDC",
-)  # fmt: skip
-QUICK = REAL[-2:]
-"""Of a megapixel and less."""
-
-
-@pytest.fixture(scope="module")
-def restorer(published_weights: Path) -> Restorer:
-    return load_restorer(published_weights)
 
 
 @pytest.fixture
 def opened(browser: Browser, webpage: Webpage) -> Iterator[Page]:
     with folder_served(webpage.folder) as address, page_opened(browser, address) as page:
         yield page
-
-
-def restored(page: Page, path: Path) -> NDArray[np.uint8]:
-    """Choose a file, wait for its picture, save it."""
-    count = page.locator(".card").count()
-    page.locator("#files").set_input_files(path)
-    card = page.locator(".card").nth(count)
-    card.locator(".remove:visible").wait_for(timeout=120_000)
-    with page.expect_download() as waiting:
-        card.locator(".save").click(timeout=2000)
-    assert waiting.value.suggested_filename == f"{path.stem}.png"
-    picture = Image.open(io.BytesIO(waiting.value.path().read_bytes()))
-    assert picture.info["icc_profile"]
-    return np.asarray(picture)
-
-
-def expected(path: Path, restorer: Restorer) -> NDArray[np.unsignedinteger]:
-    return quantise(restore_single(decode_single(path), restorer), 8)
-
-
-def differs(found: NDArray[Any], wanted: NDArray[Any]) -> int:
-    """Return by how much pictures differ at most, of 255."""
-    assert found.shape == wanted.shape
-    return int(np.abs(found.astype(int) - wanted.astype(int)).max())
 
 
 def test_pictures_of_real_cameras_are_those_of_restore(
@@ -88,26 +60,6 @@ def test_pictures_of_real_cameras_are_those_of_restore(
         path = real_data / name
         assert differs(restored(opened, path), expected(path, restorer)) <= 1, name
     assert "2 of 2 restored" in opened.locator("#summary").inner_text()
-
-
-@pytest.mark.bench
-def test_all_pictures_of_real_cameras_are_those_of_restore(
-    browser: Browser, webpage: Webpage, real_data: Path, restorer: Restorer
-) -> None:
-    for isolating in (False, True):
-        with (
-            folder_served(webpage.folder, isolating=isolating) as address,
-            page_opened(browser, address, workers=False, isolated=isolating) as page,
-        ):
-            assert page.evaluate("crossOriginIsolated") is isolating
-            for name in REAL:
-                path = real_data / name
-                wanted = expected(path, restorer)
-                found = restored(page, path)
-                share = float((found != wanted).mean())
-                told = page.locator(".status").last.inner_text()
-                print(f"{name}: {told}; at most {differs(found, wanted)} of 255, {share:.2%} differ")
-                assert differs(found, wanted) <= 1, name
 
 
 def test_mosaics_and_levels_are_those_of_decode(opened: Page, real_data: Path) -> None:
@@ -171,8 +123,8 @@ def test_what_cannot_be_restored_is_explained(
     page = opened
     raw = (real_data / "Blackmagic_BMPCC_lowlight_GBRG.dng").read_bytes()
     files = {
-        "phone.jpg": JPEG, "cut.dng": raw[:900_000], "empty.ARW": b"", "noise.ARW": bytes(range(256)) * 40,
-        "notes.txt": b"not a photo at all",
+        "phone.jpg": JPEG, "cut.dng": raw[:900_000], "empty.ARW": b"",
+        "noise.ARW": bytes(range(256)) * 40, "notes.txt": b"not a photo at all",
     }  # fmt: skip
     for name, contents in files.items():
         (tmp_path / name).write_bytes(contents)
@@ -205,3 +157,15 @@ def test_the_page_is_for_everyone(opened: Page, tmp_path: Path) -> None:
         assert [one["id"] for one in violations] == []
     page.set_viewport_size({"width": 360, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_screenshot_of_the_pages_can_be_drawn(
+    browser: Browser, webpage: Webpage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(REPOSITORY / "docs" / "figures")
+    drawn = importlib.import_module("static_page")
+    write_noise_dng(tmp_path / "night.dng")
+    with folder_served(webpage.folder) as address:
+        drawn.draw(browser, address, [tmp_path / "night.dng"], tmp_path / "page.jpg")
+    with Image.open(tmp_path / "page.jpg") as new, Image.open(drawn.OUTPUT) as kept:
+        assert new.size == kept.size

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.support.fixtures_webpage",)
 
 
-def saved(path: Path, name: str, licence: str | None = None, **settings: str | float) -> Path:
+def saved(path: Path, name: str, licence: str | None = None, **settings: str) -> Path:
     """Write random weights of a network."""
     torch.manual_seed(0)
-    save_safetensors(path, name, build(name).state_dict(), dict(settings), licence=licence)
+    save_safetensors(path, name, build(name).state_dict(), settings, licence=licence)
     return path
 
 
@@ -68,7 +68,7 @@ def test_a_page_is_whole_and_says_how_to_serve_it(webpage: Webpage) -> None:
     ],
 )
 def test_a_network_that_a_page_cannot_run_is_refused(
-    tmp_path: Path, name: str, settings: dict[str, str | float], found: str
+    tmp_path: Path, name: str, settings: dict[str, str], found: str
 ) -> None:
     weights = saved(tmp_path / "night.safetensors", name, **settings)
     with pytest.raises(UsageError, match=found):
