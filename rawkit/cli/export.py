@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("output", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "kind", type=click.Choice(["onnx", "openvino"]), default="onnx",
-    show_default=True, help="The runtime: OUTPUT ends in .onnx, or in .xml for openvino.",
+    "--format", "kind", type=click.Choice(["onnx", "openvino", "web"]), default="onnx",
+    show_default=True, help="The runtime: OUTPUT ends in .onnx, or in .xml for openvino; web: a "
+    "folder with a page that restores raw files in the browser.",
 )  # fmt: skip
 @click.option(
     "--weights",
@@ -28,14 +29,19 @@ if TYPE_CHECKING:
     "--check", type=click.Path(path_type=Path),
     help="Raw file to compare torch and the runtime on.  [default: a made-up dark frame]",
 )  # fmt: skip
+@click.option(
+    "--accept-licence", is_flag=True,
+    help="web: whoever opens the page is handed the weights, under the terms that they have.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @click.pass_obj
 def export(
     workspace: Workspace,
     output: Path,
-    kind: Literal["onnx", "openvino"],
+    kind: Literal["onnx", "openvino", "web"],
     weights: Path | None,
     check: Path | None,
+    accept_licence: bool,
     as_json: bool,
 ) -> None:
     """Write a network to OUTPUT for another runtime, for pictures of any size.
@@ -45,11 +51,17 @@ def export(
     \b
     rawkit export night.onnx
     rawkit export night.xml --format openvino --check photo.ARW
+    rawkit export site --format web --weights weights --accept-licence
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.models import check_mosaic, export_network, load_network
     from rawkit.sensor import decode
     from rawkit.train import newest_weights
 
+    if kind == "web":
+        from rawkit.cli._webpage import export_webpage
+
+        export_webpage(output, weights or newest_weights(workspace), accept_licence, as_json)
+        return
     net, loaded = load_network(weights or newest_weights(workspace))
     if loaded.licence:
         click.echo(f"weights: {loaded.licence}", err=True)

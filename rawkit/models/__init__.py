@@ -16,7 +16,7 @@ from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCost
 from rawkit.models.export import Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
-from rawkit.models.inference import restore_bands, restore_mosaic
+from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
@@ -26,6 +26,7 @@ from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
 from rawkit.models.stages import Staged, best_device, device_of, prepare
+from rawkit.models.stages_onnx import export_stages
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
 from rawkit.models.unet3d import Unet3d
 from rawkit.models.unet3d_variant import DEPTHS, FAMILY, Unet3dVariant, variant_named, variant_with
@@ -46,6 +47,7 @@ __all__ = [
     "FAMILY",
     "NETWORKS",
     "PRECISIONS",
+    "STRIP_ROWS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
@@ -79,6 +81,7 @@ __all__ = [
     "device_of",
     "encode_safetensors",
     "export_network",
+    "export_stages",
     "find_neutral",
     "flat_response",
     "fold_weight_norm",

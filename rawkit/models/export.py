@@ -154,7 +154,7 @@ def export_network(
     run = _run_onnx if format_ == "onnx" else _run_openvino
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
         made = Path(folder) / path.name
-        with _quiet():
+        with quiet_exporters():
             make(plain, made, about, _interface(describe(loaded.network)))
         found = run(made, mosaic.contiguous().numpy())
         with torch.inference_mode():
@@ -235,8 +235,8 @@ def _metadata(loaded: LoadedWeights) -> dict[str, str]:
 
 
 def _make_onnx(net: nn.Module, path: Path, about: dict[str, str], inout: _Interface) -> None:
-    onnx = _module("onnx")
-    _module("onnxscript")
+    onnx = onnx_module("onnx")
+    onnx_module("onnxscript")
     program = torch.onnx.export(
         net, (inout.make(),), dynamo=True, input_names=[inout.takes], output_names=[inout.gives],
         dynamic_shapes=(inout.sides(),), verbose=False,
@@ -247,7 +247,7 @@ def _make_onnx(net: nn.Module, path: Path, about: dict[str, str], inout: _Interf
 
 
 def _run_onnx(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32]:
-    runtime = _module("onnxruntime")
+    runtime = onnx_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = runtime.InferenceSession(
@@ -275,7 +275,8 @@ def _run_openvino(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32
     return np.array(compiled([mosaic])[0])
 
 
-def _module(name: str) -> Any:
+def onnx_module(name: str) -> Any:
+    """Import a module of the extra ``onnx``, or raise MissingError with the way to install it."""
     try:
         return __import__(name)
     except ImportError as error:
@@ -285,7 +286,7 @@ def _module(name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporters() -> Iterator[None]:
     """Keep what exporters say of themselves from the terminal; failures still come through."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level

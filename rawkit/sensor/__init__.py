@@ -1,9 +1,12 @@
 """One raw file: its exposure and mosaic, its pixels, packed planes, target and amplification."""
 
 from rawkit.sensor.amplifier import (
+    TARGET_MEAN,
     Amplification,
     amplification_base,
     base_of_histograms,
+    bin_edges,
+    bin_weights,
     normalise,
     pack_and_count,
     plane_histograms,
@@ -59,6 +62,7 @@ __all__ = [
     "MAX_RATIO",
     "REFERENCE_NEUTRAL",
     "RESAMPLED",
+    "TARGET_MEAN",
     "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
@@ -84,6 +88,8 @@ __all__ = [
     "WhiteBalance",
     "amplification_base",
     "base_of_histograms",
+    "bin_edges",
+    "bin_weights",
     "check_levels",
     "decode",
     "equalised",

@@ -208,6 +208,8 @@ def _check_module(words: list[str]) -> None:
     module, rest = words[at + 1], words[at + 2 :]
     if module == "rawkit":
         check_rawkit(rest)
+    elif module == "http.server":
+        _require(set(rest[:-1:2]) <= {"--bind", "--directory"}, " ".join(rest))
     else:
         _require(REPOSITORY.joinpath(*module.split(".")).with_suffix(".py").exists(), module)
 
