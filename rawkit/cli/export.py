@@ -12,12 +12,16 @@ from rawkit.cli._print import fields, print_json
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
+_SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+"""By format; the same as `rawkit.models.EXPORTERS` has, which takes torch to import."""
+
 
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--format", "kind", type=click.Choice(["onnx", "openvino"]), default="onnx",
-    show_default=True, help="The runtime: OUTPUT ends in .onnx, or in .xml for openvino.",
+    "--format", "kind", type=click.Choice(list(_SUFFIXES)), default="onnx", show_default=True,
+    help="The runtime: OUTPUT ends in "
+    + ", ".join(f"{suffix} for {name}" for name, suffix in _SUFFIXES.items()) + ".",
 )  # fmt: skip
 @click.option(
     "--weights",

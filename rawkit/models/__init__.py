@@ -13,7 +13,7 @@ from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import InferencePlan, plan_inference
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
-from rawkit.models.export import Exported, check_mosaic, export_network
+from rawkit.models.exports import EXPORTERS, Exported, check_mosaic, export_network
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
@@ -43,6 +43,7 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "DEPTHS",
+    "EXPORTERS",
     "FAMILY",
     "NETWORKS",
     "PRECISIONS",

@@ -11,7 +11,7 @@ import torch
 
 from rawkit.errors import UsageError
 from rawkit.models import build, check_mosaic, export_network, load_network, save_safetensors
-from rawkit.models import export as module
+from rawkit.models.exports import export as module
 from tests.support.fixtures_cli import run
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX or OpenVINO file that other programs run, checked before it is kept.
+"""A trained network as a file that other programs run, checked before it is kept.
 
 The file takes what the network takes: the amplified mosaic, float32 (1, 1, H, W) with H and W
 multiples of `Network.multiple`, and gives float32 (1, 3, H, W). Of a network for clips it takes
@@ -8,94 +8,37 @@ metadata says so.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.export import Dim
 
-from rawkit.errors import MissingError, UsageError, WeightsError
+from rawkit.errors import UsageError, WeightsError
 from rawkit.files import output_errors, write_atomically
 from rawkit.models.amplified import amplified
-from rawkit.models.openvino import openvino_module, plain_copy
+from rawkit.models.exports.formats import Asked, exporter_named
+from rawkit.models.exports.interface import interface_of
+from rawkit.models.exports.quiet import quiet_exporters
+from rawkit.models.openvino import plain_copy
 from rawkit.models.registry import describe
 from rawkit.models.sid_unet import packed_planes
 from rawkit.models.tiles import Area
 from rawkit.sensor import amplification_base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.models.registry import Network
+    from rawkit.models.exports.formats import ExportFormat
     from rawkit.models.weights import LoadedWeights
     from rawkit.sensor import RawImage
 
-ExportFormat = Literal["onnx", "openvino"]
-FORMATS: tuple[ExportFormat, ...] = ("onnx", "openvino")
-SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-4
 """Greatest difference from torch that is accepted, of values between 0 and 1."""
 _CHECK_SIDE = 1000
 _CHECK_FRAMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Interface:
-    """What goes into an exported network, and what comes out."""
-
-    takes: str
-    """Name of the input."""
-    gives: str
-    """Name of the output."""
-    shapes: tuple[str, str]
-    """Shapes of both, for people."""
-    example: tuple[int, ...]
-    """A shape of the input."""
-    cell: tuple[int, ...]
-    """What each side of the input must be a multiple of; 0 for one that stays as in the example."""
-
-    def make(self) -> Tensor:
-        """Return an input to trace the network with."""
-        return torch.zeros(self.example)
-
-    def sides(self) -> dict[int, Any]:
-        """Return the free sides of the input, as torch names them."""
-        names = ("batch", "planes", "frames", "rows", "columns")[-len(self.cell) :]
-        return {
-            axis: Dim(names[axis], min=1) if cell == 1 else cell * Dim(names[axis], min=1)
-            for axis, cell in enumerate(self.cell)
-            if cell
-        }
-
-
-def _interface(network: Network) -> _Interface:
-    multiple = network.multiple
-    if not network.takes_clips:
-        takes = (
-            f"(1, 1, H, W), {network.cell.name} mosaic with its canonical cell at (0, 0), H and W "
-            f"multiples of {multiple}"
-        )
-        whole = (1, 1, 3 * multiple, 4 * multiple)
-        return _Interface(
-            "mosaic", "picture", (takes, "(1, 3, H, W)"), whole, (0, 0, multiple, multiple)
-        )
-    packed = multiple // 2
-    takes = (
-        "(1, 4, T, H, W), planes R, G1, B, G2 of T neighbouring frames, H and W multiples of "
-        f"{packed}"
-    )
-    example = (1, 4, 3, 3 * packed, 4 * packed)
-    shapes = (takes, "(1, 3, T, 2 H, 2 W)")
-    return _Interface("clip", "pictures", shapes, example, (0, 0, 1, packed, packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +87,16 @@ def export_network(
     OutputError
         If the file cannot be written.
     """
-    if format_ not in FORMATS:
-        raise UsageError(f"format {format_!r}", expected=f"one of {', '.join(FORMATS)}")
-    if path.suffix != SUFFIXES[format_]:
-        raise UsageError(f"a file named {path.name}", expected=f"a name in {SUFFIXES[format_]}")
+    exporter = exporter_named(format_)
+    if path.suffix != exporter.suffix:
+        raise UsageError(f"a file named {path.name}", expected=f"a name in {exporter.suffix}")
     plain = plain_copy(net)
-    about = _metadata(loaded)
-    make = _make_onnx if format_ == "onnx" else _make_openvino
-    run = _run_onnx if format_ == "onnx" else _run_openvino
+    asked = Asked(_metadata(loaded))
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
         made = Path(folder) / path.name
-        with _quiet():
-            make(plain, made, about, _interface(describe(loaded.network)))
-        found = run(made, mosaic.contiguous().numpy())
+        with quiet_exporters():
+            exporter.make(plain, made, interface_of(describe(loaded.network)), asked)
+        found = exporter.open(made)(mosaic.contiguous().numpy())
         with torch.inference_mode():
             expected = plain(mosaic).numpy()
         difference = float(np.abs(found - expected).max())
@@ -217,7 +157,7 @@ def check_mosaic(network: str, image: RawImage | None = None) -> Tensor:
 
 def _metadata(loaded: LoadedWeights) -> dict[str, str]:
     network = describe(loaded.network)
-    takes, gives = _interface(network).shapes
+    takes, gives = interface_of(network).shapes
     settings = loaded.settings
     return {
         "rawkit_network": network.name,
@@ -232,67 +172,3 @@ def _metadata(loaded: LoadedWeights) -> dict[str, str]:
         f"{takes}",
         "rawkit_output": f"float32 {gives}, RGB of 0 to 1 in the curve it was trained on",
     }
-
-
-def _make_onnx(net: nn.Module, path: Path, about: dict[str, str], inout: _Interface) -> None:
-    onnx = _module("onnx")
-    _module("onnxscript")
-    program = torch.onnx.export(
-        net, (inout.make(),), dynamo=True, input_names=[inout.takes], output_names=[inout.gives],
-        dynamic_shapes=(inout.sides(),), verbose=False,
-    )  # fmt: skip
-    model = program.model_proto  # type: ignore[union-attr] # with dynamo it is a program
-    onnx.helper.set_model_props(model, about)
-    path.write_bytes(model.SerializeToString())
-
-
-def _run_onnx(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32]:
-    runtime = _module("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = runtime.InferenceSession(
-        path.read_bytes(), options, providers=["CPUExecutionProvider"]
-    )
-    found: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: mosaic})[0]
-    return found
-
-
-def _make_openvino(net: nn.Module, path: Path, about: dict[str, str], inout: _Interface) -> None:
-    openvino = openvino_module()
-    shape = [-1 if cell else length for length, cell in zip(inout.example, inout.cell, strict=True)]
-    model = openvino.convert_model(net, example_input=inout.make(), input=[shape])
-    model.input(0).get_tensor().set_names({inout.takes})
-    model.output(0).get_tensor().set_names({inout.gives})
-    for key, value in about.items():
-        model.set_rt_info(value, key)
-    openvino.save_model(model, path, compress_to_fp16=False)
-
-
-def _run_openvino(path: Path, mosaic: NDArray[np.float32]) -> NDArray[np.float32]:
-    core = openvino_module().Core()
-    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    compiled = core.compile_model(core.read_model(path), "CPU", options)
-    return np.array(compiled([mosaic])[0])
-
-
-def _module(name: str) -> Any:
-    try:
-        return __import__(name)
-    except ImportError as error:
-        raise MissingError(
-            f"{name} is not installed", fix="Install it with: pip install 'rawkit-lowlight[onnx]'."
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what exporters say of themselves from the terminal; failures still come through."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
