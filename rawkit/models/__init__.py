@@ -13,7 +13,17 @@ from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import InferencePlan, plan_inference
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
-from rawkit.models.exports import EXPORTERS, Exported, check_mosaic, export_network
+from rawkit.models.exports import (
+    EXPORTERS,
+    Card,
+    Exported,
+    ExportedNetwork,
+    card_path,
+    check_mosaic,
+    export_network,
+    exporter_of,
+    open_exported,
+)
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
 from rawkit.models.inference import restore_bands, restore_mosaic
@@ -51,7 +61,9 @@ __all__ = [
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
     "Area",
+    "Card",
     "Exported",
+    "ExportedNetwork",
     "Geometry",
     "InferencePlan",
     "Lamba2021",
@@ -72,6 +84,7 @@ __all__ = [
     "amplified",
     "best_device",
     "build",
+    "card_path",
     "check_mosaic",
     "compile_openvino",
     "count_macs",
@@ -80,12 +93,14 @@ __all__ = [
     "device_of",
     "encode_safetensors",
     "export_network",
+    "exporter_of",
     "find_neutral",
     "flat_response",
     "fold_weight_norm",
     "is_folded",
     "load_network",
     "load_weights",
+    "open_exported",
     "packed_planes",
     "padding_for",
     "plan_inference",

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rawkit.errors import UsageError
+from rawkit.models.exports.to_executorch import make_executorch, open_executorch
+from rawkit.models.exports.to_litert import make_litert, open_litert
 from rawkit.models.exports.to_onnx import make_onnx, open_onnx
 from rawkit.models.exports.to_openvino import make_openvino, open_openvino
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
     from rawkit.models.exports.interface import Interface
 
-ExportFormat = Literal["onnx", "openvino"]
+ExportFormat = Literal["onnx", "openvino", "litert", "executorch"]
+ExportPrecision = Literal["f32", "f16", "int8"]
 Size = tuple[int, int]
 """Height and width of a mosaic, in pixels."""
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -39,6 +42,10 @@ class Asked:
     """What the file is to say of itself, where its format has room for it."""
     sizes: tuple[Size, ...] = ()
     """Sizes of mosaics, for formats in which they are fixed."""
+    precision: ExportPrecision = "f32"
+    """What it is to be stored or computed in."""
+    delegate: str = ""
+    """What runs it inside its runtime; the first of the format's if empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +62,56 @@ class Exporter:
     """Writes a plain network on the CPU as a file."""
     open: Callable[[Path], Run]
     """Opens such a file in its own runtime."""
+    package: str
+    """The package whose version is the runtime's."""
+    tolerance: float = 1e-4
+    """Greatest difference from torch in f32 that is accepted, of values between 0 and 1."""
     fixed: bool = False
-    """Whether sizes are fixed when it is written."""
+    """Whether sizes are fixed when it is written; if so, networks for clips have no place in it."""
+    precisions: tuple[ExportPrecision, ...] = ("f32",)
+    """What it can be stored or computed in."""
+    delegates: tuple[str, ...] = ()
+    """What can run it inside its runtime; only the first runs here."""
 
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         one.name: one
         for one in (
-            Exporter("onnx", ".onnx", "onnx", make_onnx, open_onnx),
-            Exporter("openvino", ".xml", "openvino", make_openvino, open_openvino),
+            Exporter("onnx", ".onnx", "onnx", make_onnx, open_onnx, "onnxruntime"),
+            Exporter("openvino", ".xml", "openvino", make_openvino, open_openvino, "openvino"),
+            Exporter(
+                "litert",
+                ".tflite",
+                "litert",
+                make_litert,
+                open_litert,
+                "ai-edge-litert",
+                tolerance=1e-5,
+                fixed=True,
+                precisions=("f32", "f16", "int8"),
+            ),
+            Exporter(
+                "executorch",
+                ".pte",
+                "executorch",
+                make_executorch,
+                open_executorch,
+                "executorch",
+                tolerance=1e-5,
+                fixed=True,
+                precisions=("f32", "f16"),
+                delegates=("xnnpack", "coreml"),
+            ),
         )
     }
 )
 """Every format by its name."""
+
+
+def exporter_of(path: Path) -> Exporter | None:
+    """Return the format of a file by how its name ends; None where it is none of them."""
+    return next((one for one in EXPORTERS.values() if one.suffix == path.suffix), None)
 
 
 def exporter_named(name: str) -> Exporter:

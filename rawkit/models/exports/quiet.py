@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -33,15 +35,36 @@ def runtime_module(name: str, extra: str) -> Any:
 
 @contextmanager
 def quiet_exporters() -> Iterator[None]:
-    """Keep what exporters say of themselves from the terminal; failures still come through."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "root")]
-    before = [one.level for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.ERROR)
+    """Keep what exporters say of themselves from the terminal; failures still come through.
+
+    Some speak from C and C++, past Python: what they write to the descriptors is dropped, too.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _no_descriptors():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for one, level in zip(loggers, before, strict=True):
-            one.setLevel(level)
+        logging.disable(before)
+
+
+@contextmanager
+def _no_descriptors() -> Iterator[None]:
+    """Lead what is written to standard output and error nowhere."""
+    streams = (sys.stdout, sys.stderr)
+    for one in streams:
+        one.flush()
+    kept = [os.dup(number) for number in (1, 2)]
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        os.close(nowhere)
+        yield
+    finally:
+        for one in streams:
+            one.flush()
+        for number, was in zip((1, 2), kept, strict=True):
+            os.dup2(was, number)
+            os.close(was)
