@@ -197,7 +197,8 @@ def _planned(
     try:
         plan = plan_inference(
             network, height, width, compute.max_ram,
-            backend=compute.backend, others=beside.others, before=beside.before,
+            backend="openvino" if compute.backend == "openvino" else "torch",
+            others=beside.others, before=beside.before,
             band_pixel=beside.band_pixel,
         )  # fmt: skip
     except UsageError as error:
