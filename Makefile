@@ -39,6 +39,7 @@ cluster: $(READY)  ## tests on a SLURM of this machine; needs root, slurm-wlm an
 bench: $(READY)  ## speed and memory, printed with what they were measured on
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/pytest -q -s -m bench tests/bench
+	$(BIN)/pytest -q -s -m phones tests/bench
 	$(BIN)/pytest -q -m slow tests
 
 docs: $(READY)  ## the site of the pages, in ./site

@@ -310,7 +310,14 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
     UsageError
         If what is given makes no sense together.
     """
-    from rawkit.restore import Brightness, Compute, decode_single, load_restorer, restore_single
+    from rawkit.restore import (
+        Brightness,
+        Compute,
+        backend_of,
+        decode_single,
+        load_restorer,
+        restore_single,
+    )
     from rawkit.restore import Restorer as Loaded
     from rawkit.train import newest_weights
 
@@ -320,7 +327,7 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         restorer = weights
     else:
         found = newest_weights(Workspace(Path(workspace))) if weights is None else Path(weights)
-        restorer = load_restorer(found, Compute(found, max_ram=max_ram))
+        restorer = load_restorer(found, Compute(found, backend_of(found), max_ram=max_ram))
     brightness = (
         Brightness("number", (amplification,)) if amplification is not None
         else Brightness() if m is None

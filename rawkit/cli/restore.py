@@ -50,7 +50,8 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
-    help="Published weights, or a checkpoint.  [default: the best of the newest run]",
+    help="Published weights, a checkpoint, or an exported network.  [default: the best of the "
+    "newest run]",
 )
 @click.option(
     "--amplification", metavar="auto|ratio|NUMBER",
@@ -85,8 +86,9 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     help="Write LibRaw's conversion, as bright, beside each picture: NAME.plain.png.",
 )  # fmt: skip
 @click.option(
-    "--backend", type=click.Choice(["torch", "openvino"]), default="torch", show_default=True,
-    help="What runs the network; openvino is an extra, faster on many CPUs.",
+    "--backend", type=click.Choice(["torch", "openvino", "onnx", "litert", "executorch"]),
+    help="What runs the network; openvino is an extra, faster on many CPUs; the last three "
+    "run what `rawkit export` wrote.  [default: what the file is for, else torch]",
 )  # fmt: skip
 @click.option(
     "--device", help="Where torch runs, such as cpu or cuda.  [default: a GPU if there is one]"
@@ -154,7 +156,7 @@ def restore(
 
         chosen = weights or _newest_weights(workspace)
         compute = Compute(
-            chosen, options["backend"], options["device"], options["precision"], max_ram
+            chosen, _backend(chosen, options), options["device"], options["precision"], max_ram
         )
         asked = {**options, "dry_run": dry_run, "frame_timeout": frame_timeout, "as_json": as_json}
         restore_one_video(files[0], compute, _brightness(options), asked)
@@ -174,7 +176,8 @@ def restore(
     from rawkit.restore import Compute, load_restorer, restore_items
 
     chosen = weights or _newest_weights(workspace)
-    compute = Compute(chosen, options["backend"], options["device"], options["precision"], max_ram)
+    backend = _backend(chosen, options)
+    compute = Compute(chosen, backend, options["device"], options["precision"], max_ram)
     restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)
@@ -183,6 +186,12 @@ def restore(
     _show_report(report, as_json=as_json)
     if report.failed or report.interrupted or report.stopped:
         raise SystemExit(1)
+
+
+def _backend(weights: Path, options: dict[str, Any]) -> Any:
+    from rawkit.restore import backend_of
+
+    return options["backend"] or backend_of(weights)
 
 
 def _newest_weights(workspace: Workspace) -> Path:

@@ -8,6 +8,7 @@
 
 from rawkit.colour.anchor import AnchorMemory, ColourAnchor, SensorColour, anchor_memory
 from rawkit.colour.cells import CellGrid, overview
+from rawkit.colour.constants import SENSOR_CONSTANTS
 from rawkit.colour.development import Development, Estimates, Learned, develop
 from rawkit.colour.fit import SQUARE, fit_to_picture, fitted_matrix
 from rawkit.colour.matrix import CameraMatrix, matrix_of
@@ -24,6 +25,7 @@ from rawkit.colour.noise import NoiseModel, estimate_noise
 __all__ = [
     "COLOUR_MODES",
     "NETWORK_COLOUR",
+    "SENSOR_CONSTANTS",
     "SQUARE",
     "AnchorMemory",
     "CameraMatrix",

@@ -13,7 +13,17 @@ from rawkit.models.amplified import AmplifiedMosaic, amplified
 from rawkit.models.budget import InferencePlan, plan_inference
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
-from rawkit.models.export import Exported, check_mosaic, export_network
+from rawkit.models.exports import (
+    EXPORTERS,
+    Card,
+    Exported,
+    ExportedNetwork,
+    card_path,
+    check_mosaic,
+    export_network,
+    exporter_of,
+    open_exported,
+)
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
 from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
@@ -44,6 +54,7 @@ __all__ = [
     "CHECKPOINT_FORMAT",
     "CHECKPOINT_VERSION",
     "DEPTHS",
+    "EXPORTERS",
     "FAMILY",
     "NETWORKS",
     "PRECISIONS",
@@ -52,7 +63,9 @@ __all__ = [
     "WEIGHTS_VERSION",
     "AmplifiedMosaic",
     "Area",
+    "Card",
     "Exported",
+    "ExportedNetwork",
     "Geometry",
     "InferencePlan",
     "Lamba2021",
@@ -73,6 +86,7 @@ __all__ = [
     "amplified",
     "best_device",
     "build",
+    "card_path",
     "check_mosaic",
     "compile_openvino",
     "count_macs",
@@ -82,12 +96,14 @@ __all__ = [
     "encode_safetensors",
     "export_network",
     "export_stages",
+    "exporter_of",
     "find_neutral",
     "flat_response",
     "fold_weight_norm",
     "is_folded",
     "load_network",
     "load_weights",
+    "open_exported",
     "packed_planes",
     "padding_for",
     "plan_inference",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.models.amplified import AmplifiedMosaic
+    from rawkit.models.exports.run import ExportedNetwork
 
 STRIP_ROWS = 480
 """Pixels: at most how many rows of a mosaic are squeezed at a time, besides halos."""
@@ -97,7 +98,9 @@ def restore_bands(
 
 
 @torch.inference_mode()
-def restore_mosaic(net: nn.Module | Staged, mosaic: Tensor, *, tile: int | None = None) -> Tensor:
+def restore_mosaic(
+    net: nn.Module | Staged | ExportedNetwork, mosaic: Tensor, *, tile: int | None = None
+) -> Tensor:
     """Restore one whole mosaic that is a tensor, tile by tile where the network allows it.
 
     Parameters

@@ -36,8 +36,8 @@ class FusedLamba2021(nn.Module):
         super().__init__()
         self.far = net
         """For the stage that sees far, which is the same."""
-        self.merge_near = _every_other(net.merge8, 0)
-        self.merge_far = _every_other(net.merge8, 1)
+        self.merge_near = every_other(net.merge8, 0)
+        self.merge_far = every_other(net.merge8, 1)
         self.expand8 = _cells_first(net.expand8, 4)
         self.output2 = _cells_first(net.output2, 2)
 
@@ -83,7 +83,7 @@ def _unshuffled(mosaic: Tensor, r: int) -> Tensor:
     return cells.reshape(batch, rows, columns, 4 * r * r).permute(0, 3, 1, 2)
 
 
-def _every_other(convolution: nn.Conv2d, first: int) -> nn.Conv2d:
+def every_other(convolution: nn.Conv2d, first: int) -> nn.Conv2d:
     """Return the part of a grouped convolution that reads every other channel of each group.
 
     The network shuffles the channels of two tensors in two groups before it convolves. Each group

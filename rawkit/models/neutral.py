@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from rawkit.models.exports.run import ExportedNetwork
     from rawkit.models.stages import Staged
     from rawkit.sensor import Cell
 
@@ -57,7 +58,7 @@ class LearnedNeutral:
 
 
 def flat_response(
-    net: nn.Module | Staged,
+    net: nn.Module | Staged | ExportedNetwork,
     cell: Cell,
     multiple: int,
     planes: Sequence[float],
@@ -88,7 +89,9 @@ def flat_response(
     return np.asarray(linear_of(encoded), np.float64)
 
 
-def find_neutral(net: nn.Module | Staged, cell: Cell, multiple: int) -> LearnedNeutral:
+def find_neutral(
+    net: nn.Module | Staged | ExportedNetwork, cell: Cell, multiple: int
+) -> LearnedNeutral:
     """Find the grey that a network makes neutral, by flat fields; some seconds on a CPU.
 
     A grid is searched first, as the response folds: other colours come out nearly neutral at one

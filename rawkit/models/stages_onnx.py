@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from rawkit.errors import UsageError, WeightsError
-from rawkit.models.export import TOLERANCE, onnx_module, quiet_exporters
+from rawkit.models.exports.formats import TOLERANCE
+from rawkit.models.exports.quiet import quiet_exporters, runtime_module
 from rawkit.models.openvino import plain_copy
 from rawkit.models.registry import describe
 from rawkit.models.stages import Staged
@@ -139,8 +140,8 @@ def _made(
     loaded: LoadedWeights,
 ) -> bytes:
     """Export a stage and run it on what was given."""
-    onnx_module("onnx")
-    onnx_module("onnxscript")
+    runtime_module("onnx", "onnx")
+    runtime_module("onnxscript", "onnx")
     inputs = tuple(one.detach().clone() for one in given.values())
     with quiet_exporters():
         program = torch.onnx.export(
@@ -148,7 +149,7 @@ def _made(
             dynamic_shapes=sides, verbose=False,
         )  # fmt: skip
     contents: bytes = program.model_proto.SerializeToString()  # type: ignore[union-attr] # with dynamo it is a program
-    session = onnx_module("onnxruntime").InferenceSession(
+    session = runtime_module("onnxruntime", "onnx").InferenceSession(
         contents, providers=["CPUExecutionProvider"]
     )
     found = session.run(None, {name: one.numpy() for name, one in given.items()})[0]

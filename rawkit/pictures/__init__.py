@@ -5,7 +5,14 @@ one plain conversion that others are compared with, matched in brightness.
 """
 
 from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
-from rawkit.pictures.curve import encoded_of, icc_profile, linear_of, profile_name, srgb_of
+from rawkit.pictures.curve import (
+    curve_constants,
+    encoded_of,
+    icc_profile,
+    linear_of,
+    profile_name,
+    srgb_of,
+)
 from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted, demosaiced
 from rawkit.pictures.stretch import stretch_bands
 from rawkit.pictures.write import (
@@ -29,6 +36,7 @@ __all__ = [
     "capture_of_row",
     "convert_planes",
     "converted",
+    "curve_constants",
     "demosaiced",
     "encoded_of",
     "icc_profile",

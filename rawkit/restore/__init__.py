@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, line_of, restore_files, restore_items
     from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
     from rawkit.restore.memory import Held
-    from rawkit.restore.network import load_restorer, restore_bands, restore_image
+    from rawkit.restore.network import backend_of, load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Outcome, Restored
     from rawkit.restore.pipeline import restore_stream
     from rawkit.restore.restorer import Compute, Origin, Restorer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __getattr__ = late(
     __name__,
     {
+        "backend_of": "network",
         "Compute": "restorer",
         "DecodeJob": "decoder",
         "Decoded": "decoder",
@@ -77,6 +78,7 @@ __all__ = [
     "Restorer",
     "Single",
     "StoredFrame",
+    "backend_of",
     "decode_single",
     "decoder_memory",
     "existing",

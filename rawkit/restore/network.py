@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,18 +11,23 @@ import torch
 from rawkit import models
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models import (
+    BACKENDS,
     PRECISIONS,
+    ExportedNetwork,
     Staged,
     amplified,
     best_device,
     compile_openvino,
     describe,
+    exporter_of,
     load_network,
+    open_exported,
     plan_inference,
     prepare,
 )
 from rawkit.restore.manifest import identity_of
 from rawkit.restore.memory import Held
+from rawkit.restore.neutral import KnownNeutral, remember
 from rawkit.restore.restorer import Compute, Restorer
 from rawkit.sensor import Amplification, equalised_image
 
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rawkit.colour import Development
+    from rawkit.restore.restorer import Backend
     from rawkit.sensor import RawImage
 
 _OPENVINO_BYTES = 2_000_000_000
@@ -42,25 +48,29 @@ _TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
-    """Load published weights or a checkpoint of ours and prepare the network.
+    """Load published weights, a checkpoint of ours or an exported file and prepare the network.
 
     Raises
     ------
     MissingError, WeightsError
-        If there is no such file, or it is not weights of a known network.
+        If there is no such file, or it is not weights of a known network; of an exported file also
+        if its card or its runtime is not there.
     UsageError
-        If there is no such device, or it does not compute in that precision.
+        If there is no such device, it does not compute in that precision, or the file is of
+        another backend.
     """
-    chosen = compute or Compute(weights)
+    chosen = compute or Compute(weights, backend_of(weights))
+    _check_backend(weights, chosen)
+    if exporter_of(weights) is not None:
+        return _exported(weights, chosen)
     device = _device(chosen)
     if chosen.backend == "openvino" and chosen.precision not in PRECISIONS:
         raise UsageError(f"{chosen.precision} by OpenVINO", expected=" or ".join(PRECISIONS))
     net, loaded = load_network(weights)
-    kind = loaded.settings.get("amplification", "auto")
     try:
-        value = float(loaded.settings.get("amplification_value", 1.0))
+        kind = loaded.settings.get("amplification", "auto")
         multiple = float(loaded.settings.get("ratio_to_estimate", 1.0))
-        amplification = Amplification(kind, value)
+        amplification = Amplification(kind, float(loaded.settings.get("amplification_value", 1.0)))
     except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f"settings that cannot be used ({error})", where=weights) from error
     ready = _prepared(net, chosen, device)
@@ -68,6 +78,51 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
         loaded.neutral, loaded.published, loaded.cameras,
+    )  # fmt: skip
+
+
+def backend_of(weights: Path) -> Backend:
+    """Return what runs a file of weights where nothing is asked for: its runtime, or torch."""
+    exporter = exporter_of(weights)
+    return "torch" if exporter is None else exporter.name
+
+
+def _check_backend(weights: Path, compute: Compute) -> None:
+    exporter = exporter_of(weights)
+    if exporter is None:
+        if compute.backend not in BACKENDS:
+            raise UsageError(
+                f"{weights.name} by {compute.backend}", expected=" or ".join(BACKENDS),
+                fix=f"Or export it first: rawkit export --format {compute.backend}.",
+            )  # fmt: skip
+        return
+    if compute.backend != exporter.name:
+        raise UsageError(
+            f"{weights.name} by {compute.backend}", expected=f"--backend {exporter.name}"
+        )
+    if compute.precision != "f32" or compute.device not in {None, "cpu"}:
+        what = compute.device if compute.precision == "f32" else compute.precision
+        raise UsageError(
+            f"{weights.name} in or on {what}",
+            expected="neither: an exported file runs on the CPU in what it was exported in",
+        )
+
+
+def _exported(weights: Path, compute: Compute) -> Restorer:
+    """Prepare a network from an exported file, which its card describes."""
+    net = open_exported(weights)
+    card = net.card
+    try:
+        kind: Any = card.amplification.kind
+        amplification = Amplification(kind, card.amplification.value)
+    except UsageError as error:
+        raise WeightsError(f"a card that cannot be used ({error})", where=weights) from error
+    # What the weights make neutral was found as they were exported.
+    remember(KnownNeutral(card.sha256, card.colour.neutral))
+    return Restorer(
+        net, card.network, card.licence, amplification, compute, card.sha256,
+        card.amplification.ratio_to_estimate, card.colour.wanted, card.colour.published,
+        card.seen(),
     )  # fmt: skip
 
 
@@ -95,6 +150,10 @@ def restore_bands(
     mosaic = amplified(
         image.pixels, image.mosaic, development.fed, describe(restorer.network), development.gains
     )
+    if isinstance(restorer.net, ExportedNetwork):
+        found = restorer.net.bands(mosaic)
+        yield from development.coloured(band for _, band in found)
+        return
     height, width = image.pixels.shape
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
@@ -112,8 +171,8 @@ def tile_for(
     is returned, and what to say of it.
     """
     compute = restorer.compute
-    if compute is None or compute.max_ram is None:
-        return None, None
+    if compute is None or compute.max_ram is None or compute.backend not in BACKENDS:
+        return None, None  # windows of an exported network have the sizes they have
     if compute.backend == "openvino" and compute.max_ram >= _OPENVINO_BYTES:
         return None, None
     beside = held or Held()
@@ -138,7 +197,8 @@ def _planned(
     try:
         plan = plan_inference(
             network, height, width, compute.max_ram,
-            backend=compute.backend, others=beside.others, before=beside.before,
+            backend="openvino" if compute.backend == "openvino" else "torch",
+            others=beside.others, before=beside.before,
             band_pixel=beside.band_pixel,
         )  # fmt: skip
     except UsageError as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from rawkit.models import Staged
+    from rawkit.models import ExportedNetwork, Staged
     from rawkit.sensor import Neutral
 
 SUFFIX = ".neutral.json"
@@ -45,7 +45,7 @@ def remember(found: KnownNeutral) -> None:
 
 
 def probed_neutral(
-    net: Staged | nn.Module, network: str, identity: str, weights: Path | None
+    net: Staged | nn.Module | ExportedNetwork, network: str, identity: str, weights: Path | None
 ) -> Neutral | None:
     """Return the neutral of weights that do not say which cameras they saw; some seconds once.
 

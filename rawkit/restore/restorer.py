@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rawkit.colour import ColourMode, Development, Estimates
-    from rawkit.models import SeenCamera, Staged
+    from rawkit.models import ExportedNetwork, SeenCamera, Staged
     from rawkit.restore.amplify import Brightness
     from rawkit.sensor import Amplification, Exposure, Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
-Backend = Literal["torch", "openvino"]
+Backend = Literal["torch", "openvino", "onnx", "litert", "executorch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Compute:
 class Restorer:
     """A prepared network and how its input is made."""
 
-    net: Staged | nn.Module
+    net: Staged | nn.Module | ExportedNetwork
     """The network, ready for inference."""
     network: str
     """Its name in the registry."""

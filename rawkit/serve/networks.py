@@ -6,7 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
-from rawkit.restore import Brightness, Compute, Origin, load_restorer, parse_exposure
+from rawkit.restore import (
+    Brightness,
+    Compute,
+    Origin,
+    backend_of,
+    load_restorer,
+    parse_exposure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +68,7 @@ class Networks:
         with self._lock:
             if chosen not in self.loaded:
                 path = self.weights[chosen]
-                found = load_restorer(path, Compute(path, max_ram=self._max_ram))
+                found = load_restorer(path, Compute(path, backend_of(path), max_ram=self._max_ram))
                 if found.must_probe("auto"):
                     found.learned().neutral()
                 first = next(iter(self.weights))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rawkit.colour import anchor_memory
 from rawkit.errors import UsageError
-from rawkit.models import MemoryPlan, describe, padding_for, plan_inference
+from rawkit.models import BACKENDS, MemoryPlan, describe, padding_for, plan_inference
 from rawkit.restore import Held
 from rawkit.sensor import UNKNOWN_BALANCE
 from rawkit.video.clips import Cut, Grid
@@ -97,6 +97,8 @@ def plan_video(
         plan, cut = _in_pieces(restorer.network, output, count, first.mosaic, others, budget)
         return VideoMemory(plan, held), cut
     backend = "torch" if restorer.compute is None else restorer.compute.backend
+    if backend not in BACKENDS:
+        backend = "openvino"  # a network in another runtime takes about as much
     plan = plan_inference(
         restorer.network, height, width, budget, backend=backend, others=held.others,
         before=held.before, band_pixel=held.band_pixel,
