@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from rawkit.cli._group import ListOf
+from rawkit.cli._patches import SIDE_AND_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,8 @@ _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
-    click.option("--recipe", help="A published training: lamba2021, sid or dark-video; options "
-                 "override it."),
+    click.option("--recipe", help="A published training: lamba2021, sid, dark-video or "
+                 "see-in-the-dark-gan; options override it."),
     click.option("--network", help="lamba2021 or sid; for clips unet3d.  [default: lamba2021; with "
                  "--clip unet3d]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
@@ -92,6 +93,10 @@ _OPTIONS = (
     ),
     click.option(
         "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
+    ),
+    click.option(
+        "--patches", type=SIDE_AND_STRIDE, help="Instead of crops at random places patches in a "
+        "grid that covers frames exactly, such as 100/50, in mosaic pixels.",
     ),
     click.option(
         "--batch", type=_POSITIVE, help="Crops, or clips, of a step over all processes.  "
@@ -197,9 +202,13 @@ def changes_of(options: dict[str, Any], *, given_only: bool = False) -> dict[str
     """
     asked = {
         name: options[name] if not given_only or on_command_line(name) else None
-        for name in (*_FIELDS, "loss", "amplify", "m")
+        for name in (*_FIELDS, "loss", "amplify", "m", "patches")
     }
     fields = {field: asked[name] for name, field in _FIELDS.items() if asked[name] is not None}
+    if asked["patches"] is not None:
+        if "crop" in fields:
+            raise click.UsageError("--patches with --crop: expected one way to say it")
+        fields["crop"], fields["stride"] = asked["patches"]
     if asked["loss"] is not None:
         if {"l1_weight", "ms_ssim_weight"} & set(fields):
             raise click.UsageError("--loss with --l1 or --ms-ssim: expected one way to say it")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rawkit.models import Unet3d, build, describe
+from rawkit.models import Unet3d, build, describe, padding_for
 from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
 from rawkit.train.critic import Adversary
@@ -35,7 +35,8 @@ class Learner:
     def __init__(self, settings: TrainSettings, fabric: Fabric) -> None:
         self._settings, self.fabric = settings, fabric
         self._loss = Loss(settings).to(fabric.device)
-        self._takes_clips = describe(settings.network).takes_clips
+        about = describe(settings.network)
+        self._takes_clips, self._multiple = about.takes_clips, about.multiple
         torch.manual_seed(settings.seed)
         self.net: nn.Module = build(settings.network)
         """The network itself, whatever wraps it."""
@@ -125,8 +126,12 @@ class Learner:
     def _restored(self, planes: Tensor) -> Tensor:
         """Pictures of a piece, (B, 3, H, W), of clips (B, 3, T, H, W)."""
         if planes.ndim != _CLIPS:
-            pictures: Tensor = self._module(mosaic_of(planes))
-            return pictures
+            mosaic = mosaic_of(planes)
+            padding = padding_for(*mosaic.shape[-2:], (0, 0), self._multiple)
+            if padding.padded_height == padding.height:
+                pictures: Tensor = self._module(mosaic)
+                return pictures
+            return padding.cut(self._module(padding.apply(mosaic)))  # a patch of any even side
         if self._takes_clips:
             restored: Tensor = self._module(planes)
             return restored

@@ -56,8 +56,9 @@ def plan_memory(
         If the network is not one that is trained.
     """
     share = max(1, settings.batch_size // ranks)
-    piece = -(-share // settings.accumulate) * settings.crop**2
     about = describe(settings.network)
+    padded = -(-settings.crop // about.multiple) * about.multiple
+    piece = -(-share // settings.accumulate) * padded**2
     costs = about.costs.training
     if costs is None:
         raise UsageError(f"a training of {settings.network}", expected="a network that is trained")

@@ -118,6 +118,9 @@ class TrainSettings:
     recompute: bool = False
     """Whether the backward pass computes activations again instead of keeping them, to save memory;
     for networks that can."""
+    stride: int = 0
+    """Mosaic pixels from each crop to the next, in a grid that covers frames exactly; 0 draws crops
+    at random places."""
     gan_weight: float = 0.0
     """Weight of what a critic says of restored pictures; 0 trains without one."""
     critic: Literal["patch", "classifier"] = "patch"
@@ -163,7 +166,7 @@ class TrainSettings:
                 )
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema = {self.ema}", expected="a decay of 0 to below 1, such as 0.999")
-        if self.crop % 32:
+        if self.crop % 32 and not self.stride:
             raise UsageError(
                 f"crops of {self.crop} pixels",
                 expected="a multiple of 32",

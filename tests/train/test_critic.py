@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rawkit.errors import TrainingError, UsageError
-from rawkit.train import LAST, TrainData, Trainer, load_checkpoint
+from rawkit.train import LAST, TrainData, Trainer, load_checkpoint, settings_for
 from rawkit.train.critic.adversary import Adversary
 from rawkit.train.critic.networks import CRITICS, build_critic, renew_norms
 from rawkit.train.critic.objectives import OBJECTIVES
@@ -265,3 +265,21 @@ def test_the_plan_of_memory_counts_the_critic(tiny_data: TrainData) -> None:
         for one in (plain, judged, replace(judged, critic_r1=1.0))
     ]
     assert totals == sorted(set(totals))
+
+
+def test_patches_of_any_even_side_are_trained_on_and_gone_on_with(
+    tiny_data: TrainData, tmp_path: Path
+) -> None:
+    chosen = tiny(3, **{**GAN, "crop": 52, "stride": 26, "augment": False, "crops_per_window": 9})
+    Trainer(chosen, tiny_data, tmp_path / "whole").run(validate_every=3)
+    cut = tmp_path / "cut"
+    Trainer(chosen, tiny_data, cut).run(progress=CallAt(1, press_ctrl_c))
+    assert resumed(chosen, tiny_data, cut).steps == 3
+    assert_same_state(cut, tmp_path / "whole")
+
+
+def test_a_grid_reads_patches_of_a_square_at_once_and_flips_nothing(tiny_data: TrainData) -> None:
+    made = settings_for("f1", tiny_data, {"crop": 100, "stride": 50, "steps": 1})
+    assert (made.augment, made.crops_per_window) == (False, 36)
+    made = settings_for("f1", tiny_data, {"crop": 100, "stride": 50, "steps": 1, "augment": True})
+    assert made.augment
