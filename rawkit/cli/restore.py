@@ -174,7 +174,10 @@ def restore(
     from rawkit.restore import Compute, load_restorer, restore_items
 
     chosen = weights or _newest_weights(workspace)
-    compute = Compute(chosen, options["backend"], options["device"], options["precision"], max_ram)
+    compute = Compute(
+        chosen, options["backend"], options["device"], options["precision"], max_ram,
+        options["overlap"],
+    )  # fmt: skip
     restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)

@@ -21,6 +21,7 @@ from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
+from rawkit.models.overlapping import PATCH, Overlap, overlapped_bands
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
@@ -45,6 +46,7 @@ __all__ = [
     "DEPTHS",
     "FAMILY",
     "NETWORKS",
+    "PATCH",
     "PRECISIONS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
@@ -59,6 +61,7 @@ __all__ = [
     "MemoryPlan",
     "Network",
     "NetworkCosts",
+    "Overlap",
     "Padding",
     "SeenCamera",
     "SidUnet",
@@ -85,6 +88,7 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "overlapped_bands",
     "packed_planes",
     "padding_for",
     "plan_inference",

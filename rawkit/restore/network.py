@@ -56,6 +56,8 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     if chosen.backend == "openvino" and chosen.precision not in PRECISIONS:
         raise UsageError(f"{chosen.precision} by OpenVINO", expected=" or ".join(PRECISIONS))
     net, loaded = load_network(weights)
+    if chosen.overlap is not None:
+        models.Overlap(*chosen.overlap).check(describe(loaded.network).multiple)
     kind = loaded.settings.get("amplification", "auto")
     try:
         value = float(loaded.settings.get("amplification_value", 1.0))
@@ -99,7 +101,11 @@ def restore_bands(
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    bands = models.restore_bands(restorer.net, mosaic, tile=tile)
+    patches = None if restorer.compute is None else restorer.compute.overlap
+    if patches is not None:
+        bands = models.overlapped_bands(restorer.net, mosaic, models.Overlap(*patches))
+    else:
+        bands = models.restore_bands(restorer.net, mosaic, tile=tile)
     yield from development.coloured(band for _, band in bands)
 
 

@@ -184,8 +184,8 @@ class PatchWindows(Sequence[Window]):
 
     def block(self, index: int) -> Block:
         """Return the block that a window reads patches of."""
-        blocks = self._kinds[self._which[self.frame[index]]]
-        return blocks[int(self._within[index])]
+        kind = int(self._which[int(self.frame[index])])
+        return self._kinds[kind][int(self._within[index])]
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -127,7 +127,8 @@ class Learner:
         """Pictures of a piece, (B, 3, H, W), of clips (B, 3, T, H, W)."""
         if planes.ndim != _CLIPS:
             mosaic = mosaic_of(planes)
-            padding = padding_for(*mosaic.shape[-2:], (0, 0), self._multiple)
+            height, width = mosaic.shape[-2:]
+            padding = padding_for(height, width, (0, 0), self._multiple)
             if padding.padded_height == padding.height:
                 pictures: Tensor = self._module(mosaic)
                 return pictures

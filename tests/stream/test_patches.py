@@ -94,7 +94,7 @@ def test_patches_lie_in_their_windows_which_end_within_the_longest_span(case: Ca
     frames, chosen, epoch = case
     plan = PatchPlan(frames, chosen, epoch)
     numbers = plan.window_numbers()
-    first = {}
+    first: dict[int, int] = {}
     for index, number in enumerate(numbers.tolist()):
         window, sample = plan.windows[number], plan[index]
         assert sample.window == number
@@ -125,7 +125,7 @@ def test_processes_share_the_samples_that_one_would_have(
     frames, chosen, _ = case
 
     def first(share: RankShare, position: int) -> dict[tuple[int, int], tuple[int, object]]:
-        """Samples by batch and slot; those of the first four batches."""
+        """Return the samples of the first four batches, by batch and slot."""
         found = {}
         for job in jobs(lambda _: frames, chosen, share, position):
             for use in job.uses:
