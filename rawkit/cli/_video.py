@@ -49,7 +49,8 @@ class _FramesAndPixels(_Sizes):
         return int(frames), int(pixels)
 
 
-_FRAMES_AND_PIXELS = _FramesAndPixels()
+FRAMES_AND_PIXELS = _FramesAndPixels()
+"""Sizes of pieces of a video."""
 
 
 def video_options(function: Function) -> Function:
@@ -70,7 +71,7 @@ def video_options(function: Function) -> Function:
                      "Of a video and a network of clips, frames and pixels that neighbouring "
                      "pieces share, such as 30x224, which is all that unet3d sees.  "
                      "[default: 4x64]"),
-        click.option("--pieces", type=_FRAMES_AND_PIXELS,
+        click.option("--pieces", type=FRAMES_AND_PIXELS,
                      help="Of a network of clips, frames and pixels to a side of a piece, such as "
                      "16x512.  [default: what costs the least within --max-ram]"),
         click.option("--mosaic", type=click.Choice(["RGGB", "GRBG", "GBRG", "BGGR"]),

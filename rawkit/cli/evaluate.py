@@ -12,6 +12,7 @@ from rawkit.cli._group import NAMES
 from rawkit.cli._patches import TIMES_AND_SIDE
 from rawkit.cli._print import fields, print_json, table
 from rawkit.cli._size import SIZE
+from rawkit.cli._video import FRAMES_AND_PIXELS
 
 if TYPE_CHECKING:
     from rawkit.evaluate import Evaluation, EvaluationPlan, Protocol
@@ -57,6 +58,11 @@ _NOT_OURS = {"role"}
 @click.option(
     "--black-level", type=click.FloatRange(0),
     help="One black level for all frames instead of each file's own.",
+)  # fmt: skip
+@click.option(
+    "--pieces", type=FRAMES_AND_PIXELS,
+    help="Frames and pixels to a side of what a network of clips is given at a time, such as "
+    "32x512.  [default: what fits in --max-ram, or the protocol's]",
 )  # fmt: skip
 @click.option("--resamples", type=click.IntRange(min=1), default=2000, show_default=True,
               help="Draws of the bootstrap.")  # fmt: skip
@@ -166,7 +172,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
     changes: dict[str, Any] = {
         name: options[name]
-        for name in ("ssim", "border", "black_level")
+        for name in ("ssim", "border", "black_level", "pieces")
         if options[name] is not None
     }
     if options["split"]:

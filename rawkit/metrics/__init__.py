@@ -1,4 +1,4 @@
-"""How alike pictures or videos are, how steady, how sharp: one judge for training and evaluation."""
+"""How alike pictures or videos are, how steady and how sharp: the one judge of all."""
 
 from rawkit.metrics.brightness import (
     BRIGHTNESS_VARIANTS,

@@ -226,7 +226,7 @@ class TrainStep(Step):
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos", "overlap"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos", "overlap", "per_long"})
 
     FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
 

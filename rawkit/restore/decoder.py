@@ -26,6 +26,7 @@ from rawkit.sensor import (
     RenderParameters,
     amplification_base,
     check_levels,
+    load_readers,
     open_file,
     open_raw,
     plane_histograms,
@@ -37,6 +38,7 @@ from rawkit.workers import (
     in_fork,
     limit_files,
     limit_memory,
+    load_sandbox,
     receive_file,
     send_array,
 )
@@ -277,6 +279,9 @@ def _serve(connection: Connection) -> None:
         connection.send(_confined(memory))
         while True:
             _answer(connection, *_request(connection))
+    # What a fork imports the next one imports again.
+    load_readers()
+    load_sandbox()
     in_fork(lambda: connection.send(_confined(memory)))
     while True:
         job, file = _request(connection)

@@ -30,7 +30,7 @@ from rawkit.sensor.equalise import (
     grey_gains,
     level_counts,
 )
-from rawkit.sensor.exif import Exif, read_exif
+from rawkit.sensor.exif import Exif, load_readers, read_exif
 from rawkit.sensor.headerless import Headerless
 from rawkit.sensor.linear import RESAMPLED
 from rawkit.sensor.pack import PhaseCrop, pack, phase_crop, unpack
@@ -96,6 +96,7 @@ __all__ = [
     "is_raw",
     "kind_of",
     "level_counts",
+    "load_readers",
     "matrix_to_srgb",
     "neutral_of",
     "normalise",

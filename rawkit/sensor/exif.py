@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from rawkit.sensor.types import Exposure
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ _ISO_OVERFLOW = 65535
 """ISO fields of 16 bits hold this where the true value does not fit."""
 
 
+_NO_TAGS = b"II*\0\x08" + bytes(9)
+"""A TIFF file with a directory and nothing in it."""
 _UNKNOWN = Exposure(None, None, None)
 
 
@@ -83,6 +87,15 @@ def _raf_jpeg(file: BinaryIO) -> BinaryIO:
     offset, length = struct.unpack(">II", pointer)
     file.seek(offset)
     return io.BytesIO(file.read(min(length, 1 << 16)))
+
+
+def load_readers() -> None:
+    """Import now what reading a file imports on first use.
+
+    For processes that are forked for each file: every fork would import it anew.
+    """
+    _exif_of_tiff(io.BytesIO(_NO_TAGS))
+    np.unique(np.zeros(1))  # quantiles sort by it, and it needs masked arrays
 
 
 def _exif_of_tiff(file: BinaryIO) -> Exif:

@@ -15,7 +15,7 @@ from rawkit.workers.resources import (
     connect_cluster,
     start_cluster,
 )
-from rawkit.workers.sandbox import Confinement, confine, limit_files
+from rawkit.workers.sandbox import Confinement, confine, limit_files, load_sandbox
 from rawkit.workers.travel import require_seen, scratch_folder, see
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "in_fork",
     "limit_files",
     "limit_memory",
+    "load_sandbox",
     "receive_file",
     "require_seen",
     "scratch_folder",

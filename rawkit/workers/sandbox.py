@@ -99,6 +99,12 @@ def confine(
     return Confinement(files, calls is not None and _give_up_calls(filters, calls))
 
 
+def load_sandbox() -> None:
+    """Import now what `confine` needs; for a process that is forked to be confined each time."""
+    _landlock()
+    _seccomp()
+
+
 def limit_files(size: int | None) -> None:
     """Let this process open few more files, and write no file larger than `size` bytes.
 
@@ -127,11 +133,10 @@ def _python() -> list[Path]:
 
 
 def _give_up_files(read: list[Path] | None, write: list[Path]) -> int:
-    if sys.platform != "linux":
+    landlock = _landlock()
+    if landlock is None:
         return 0
     try:
-        import landlock  # type: ignore[import-untyped]  # noqa: PLC0415 - Linux has it alone
-
         ctypes.set_errno(0)  # it takes one that was left behind for its own
         version: int = landlock.landlock_abi_version()
         access = landlock.FSAccess
@@ -144,7 +149,7 @@ def _give_up_files(read: list[Path] | None, write: list[Path]) -> int:
             _allow(rules, path, writing if path.is_dir() else writing & access.all_file())
         ctypes.set_errno(0)
         rules.apply()
-    except (ImportError, OSError):  # an older kernel, or one that was started without it
+    except OSError:  # an older kernel, or one that was started without it
         return 0
     return version
 
@@ -153,6 +158,17 @@ def _allow(rules: Any, path: Path, access: Any) -> None:
     ctypes.set_errno(0)
     if path.exists():
         rules.allow(path, rules=access)
+
+
+def _landlock() -> Any:
+    """Return the library of rules for files; None where there is none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        import landlock  # type: ignore[import-untyped]  # noqa: PLC0415 - Linux has it alone
+    except (ImportError, OSError):
+        return None
+    return landlock
 
 
 def _seccomp() -> Any:

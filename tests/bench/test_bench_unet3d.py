@@ -8,27 +8,35 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from rawkit.models import describe
+from rawkit.models import amplified, describe, load_network, prepare
+from rawkit.sensor import Levels, image_of_packed
+from rawkit.video import Cut, Grid, blended
 from tests.conftest import REPOSITORY
+from tests.support.videos import packed_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 PIECE = 3 * 10**9
 """Bytes that training on the published piece may take."""
 MINUTES = float(os.environ.get("RAWKIT_BENCH_MINUTES", "10"))
+SEEN = (256, 384)
+"""Rows and columns of a video that pieces are compared on."""
 CLIPS = (
     "--clip", "8", "--depth", "2", "--width", "16", "--crop", "128", "--batch", "2",
-    "--lr", "2e-3", "--schedule", "cosine", "--warmup", "100",
+    "--lr", "2e-3", "--clip-norm", "1", "--schedule", "cosine", "--warmup", "100",
 )  # fmt: skip
 """What docs/how-to/train-on-videos.md names for the CPU."""
 PICTURES = (
-    "--network", "lamba2021", "--crop", "256", "--batch", "4", "--loss", "l1", "--lr", "1e-3",
+    "--network", "lamba2021", "--crop", "224", "--batch", "4", "--loss", "l1", "--lr", "1e-3",
     "--schedule", "cosine", "--warmup", "100",
 )  # fmt: skip
 
@@ -131,8 +139,46 @@ def test_ten_minutes_beat_a_conversion_and_a_network_for_pictures(tmp_path: Path
         found[name] = figures(tmp_path, "--run", name)
     for name, one in found.items():
         print(f"\n{name:9} {one['psnr']:.2f} dB, MABD error {one['mabd_bt601']:.3f}")
+    across, inside = seams(tmp_path / "runs" / "clips" / "weights.safetensors")
+    print("\n" + ", ".join(
+        f"{axis}: {border:.3f} of the whole clip's across borders, {rest:.3f} inside"
+        for axis, border, rest in zip(("rows", "columns"), across, inside, strict=True)
+    ))  # fmt: skip
     assert found["clips"]["psnr"] >= found["plain"]["psnr"] + 3
     assert found["clips"]["mabd_bt601"] < found["pictures"]["mabd_bt601"]
+    assert max(across) <= 1.05 * max(inside)
+
+
+def seams(weights: Path) -> tuple[list[float], list[float]]:
+    """Largest steps of pieces over those of the whole clip, across borders and inside.
+
+    Steps are between neighbouring rows, then columns: means over the line and all frames.
+    """
+    loaded, _ = load_network(weights)
+    net, about, frames = prepare(loaded), describe("unet3d-depth2-width16"), packed_frames(12, SEEN)
+
+    def run(cut: Cut) -> tuple[NDArray[np.float32], Grid]:
+        images = (image_of_packed(one, "GBRG", Levels(200, 16383), where="here") for one in frames)
+        mosaics = [
+            (i, amplified(one.pixels, one.mosaic, 4.0, about)) for i, one in enumerate(images)
+        ]
+        grid = Grid.of(len(frames), mosaics[0][1].height, mosaics[0][1].width, cut)
+        return np.stack([picture for _, picture in blended(iter(mosaics), net, grid)]), grid
+
+    whole, _ = run(Cut.of(about.geometry, (12, 1024), (0, 0)))
+    cut_up, grid = run(Cut.of(about.geometry, (8, 128), (4, 32)))
+    across, inside = [], []
+    for axis, line in ((1, grid.rows), (2, grid.columns)):
+        others = tuple(one for one in range(4) if one != axis)
+        ratio = np.divide(
+            *(np.abs(np.diff(one, axis=axis)).mean(others) for one in (cut_up, whole))
+        )
+        border = np.zeros(len(ratio), bool)
+        for before, after in pairwise(line):
+            border[after.start - 1 : before.stop] = True
+        across.append(float(ratio[border].max()))
+        inside.append(float(ratio[~border].max()))
+    return across, inside
 
 
 def steps_within(folder: Path, options: tuple[str, ...]) -> int:

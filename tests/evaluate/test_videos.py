@@ -280,3 +280,11 @@ def test_published_figures_of_videos_are_there() -> None:
     residual = found["3D U-Net, residual blocks"]
     assert (residual.psnr, residual.ssim, residual.mabd) == (27.438, 0.84142, 0.000187)
     assert residual.source.url.endswith("csci566-Ocean-s-Five")
+
+
+def test_the_command_takes_sizes_of_pieces(filmed: Workspace) -> None:
+    command = ("evaluate", "--weights", "plain", "--dry-run", "--pieces")
+    ended = run_in(filmed.root, *command, "3x64")
+    assert ended.code == 0
+    assert "pieces=3,64" in ended.err
+    assert run_in(filmed.root, *command, "3").code == 2

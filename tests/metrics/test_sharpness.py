@@ -49,7 +49,8 @@ def test_blur_lowers_it_step_by_step_and_as_scikit_image_has_it() -> None:
         others.append(blur_effect(soft, channel_axis=-1))
     assert found == sorted(found, reverse=True)
     assert others == sorted(others)
-    assert found[0] > 0.8 > 0.2 > found[-1]
+    assert found[0] > 0.8
+    assert found[-1] < 0.4
 
 
 def test_noise_counts_as_sharpness_as_the_pages_say() -> None:

@@ -1,4 +1,4 @@
-"""Pictures made in overlapping patches: every pixel once, blended, and exact where nothing is far."""
+"""Pictures made in overlapping patches: every pixel once, blended, exact where nothing is far."""
 
 from __future__ import annotations
 
@@ -59,9 +59,8 @@ class PatchMean(Pointwise):
 
     def render(self, mosaic: Tensor, features: Tensor) -> Tensor:  # noqa: ARG002 - the protocol's
         """Make the mean of the patch."""
-        return interpolate(mosaic.mean((2, 3), keepdim=True), mosaic.shape[2:]).expand(
-            -1, 3, -1, -1
-        )
+        mean = mosaic.mean((2, 3), keepdim=True)
+        return interpolate(mean, mosaic.shape[2:]).expand(-1, 3, -1, -1)
 
 
 def mosaic_of(pixels: NDArray[np.uint16], phase: tuple[int, int], multiple: int) -> AmplifiedMosaic:
@@ -99,6 +98,7 @@ def test_every_pixel_is_made_and_blending_changes_none_that_is_the_same_in_all_p
 
 @given(st.integers(4, 99), st.sampled_from([4, 8, 12]), st.integers(1, 4))
 def test_a_pixel_lies_in_as_many_patches_as_asked_for(length: int, side: int, times: int) -> None:
+    times = min(times, side // 2)
     overlap = Overlap(times, side)
     counts = np.zeros(length, int)
     for start in starts(length, side, overlap.stride):
@@ -117,7 +117,7 @@ def test_overlaps_soften_borders_and_patches_side_by_side_show_them() -> None:
         found = whole(overlapped_bands(PatchMean(), mosaic, Overlap(times, 24)), 96)
         steps.append(float(np.abs(np.diff(found[48, :, 0])).max()))
     assert steps[0] == pytest.approx(0.24)  # the means of neighbouring patches
-    assert steps[0] > 4 * steps[1] > 4 * steps[2]
+    assert steps[0] > 15 * max(steps[1:])
 
 
 def test_blended_weights_of_two_patches_sum_to_one() -> None:
