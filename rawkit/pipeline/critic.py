@@ -45,5 +45,5 @@ def critic_options(values: CriticValues) -> str:
         if value is True:
             found += f" {flag}"
         elif value is not False:
-            found += f" {flag} {value}"
+            found += f" {flag} {value}" if isinstance(value, str) else f" {flag} {value:g}"
     return found

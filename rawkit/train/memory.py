@@ -25,7 +25,7 @@ _PROCESS = 450 * 2**20
 _LOSS_PIXEL = {"l1": 0, "ms-ssim": 400, "ssim": 300, "region": 60, "perceptual": 3000,
                "temporal": 60}  # fmt: skip
 """Bytes a mosaic pixel of a frame of a piece that each loss adds."""
-_CRITIC_PIXEL = {"patch": 950, "classifier": 720}
+_CRITIC_PIXEL = {"patch": 1100, "classifier": 850}
 """The same of each critic."""
 _CONDITION_PIXEL = 100
 """What a critic adds that is shown the mosaic, too."""
@@ -33,7 +33,7 @@ _CRITIC_WEIGHTS = {"patch": 4 * 735_009, "classifier": 4 * 543_937}
 """Bytes of each critic's parameters, float32."""
 _CRITIC = 40 * 2**20
 """Bytes that a critic takes whatever its size."""
-_PENALTY = 1.7
+_PENALTY = 1.8
 """How much more activations of the critic take with R1, whose slope is itself learned from."""
 _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
