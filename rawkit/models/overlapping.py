@@ -127,7 +127,8 @@ def starts(length: int, side: int, stride: int) -> list[int]:
 def tent(length: int) -> NDArray[np.float32]:
     """Return the weights of a patch along an axis: the distance to its nearer border, in pixels."""
     middle = np.arange(length, dtype=np.float32) + np.float32(0.5)
-    return np.minimum(middle, length - middle)
+    found: NDArray[np.float32] = np.minimum(middle, length - middle)
+    return found
 
 
 def _patch(net: Staged, mosaic: AmplifiedMosaic, area: Area) -> NDArray[np.float32]:

@@ -64,7 +64,8 @@ class PatchMean(Pointwise):
 
 
 def mosaic_of(pixels: NDArray[np.uint16], phase: tuple[int, int], multiple: int) -> AmplifiedMosaic:
-    padding = padding_for(*pixels.shape, phase, multiple)
+    height, width = pixels.shape
+    padding = padding_for(height, width, phase, multiple)
     cell = np.ones((2, 2), np.float32)
     return AmplifiedMosaic(pixels, 0 * cell, 1000 * cell, 1.0, padding)
 
