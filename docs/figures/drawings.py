@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from rawkit.stream import EpochPlan, FrameShape, PlanSettings
-from rawkit.stream.plan import LANES
+from rawkit.stream.settings import LANES
 
 FOLDER = Path(__file__).resolve().parents[1] / "explanation"
 INK, PALE, ACCENT = "#263238", "#cfd8dc", "#e64a19"

@@ -9,11 +9,12 @@ import click
 from click.core import ParameterSource
 
 from rawkit.cli._group import ListOf
+from rawkit.cli._patches import SIDE_AND_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual", "temporal")
-_OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual"}
+_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual", "temporal", "gan")
+_OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual", "adversarial": "gan"}
 """What papers call a loss -> its name here."""
 _FIELDS = {
     "network": "network",
@@ -32,6 +33,12 @@ _FIELDS = {
     "region_dark": "region_dark",
     "vgg": "vgg",
     "vgg_layer": "perceptual_layer",
+    "critic": "critic",
+    "critic_objective": "critic_objective",
+    "critic_lr": "critic_rate",
+    "critic_warmup": "critic_warmup",
+    "critic_r1": "critic_r1",
+    "critic_conditional": "critic_conditional",
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
@@ -68,8 +75,8 @@ _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
-    click.option("--recipe", help="A published training: lamba2021, sid or dark-video; options "
-                 "override it."),
+    click.option("--recipe", help="A published training: lamba2021, sid, dark-video or "
+                 "see-in-the-dark-gan; options override it."),
     click.option("--network", help="lamba2021 or sid; for clips unet3d.  [default: lamba2021; with "
                  "--clip unet3d]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
@@ -86,6 +93,10 @@ _OPTIONS = (
     ),
     click.option(
         "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
+    ),
+    click.option(
+        "--patches", type=SIDE_AND_STRIDE, help="Instead of crops at random places patches in a "
+        "grid that covers frames exactly, such as 100/50, in mosaic pixels.",
     ),
     click.option(
         "--batch", type=_POSITIVE, help="Crops, or clips, of a step over all processes.  "
@@ -114,7 +125,7 @@ _OPTIONS = (
         "--loss",
         type=_WEIGHTS,
         help="Weighted sum, such as l1=1,ms-ssim=0.2; also ssim (structure), region, "
-        "perceptual (vgg), and of clips temporal.",
+        "perceptual (vgg), gan (a critic's word), and of clips temporal.",
     ),
     click.option("--l1", type=float, help="Weight of L1.  [default: 1]"),
     click.option(
@@ -132,6 +143,22 @@ _OPTIONS = (
     ),
     click.option("--vgg", type=click.Path(), help="File of VGG weights, for the loss perceptual."),
     click.option("--vgg-layer", help="Layer whose features are compared.  [default: relu2_2]"),
+    click.option(
+        "--critic", type=click.Choice(["patch", "classifier"]), help="With gan in --loss, what "
+        "learns to tell pictures from long exposures: patch judges places of 68 pixels, classifier "
+        "whole crops.  [default: patch]",
+    ),
+    click.option(
+        "--critic-objective", type=click.Choice(["hinge", "lsgan", "bce"]),
+        help="What critic and network make small.  [default: hinge]",
+    ),
+    click.option("--critic-lr", type=float, help="Rate of the critic's Adam.  [default: 2e-4]"),
+    click.option("--critic-warmup", type=click.IntRange(min=0),
+                 help="Steps that the network is trained alone before.  [default: 0]"),
+    click.option("--critic-r1", type=float, help="Weight of the penalty on the critic's slope at "
+                 "long exposures.  [default: 0]"),
+    click.option("--critic-conditional/--no-critic-conditional", default=None, help="Show the "
+                 "critic the mosaic, too.  [default: no-critic-conditional]"),
     click.option(
         "--amplify",
         help="auto (the estimate), ratio (gain to the long), exposure (the ratio of the times; "
@@ -175,9 +202,13 @@ def changes_of(options: dict[str, Any], *, given_only: bool = False) -> dict[str
     """
     asked = {
         name: options[name] if not given_only or on_command_line(name) else None
-        for name in (*_FIELDS, "loss", "amplify", "m")
+        for name in (*_FIELDS, "loss", "amplify", "m", "patches")
     }
     fields = {field: asked[name] for name, field in _FIELDS.items() if asked[name] is not None}
+    if asked["patches"] is not None:
+        if "crop" in fields:
+            raise click.UsageError("--patches with --crop: expected one way to say it")
+        fields["crop"], fields["stride"] = asked["patches"]
     if asked["loss"] is not None:
         if {"l1_weight", "ms_ssim_weight"} & set(fields):
             raise click.UsageError("--loss with --l1 or --ms-ssim: expected one way to say it")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from rawkit.bars import TerminalProgress
+from rawkit.cli._patches import TIMES_AND_SIDE
 from rawkit.cli._print import print_json, table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _ONLY_PICTURES = (
     "linear", "subset", "frames", "headerless", "scheduler", "workers", "iso", "shutter", "ratio",
     "scene", "view", "camera", "split", "role", "per_long", "where", "without_excluded", "limit",
 )  # fmt: skip
-_VIDEO = ("pieces", "overlap", "fps", "codec", "quality", "mosaic", "hold", "flicker", "sheet")
+_VIDEO = ("pieces", "fps", "codec", "quality", "mosaic", "hold", "flicker", "sheet")
 
 
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ def video_options(function: Function) -> Function:
         click.option("--hold", is_flag=True,
                      help="Of a video, let the frame before stand for one that is missing or "
                      "damaged."),
-        click.option("--overlap", type=FRAMES_AND_PIXELS,
-                     help="Of a network of clips, frames and pixels that neighbouring pieces "
-                     "share, such as 30x224, which is all that unet3d sees.  [default: 4x64]"),
+        click.option("--overlap", type=TIMES_AND_SIDE,
+                     help="Of pictures, restore in patches that overlap so many times, with "
+                     "blended borders, such as 2 or 2x96 (pixels of a patch), to see what that "
+                     "costs.  [default: as one picture]  "
+                     "Of a video and a network of clips, frames and pixels that neighbouring "
+                     "pieces share, such as 30x224, which is all that unet3d sees.  "
+                     "[default: 4x64]"),
         click.option("--pieces", type=FRAMES_AND_PIXELS,
                      help="Of a network of clips, frames and pixels to a side of a piece, such as "
                      "16x512.  [default: what costs the least within --max-ram]"),

@@ -9,6 +9,7 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
+from rawkit.cli._patches import TIMES_AND_SIDE
 from rawkit.cli._print import fields, print_json, table
 from rawkit.cli._size import SIZE
 from rawkit.cli._video import FRAMES_AND_PIXELS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rawkit.evaluate import Evaluation, EvaluationPlan, Protocol
     from rawkit.workspace import Workspace
 
-_SHOWN = ("psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "amplification_error")
+_SHOWN = ("psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "amplification_error", "sharpness")
 _NOT_OURS = {"role"}
 """A filter that makes no sense here: dark frames and their truth belong together."""
 
@@ -79,6 +80,12 @@ _NOT_OURS = {"role"}
     "--colour", type=click.Choice(["auto", "sensor", "network"]), default="network",
     show_default=True, help="Whose colours the pictures of a network have, see `rawkit restore`.",
 )  # fmt: skip
+@click.option(
+    "--overlap",
+    type=TIMES_AND_SIDE,
+    help="Restore in patches that overlap so many times, such as "
+    "2 or 2x96, with blended borders.  [default: whole pictures]",
+)
 @click.option(
     "--max-ram", type=SIZE, default="2GB", show_default=True,
     help="Memory of the process; decides the size of the network's tiles.",
@@ -142,7 +149,11 @@ def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
     return plan_evaluation(
         workspace,
         subject(
-            workspace, run=options["run"], weights=options["weights"], colour=options["colour"]
+            workspace,
+            run=options["run"],
+            weights=options["weights"],
+            colour=options["colour"],
+            overlap=options["overlap"],
         ),
         _protocol(options),
         stores=options["stores"],

@@ -177,7 +177,9 @@ def restore(
 
     chosen = weights or _newest_weights(workspace)
     backend = _backend(chosen, options)
-    compute = Compute(chosen, backend, options["device"], options["precision"], max_ram)
+    compute = Compute(
+        chosen, backend, options["device"], options["precision"], max_ram, options["overlap"]
+    )
     restorer = load_restorer(chosen, compute)
     if restorer.licence:
         click.echo(f"weights: {restorer.licence}", err=True)

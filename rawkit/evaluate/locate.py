@@ -39,10 +39,12 @@ def subject(
     run: str | None = None,
     weights: str | None = None,
     colour: ColourMode = "network",
+    overlap: tuple[int, int] | None = None,
 ) -> Subject:
     """Load what is to be evaluated: a run, weights, ``plain``, ``equalised``, or the newest run.
 
-    `colour` says whose colours the pictures of a network have; see `rawkit.colour.develop`.
+    `colour` says whose colours the pictures of a network have; see `rawkit.colour.develop`. With
+    an `overlap` they are made in patches that overlap so many times, and have such a side.
 
     Raises
     ------
@@ -59,12 +61,13 @@ def subject(
         if weights == EQUALISED:
             return Subject(EqualisedMethod(), EQUALISED, workspace.evaluations(EQUALISED))
         path = Path(weights)
-        method = load_method(path, colour)
+        method = load_method(path, colour, overlap)
         name = f"{path.stem}-{method.digest[:8]}"
         return Subject(method, path.name, workspace.evaluations(name))
     path = newest_weights(workspace) if run is None else weights_of_run(workspace, run)
     name = path.parent.name
-    return Subject(load_method(path, colour), f"runs/{name}", workspace.run_evaluations(name))
+    method = load_method(path, colour, overlap)
+    return Subject(method, f"runs/{name}", workspace.run_evaluations(name))
 
 
 def default_name(protocol: Protocol, identity: str) -> str:

@@ -12,7 +12,7 @@ from rawkit.evaluate.colour import colour_error
 from rawkit.evaluate.light import matching_factor
 from rawkit.evaluate.pairs import known
 from rawkit.evaluate.restored import Restored, fed
-from rawkit.metrics import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, ssim
+from rawkit.metrics import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, sharpness, ssim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,11 +78,16 @@ class PictureRow:
     """Mean a* less that of the truth: red or purple where positive, green below."""
     cast_b: float
     """Mean b* less that of the truth: yellow or brown where positive, blue below."""
+    sharpness: float | None = None
+    """How sharp it looks, 0 to 1, by itself: no reference, so that noise counts, too. None in an
+    earlier version's journal."""
+    sharpness_of_truth: float | None = None
+    """The same of its truth."""
 
 
 METRICS = (
     "psnr", "ssim", "ms_ssim", "delta_e", "hue_shift", "cast_a", "cast_b", "amplification_error",
-    "gain_error",
+    "gain_error", "sharpness", "sharpness_of_truth",
 )  # fmt: skip
 """Columns that are summarised."""
 COLUMNS = tuple(field.name for field in fields(PictureRow))
@@ -190,4 +195,6 @@ def compared(
         hue_shift=colour.hue_shift,
         cast_a=colour.cast_a,
         cast_b=colour.cast_b,
+        sharpness=sharpness(restored),
+        sharpness_of_truth=sharpness(truth),
     )

@@ -17,11 +17,13 @@ from rawkit.evaluate.plain import colour_matrix
 from rawkit.evaluate.restored import one_by_one
 from rawkit.models import (
     AmplifiedMosaic,
+    Overlap,
     Staged,
     amplified,
     describe,
     find_neutral,
     load_network,
+    overlapped_bands,
     padding_for,
     prepare,
     restore_bands,
@@ -113,6 +115,8 @@ class NetworkMethod:
     """What the weights have learned of cameras."""
     colour: ColourMode = "network"
     """Whose colours its pictures have."""
+    overlap: Overlap | None = None
+    """How patches overlap that pictures are made in; None: they are made whole."""
 
     def within(
         self,
@@ -149,7 +153,7 @@ class NetworkMethod:
             pixels, black, np.float32(light.white) - black, factor, padding, gains
         )
         restored = np.empty((height, width, 3), np.float32)
-        for top, band in restore_bands(self.net, mosaic, tile=self.tile):
+        for top, band in self._bands(mosaic):
             restored[top : top + len(band)] = band
         return restored
 
@@ -168,6 +172,19 @@ class NetworkMethod:
         digest = sha256(f"{self.digest} {asked_colour(colour)}".encode()).hexdigest()
         return replace(self, colour=colour, digest=digest)
 
+    def in_patches(self, overlap: Overlap | None) -> NetworkMethod:
+        """Return the method that works in overlapping patches, with a digest of its own."""
+        if overlap is None:
+            return self
+        overlap.check(describe(self.name).multiple)
+        digest = sha256(f"{self.digest} overlap {overlap.text()}".encode()).hexdigest()
+        return replace(self, overlap=overlap, digest=digest)
+
+    def _bands(self, mosaic: AmplifiedMosaic) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        if self.overlap is not None:
+            return overlapped_bands(self.net, mosaic, self.overlap)
+        return restore_bands(self.net, mosaic, tile=self.tile)
+
     def _developed(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Restore a dark frame as `rawkit restore` does, by its own balance and matrix."""
         image = image_of(pair, light)
@@ -181,7 +198,7 @@ class NetworkMethod:
         mosaic = amplified(
             image.pixels, image.mosaic, development.fed, describe(self.name), development.gains
         )
-        bands = restore_bands(self.net, mosaic, tile=self.tile)
+        bands = self._bands(mosaic)
         restored = np.empty((*image.pixels.shape, 3), np.float32)
         top = 0
         for band in development.coloured(band for _, band in bands):
@@ -207,13 +224,20 @@ def image_of(pair: Pair, light: Light) -> RawImage:
     return replace(image, white_balance=balance, colour_matrix=fitted)
 
 
-def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod | ClipMethod:
+def load_method(
+    weights: Path, colour: ColourMode = "network", overlap: tuple[int, int] | None = None
+) -> NetworkMethod | ClipMethod:
     """Load weights and prepare their network, whose pictures are to have such colours.
+
+    With an `overlap`, times and side, they are made in overlapping patches; see
+    `rawkit.models.Overlap`.
 
     Raises
     ------
     MissingError, WeightsError
         If there is no such file, or it is not weights of a known network.
+    UsageError
+        If the network takes no such patches.
     """
     net, loaded = load_network(weights)
     kind = loaded.settings.get("amplification", "auto")
@@ -228,6 +252,12 @@ def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod 
             raise UsageError(
                 f"the sensor's colours of {loaded.network}, which takes clips",
                 expected="--colour network, or auto",
+                where=weights,
+            )
+        if overlap is not None:
+            raise UsageError(
+                f"overlapping patches of {loaded.network}, which takes clips",
+                expected="a network of single frames",
                 where=weights,
             )
         return ClipMethod(
@@ -247,7 +277,8 @@ def load_method(weights: Path, colour: ColourMode = "network") -> NetworkMethod 
         loaded.network, ready, digest, amplification, loaded.licence,
         neutral=loaded.neutral, learned=learned,
     )  # fmt: skip
-    return method.in_colours(colour)
+    patches = None if overlap is None else Overlap(*overlap)
+    return method.in_colours(colour).in_patches(patches)
 
 
 def _asked(net: Staged, network: str) -> Neutral | None:

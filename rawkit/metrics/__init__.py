@@ -1,4 +1,4 @@
-"""How alike two pictures or videos are: one judge for training, evaluation and the pages."""
+"""How alike pictures or videos are, how steady and how sharp: the one judge of all."""
 
 from rawkit.metrics.brightness import (
     BRIGHTNESS_VARIANTS,
@@ -8,6 +8,7 @@ from rawkit.metrics.brightness import (
     brightness_curve,
     brightness_of,
 )
+from rawkit.metrics.sharpness import sharpness
 from rawkit.metrics.similarity import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, compare, ms_ssim, psnr, ssim
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "compare",
     "ms_ssim",
     "psnr",
+    "sharpness",
     "ssim",
 ]

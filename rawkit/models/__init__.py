@@ -31,6 +31,7 @@ from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
+from rawkit.models.overlapping import PATCH, Overlap, overlapped_bands
 from rawkit.models.padding import Padding, padding_for
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
@@ -57,6 +58,7 @@ __all__ = [
     "EXPORTERS",
     "FAMILY",
     "NETWORKS",
+    "PATCH",
     "PRECISIONS",
     "STRIP_ROWS",
     "WEIGHTS_FORMAT",
@@ -74,6 +76,7 @@ __all__ = [
     "MemoryPlan",
     "Network",
     "NetworkCosts",
+    "Overlap",
     "Padding",
     "SeenCamera",
     "SidUnet",
@@ -104,6 +107,7 @@ __all__ = [
     "load_network",
     "load_weights",
     "open_exported",
+    "overlapped_bands",
     "packed_planes",
     "padding_for",
     "plan_inference",

@@ -103,6 +103,8 @@ class SynthStep(Step):
 class FilteredStep(Step):
     """Filters on dark frames, as all commands have them."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"per_long"})
+
     isos: tuple[float, ...] = ()
     """ISO speeds; all where empty."""
     shutters: tuple[float, ...] = ()
@@ -115,6 +117,8 @@ class FilteredStep(Step):
     """Models; all where empty."""
     splits: tuple[Literal["train", "val", "test"], ...] = ()
     """Splits; all where empty."""
+    per_long: Literal["", "darkest", "first"] = ""
+    """Of the dark frames of each long the darkest, or the first; all where empty."""
     where: str = ""
     """Expression as of ``--where``."""
     limit: int = Field(default=0, ge=0)
@@ -129,6 +133,7 @@ class FilteredStep(Step):
             scenes=self.scenes,
             cameras=self.cameras,
             splits=self.splits,
+            per_long=self.per_long or None,
             where=self.where,
             limit=self.limit or None,
         )
@@ -142,6 +147,7 @@ class FilteredStep(Step):
             "--scene": ",".join(self.scenes),
             "--camera": ",".join(self.cameras),
             "--split": ",".join(self.splits),
+            "--per-long": self.per_long,
             "--where": f"'{self.where}'" if self.where else "",
             "--limit": str(self.limit) if self.limit else "",
         }

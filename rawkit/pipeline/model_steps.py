@@ -23,11 +23,11 @@ from rawkit.evaluate import (
     save_pictures,
     subject,
 )
+from rawkit.models import PATCH
 from rawkit.pipeline.artefact import Artefact, usual_path
+from rawkit.pipeline.critic import CriticValues, critic_fields, critic_options
 from rawkit.pipeline.data_steps import FilteredStep, checked_name
 from rawkit.pipeline.step import Context, Step
-from rawkit.restore import Output, load_restorer, restore_files
-from rawkit.store import Store
 from rawkit.subset import load_subset
 from rawkit.train import (
     LAST,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.evaluate import Protocol
-    from rawkit.locations import Location
 
 _MS_SSIM = 0.2
 _NO_FILE = (PLAIN, EQUALISED)
@@ -61,7 +60,7 @@ class TrainStep(Step):
 
     FREE: ClassVar[frozenset[str]] = frozenset({"threads", "max_ram"})
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"balance", "clip", "losses", "milestones", "gamma", "vgg"}
+        {"balance", "clip", "losses", "milestones", "gamma", "vgg", "patches", "critic"}
     )
 
     name: str
@@ -92,7 +91,12 @@ class TrainStep(Step):
     ms_ssim: float = Field(default=_MS_SSIM, ge=0)
     """Weight of 1 - MS-SSIM."""
     losses: dict[str, float] = Field(default_factory=dict)
-    """Weights of other losses, by name: ssim, region, perceptual, temporal."""
+    """Weights of other losses, by name: ssim, region, perceptual, temporal, gan."""
+    patches: int = Field(default=0, ge=0)
+    """Mosaic pixels from each crop to the next in a grid; 0: crops lie at random places."""
+    critic: CriticValues = Field(default_factory=dict)
+    """For the loss gan, what differs from the defaults: critic, objective, rate, warmup, r1,
+    conditional."""
     vgg: str = ""
     """File of VGG weights, for the loss perceptual."""
     amplify: str = "auto"
@@ -132,6 +136,8 @@ class TrainStep(Step):
     def command(self) -> str:
         """Return `rawkit train`."""
         crop = f" --crop {self.crop}" if self.crop else ""
+        if self.patches:
+            crop = f" --patches {self.crop}/{self.patches}"
         balance = " --balance" if self.balance else ""
         minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
         light = f" --m {self.m:g}" if self.amplify == "auto" else f" --amplify {self.amplify}"
@@ -156,13 +162,14 @@ class TrainStep(Step):
             return f"--l1 {self.l1:g} --ms-ssim {self.ms_ssim:g}"
         weights = {"l1": self.l1, "ms-ssim": self.ms_ssim, **self.losses}
         vgg = f" --vgg {self.vgg}" if self.vgg else ""
-        return "--loss " + ",".join(f"{name}={one:g}" for name, one in weights.items()) + vgg
+        losses = ",".join(f"{name}={one:g}" for name, one in weights.items())
+        return f"--loss {losses}{vgg}{critic_options(self.critic)}"
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Train, or go on with what an interruption left."""
         data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
         settings = self._settings(self.crop or default_crop(data, augment=True))
-        if self.clip > 1:
+        if self.clip > 1 or self.patches:
             settings = settings_for(
                 self.subset, data, self._changes(settings.crop), max_ram=self.max_ram
             )
@@ -211,13 +218,15 @@ class TrainStep(Step):
             "vgg": self.vgg,
             **{LOSSES[name]: weight for name, weight in self.losses.items()},
             **(steps if self.schedule == "step" else {}),
+            **({"stride": self.patches} if self.patches else {}),
+            **critic_fields(self.critic),
         }
 
 
 class EvaluateStep(FilteredStep):
     """Measure a run, weights or a plain conversion against the truth."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"colour", "videos", "overlap", "per_long"})
 
     FREE: ClassVar[frozenset[str]] = frozenset({"max_ram"})
 
@@ -245,6 +254,9 @@ class EvaluateStep(FilteredStep):
     """One black level for all frames; -1: each file's own."""
     colour: ColourMode = "network"
     """Whose colours the pictures of a network have."""
+    overlap: int = Field(default=0, ge=0)
+    """How many times patches of 96 pixels overlap that pictures are made in; 0: they are made as
+    one."""
     resamples: int = Field(default=2000, gt=0)
     """Draws of the bootstrap."""
     seed: int = Field(default=0, ge=0)
@@ -304,6 +316,7 @@ class EvaluateStep(FilteredStep):
         what = f"--run {self.run}" if self.run else f"--weights {self.weights}"
         data = f"--subset {self.subset}" if self.subset else f"--store {','.join(self.stores)}"
         colour = f" --colour {self.colour}" if self.colour != "network" else ""
+        colour += f" --overlap {self.overlap}" if self.overlap else ""
         black = f" --black-level {self.black_level:g}" if self.black_level >= 0 else ""
         more = f"{black}{colour}{self.options()}"
         return f"rawkit evaluate {what} {data} --protocol {self.protocol}{more}"
@@ -334,66 +347,15 @@ class EvaluateStep(FilteredStep):
             weights = self.weights
             if weights not in _NO_FILE:
                 weights = str(context.inputs[Artefact("file", weights)])
-            return subject(context.workspace, weights=weights, colour=self.colour)
+            return subject(
+                context.workspace, weights=weights, colour=self.colour, overlap=self._patches()
+            )
         folder = context.inputs[Artefact("run", self.run)]
         return Subject(
-            load_method(weights_in(folder), self.colour),
+            load_method(weights_in(folder), self.colour, self._patches()),
             f"runs/{folder.name}",
             folder / "evaluations",
         )
 
-
-class RestoreStep(Step):
-    """Restore the raw files of dark frames of a subset into pictures."""
-
-    run: str
-    """Run whose best weights are used."""
-    subset: str
-    """Subset whose dark frames are restored."""
-    collection: str
-    """Collection they are of."""
-    split: Literal["train", "val", "test"] = "test"
-    """Split they are of."""
-    folder: str
-    """Folder of the pictures, below the workspace."""
-
-    def inputs(self) -> list[Artefact]:
-        """Take a run, a subset and raw files."""
-        return [
-            Artefact("run", self.run),
-            Artefact("subset", self.subset),
-            Artefact("store", self.collection),
-            Artefact("data", self.collection),
-        ]
-
-    def outputs(self) -> list[Artefact]:
-        """Make pictures."""
-        return [Artefact("folder", self.folder)]
-
-    def command(self) -> str:
-        """Return `rawkit restore`."""
-        return f"rawkit restore data/{self.collection} -o {self.folder}"
-
-    def perform(self, context: Context) -> Mapping[Artefact, Path]:
-        """Restore every dark frame of the split."""
-        workspace = context.workspace
-        paths = source_paths(workspace.store(self.collection), workspace.data(self.collection))
-        subset = load_subset(workspace.subset(self.subset))
-        frames = [
-            frame for frame in subset.pairs(self.split) if frame.collection == self.collection
-        ]
-        weights = weights_in(context.inputs[Artefact("run", self.run)])
-        report = restore_files(
-            [paths[frame.name] for frame in frames],
-            Output(workspace.root / self.folder),
-            load_restorer(weights),
-            context.progress,
-        )
-        if report.failed:
-            raise report.failed[0][1]
-        return {}
-
-
-def source_paths(store: Location, data: Path) -> dict[str, Path]:
-    """Return the raw file of each frame of a store, by the frame's name."""
-    return {row.name: data / row.source for row in Store(store).rows}
+    def _patches(self) -> tuple[int, int] | None:
+        return (self.overlap, PATCH) if self.overlap else None

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from rawkit.pipeline.data_steps import IngestStep, ScanStep, SubsetStep, SynthStep
-from rawkit.pipeline.model_steps import EvaluateStep, RestoreStep, TrainStep
+from rawkit.pipeline.model_steps import EvaluateStep, TrainStep
 from rawkit.pipeline.report_step import ReportStep
+from rawkit.pipeline.restore_step import RestoreStep
 from rawkit.pipeline.table_steps import SheetStep, TablesStep
 
 if TYPE_CHECKING:

@@ -67,7 +67,9 @@ class TablesStep(Step):
             )
         where = context.workspace.root / self.folder
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.concat_tables(pictures), sink, compression="zstd")
+        pq.write_table(
+            pa.concat_tables(pictures, promote_options="default"), sink, compression="zstd"
+        )
         write_atomically(where / ALL_PICTURES, sink.getvalue().to_pybytes())
         write_atomically(where / MEANS, encode_csv(MEANS_HEADER, means))
         return {}

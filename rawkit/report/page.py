@@ -37,6 +37,7 @@ METRICS: Final = (
     Metric("psnr", "PSNR (dB)", 2),
     Metric("ssim", "SSIM", 4),
     Metric("ms_ssim", "MS-SSIM", 4),
+    Metric("sharpness", "sharpness (no reference)", 3),
     Metric("delta_e", "Delta E", 2),
     Metric("hue_shift", "hue shift (°)", 1),
 )

@@ -67,6 +67,8 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     if chosen.backend == "openvino" and chosen.precision not in PRECISIONS:
         raise UsageError(f"{chosen.precision} by OpenVINO", expected=" or ".join(PRECISIONS))
     net, loaded = load_network(weights)
+    if chosen.overlap is not None:
+        models.Overlap(*chosen.overlap).check(describe(loaded.network).multiple)
     try:
         kind = loaded.settings.get("amplification", "auto")
         multiple = float(loaded.settings.get("ratio_to_estimate", 1.0))
@@ -106,6 +108,11 @@ def _check_backend(weights: Path, compute: Compute) -> None:
             f"{weights.name} in or on {what}",
             expected="neither: an exported file runs on the CPU in what it was exported in",
         )
+    if compute.overlap is not None:
+        raise UsageError(
+            f"{weights.name} in patches that overlap", expected="no --overlap",
+            fix="An exported file is run in windows of its own sizes: use the weights themselves.",
+        )  # fmt: skip
 
 
 def _exported(weights: Path, compute: Compute) -> Restorer:
@@ -158,7 +165,11 @@ def restore_bands(
     tile, _ = tile_for(restorer, height, width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    bands = models.restore_bands(restorer.net, mosaic, tile=tile)
+    patches = None if restorer.compute is None else restorer.compute.overlap
+    if patches is not None:
+        bands = models.overlapped_bands(restorer.net, mosaic, models.Overlap(*patches))
+    else:
+        bands = models.restore_bands(restorer.net, mosaic, tile=tile)
     yield from development.coloured(band for _, band in bands)
 
 

@@ -37,6 +37,9 @@ class Compute:
     """What it computes in; other than ``f32`` is faster on some machines, and not exact."""
     max_ram: int | None = None
     """Bytes that the process may take, which decides the size of tiles; None: the fastest."""
+    overlap: tuple[int, int] | None = None
+    """How many times patches overlap that pictures are made in, and their side in pixels, see
+    `rawkit.models.Overlap`; None: pictures are made as one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 `pairs` are what there is to draw from, and `locate` finds them in stores; `runs` are those that
 follow each other in a video. `plan` says which crop is
-sample number i; `epochs` what each epoch draws from; `schedule` which windows a process reads for
+sample number i, as `settings` ask for, `patches` where crops lie in a grid, `near` where few frames
+are shuffled; `epochs` what each epoch draws from; `schedule` which windows a process reads for
 its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
@@ -36,21 +37,18 @@ from rawkit.stream.pairs import (
     shapes_of,
     spread,
 )
-from rawkit.stream.plan import (
-    CLIP_LIVE_WINDOWS,
-    CROPS_PER_WINDOW,
-    LIVE_WINDOWS,
-    EpochPlan,
-    PlanSettings,
-    check_crop,
-    epoch_length,
-    fitting_crop,
-)
+from rawkit.stream.plan import EpochPlan, check_crop, epoch_length, fitting_crop
 from rawkit.stream.pool import pool_bytes
 from rawkit.stream.reader import ShardFile
 from rawkit.stream.room import Room
 from rawkit.stream.runs import Runs, runs_of
 from rawkit.stream.schedule import Ahead, RankShare, jobs
+from rawkit.stream.settings import (
+    CLIP_LIVE_WINDOWS,
+    CROPS_PER_WINDOW,
+    LIVE_WINDOWS,
+    PlanSettings,
+)
 from rawkit.stream.shapes import FrameShape, FrameShapes
 from rawkit.stream.shelf import Shelf
 

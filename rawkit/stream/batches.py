@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.pool import Filled
     from rawkit.stream.schedule import Use
+    from rawkit.stream.settings import PlanSettings
     from rawkit.stream.shapes import Window
 
 

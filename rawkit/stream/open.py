@@ -10,12 +10,12 @@ from rawkit.stream.batches import BatchStream
 from rawkit.stream.cache import ChunkCache
 from rawkit.stream.locate import pair_sources
 from rawkit.stream.pairs import shapes_of
-from rawkit.stream.plan import (
+from rawkit.stream.plan import fitting_crop
+from rawkit.stream.settings import (
     CLIP_LIVE_WINDOWS,
     CROPS_PER_WINDOW,
     LIVE_WINDOWS,
     PlanSettings,
-    fitting_crop,
 )
 from rawkit.subset import load_subset, newest_subset, open_stores
 from rawkit.workspace import Workspace

@@ -11,18 +11,22 @@ A clip is some neighbouring frames at one place. What is cut into windows is the
 without a gap: a window is the same chunks of as many frames as a clip has, and an epoch takes from
 every run about as many as cover it once, in space and in time. All else is as for frames.
 
+With a stride crops lie in a grid instead: see `rawkit.stream.patches`.
+
 Nothing here depends on threads, time or what was read before: where to resume is one number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.stream.bits import REVERSE, TRANSPOSE
+from rawkit.stream.near import group_of, pair_places
+from rawkit.stream.patches import PatchPlan, count_patches, patch_span
+from rawkit.stream.settings import LANES, Sample, generator_for
 from rawkit.stream.shapes import FrameShape, FrameShapes, Window, Windows, window_size
 
 if TYPE_CHECKING:
@@ -30,78 +34,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LANES = 8
-CROPS_PER_WINDOW, LIVE_WINDOWS = 4, 24
-"""Defaults of `PlanSettings`."""
-CLIP_LIVE_WINDOWS = LANES
-"""The least: crops of all live windows are in memory, and clips are as many times larger."""
+    from rawkit.stream.settings import PlanSettings
+
 _BLOCK = 1 << 16
 """Samples whose places are drawn at once."""
 _KEPT_BLOCKS = 3
 """Blocks that are kept: samples are asked for nearly in their order."""
-_COUNTED = 4
-"""Numbers of 64 bits that Philox makes at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanSettings:
-    """All that decides the samples, besides the frames."""
-
-    crop: int
-    """Side of a crop in pixels of the mosaic, even: packed planes have half of it."""
-    crops_per_window: int = CROPS_PER_WINDOW
-    """Crops taken from each window that is read. Three windows make a frame of 12 MP."""
-    live_windows: int = LIVE_WINDOWS
-    """Windows that crops are drawn from at any time; a multiple of 8."""
-    window_chunks: int = 4
-    """Chunks a side of a window; more where the crop needs it, fewer where the frame has fewer."""
-    augment: bool = True
-    """Whether crops are flipped and transposed at random; takes one more packed pixel a side."""
-    seed: int = 0
-    """Seed of everything random."""
-    group: int | None = None
-    """Pairs that windows are shuffled among at any time, where a store cannot hold all; None: all
-    of the epoch."""
-    clip: int = 1
-    """Neighbouring frames of a sample; 1 draws frames."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if self.crop % 2:
-            raise UsageError(f"crops of {self.crop} mosaic pixels", expected="an even number")
-        if self.crop < 1 or self.crops_per_window < 1 or self.window_chunks < 1:
-            raise UsageError("a plan without crops", expected="numbers of at least 1")
-        if self.group is not None and self.group < 1:
-            raise UsageError(f"groups of {self.group} pairs", expected="at least 1")
-        if self.clip < 1:
-            raise UsageError(f"clips of {self.clip} frames", expected="at least 1 frame")
-        if self.live_windows < LANES or self.live_windows % LANES:
-            raise UsageError(f"{self.live_windows} live windows", expected=f"a multiple of {LANES}")
-
-    @property
-    def packed_side(self) -> int:
-        """Side of a crop in packed pixels."""
-        return self.crop // 2
-
-    @property
-    def extent(self) -> int:
-        """Packed pixels a side that a crop needs from its window."""
-        return self.packed_side + int(self.augment)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One crop."""
-
-    window: int
-    """Index of its window within the epoch, from 0."""
-    top: int
-    """First row within the window, in packed pixels, from 0."""
-    left: int
-    """First column within the window, in packed pixels, from 0."""
-    augmentation: int
-    """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order. 8 reverses
-    the frames of a clip."""
 
 
 class EpochPlan:
@@ -114,7 +52,7 @@ class EpochPlan:
     def __init__(self, frames: Sequence[FrameShape], settings: PlanSettings, epoch: int) -> None:
         check_crop(frames, settings)
         self._frames, self._settings = FrameShapes.of(frames).clips(settings.clip), settings
-        generator = _generator(settings.seed, epoch, 0)
+        generator = generator_for(settings.seed, epoch, 0)
         self.windows = _deal_windows(self._frames, settings, generator, epoch)
         """Windows, the one at index j belonging to lane j mod 8."""
         self.epoch = epoch
@@ -122,13 +60,13 @@ class EpochPlan:
         per_lane = len(self.windows) // LANES
         self._order = np.empty(len(self.windows) * settings.crops_per_window, np.int32)
         for lane in range(LANES):
-            draws = _generator(settings.seed, epoch, 1 + lane).random(
+            draws = generator_for(settings.seed, epoch, 1 + lane).random(
                 (per_lane, settings.crops_per_window)
             )
             self._order[lane::LANES] = _lane_order(len(self.windows), lane, settings, draws)
         # All crops of a window are transposed or none is. Nothing needs that any more, but a run
         # that is resumed must go on with the samples it would have had.
-        turned = _generator(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
+        turned = generator_for(settings.seed, epoch, 3 + LANES).integers(0, 2, len(self.windows))
         self._turned = turned.astype(np.uint8)
         self._drawn: dict[int, tuple[NDArray[np.float64], NDArray[np.int64]]] = {}
 
@@ -165,20 +103,39 @@ class EpochPlan:
         """Draw places and flips of a block of samples, the numbers that all at once would give."""
         count = min(_BLOCK, len(self) - block * _BLOCK)
         seed, epoch = self._settings.seed, self.epoch
-        places = _generator(seed, epoch, 1 + LANES, skip=2 * block * _BLOCK).random((count, 2))
+        places = generator_for(seed, epoch, 1 + LANES, skip=2 * block * _BLOCK).random((count, 2))
         # A number below 4 takes half of a drawn 64 bits.
-        flips_of = _generator(seed, epoch, 2 + LANES, skip=block * _BLOCK // 2)
+        flips_of = generator_for(seed, epoch, 2 + LANES, skip=block * _BLOCK // 2)
         drawn = places, flips_of.integers(0, 4, count)
         if self._settings.clip > 1:
-            reversals = _generator(seed, epoch, 9 + LANES, skip=block * _BLOCK // 2)
+            reversals = generator_for(seed, epoch, 9 + LANES, skip=block * _BLOCK // 2)
             drawn[1][reversals.integers(0, 2, count) > 0] += REVERSE
         kept = list(self._drawn.items())[1 - _KEPT_BLOCKS :]
         self._drawn = {**dict(kept), block: drawn}
         return drawn
 
 
+def plan_epoch(
+    frames: Sequence[FrameShape], settings: PlanSettings, epoch: int
+) -> EpochPlan | PatchPlan:
+    """Return the plan of an epoch, from 0: of crops at random places, or of patches in a grid.
+
+    Raises
+    ------
+    UsageError
+        If the crops do not fit into every frame.
+    """
+    if not settings.stride:
+        return EpochPlan(frames, settings, epoch)
+    check_crop(frames, settings)
+    return PatchPlan(frames, settings, epoch)
+
+
 def epoch_length(frames: Sequence[FrameShape], settings: PlanSettings) -> int:
     """Return the number of samples of every epoch."""
+    if settings.stride:
+        patches = count_patches(FrameShapes.of(frames), settings)
+        return -(-patches // LANES) * LANES
     shapes = FrameShapes.of(frames).clips(settings.clip)
     counts = (
         np.bincount(shapes.which, shapes.times(settings.clip), len(shapes.kinds))
@@ -292,8 +249,8 @@ def _deal_windows(
     first = _first_frames(frames, settings, frame, epoch)
     extra = -len(frame) % LANES
     if settings.group is not None:
-        spread = _generator(settings.seed, epoch, 4 + LANES).random(len(frame))
-        moments = _pair_places(frames, settings, epoch)[frame] + _group(frames, settings) * spread
+        spread = generator_for(settings.seed, epoch, 4 + LANES).random(len(frame))
+        moments = pair_places(frames, settings, epoch)[frame] + group_of(frames, settings) * spread
         near = np.argsort(moments, kind="stable").astype(np.int32)
         # The last ones once more, not the first: those frames may be gone by then.
         order = np.concatenate([near, near[-1 - np.arange(extra) % len(near)]])
@@ -311,15 +268,7 @@ def _first_frames(
     if frames.runs is None:
         return None
     places = frames.runs.lengths[run] - settings.clip + 1
-    return _generator(settings.seed, epoch, 8 + LANES).integers(0, places, dtype=np.int32)
-
-
-def _group(frames: FrameShapes, settings: PlanSettings) -> int:
-    """Frames, or runs with as many, that windows are shuffled among at any time."""
-    group = settings.group or 1
-    if frames.runs is None:
-        return group
-    return max(1, group * len(frames) // int(frames.runs.lengths.sum()))
+    return generator_for(settings.seed, epoch, 8 + LANES).integers(0, places, dtype=np.int32)
 
 
 def _window_places(
@@ -344,38 +293,6 @@ def _window_places(
     return drawn[is_top], drawn[~is_top]
 
 
-def _pair_places(frames: FrameShapes, settings: PlanSettings, epoch: int) -> NDArray[np.int64]:
-    """Return the place of every frame in the epoch, from 0; those of one long follow each other.
-
-    An epoch begins with longs that the one before has ended with. For that longs are parted at
-    random into two halves: epochs end with longs of one and of the other half in turn, so none is
-    wanted at both ends. Which of a half, and all else, is drawn anew for each epoch.
-    """
-    if frames.places is not None:
-        return frames.places
-    numbers = range(len(frames)) if frames.longs is None else frames.longs.tolist()
-    longs: dict[int, list[int]] = {}
-    for number, long in enumerate(numbers):
-        longs.setdefault(long, []).append(number)
-    groups = list(longs.values())
-    halves = np.arange(len(groups)) < len(groups) // 2
-    _generator(settings.seed, 0, 5 + LANES).shuffle(halves)
-
-    def ending(which: int) -> list[int]:
-        """Longs that an epoch ends with, the last one first."""
-        order = _generator(settings.seed, which, 6 + LANES).permutation(len(groups))
-        return [one for one in order.tolist() if bool(halves[one]) == bool(which % 2)]
-
-    first = ending(epoch - 1) if epoch else []
-    last = ending(epoch)[::-1]
-    taken = {*first, *last}
-    between = [one for one in range(len(groups)) if one not in taken]
-    order = first + _generator(settings.seed, epoch, 7 + LANES).permutation(between).tolist() + last
-    places = np.empty(len(frames), np.int64)
-    places[[number for one in order for number in groups[int(one)]]] = np.arange(len(frames))
-    return places
-
-
 def _lane_order(
     count: int, lane: int, settings: PlanSettings, draws: NDArray[np.float64]
 ) -> NDArray[np.int32]:
@@ -395,16 +312,7 @@ def longest_span(settings: PlanSettings) -> int:
     While window j of a lane lives, the windows j + d and j + d - k together give at most one crop
     more than a window has, for d = 1 .. k - 1; no other gives any.
     """
+    if settings.stride:
+        return patch_span(settings)
     live = settings.live_windows // LANES
     return LANES * (live * (settings.crops_per_window + 1) - 1)
-
-
-def _generator(seed: int, epoch: int, purpose: int, *, skip: int = 0) -> np.random.Generator:
-    """Return an independent generator for each purpose of each epoch.
-
-    It is as after `skip` numbers of 64 bits, a multiple of 4: Philox counts by fours.
-    """
-    bits = np.random.Philox(np.random.SeedSequence([seed, epoch, purpose]))
-    if skip:
-        bits.advance(skip // _COUNTED)
-    return np.random.Generator(bits)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings
     from rawkit.stream.schedule import Job, RankShare, Use
+    from rawkit.stream.settings import PlanSettings
     from rawkit.stream.shapes import Window
 
 READ_AHEAD = 4

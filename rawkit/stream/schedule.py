@@ -9,7 +9,8 @@ import numpy as np
 
 from rawkit.errors import UsageError
 from rawkit.stream.epochs import EpochShapes
-from rawkit.stream.plan import LANES, EpochPlan, epoch_length, longest_span
+from rawkit.stream.plan import epoch_length, longest_span, plan_epoch
+from rawkit.stream.settings import LANES
 from rawkit.workers import give_back
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from rawkit.stream.epochs import EpochSources
     from rawkit.stream.pairs import PairSource
-    from rawkit.stream.plan import PlanSettings, Sample
+    from rawkit.stream.settings import PlanSettings, Sample
     from rawkit.stream.shapes import FrameShape, FrameShapes, Window
 
 
@@ -120,7 +121,7 @@ def jobs(
     epoch, start = place_of(frames, settings, position)
     done = 0
     while True:
-        plan = EpochPlan(frames(epoch), settings, epoch)
+        plan = plan_epoch(frames(epoch), settings, epoch)
         if len(plan) > _LARGE:
             give_back()  # what it was made from is several times as large
         # Epochs are whole rounds of the lanes, so a rank's samples go on across their border.
@@ -201,7 +202,7 @@ class Ahead:
     def _read(
         self, shapes: FrameShapes, sources: Sequence[PairSource], epoch: int
     ) -> list[tuple[PairSource, ...]]:
-        plan, share = EpochPlan(shapes, self._settings, epoch), self._share
+        plan, share = plan_epoch(shapes, self._settings, epoch), self._share
         first = self._start + (share.rank - self._start) % share.ranks
         numbers = plan.window_numbers()[first :: share.ranks]
         if self._left is not None:

@@ -27,6 +27,8 @@ CLIP = 16
 """Frames of a clip, of a network that takes clips, unless told otherwise: as published."""
 _CROPS_PER_WINDOW = 2
 """Clips taken from each window: half of what is taken of frames, as all are in memory at once."""
+_BLOCK_SIDE = 384
+"""Mosaic pixels a side of the patches that are read at once."""
 _PARTS = ("residual", "depth", "width")
 """What may be asked of a network beside its name."""
 
@@ -51,7 +53,7 @@ def settings_for(
     values |= _without_m(changes, str(values.get("amplification", "auto")))
     if published:
         values["recipe"] = published.name
-    values = _for_clips(values, ranks)
+    values = _for_patches(_for_clips(values, ranks))
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
     if values["crop"] < MS_SSIM_MIN_CROP:
@@ -91,6 +93,19 @@ def _for_clips(values: Mapping[str, Any], ranks: int) -> dict[str, Any]:
     if found.get("clip", 1) > 1:
         usual = {"crops_per_window": _CROPS_PER_WINDOW, "live_windows": CLIP_LIVE_WINDOWS}
         found = {**usual, **found}
+    return found
+
+
+def _for_patches(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what a training on patches in a grid is done by, where nothing else is asked for.
+
+    Of frames as they are, as only those are covered exactly; patches of a square of about 384
+    pixels are read at once.
+    """
+    found = dict(values)
+    if found.get("stride") and "crop" in found:
+        side = max(1, 1 + (_BLOCK_SIDE - found["crop"]) // found["stride"])
+        found = {"augment": False, "crops_per_window": side**2, **found}
     return found
 
 

@@ -122,6 +122,7 @@ def plan_settings(settings: TrainSettings) -> PlanSettings:
         seed=settings.seed,
         group=settings.group,
         clip=settings.clip,
+        stride=settings.stride,
     )
 
 

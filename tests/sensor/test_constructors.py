@@ -9,7 +9,7 @@ import pytest
 
 from rawkit.errors import MosaicError, UsageError
 from rawkit.sensor import Levels, Mosaic
-from rawkit.stream.plan import PlanSettings
+from rawkit.stream import PlanSettings
 
 GOOD = Mosaic(
     pattern=((0, 1), (3, 2)), black_level=(64.0,) * 4, white_level=1023.0,

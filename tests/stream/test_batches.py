@@ -15,7 +15,7 @@ from rawkit.errors import SelectionError, StoreError, UsageError
 from rawkit.sensor import unpack
 from rawkit.store import Store, write_rows
 from rawkit.stream import Batch, BatchStream, EpochPlan, PlanSettings, pair_sources
-from rawkit.stream.plan import LANES
+from rawkit.stream.settings import LANES
 from rawkit.subset import Subset, load_subset
 from tests.support.factories import local
 from tests.support.fixtures_stream import Shape, assert_same_batch, make_sources

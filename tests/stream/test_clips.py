@@ -32,9 +32,9 @@ from rawkit.stream import (
     pool_bytes,
     shapes_of,
 )
-from rawkit.stream.plan import LANES
 from rawkit.stream.reader import OpenShard, open_shard
 from rawkit.stream.runs import runs_of
+from rawkit.stream.settings import LANES
 from rawkit.stream.shapes import window_size
 from rawkit.stream.tensors import tensors_of
 from rawkit.subset import make_subset

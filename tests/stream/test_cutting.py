@@ -16,9 +16,9 @@ from rawkit import native
 from rawkit.errors import StoreDamagedError
 from rawkit.store import ArrayLayout, encode_shard
 from rawkit.stream.cutting import WindowPart, native_bytes
-from rawkit.stream.plan import Sample
 from rawkit.stream.reader import Scratch, ShardFile, open_shard
 from rawkit.stream.schedule import Job, Use
+from rawkit.stream.settings import Sample
 from rawkit.stream.shapes import Window
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
 from rawkit.stream import EpochPlan, FrameShape, FrameShapes, PlanSettings
-from rawkit.stream.plan import LANES, check_crop, epoch_length, longest_span, window_chunks
+from rawkit.stream.plan import check_crop, epoch_length, longest_span, window_chunks
 from rawkit.stream.schedule import RankShare, jobs
+from rawkit.stream.settings import LANES
 from rawkit.stream.shapes import window_size
 from tests.support.slow_plan import SlowPlan, slow_jobs
 

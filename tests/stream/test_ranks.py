@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rawkit.errors import UsageError
 from rawkit.stream import BatchStream, PlanSettings, pool_bytes
-from rawkit.stream.plan import LANES
+from rawkit.stream.settings import LANES
 from tests.support.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:

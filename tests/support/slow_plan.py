@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.stream.plan import LANES, PlanSettings, Sample, epoch_length, window_chunks
+from rawkit.stream.plan import epoch_length, window_chunks
 from rawkit.stream.schedule import Job, RankShare, Use
+from rawkit.stream.settings import LANES, PlanSettings, Sample
 from rawkit.stream.shapes import Window, window_size
 
 if TYPE_CHECKING:
