@@ -12,8 +12,8 @@ from rawkit.cli._group import ListOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual", "temporal")
-_OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual"}
+_LOSSES = ("l1", "ms-ssim", "ssim", "region", "perceptual", "temporal", "gan")
+_OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual", "adversarial": "gan"}
 """What papers call a loss -> its name here."""
 _FIELDS = {
     "network": "network",
@@ -32,6 +32,12 @@ _FIELDS = {
     "region_dark": "region_dark",
     "vgg": "vgg",
     "vgg_layer": "perceptual_layer",
+    "critic": "critic",
+    "critic_objective": "critic_objective",
+    "critic_lr": "critic_rate",
+    "critic_warmup": "critic_warmup",
+    "critic_r1": "critic_r1",
+    "critic_conditional": "critic_conditional",
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
@@ -114,7 +120,7 @@ _OPTIONS = (
         "--loss",
         type=_WEIGHTS,
         help="Weighted sum, such as l1=1,ms-ssim=0.2; also ssim (structure), region, "
-        "perceptual (vgg), and of clips temporal.",
+        "perceptual (vgg), gan (a critic's word), and of clips temporal.",
     ),
     click.option("--l1", type=float, help="Weight of L1.  [default: 1]"),
     click.option(
@@ -132,6 +138,22 @@ _OPTIONS = (
     ),
     click.option("--vgg", type=click.Path(), help="File of VGG weights, for the loss perceptual."),
     click.option("--vgg-layer", help="Layer whose features are compared.  [default: relu2_2]"),
+    click.option(
+        "--critic", type=click.Choice(["patch", "classifier"]), help="With gan in --loss, what "
+        "learns to tell pictures from long exposures: patch judges places of 68 pixels, classifier "
+        "whole crops.  [default: patch]",
+    ),
+    click.option(
+        "--critic-objective", type=click.Choice(["hinge", "lsgan", "bce"]),
+        help="What critic and network make small.  [default: hinge]",
+    ),
+    click.option("--critic-lr", type=float, help="Rate of the critic's Adam.  [default: 2e-4]"),
+    click.option("--critic-warmup", type=click.IntRange(min=0),
+                 help="Steps that the network is trained alone before.  [default: 0]"),
+    click.option("--critic-r1", type=float, help="Weight of the penalty on the critic's slope at "
+                 "long exposures.  [default: 0]"),
+    click.option("--critic-conditional/--no-critic-conditional", default=None, help="Show the "
+                 "critic the mosaic, too.  [default: no-critic-conditional]"),
     click.option(
         "--amplify",
         help="auto (the estimate), ratio (gain to the long), exposure (the ratio of the times; "

@@ -51,6 +51,8 @@ class TrainState:
     """State of the loss scaler; empty but with fp16."""
     generators: Mapping[str, Tensor] = field(default_factory=dict)
     """State of torch's random generators, by device; empty in an earlier version's checkpoint."""
+    critic: Mapping[str, Any] = field(default_factory=dict)
+    """State of the critic (`model`) and of its `optimizer`; empty without one."""
     data: DataIdentity | None = None
     """Which frames it is on; None in an earlier version's checkpoint."""
     cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
@@ -79,6 +81,8 @@ def encode_checkpoint(state: TrainState) -> bytes:
         "cameras": {model: one.as_dict() for model, one in state.cameras.items()},
         "neutral": None if state.settings.neutral is None else list(state.settings.neutral),
     }
+    if state.critic:
+        content["critic"] = dict(state.critic)
     if state.average is not None:
         content["trained"] = dict(state.model)
     buffer = io.BytesIO()
@@ -127,6 +131,7 @@ def load_checkpoint(path: Path) -> TrainState:
             average=None if trained is None else weights.state_dict,
             scaler=content.get("scaler", {}),
             generators=content.get("generators", {}),
+            critic=_critic_of(content),
             data=identity_of(content.get("data")),
             cameras=weights.cameras,
         )
@@ -136,6 +141,14 @@ def load_checkpoint(path: Path) -> TrainState:
             expected="a checkpoint written by `rawkit train`",
             where=path,
         ) from error
+
+
+def _critic_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state of a critic as far as it can be told that it is one."""
+    critic = content.get("critic", {})
+    if critic:
+        _ = critic["model"], critic["optimizer"]
+    return dict(critic)
 
 
 def keep_copies(folder: RunFolder, step: int, count: int) -> None:

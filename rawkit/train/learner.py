@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,11 +10,12 @@ import torch
 from rawkit.models import Unet3d, build, describe
 from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
+from rawkit.train.critic import Adversary
 from rawkit.train.losses import Loss
 from rawkit.train.schedule import rate_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lightning_fabric import Fabric
     from torch import Tensor, nn
@@ -43,6 +45,11 @@ class Learner:
         self._module, self._optimizer = fabric.setup(self.net, optimizer)
         self.average = MovingAverage(self.net, settings.ema) if settings.ema else None
         """Moving average of the weights, if one is kept."""
+        # Last, so that a network begins with the same weights with a critic and without.
+        self.adversary = Adversary(settings, fabric) if settings.gan_weight else None
+        """The critic that it is trained against, if there is one."""
+        self._critic_loss = 0.0
+        self._learned_from: Adversary | None = None
 
     def load(self, state: TrainState) -> None:
         """Go on where a checkpoint stands."""
@@ -50,6 +57,8 @@ class Learner:
         self._optimizer.load_state_dict(dict(state.optimizer))
         if self.average is not None:
             self.average.load(state.average or state.model)
+        if self.adversary is not None:
+            self.adversary.load(state.critic)
         if state.scaler:
             self.fabric.strategy.precision.load_state_dict(dict(state.scaler))
 
@@ -62,29 +71,70 @@ class Learner:
         pieces = list(zip(*(one.tensor_split(self._settings.accumulate)
                             for one in (batch.planes, batch.target)), strict=True))  # fmt: skip
         pieces = [piece for piece in pieces if len(piece[0])]
-        total = 0.0
+        adversary = self.adversary
+        if adversary is not None and not adversary.takes_part(step):
+            adversary = None
+        if adversary is not None:
+            adversary.begin(step, len(batch.planes))
+        total, first = 0.0, 0
         for number, (planes, target) in enumerate(pieces, start=1):
+            share = len(planes) / len(batch.planes)
             with self.fabric.no_backward_sync(self._module, enabled=number < len(pieces)):
-                total += self._learn(planes, target, len(planes) / len(batch.planes))
+                if adversary is None:
+                    total += self._learn(planes, target, share)
+                else:
+                    total += self._learn_judged(adversary, planes, target, first, share)
+            first += len(planes)
+        self._learned_from = adversary
+        self._critic_loss = 0.0 if adversary is None else adversary.meet()
         return total
+
+    def wrong(self, loss: float) -> str:
+        """Say which loss of the step is no number; empty if all are."""
+        for name, value in (("the loss", loss), ("the critic's loss", self._critic_loss)):
+            if not math.isfinite(value):
+                return f"{name} is {value}"
+        return ""
 
     def _learn(self, planes: Tensor, target: Tensor, share: float) -> float:
         """Add the gradients of a piece, such a share of its batch; returns its loss times that."""
+        restored = self._restored(planes)
         if planes.ndim != _CLIPS:
-            restored = self._module(mosaic_of(planes))
             loss = self._loss(restored.float(), target) * share
             self.fabric.backward(loss)
             return float(loss.detach())
-        if self._takes_clips:
-            restored = self._module(planes)
-        else:  # frame by frame
-            mosaics = mosaic_of(planes.transpose(1, 2).flatten(0, 1))
-            pictures = self._module(mosaics)
-            shape = (len(planes), -1, *pictures.shape[1:])
-            restored = pictures.reshape(shape).transpose(1, 2)
         value, gradient = self._loss.of_clips(restored.float(), target)
         self.fabric.backward(restored, gradient=(gradient * share).to(restored.dtype))
         return value * share
+
+    def _learn_judged(
+        self, adversary: Adversary, planes: Tensor, target: Tensor, first: int, share: float
+    ) -> float:
+        """Do the same with a critic, which learns too; `first` is the piece's first crop."""
+        restored = self._restored(planes)
+        shown = restored.detach().float()
+        clips = planes.ndim == _CLIPS
+        value, gradient = (self._loss.of_clips if clips else self._loss.of_pictures)(shown, target)
+        more, its_gradient = adversary.judge(shown, planes, first, share)
+        gradient = gradient.add_(its_gradient).mul_(share)
+        self.fabric.backward(restored, gradient=gradient.to(restored.dtype))
+        del restored, gradient, its_gradient  # before the critic takes memory of its own
+        adversary.learn(shown, target, planes, first, share)
+        return (value + more) * share
+
+    def _restored(self, planes: Tensor) -> Tensor:
+        """Pictures of a piece, (B, 3, H, W), of clips (B, 3, T, H, W)."""
+        if planes.ndim != _CLIPS:
+            pictures: Tensor = self._module(mosaic_of(planes))
+            return pictures
+        if self._takes_clips:
+            restored: Tensor = self._module(planes)
+            return restored
+        # Frame by frame.
+        mosaics = mosaic_of(planes.transpose(1, 2).flatten(0, 1))
+        pictures = self._module(mosaics)
+        shape = (len(planes), -1, *pictures.shape[1:])
+        return pictures.reshape(shape).transpose(1, 2)
 
     def update(self, step: int) -> None:
         """Change the weights by the gradients; `step` counts the steps done with it, from 1."""
@@ -96,12 +146,27 @@ class Learner:
                 error_if_nonfinite=False,  # the next loss tells, with its step
             )
         self._optimizer.step()
+        if self._learned_from is not None:
+            self._learned_from.update()
         if self.average is not None:
             self.average.update(self.net, step)
 
+    def warn(self, told: Callable[[str], None] | None) -> None:
+        """Say it if the critic has been of no use for long."""
+        warning = "" if self.adversary is None else self.adversary.watch.warning()
+        if warning and told is not None:
+            told(warning)
+
+    def metrics(self) -> dict[str, float | None]:
+        """Return what is written down of the critic; nothing without one."""
+        return {} if self.adversary is None else self.adversary.watch.metrics()
+
     def is_finite(self) -> bool:
         """Tell whether every weight is a number."""
-        return all(bool(parameter.isfinite().all()) for parameter in self.net.parameters())
+        critic = self.adversary is None or self.adversary.is_finite()
+        return critic and all(
+            bool(parameter.isfinite().all()) for parameter in self.net.parameters()
+        )
 
     def best_net(self) -> nn.Module:
         """Return the network to validate and restore with: of the average, if there is one."""
@@ -123,6 +188,10 @@ class Learner:
         """State of the optimizer."""
         state: Mapping[str, Any] = self._optimizer.state_dict()
         return state
+
+    def critic_state(self) -> dict[str, Any]:
+        """State of the critic and of its optimizer; empty without one."""
+        return {} if self.adversary is None else self.adversary.state()
 
     def scaler_state(self) -> Mapping[str, Any]:
         """State of the loss scaler; empty but with fp16."""

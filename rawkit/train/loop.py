@@ -87,7 +87,8 @@ class Trainer:
         What lands beside the training: it says what each epoch draws from, and what is validated
         on.
     told
-        Told in words when the server of a folder elsewhere does not take a file at once.
+        Told in words when the server of a folder elsewhere does not take a file at once, and when
+        a critic has been of no use for long.
 
     Raises
     ------
@@ -238,12 +239,14 @@ class Trainer:
             return
         for batch in self._feed.batches(self._position):
             loss = self._mean(self._learner.gradients(batch, self.step))
-            if not math.isfinite(loss):
-                raise self._diverged(f"the loss is {loss} at step {self.step + 1}")
+            wrong = self._learner.wrong(loss)
+            if wrong:
+                raise self._diverged(f"{wrong} at step {self.step + 1}")
             if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
                 self._save(LAST)  # weights that have just given a finite loss
             self._whole = False
             self._learner.update(self.step + 1)
+            self._learner.warn(self._folder.told)
             self.step, self._position = self.step + 1, batch.position
             self._whole = True
             yield loss
@@ -334,6 +337,7 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                **self._learner.metrics(),
                 **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
                 **({} if self._live is None else self._live.metrics(self._position)),
             }
@@ -372,6 +376,7 @@ class Trainer:
             best_psnr=self._best,
             average=None if learner.average is None else learner.best_weights(),
             scaler=learner.scaler_state(),
+            critic=learner.critic_state(),
             generators=generator_states(),
             data=self._data.identity,
             cameras=self._cameras(),

@@ -43,6 +43,7 @@ class Loss(nn.Module):
         super().__init__()
         self._settings = settings
         weights = {name: weight for name, weight in settings.losses().items() if weight}
+        weights.pop("gan", None)  # the critic's word is asked for elsewhere: it learns, too
         self.temporal = weights.pop("temporal", 0.0)
         """Weight of the temporal loss."""
         self.weights: Mapping[str, float] = weights
@@ -57,6 +58,13 @@ class Loss(nn.Module):
         for name, weight in self.weights.items():
             total = total + weight * self.term(name, restored, target)
         return total
+
+    def of_pictures(self, restored: Tensor, target: Tensor) -> tuple[float, Tensor]:
+        """Return the loss of pictures (B, 3, H, W), and its gradient by what is restored."""
+        pictures = restored.detach().requires_grad_()
+        loss = self(pictures, target)
+        (gradient,) = torch.autograd.grad(loss, pictures)
+        return float(loss.detach()), gradient
 
     def of_clips(self, restored: Tensor, target: Tensor) -> tuple[float, Tensor]:
         """Return the loss of clips (B, 3, T, H, W), float32, and its gradient by what is restored.

@@ -25,6 +25,16 @@ _PROCESS = 450 * 2**20
 _LOSS_PIXEL = {"l1": 0, "ms-ssim": 400, "ssim": 300, "region": 60, "perceptual": 3000,
                "temporal": 60}  # fmt: skip
 """Bytes a mosaic pixel of a frame of a piece that each loss adds."""
+_CRITIC_PIXEL = {"patch": 950, "classifier": 720}
+"""The same of each critic."""
+_CONDITION_PIXEL = 100
+"""What a critic adds that is shown the mosaic, too."""
+_CRITIC_WEIGHTS = {"patch": 4 * 735_009, "classifier": 4 * 543_937}
+"""Bytes of each critic's parameters, float32."""
+_CRITIC = 40 * 2**20
+"""Bytes that a critic takes whatever its size."""
+_PENALTY = 1.7
+"""How much more activations of the critic take with R1, whose slope is itself learned from."""
 _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
 _VALIDATION_PIXEL = 70
@@ -55,7 +65,8 @@ def plan_memory(
     if kept is None:
         raise UsageError(f"activations of {settings.network} that are computed again")
     # Losses take clips frame by frame.
-    lost = sum(_LOSS_PIXEL[name] for name, weight in settings.losses().items() if weight)
+    lost = sum(_LOSS_PIXEL.get(name, 0) for name, weight in settings.losses().items() if weight)
+    lost += _judged(settings)
     parts = {
         "process": _PROCESS + (_SHARED + costs.weights if ranks > 1 else 0),
         "step": max(
@@ -65,9 +76,20 @@ def plan_memory(
         "batches": _BATCH_PIXEL * share * settings.clip * settings.crop**2,
         "windows": pool_bytes(data.train, plan_settings(settings), ranks),
     }
+    if settings.gan_weight:
+        # Weights, gradients, two moments, and a copy of all but the gradients for a checkpoint.
+        parts["critic"] = _CRITIC + 7 * _CRITIC_WEIGHTS[settings.critic]
     if settings.ema:
         parts["average"] = 2 * costs.weights  # itself, and the network it is validated with
     return MemoryPlan(parts, budget)
+
+
+def _judged(settings: TrainSettings) -> int:
+    """Bytes a mosaic pixel of a frame of a piece that a critic adds."""
+    if not settings.gan_weight:
+        return 0
+    found = _CRITIC_PIXEL[settings.critic] + _CONDITION_PIXEL * settings.critic_conditional
+    return round(found * (_PENALTY if settings.critic_r1 else 1))
 
 
 def _validation(about: Network, settings: TrainSettings, data: TrainData, tile: int) -> int:

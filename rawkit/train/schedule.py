@@ -17,14 +17,14 @@ def rate_at(settings: TrainSettings, step: int) -> float:
 
     A warm-up of w steps multiplies the rate of step i by (i + 1) / (w + 1) while i < w.
     """
-    rate = settings.learning_rate * _share(settings, step)
+    rate = settings.learning_rate * share_at(settings, step)
     if step < settings.warmup:
         rate *= (step + 1) / (settings.warmup + 1)
     return rate
 
 
-def _share(settings: TrainSettings, step: int) -> float:
-    """Share of the rate that the schedule alone leaves."""
+def share_at(settings: TrainSettings, step: int) -> float:
+    """Return the share of a rate that the schedule alone leaves to step number `step`, from 0."""
     done = min(1.0, step / settings.steps)
     if settings.schedule == "cosine":
         return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * done))

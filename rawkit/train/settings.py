@@ -30,8 +30,11 @@ LOSSES = {
     "region": "region_weight",
     "perceptual": "perceptual_weight",
     "temporal": "temporal_weight",
+    "gan": "gan_weight",
 }
 """Name of each loss on the command line -> the field that weighs it."""
+CRITICS = ("patch", "classifier")
+OBJECTIVES = ("hinge", "lsgan", "bce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,26 @@ class TrainSettings:
     recompute: bool = False
     """Whether the backward pass computes activations again instead of keeping them, to save memory;
     for networks that can."""
+    gan_weight: float = 0.0
+    """Weight of what a critic says of restored pictures; 0 trains without one."""
+    critic: Literal["patch", "classifier"] = "patch"
+    """Which critic."""
+    critic_objective: Literal["hinge", "lsgan", "bce"] = "hinge"
+    """What critic and network are to make small."""
+    critic_rate: float = 2e-4
+    """Step size of the critic's own Adam; the schedule holds for it, too."""
+    critic_warmup: int = 0
+    """Steps that the network is trained alone before the critic takes part."""
+    critic_r1: float = 0.0
+    """Weight of the penalty on how fast the critic's word changes with a long exposure."""
+    critic_conditional: bool = False
+    """Whether the critic is shown the mosaic that a picture belongs to beside it."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
         self._check_numbers()
         self._check_losses()
+        self._check_critic()
         self._check_clips()
         self._check_schedule()
         if self.precision not in PRECISIONS:
@@ -184,6 +202,27 @@ class TrainSettings:
                 "a perceptual loss without the weights of VGG",
                 expected="a file of torchvision's VGG-16 or VGG-19 weights",
                 fix="Name it with --vgg FILE.",
+            )
+
+    def _check_critic(self) -> None:
+        named = (("critic", CRITICS), ("critic_objective", OBJECTIVES))
+        for name, known in named:
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} {getattr(self, name)!r}", expected=", ".join(known))
+        if not 0 < self.critic_rate < math.inf:
+            raise UsageError(f"critic_rate = {self.critic_rate}", expected="a number above 0")
+        for name in ("critic_warmup", "critic_r1"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(
+                    f"{name} = {getattr(self, name)}", expected="a number of 0 or more"
+                )
+        if self.gan_weight and not any(
+            weight for name, weight in self.losses().items() if name not in ("gan", "temporal")
+        ):
+            raise UsageError(
+                "a critic alone, which knows good pictures and not which of them is wanted",
+                expected="another loss beside it",
+                fix="Use --loss l1=1,gan=0.01.",
             )
 
     def _check_clips(self) -> None:
