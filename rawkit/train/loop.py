@@ -392,6 +392,7 @@ class Trainer:
             self.settings.as_dict(),
             cameras=self._cameras(),
             neutral=self.settings.neutral,
+            licence=self.settings.teacher_licence or None,
             where=self._folder.where(WEIGHTS),
         )
         self._folder.write(WEIGHTS, weights)
