@@ -54,7 +54,7 @@ _TRAINED = {
     "crop": 128, "batch_size": 8, "learning_rate": 1e-3, "schedule": "cosine",
     "ms_ssim_weight": 0.0, "amplification": "ratio",
 }  # fmt: skip
-NETWORKS = {"lamba2021": 3000, "lamba2021-lite": 6000, "sid": 300}
+NETWORKS = {"lamba2021": 3000, "lamba2021-lite": 3000, "sid": 300}
 """Networks of single Bayer mosaics -> optimizer steps, about as long for each on two cores."""
 
 
