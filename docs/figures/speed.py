@@ -3,8 +3,8 @@
     PYTHONPATH=. python docs/figures/speed.py [FOLDER]
 
 trains every network on a look-alike (minutes each; what is in FOLDER already is kept), restores
-its held-out frames and times single frames, all as `make bench` does. Prints the table, and draws
-the curve. Needs the extra openvino.
+its held-out frames and times single frames, all as `make bench` does. Puts the table into the page
+and draws the curve. To be run while the machine does nothing else. Needs the extra openvino.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from tests.bench.curve import SIZES, THREADS, WAYS, Point, measured
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OUTPUT = Path(__file__).parents[1] / "how-to" / "speed.svg"
+PAGE = Path(__file__).parents[1] / "how-to" / "choose-a-network.md"
+OUTPUT = PAGE.with_name("speed.svg")
+_BEGIN, _END = "<!-- measured -->\n\n", "\n\n<!-- until here -->"
 FRAME_MS = 1000 / 30
 _MARKERS = dict(zip(WAYS, "oDsP", strict=True))
 
@@ -39,6 +41,13 @@ def rows(points: Sequence[Point]) -> str:
         cells += [f"{one.psnr:.2f}", *(f"{value:.0f}" for value in times)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def place(table: str) -> None:
+    """Put the table between the marks of the page."""
+    before, rest = PAGE.read_text("utf-8").split(_BEGIN)
+    _, after = rest.split(_END)
+    PAGE.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
 
 
 def curve(points: Sequence[Point]) -> Figure:
@@ -67,11 +76,11 @@ def curve(points: Sequence[Point]) -> Figure:
 
 
 def main(folder: str | None = None) -> None:
-    """Measure, print and draw."""
+    """Measure, write and draw."""
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as temporary:
         points = measured(Path(folder or temporary))
-    sys.stdout.write(f"{rows(points)}\n")
+    place(rows(points))
     OUTPUT.write_bytes(svg(curve(points)))
 
 

@@ -69,7 +69,7 @@ class Point:
     psnr: float
     """Mean over held-out frames of the look-alike, dB."""
     cpu: Mapping[str, float]
-    """Size -> CPU milliseconds of a frame, all threads together, median."""
+    """Size -> CPU milliseconds of a frame in one thread, median."""
     wall: Mapping[str, float]
     """Size -> milliseconds from a decoded mosaic to the picture, `THREADS` threads, median."""
 
@@ -139,28 +139,40 @@ def scores(workspace: Workspace, weights: Path) -> dict[str, float]:
     return {way: float(np.mean(values)) for way, values in found.items()}
 
 
-def timed(networks: Sequence[str], rounds: int = 3) -> dict[tuple[str, str, str], dict[str, float]]:
+def timed(networks: Sequence[str], rounds: int) -> dict[tuple[str, str, str], dict[str, float]]:
     """Time a frame of each network, way and size; processes of their own, which take turns.
 
-    Returns ``cpu`` and ``wall`` milliseconds, medians of the medians of the turns.
+    Returns ``cpu`` milliseconds in one thread and ``wall`` milliseconds in `THREADS`, medians of
+    the medians of the turns. Threads that wait for each other spin, so that the CPU time of several
+    says little; that of one hardly depends on what else the machine does.
     """
     keys = [(network, way, size) for network in networks for way in WAYS for size in SIZES]
-    runs: dict[tuple[str, str, str], list[dict[str, float]]] = {key: [] for key in keys}
+    ways = {"cpu": 1, "wall": THREADS}
+    runs: dict[tuple[str, str, str], dict[str, list[float]]] = {
+        key: {name: [] for name in ways} for key in keys
+    }
     for _ in range(rounds):
-        for network, way, size in keys:
-            found = subprocess.run(
-                [sys.executable, "-m", "tests.bench.frame_child", network, way,
-                 *map(str, SIZES[size]), str(THREADS), str(_ROUNDS.get(network, _USUAL))],
-                check=True, capture_output=True, text=True, cwd=REPOSITORY,
-            )  # fmt: skip
-            runs[network, way, size].append(json.loads(found.stdout))
+        for key in keys:
+            for name, threads in ways.items():
+                runs[key][name].append(_frame(*key, threads)[name])
     return {
-        key: {name: median(run[name] for run in found) for name in ("cpu", "wall")}
-        for key, found in runs.items()
+        key: {name: median(values) for name, values in found.items()} for key, found in runs.items()
     }
 
 
-def measured(folder: Path, *, share: float = 1.0, rounds: int = 3) -> list[Point]:
+def _frame(network: str, way: str, size: str, threads: int) -> dict[str, float]:
+    """Time frames in a process of its own."""
+    rounds = _ROUNDS.get(network, _USUAL)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.frame_child", network, way,
+         *map(str, SIZES[size]), str(threads), str(rounds)],
+        check=True, capture_output=True, text=True, cwd=REPOSITORY,
+    )  # fmt: skip
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def measured(folder: Path, *, share: float = 1.0, rounds: int = 2) -> list[Point]:
     """Train, restore and time: every network of single Bayer mosaics, every way of running it."""
     workspace = workspace_of(folder)
     weights = trained(workspace, share)
@@ -184,7 +196,7 @@ def table(points: Sequence[Point]) -> str:
     """Say all points in lines, and on what they were measured."""
     heads = "".join(f"{size} CPU ms  wall ms  " for size in SIZES)
     lines = [
-        f"{platform.machine()}, {THREADS} threads; PSNR on a look-alike, 1/100 of the light",
+        f"{platform.machine()}; CPU time in one thread, wall time in {THREADS}",
         f"{'network':26}{'backend':15}{'PSNR dB':>8}  {heads}",
     ]
     for one in points:
