@@ -54,6 +54,7 @@ drawings: $(READY)  ## the drawings of the pages
 
 figures: $(READY)  ## the figures of the pages; needs the published weights and real raw files
 	$(BIN)/python docs/figures/scale.py
+	PYTHONPATH=. $(BIN)/python docs/figures/speed.py
 	$(BIN)/python docs/figures/levels.py $(WEIGHTS) $(RAW)
 	$(BIN)/python docs/figures/colour.py $(WEIGHTS)
 	$(BIN)/python docs/figures/true_colour.py $(WEIGHTS) $(RAW)

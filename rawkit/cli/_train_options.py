@@ -39,6 +39,8 @@ _FIELDS = {
     "critic_warmup": "critic_warmup",
     "critic_r1": "critic_r1",
     "critic_conditional": "critic_conditional",
+    "teacher": "teacher",
+    "teacher_weight": "teacher_weight",
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
@@ -77,8 +79,8 @@ _POSITIVE = click.IntRange(min=1)
 _OPTIONS = (
     click.option("--recipe", help="A published training: lamba2021, sid, dark-video or "
                  "see-in-the-dark-gan; options override it."),
-    click.option("--network", help="lamba2021 or sid; for clips unet3d.  [default: lamba2021; with "
-                 "--clip unet3d]"),
+    click.option("--network", help="lamba2021, lamba2021-lite or sid; for clips unet3d.  "
+                 "[default: lamba2021; with --clip unet3d]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
                  "together: a clip.  [default: 1; for unet3d 16]"),
     click.option("--residual/--no-residual", default=None, help="unet3d of residual blocks."),
@@ -159,6 +161,10 @@ _OPTIONS = (
                  "long exposures.  [default: 0]"),
     click.option("--critic-conditional/--no-critic-conditional", default=None, help="Show the "
                  "critic the mosaic, too.  [default: no-critic-conditional]"),
+    click.option("--teacher", type=click.Path(), help="File of weights of a trained network whose "
+                 "pictures are a further target."),
+    click.option("--teacher-weight", type=float, help="What differences from the teacher's "
+                 "pictures count, those from long exposures 1.  [default: 1]"),
     click.option(
         "--amplify",
         help="auto (the estimate), ratio (gain to the long), exposure (the ratio of the times; "

@@ -17,6 +17,7 @@ from rawkit.errors import UsageError
 from rawkit.models.folding import is_folded
 from rawkit.models.stages import Staged, device_of, prepare
 from rawkit.models.tiles import Area, Tile, spans, tiles
+from rawkit.workers import kept_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +80,15 @@ def restore_bands(
     UsageError
         If the tile has a size that does not fit; raised with the first band.
     """
+    with kept_memory():
+        yield from _bands(net, mosaic, net.geometry.render_tile if tile is None else tile)
+
+
+def _bands(
+    net: Staged, mosaic: AmplifiedMosaic, tile: int
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
     padding = mosaic.padding
-    for core, parts in _rendered(net, mosaic, net.geometry.render_tile if tile is None else tile):
+    for core, parts in _rendered(net, mosaic, tile):
         top, bottom = max(core.top, padding.top), min(core.bottom, padding.top + padding.height)
         # A band that is only padding is not worth its tiles.
         if top >= bottom:
@@ -135,9 +143,10 @@ def restore_mosaic(
         _check_whole(mosaic, ready.geometry.multiple)
         picture = mosaic.new_empty((1, 3, *mosaic.shape[2:]))
         side = ready.geometry.render_tile if tile is None else tile
-        for _, parts in _rendered(ready, _Whole(mosaic), side):
-            for part, rendered in parts:
-                picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
+        with kept_memory():
+            for _, parts in _rendered(ready, _Whole(mosaic), side):
+                for part, rendered in parts:
+                    picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
         return picture
     if tile is not None:
         raise UsageError(

@@ -13,6 +13,7 @@ The 32x branch sees far (544 pixels beyond its cell) at an eighth of the work; t
 strips, `Lamba2021.look_far` once on the whole picture, `Lamba2021.render` tile by tile.
 """
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,9 +32,28 @@ if TYPE_CHECKING:
 SLOPE = 0.2
 """What every leaky ReLU of the network multiplies negative values by."""
 
-_WIDTH = 64
-_GROWTH = 32
-_DENSE_DEPTHS = (4, 5, 5)
+_CELL8 = 64
+"""Pixels of a cell at 8x: channels of what the 8x branch reads, and is added to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the networks of the family differ in."""
+
+    far: int = 64
+    """Channels of the 32x branch; a multiple of 16."""
+    growth: int = 32
+    """Channels that a layer of a dense block adds."""
+    depths: tuple[int, ...] = (4, 5, 5)
+    """Layers of each dense block, at least two."""
+    near: int = 64
+    """Channels between the two convolutions at 8x."""
+    local: int = 12
+    """Channels at 2x that `local2` gives; an even number."""
+    context: int = 12
+    """Channels at 2x that the 8x branch gives; an even number."""
+    kernel2: int = 5
+    """Side of the kernels at 2x."""
 
 
 def _convolution(
@@ -60,18 +80,18 @@ def _convolution(
 class _DenseBlock(nn.Module):
     """A residual dense block: each layer sees all before it; a 1x1 convolution and a sum end it."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, width: int, growth: int, depth: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             _convolution(
-                _WIDTH + index * _GROWTH,
-                _GROWTH,
+                width + index * growth,
+                growth,
                 bias=False,
                 slope=1.0 if index == depth - 1 else SLOPE,
             )
             for index in range(depth)
         )
-        self.fuse = _convolution(_WIDTH + depth * _GROWTH, _WIDTH, kernel=1, bias=False)
+        self.fuse = _convolution(width + depth * growth, width, kernel=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         joined = x
@@ -87,10 +107,10 @@ class _DenseBlock(nn.Module):
 class _ResidualBlock(nn.Module):
     """Convolution, leaky ReLU, convolution, plus the input."""
 
-    def __init__(self) -> None:
+    def __init__(self, between: int) -> None:
         super().__init__()
-        self.first = _convolution(_WIDTH, _WIDTH, slope=SLOPE)
-        self.second = _convolution(_WIDTH, _WIDTH)
+        self.first = _convolution(_CELL8, between, slope=SLOPE)
+        self.second = _convolution(between, _CELL8)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.second(leaky_relu(self.first(x), SLOPE))
@@ -110,6 +130,8 @@ class Lamba2021(nn.Module):
 
     takes_clips: ClassVar[bool] = False
     """Whether it takes clips and not single mosaics."""
+    sizes: ClassVar[Sizes] = Sizes()
+    """How wide and deep it is."""
     # The halo is one cell of 8 for the two 5x5 convolutions at 2x and four for as many 3x3
     # convolutions in a row at 8x. With tiles of 768 halos are a fifth of the work; larger ones
     # leave the cache.
@@ -132,16 +154,20 @@ class Lamba2021(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        sizes = self.sizes
+        far, kernel = sizes.far, sizes.kernel2
         self.squeeze32 = _convolution(1024, 128, groups=128)
-        self.enter32 = _convolution(128, _WIDTH)
-        self.dense32 = nn.ModuleList(_DenseBlock(depth) for depth in _DENSE_DEPTHS)
-        self.fuse32 = _convolution(len(_DENSE_DEPTHS) * _WIDTH, _WIDTH, kernel=1, bias=False)
-        self.lift8 = _convolution(_WIDTH // 16, _WIDTH)
-        self.residual8 = _ResidualBlock()
-        self.merge8 = _convolution(2 * _WIDTH, 32, groups=4)
-        self.expand8 = _convolution(32, 192, slope=SLOPE)
-        self.local2 = _convolution(4, 12, kernel=5)
-        self.output2 = _convolution(24, 12, kernel=5)
+        self.enter32 = _convolution(128, far)
+        self.dense32 = nn.ModuleList(
+            _DenseBlock(far, sizes.growth, depth) for depth in sizes.depths
+        )
+        self.fuse32 = _convolution(len(sizes.depths) * far, far, kernel=1, bias=False)
+        self.lift8 = _convolution(far // 16, _CELL8)
+        self.residual8 = _ResidualBlock(sizes.near)
+        self.merge8 = _convolution(2 * _CELL8, 32, groups=4)
+        self.expand8 = _convolution(32, 16 * sizes.context, slope=SLOPE)
+        self.local2 = _convolution(4, sizes.local, kernel=kernel)
+        self.output2 = _convolution(sizes.local + sizes.context, 12, kernel=kernel)
 
     def squeeze(self, mosaic: Tensor) -> Tensor:
         """Run the first layer of the 32x branch, on a whole picture or on strips of it.
@@ -178,8 +204,8 @@ class Lamba2021(nn.Module):
         Returns
         -------
         Tensor
-            float32 (B, 4, H/8, W/8). The convolution that widens this to 64 channels opens
-            `render`, as a sixteenth of the memory then crosses from stage to stage.
+            float32 (B, F, H/8, W/8), F the `features` of its geometry. The convolution that widens
+            this to 64 channels opens `render`: less memory then crosses from stage to stage.
         """
         entered: Tensor = self.enter32(squeezed)
         outputs = [entered]
@@ -196,7 +222,7 @@ class Lamba2021(nn.Module):
         mosaic
             float32 (B, 1, H, W), amplified, H and W multiples of 8.
         features
-            float32 (B, 4, H/8, W/8): what `look_far` gave for these pixels.
+            float32 (B, F, H/8, W/8): what `look_far` gave for these pixels.
 
         Returns
         -------
@@ -241,7 +267,7 @@ class Lamba2021(nn.Module):
     def check_tile(self, mosaic: Tensor, features: Tensor) -> None:
         """Raise UsageError if `render` cannot take these."""
         _check_mosaic(mosaic, self.geometry.render_multiple)
-        _check_features(features, mosaic)
+        _check_features(features, mosaic, self.geometry.features)
 
 
 def _merge(convolution: nn.Conv2d, near: Tensor, far: Tensor) -> Tensor:
@@ -289,9 +315,9 @@ def _check_mosaic(mosaic: Tensor, multiple: int) -> None:
         )
 
 
-def _check_features(features: Tensor, mosaic: Tensor) -> None:
+def _check_features(features: Tensor, mosaic: Tensor, channels: int) -> None:
     batch, _, height, width = mosaic.shape
-    expected = (batch, 4, height // 8, width // 8)
+    expected = (batch, channels, height // 8, width // 8)
     if tuple(features.shape) != expected:
         raise UsageError(
             f"features of shape {tuple(features.shape)}",
@@ -313,7 +339,7 @@ def _published_modules() -> dict[str, str]:
         "conv2x.0": "local2",
         "conv_2_8_32.0": "output2",
     }
-    for block, depth in enumerate(_DENSE_DEPTHS):
+    for block, depth in enumerate(Sizes().depths):
         names[f"RDB{block + 1}.conv_1x1.0"] = f"dense32.{block}.fuse"
         for layer in range(depth):
             # From the second layer on an activation comes first in the published file.

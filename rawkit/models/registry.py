@@ -9,6 +9,7 @@ from rawkit.errors import UsageError
 from rawkit.models import sid_unet
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
+from rawkit.models.lamba2021_lite import Lamba2021Lite
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.unet3d import Unet3d
 from rawkit.models.unet3d_variant import Unet3dVariant, variant_named, variant_of_shapes
@@ -77,6 +78,18 @@ _LAMBA2021 = Network(
     cameras=MappingProxyType({"ILCE-7SM2": SeenCamera(None, REFERENCE_NEUTRAL)}),
 )
 
+_LAMBA2021_LITE = replace(
+    _LAMBA2021,
+    name="lamba2021-lite",
+    title="Restoring Extremely Dark Images in Real Time, smaller",
+    builder=Lamba2021Lite,
+    geometry=Lamba2021Lite.geometry,
+    costs=Lamba2021Lite.costs,
+    licence="no weights are published",
+    published_modules=MappingProxyType({}),
+    cameras=MappingProxyType({}),
+)
+
 _SID = Network(
     name="sid",
     title="Learning to See in the Dark",
@@ -131,6 +144,7 @@ NETWORKS: "Mapping[str, Network]" = MappingProxyType(
         one.name: one
         for one in (
             _LAMBA2021,
+            _LAMBA2021_LITE,
             _SID,
             _SID_XTRANS,
             _unet3d(Unet3dVariant()),

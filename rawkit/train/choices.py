@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import UsageError
@@ -13,6 +14,7 @@ from rawkit.train.data import default_crop, default_steps, ratio_to_estimate
 from rawkit.train.memory import fit_memory
 from rawkit.train.recipes import find_recipe
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.teacher import with_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +55,7 @@ def settings_for(
     values |= _without_m(changes, str(values.get("amplification", "auto")))
     if published:
         values["recipe"] = published.name
-    values = _for_patches(_for_clips(values, ranks))
+    values = with_teacher(_for_patches(_for_clips(values, ranks)))
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
     if values["crop"] < MS_SSIM_MIN_CROP:
@@ -121,14 +123,17 @@ def _with_variant(values: Mapping[str, Any], network: str) -> dict[str, Any]:
 def resumed_settings(
     saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
 ) -> TrainSettings:
-    """Keep a run's settings; only what `FREE` names may change."""
+    """Keep a run's settings; only what `FREE` names may change, and where its teacher lies."""
     asked = _with_variant(_without_m(changes, saved.amplification), saved.network)
     if recipe is not None:
         asked["recipe"] = recipe
     wanted = {**saved.as_dict(), **asked}
     if "milestones" in asked:
         wanted["milestones"] = list(asked["milestones"])
-    changed = differences(saved.as_dict(), wanted, FREE)
+    free = FREE | {"teacher"} if saved.teacher else FREE
+    if asked.get("teacher"):
+        asked["teacher"] = str(Path(asked["teacher"]).absolute())
+    changed = differences(saved.as_dict(), wanted, free)
     if changed:
         raise UsageError(
             f"another training with --resume: {', '.join(changed)}",
@@ -136,7 +141,7 @@ def resumed_settings(
             fix="Begin another run to change them; only --steps, --lr, --accumulate and "
             "--recompute may change.",
         )
-    return replace(saved, **{name: value for name, value in asked.items() if name in FREE})
+    return replace(saved, **{name: value for name, value in asked.items() if name in free})
 
 
 def _without_m(changes: Mapping[str, Any], amplification: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rawkit.train.average import MovingAverage
 from rawkit.train.critic import Adversary
 from rawkit.train.losses import Loss
 from rawkit.train.schedule import rate_at
+from rawkit.train.teacher import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ class Learner:
     def __init__(self, settings: TrainSettings, fabric: Fabric) -> None:
         self._settings, self.fabric = settings, fabric
         self._loss = Loss(settings).to(fabric.device)
+        self._teacher = Teacher(settings, fabric.device) if settings.teacher else None
         about = describe(settings.network)
         self._takes_clips, self._multiple = about.takes_clips, about.multiple
         torch.manual_seed(settings.seed)
@@ -102,6 +104,9 @@ class Learner:
         restored = self._restored(planes)
         if planes.ndim != _CLIPS:
             loss = self._loss(restored.float(), target) * share
+            if self._teacher is not None:
+                taught = self._loss(restored.float(), self._teacher.pictures(planes))
+                loss = loss + self._settings.teacher_weight * share * taught
             self.fabric.backward(loss)
             return float(loss.detach())
         value, gradient = self._loss.of_clips(restored.float(), target)
@@ -116,6 +121,10 @@ class Learner:
         shown = restored.detach().float()
         clips = planes.ndim == _CLIPS
         value, gradient = (self._loss.of_clips if clips else self._loss.of_pictures)(shown, target)
+        if self._teacher is not None:
+            taught, its = self._loss.of_pictures(shown, self._teacher.pictures(planes))
+            weight = self._settings.teacher_weight
+            value, gradient = value + weight * taught, gradient.add_(its, alpha=weight)
         more, its_gradient = adversary.judge(shown, planes, first, share)
         gradient = gradient.add_(its_gradient).mul_(share)
         self.fabric.backward(restored, gradient=gradient.to(restored.dtype))

@@ -14,7 +14,6 @@ from rawkit.interrupt import deferred_interrupt
 from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
-from rawkit.train.allocator import kept_memory
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -36,7 +35,7 @@ from rawkit.train.record import Record
 from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
 from rawkit.train.validate import Scores
-from rawkit.workers import give_back
+from rawkit.workers import give_back, kept_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -393,6 +392,7 @@ class Trainer:
             self.settings.as_dict(),
             cameras=self._cameras(),
             neutral=self.settings.neutral,
+            licence=self.settings.teacher_licence or None,
             where=self._folder.where(WEIGHTS),
         )
         self._folder.write(WEIGHTS, weights)

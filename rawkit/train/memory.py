@@ -35,6 +35,8 @@ _CRITIC = 40 * 2**20
 """Bytes that a critic takes whatever its size."""
 _PENALTY = 1.8
 """How much more activations of the critic take with R1, whose slope is itself learned from."""
+_TAUGHT_PIXEL = 3 * 4 * 2
+"""Bytes a mosaic pixel of a piece: a teacher's picture, as it comes and in the order of losses."""
 _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
 _VALIDATION_PIXEL = 70
@@ -77,12 +79,23 @@ def plan_memory(
         "batches": _BATCH_PIXEL * share * settings.clip * settings.crop**2,
         "windows": pool_bytes(data.train, plan_settings(settings), ranks),
     }
+    if settings.teacher:
+        parts["teacher"] = _teaching(settings, piece)
     if settings.gan_weight:
         # Weights, gradients, two moments, and a copy of all but the gradients for a checkpoint.
         parts["critic"] = _CRITIC + 7 * _CRITIC_WEIGHTS[settings.critic]
     if settings.ema:
         parts["average"] = 2 * costs.weights  # itself, and the network it is validated with
     return MemoryPlan(parts, budget)
+
+
+def _teaching(settings: TrainSettings, piece: int) -> int:
+    """Bytes that a teacher takes while it is asked, and its losses beside those against longs."""
+    costs = describe(settings.teacher_network).costs
+    weights = costs.training.weights if costs.training else costs.weights
+    shown = round(costs.tile_pixel["torch"] + costs.far_pixel["torch"])
+    lost = sum(_LOSS_PIXEL.get(name, 0) for name, weight in settings.losses().items() if weight)
+    return 2 * weights + (shown + _TAUGHT_PIXEL + lost) * piece
 
 
 def _judged(settings: TrainSettings) -> int:

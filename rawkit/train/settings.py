@@ -135,12 +135,23 @@ class TrainSettings:
     """Weight of the penalty on how fast the critic's word changes with a long exposure."""
     critic_conditional: bool = False
     """Whether the critic is shown the mosaic that a picture belongs to beside it."""
+    teacher: str = ""
+    """File of weights of a network whose pictures are a further target; empty without one."""
+    teacher_weight: float = 1.0
+    """What the losses against the teacher's pictures count, those against long exposures 1."""
+    teacher_network: str = ""
+    """Name of the teacher's network; from its file."""
+    teacher_digest: str = ""
+    """SHA-256 of the teacher's file, hexadecimal."""
+    teacher_licence: str = ""
+    """Terms of the teacher's weights, which go along to those that it taught; empty without."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
         self._check_numbers()
         self._check_losses()
         self._check_critic()
+        self._check_teacher()
         self._check_clips()
         self._check_schedule()
         if self.precision not in PRECISIONS:
@@ -226,6 +237,22 @@ class TrainSettings:
                 "a critic alone, which knows good pictures and not which of them is wanted",
                 expected="another loss beside it",
                 fix="Use --loss l1=1,gan=0.01.",
+            )
+
+    def _check_teacher(self) -> None:
+        if not 0 < self.teacher_weight < math.inf:
+            raise UsageError(f"teacher_weight = {self.teacher_weight}", expected="a number above 0")
+        if not self.teacher:
+            return
+        if self.clip > 1:
+            raise UsageError(
+                f"a teacher of clips of {self.clip} frames", expected="a training on single frames"
+            )
+        multiple = describe(self.teacher_network).multiple if self.teacher_network else 1
+        if self.crop % multiple:
+            raise UsageError(
+                f"crops of {self.crop} pixels for a teacher of {self.teacher_network}",
+                expected=f"a multiple of {multiple}",
             )
 
     def _check_clips(self) -> None:

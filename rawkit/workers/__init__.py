@@ -3,6 +3,7 @@
 Nothing here knows what the work is. dask is imported when a cluster is used.
 """
 
+from rawkit.workers.allocator import kept_memory
 from rawkit.workers.child import Child, in_fork, receive_file, send_array
 from rawkit.workers.cluster import Cluster
 from rawkit.workers.limits import give_back, limit_memory, time_limit
@@ -30,6 +31,7 @@ __all__ = [
     "connect_cluster",
     "give_back",
     "in_fork",
+    "kept_memory",
     "limit_files",
     "limit_memory",
     "load_sandbox",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from rawkit.models import Unet3d, build, prepare
-from rawkit.train.allocator import kept_memory
+from rawkit.workers import kept_memory
 from tests.bench.network_child import peak_bytes
 
 if TYPE_CHECKING:

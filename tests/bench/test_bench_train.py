@@ -20,10 +20,10 @@ from rawkit.stream import BatchStream
 from rawkit.stream.feed import Feed
 from rawkit.stream.tensors import TensorBatch, tensors_of
 from rawkit.train import TrainSettings
-from rawkit.train.allocator import kept_memory
 from rawkit.train.data import plan_settings
 from rawkit.train.devices import make_fabric
 from rawkit.train.learner import Learner
+from rawkit.workers import kept_memory
 from tests.support.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:

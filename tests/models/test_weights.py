@@ -331,7 +331,7 @@ def test_names_of_no_known_network(tmp_path: Path) -> None:
     content = {f"layer{index}.weight": torch.zeros(2) for index in range(5)}
     text = refusal(saved(tmp_path / "w", content))
     assert "of no known network: layer0.weight, layer1.weight, layer2.weight and 2 more" in text
-    assert "those of lamba2021 or sid or sid-xtrans or unet3d or unet3d-residual, such as" in text
+    assert "those of lamba2021 or lamba2021-lite or sid or sid-xtrans or unet3d or" in text
 
 
 def test_missing_and_unknown_names_are_listed(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -16,7 +16,7 @@ from tests.support.fixtures_cli import REPOSITORY
 CHILD = """
 import json, resource
 import numpy as np
-from rawkit.train.allocator import kept_memory
+from rawkit.workers import kept_memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
@@ -27,6 +27,8 @@ def resident():
 with kept_memory() as kept:
     np.ones(1 << 23)
     inside = faults()
+    with kept_memory():  # as a validation restores within a training
+        np.ones(1 << 23)
     held = resident()
 print(json.dumps({"kept": kept, "inside": inside, "held": held, "after": resident()}))
 """
