@@ -102,6 +102,8 @@ class Sample:
     augmentation: int
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order. 8 reverses
     the frames of a clip."""
+    number: int = 0
+    """Which sample of the epoch, from 0."""
 
 
 class EpochPlan:
@@ -155,6 +157,7 @@ class EpochPlan:
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
             augmentation=augmentation if self._settings.augment else 0,
+            number=index if index >= 0 else index + len(self),
         )
 
     def window_numbers(self) -> NDArray[np.int32]:
