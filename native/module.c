@@ -6,6 +6,7 @@
 static PyMethodDef methods[] = {
     {"pack_counted", pack_counted, METH_VARARGS, pack_counted_doc},
     {"split_channels", split_channels, METH_VARARGS, split_channels_doc},
+    {"make_short", make_short, METH_VARARGS, make_short_doc},
     {"place", place, METH_VARARGS, place_doc},
     {"ljpeg_size", ljpeg_size, METH_VARARGS, ljpeg_size_doc},
     {"decode_ljpeg", decode_ljpeg_into, METH_VARARGS, decode_ljpeg_doc},

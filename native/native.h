@@ -98,6 +98,9 @@ PyObject *decode_ljpeg_into(PyObject *module, PyObject *arguments);
 extern const char pack_counted_doc[];
 PyObject *pack_counted(PyObject *module, PyObject *arguments);
 
+extern const char make_short_doc[];
+PyObject *make_short(PyObject *module, PyObject *arguments);
+
 extern const char split_channels_doc[];
 PyObject *split_channels(PyObject *module, PyObject *arguments);
 

@@ -11,6 +11,17 @@ def pack_counted(
     mosaic: NDArray[np.uint16], planes: NDArray[np.uint16], counts: NDArray[np.int64], /
 ) -> None: ...
 def split_channels(picture: NDArray[Any], planes: NDArray[Any], /) -> None: ...
+def make_short(
+    planes: NDArray[np.uint16],
+    numbers: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    key0: int,
+    key1: int,
+    sample0: int,
+    sample1: int,
+    /,
+) -> None: ...
 def place(
     chunk: NDArray[Any], crops: list[tuple[NDArray[Any], int, int, int, bytes]], /
 ) -> None: ...

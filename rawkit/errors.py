@@ -26,6 +26,7 @@ carries a stable ``kind`` for scripts. The second paragraph of a class says what
     │   ├── StoreDamagedError    store-damaged        a shard is missing or fails its checksum
     │   │   └── StoreEvictedError    store-evicted    a shard was deleted to make room
     │   └── StoreUnreachableError  store-unreachable  its server does not answer, or refuses
+    ├── ProfileError             profile              a camera's profile cannot be used
     ├── WeightsError             weights              weights do not fit the network
     ├── TrainingError            training             training cannot start or go on
     ├── PipelineError            pipeline             its file is wrong, or a step of it failed
@@ -284,6 +285,16 @@ class StoreUnreachableError(StoreError):
     """
 
     kind = "store-unreachable"
+
+
+class ProfileError(RawkitError):
+    """A camera's profile, or what it should be made from, cannot be used.
+
+    Do what the message says: take the frames that are missing, or name the profile of the camera
+    that the files are from.
+    """
+
+    kind = "profile"
 
 
 class WeightsError(RawkitError):

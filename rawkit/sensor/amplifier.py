@@ -15,7 +15,7 @@ over 65,536 levels instead of 12 million pixels and 127 masks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -132,6 +132,17 @@ def base_of_histograms(
         weighted = counts[inside] * weights[index[inside]]
         weight_sum += float(weighted.sum())
         signal_sum += float((weighted * x[inside]).sum())
+    return _base(weight_sum, signal_sum)
+
+
+def base_of_values(x: NDArray[np.floating[Any]], counts: NDArray[np.floating[Any]]) -> float:
+    """Estimate from normalised values, of any shape, and how many pixels have each (likewise)."""
+    index = np.searchsorted(bin_edges(), x.astype(np.float32), side="right") - 1
+    weights = np.append(bin_weights().astype(np.float64), 0.0)[index] * counts
+    return _base(float(weights.sum()), float((weights * x).sum()))
+
+
+def _base(weight_sum: float, signal_sum: float) -> float:
     if weight_sum == 0:
         return 1.0  # everything saturates: nothing is dark
     if signal_sum == 0:

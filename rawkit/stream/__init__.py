@@ -24,7 +24,7 @@ from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper
-from rawkit.stream.locate import pair_sources, sources_of
+from rawkit.stream.locate import pair_sources, shorts_to_make, sources_of
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import (
     Pairs,
@@ -51,6 +51,7 @@ from rawkit.stream.settings import (
 )
 from rawkit.stream.shapes import FrameShape, FrameShapes
 from rawkit.stream.shelf import Shelf
+from rawkit.stream.shorts import Shorts, ShortSettings
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
@@ -95,6 +96,8 @@ __all__ = [
     "SameSources",
     "ShardFile",
     "Shelf",
+    "ShortSettings",
+    "Shorts",
     "TensorBatch",
     "any_elsewhere",
     "balance_gains",
@@ -116,6 +119,7 @@ __all__ = [
     "pool_bytes",
     "runs_of",
     "shapes_of",
+    "shorts_to_make",
     "sources_of",
     "spread",
     "stream_of",

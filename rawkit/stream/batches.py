@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rawkit.stream.schedule import Use
     from rawkit.stream.settings import PlanSettings
     from rawkit.stream.shapes import Window
+    from rawkit.stream.shorts import Shorts
 
 
 REMOTE_THREADS = 8
@@ -141,6 +142,8 @@ class BatchStream:
     keeper
         What fetches frames ahead of their windows, where the store cannot hold all; one process
         alone.
+    shorts
+        What makes shorts of longs, where some of the pairs are longs.
 
     Raises
     ------
@@ -164,6 +167,7 @@ class BatchStream:
         pinned: bool = False,
         epochs: EpochSources | None = None,
         keeper: Keeper | None = None,
+        shorts: Shorts | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads", expected="at least 1")
@@ -183,8 +187,9 @@ class BatchStream:
         self._pool = BatchPool(
             epochs or SameSources(sources), sources[0].target.layout.dtype, settings, self._share,
             threads=threads, cache=cache, in_bursts=in_bursts and keeper is None, pinned=pinned,
-            keeper=keeper,
+            keeper=keeper, shorts=shorts,
         )  # fmt: skip
+        self._shorts = shorts
         self.epoch_length = epoch_length(shapes, settings)
         """Samples of an epoch, over all ranks; of the first where `epochs` gives each its own."""
 
@@ -215,10 +220,10 @@ class BatchStream:
             raise UsageError(f"position {position}", expected="a number of samples")
         for filled in self._pool.batches(position):
             position += self._share.batch_size
-            yield _batch_of(filled, position)
+            yield _batch_of(filled, position, self._shorts)
 
 
-def _batch_of(filled: Filled, position: int) -> Batch:
+def _batch_of(filled: Filled, position: int, shorts: Shorts | None) -> Batch:
     """Add what belongs to the frames of the crops."""
     crops = [filled.crops[slot] for slot in range(len(filled.crops))]
     firsts = [sources[0] for sources, _, _ in crops]
@@ -226,6 +231,18 @@ def _batch_of(filled: Filled, position: int) -> Batch:
 
     def column(name: str) -> NDArray[np.float32]:
         return np.array([getattr(source, name) for source in firsts], np.float32)
+
+    drawn = {
+        slot: shorts.drawn(sources[0], use.epoch, use.sample.number)
+        for slot, (sources, _, use) in enumerate(crops)
+        if shorts is not None and sources[0].is_long
+    }
+
+    def changed(values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+        """Put what was drawn in the place of what the longs have."""
+        for slot, one in drawn.items():
+            values[slot] = getattr(one, name)
+        return values
 
     bases = [[source.amplification_base for source in sources] for sources, _, _ in crops]
     balances = [
@@ -237,10 +254,10 @@ def _batch_of(filled: Filled, position: int) -> Batch:
         target=filled.target,
         black_level=np.array([_black_levels(*crop) for crop in crops], np.float32),
         white_level=column("white_level"),
-        amplification_base=np.array([np.median(one) for one in bases], np.float32),
-        exposure_ratio=column("exposure_ratio"),
-        gain_ratio=column("gain_ratio"),
-        iso=column("iso"),
+        amplification_base=changed(np.array([np.median(one) for one in bases], np.float32), "base"),
+        exposure_ratio=changed(column("exposure_ratio"), "ratio"),
+        gain_ratio=changed(column("gain_ratio"), "ratio"),
+        iso=changed(column("iso"), "iso"),
         white_balance=np.array(balances, np.float32),
         names=tuple(source.name for source in firsts),
         position=position,

@@ -22,3 +22,8 @@ def in_space(augmentation: int) -> int:
 def is_reversed(augmentation: int) -> bool:
     """Tell whether the frames of a clip are in the opposite order."""
     return bool(augmentation & REVERSE)
+
+
+def is_transposed(augmentation: int) -> bool:
+    """Tell whether rows have become columns."""
+    return bool(augmentation & TRANSPOSE)

@@ -47,6 +47,26 @@ def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str | None)
     return sources_of(frames, stores)
 
 
+def shorts_to_make(subset: Subset, stores: Mapping[str, Store], split: str) -> Pairs:
+    """All longs of a split, each a pair of itself and its target: shorts are made as they stream.
+
+    Raises
+    ------
+    SelectionError
+        If the split has none.
+    StoreError
+        If a store no longer holds a frame of the subset.
+    """
+    frames = subset.columns.where(split=split, role="long")
+    if not len(frames):
+        raise SelectionError(
+            f"subset {subset.name} has no long exposure in split {split}",
+            expected="well-lit frames, of which shorts are made",
+            fix="Ingest longs, and make the subset anew with --refresh.",
+        )
+    return sources_of(frames, stores)
+
+
 def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pairs:
     """Locate the shards and the coordinates of frames.
 
@@ -93,6 +113,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
         names=PackedTexts(column_of(chosen.table, "name")),
         scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
         cameras=SharedTexts(camera, pa.array(list(models), pa.string())),
+        longs=chosen.equal("role", "long"),
         repeats=_joined(repeats),
     )  # fmt: skip
 

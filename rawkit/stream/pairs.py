@@ -73,6 +73,8 @@ class PairSource:
     white_balance: NDArray[np.float32] = field(default_factory=_unknown_balance)
     """The balance that the target was rendered with, which is that of its long: multipliers of each
     plane, shape (4,), G1 being 1; NaN where unknown."""
+    is_long: bool = False
+    """Whether the frame is a long itself, of which a short is still to be made."""
 
     @property
     def shape(self) -> FrameShape:
@@ -189,6 +191,8 @@ class Pairs(Sequence[PairSource]):
         As in `PairSource`, shape (pairs, 4).
     names, scenes, cameras
         Texts of each pair; names are those within the collection.
+    longs
+        Which are longs, of which shorts are still to be made, shape (pairs,); none if None.
     repeats
         Frames of the same videos and longs that repeat pairs; None: nobody has looked.
     """
@@ -207,9 +211,11 @@ class Pairs(Sequence[PairSource]):
         names: PackedTexts,
         scenes: SharedTexts,
         cameras: SharedTexts,
+        longs: NDArray[np.bool_] | None = None,
         repeats: Repeats | None = None,
     ) -> None:
         self.repeats = repeats
+        self.longs = np.zeros(len(which), np.bool_) if longs is None else longs
         self.groups, self.which = tuple(groups), which
         self.places, self.targets, self.rows = places, targets, rows
         self._numbers = {name: Values(values) for name, values in numbers.items()}
@@ -251,6 +257,7 @@ class Pairs(Sequence[PairSource]):
             store=str(one.place.location),
             camera=self._cameras[number],
             white_balance=self._white_balance[number].astype(np.float32),
+            is_long=bool(self.longs[number]),
             **values,
         )
 

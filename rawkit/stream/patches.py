@@ -161,7 +161,7 @@ class PatchPlan:
         block = self.windows.block(number)
         top, left = block.place(int(self._first[number]) + int(self._patch[index]))
         turned = int(self._turned[index]) if self._settings.augment else 0
-        return Sample(number, top, left, turned)
+        return Sample(number, top, left, turned, index if index >= 0 else index + len(self))
 
     def window_numbers(self) -> NDArray[np.int32]:
         """Index of the window of every sample, in the order of samples."""

@@ -93,6 +93,7 @@ class EpochPlan:
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
             augmentation=augmentation if self._settings.augment else 0,
+            number=index if index >= 0 else index + len(self),
         )
 
     def window_numbers(self) -> NDArray[np.int32]:

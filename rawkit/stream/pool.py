@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rawkit.stream.schedule import Job, RankShare, Use
     from rawkit.stream.settings import PlanSettings
     from rawkit.stream.shapes import Window
+    from rawkit.stream.shorts import Shorts
 
 READ_AHEAD = 4
 """Windows beyond those that the batch in turn may need; a thread more than that adds one."""
@@ -71,7 +72,10 @@ class BatchPool:
         in_bursts: bool = False,
         pinned: bool = False,
         keeper: Keeper | None = None,
+        shorts: Shorts | None = None,
     ) -> None:
+        self.shorts = shorts
+        """What makes shorts of those frames that are longs; None: there are none."""
         self.keeper = keeper
         """Sees to it that what a window reads is there; None: it is."""
         self._epochs, self._settings, self._share = epochs, settings, share
@@ -250,6 +254,9 @@ class _Run:
         places = [(self._batches[use.batch], use.slot) for use in window.job.uses]
         packed = [batch.packed[slot] for batch, slot in places]
         window.cut((packed, [batch.target[slot] for batch, slot in places]), scratch)
+        if self._pool.shorts is not None and window.sources[0].is_long:
+            for use, planes in zip(window.job.uses, packed, strict=True):
+                self._pool.shorts.make(planes, window.sources, use)
 
     def _ready(self) -> bool:
         batch = self._batches.get(self._turn)

@@ -100,6 +100,8 @@ class Sample:
     augmentation: int
     """Bits: 1 flips left and right, 2 flips top and bottom, 4 transposes; in this order. 8 reverses
     the frames of a clip."""
+    number: int = 0
+    """Which sample of the epoch, from 0."""
 
 
 def generator_for(seed: int, epoch: int, purpose: int, *, skip: int = 0) -> np.random.Generator:

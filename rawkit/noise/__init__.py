@@ -1,0 +1,45 @@
+"""The noise of a camera: how much at which ISO, where it is dark and not black, as a file.
+
+`CameraProfile` is what `rawkit calibrate` finds and everything else takes: `profile.at(iso)` is the
+noise there (`NoiseModel`), `profile.shading(iso)` what is to be subtracted, `profile.hot` which
+pixels are to be mended. `read_profile` and `write_profile` read and write its two files.
+"""
+
+from rawkit.noise.interpolate import Line, relations
+from rawkit.noise.model import NoiseModel
+from rawkit.noise.profile import CameraProfile, Estimate, IsoCurves, IsoProfile
+from rawkit.noise.read import decode_profile, is_profile, read_profile
+from rawkit.noise.shading import ShadingRange, cosines
+from rawkit.noise.shots import make_short
+from rawkit.noise.tukey import (
+    LEAST_SHAPE,
+    NORMAL_SHAPE,
+    normal_scale,
+    tukey_quantile,
+    tukey_variance,
+)
+from rawkit.noise.write import encode_profile, profile_name, write_profile
+
+__all__ = [
+    "LEAST_SHAPE",
+    "NORMAL_SHAPE",
+    "CameraProfile",
+    "Estimate",
+    "IsoCurves",
+    "IsoProfile",
+    "Line",
+    "NoiseModel",
+    "ShadingRange",
+    "cosines",
+    "decode_profile",
+    "encode_profile",
+    "is_profile",
+    "make_short",
+    "normal_scale",
+    "profile_name",
+    "read_profile",
+    "relations",
+    "tukey_quantile",
+    "tukey_variance",
+    "write_profile",
+]

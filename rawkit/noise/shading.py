@@ -1,0 +1,106 @@
+"""Dark shading: the part of darkness that is the same in every frame.
+
+The mean of dark frames is not the black level everywhere: it leans, glows at corners, has stripes.
+Over ISOs it is linear within each range of the sensor's gain (Feng et al., Learnability
+Enhancement for Low-light Raw Denoising: Where Paired Real Data Meets Noise Modeling (PMN), ACM MM
+2022). Kept is its smooth part, as cosines of low frequency, and what whole rows and columns have;
+single pixels that stand out are listed apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import Final
+
+    from numpy.typing import NDArray
+
+_LINE: Final = 2
+"""A line has an offset and a slope."""
+
+
+def cosines(size: int, orders: int, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of the first cosines of `size` pixels at the places `at`, (len(at), orders).
+
+    Orthonormal over the middles of `size` equal parts, 0.5 to size - 0.5 (the DCT of type 2).
+    """
+    values = np.cos(np.pi / size * np.outer(at, np.arange(orders))) * np.sqrt(2 / size)
+    values[:, 0] = np.sqrt(1 / size)
+    return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShadingRange:
+    """Dark shading over the ISOs of one range of the sensor's gain: a line over ISO everywhere.
+
+    The first axis of each array is offset and slope: ``value = [0] + iso [1]``. All in DN.
+    """
+
+    low: float
+    """Lowest ISO of the frames it was found from."""
+    high: float
+    """Highest ISO of the frames it was found from."""
+    smooth: NDArray[np.float32]
+    """Weights of cosines over the whole frame, (2, P, orders down, orders across), such that the
+    one of order 0, 0 is the mean of the plane."""
+    rows: NDArray[np.float32]
+    """What each row of the mosaic has beside that, (2, H)."""
+    columns: NDArray[np.float32]
+    """What each column has beside that, (2, W)."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, and refuse what do not go together.
+
+        Raises
+        ------
+        UsageError
+            If an array has a wrong shape or numbers that are not finite, or the ISOs are none.
+        """
+        if not 0 < self.low <= self.high < np.inf:
+            raise UsageError(f"shading of ISO {self.low:g} to {self.high:g}", expected="a range")
+        for name, axes in (("smooth", 4), ("rows", 2), ("columns", 2)):
+            array = np.array(getattr(self, name), np.float32)
+            array.flags.writeable = False
+            if array.ndim != axes or array.shape[0] != _LINE or not np.isfinite(array).all():
+                raise UsageError(
+                    f"{name} of dark shading of shape {array.shape}",
+                    expected=f"{axes} axes of finite numbers, offset and slope first",
+                )
+            object.__setattr__(self, name, array)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the visible mosaic, pixels."""
+        return self.rows.shape[1], self.columns.shape[1]
+
+    def means(self, iso: float) -> NDArray[np.float64]:
+        """Mean of the smooth part of each plane, (P,), DN."""
+        line = self.smooth[:, :, 0, 0].astype(np.float64)
+        return np.asarray(line[0] + iso * line[1])
+
+    def mosaic(
+        self, iso: float, positions: tuple[tuple[int, int, int], ...], side: int
+    ) -> NDArray[np.float32]:
+        """Lay the shading out as a mosaic, (H, W), DN.
+
+        `positions` are row, column and plane of the pixels of a cell of `side` pixels, as
+        `Mosaic.positions` gives them.
+        """
+        height, width = self.size
+        smooth = self.smooth[0].astype(np.float64) + iso * self.smooth[1].astype(np.float64)
+        _, down, across = smooth.shape
+        # Weights are of cosines whose mean square is 1, whatever the size of the frame.
+        left = cosines(height, down, np.arange(height) + 0.5) * np.sqrt(height)
+        right = cosines(width, across, np.arange(width) + 0.5) * np.sqrt(width)
+        found = np.empty((height, width), np.float32)
+        for y, x, plane in positions:
+            found[y::side, x::side] = left[y::side] @ smooth[plane] @ right[x::side].T
+        found += (self.rows[0] + np.float32(iso) * self.rows[1])[:, None]
+        found += (self.columns[0] + np.float32(iso) * self.columns[1])[None, :]
+        return found

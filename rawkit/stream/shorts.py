@@ -1,0 +1,169 @@
+"""Shorts that are made of longs while these stream: as dark and as noisy as is asked for.
+
+Which ratio and which ISO a sample has, and all of its noise, is a function of seed, epoch and
+number of the sample: the same for any number of threads and processes, and after any interruption.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rawkit.errors import UsageError
+from rawkit.noise import make_short
+from rawkit.stream.augment import augment_levels
+from rawkit.stream.bits import is_transposed
+from rawkit.stream.light import Lights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rawkit.noise import CameraProfile, NoiseModel
+    from rawkit.stream.pairs import PairSource
+    from rawkit.stream.schedule import Use
+
+_ISO_STEPS = 24
+"""ISOs that are drawn to each doubling: noise at each is looked up once."""
+_DRAWS = 2
+"""Which of the streams of random numbers ratios and ISOs come from; others are noise."""
+_ALIKE = 0.01
+"""Share by which two cameras' ranges may differ and be taken as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortSettings:
+    """What shorts are like."""
+
+    ratios: tuple[float, float]
+    """Least and largest of what they must be multiplied by to be as bright as their long; drawn
+    evenly by their logarithms."""
+    isos: tuple[float, float]
+    """Lowest and highest ISO speed, likewise."""
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that are none.
+
+        Raises
+        ------
+        UsageError
+            If a number is not above 0, or a range is the wrong way round.
+        """
+        for what, (low, high) in (("ratios", self.ratios), ("ISOs", self.isos)):
+            if not 0 < low <= high < math.inf:
+                raise UsageError(
+                    f"{what} of shorts from {low:g} to {high:g}",
+                    expected="numbers above 0, the lower one first",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is drawn for one sample."""
+
+    iso: float
+    """ISO speed of the short."""
+    ratio: float
+    """What the short must be multiplied by to be as bright as the long."""
+    noise: NoiseModel
+    """Its noise, in the units of the long."""
+    base: float
+    """The amplifier's estimate of the whole short; NaN where nobody asks for it."""
+
+
+class Shorts:
+    """Makes shorts of longs. May be used by several threads.
+
+    Parameters
+    ----------
+    profile
+        Noise of the camera.
+    settings
+        What the shorts are like.
+    seed
+        Seed of everything random.
+    estimates
+        Whether the amplifier's estimate of each is wanted: some chunks of each long are read for
+        it when its first sample comes.
+    """
+
+    def __init__(
+        self, profile: CameraProfile, settings: ShortSettings, seed: int, *, estimates: bool
+    ) -> None:
+        self._profile, self._settings, self._seed = profile, settings, seed
+        self._lights = Lights() if estimates else None
+        self._models: dict[float, NoiseModel] = {}
+
+    def drawn(self, source: PairSource, epoch: int, number: int) -> Drawn:
+        """Draw what the short of a sample is like, `number` from 0 within its epoch.
+
+        Raises
+        ------
+        StoreDamagedError
+            If the long cannot be read, for the estimate.
+        """
+        counter = np.array([0, epoch, number, _DRAWS], np.uint64)
+        generator = np.random.Generator(np.random.Philox(key=self._seed, counter=counter))
+        first, second = generator.random(2).tolist()
+        ratio = _between(self._settings.ratios, first)
+        iso = _between(self._settings.isos, second)
+        iso = 2 ** (round(math.log2(iso) * _ISO_STEPS) / _ISO_STEPS)
+        noise = self._fitted(self._at(iso), source)
+        base = math.nan if self._lights is None else self._lights.base(source, noise, ratio)
+        return Drawn(iso, ratio, noise, base)
+
+    def make(self, planes: NDArray[np.uint16], sources: Sequence[PairSource], use: Use) -> None:
+        """Make a crop of a long, (4, n, n), or a clip, (T, 4, n, n), a short, in place."""
+        sample, epoch = use.sample, use.epoch
+        clip = planes[None] if len(sources) == 1 else planes
+        drawn = self.drawn(sources[0], epoch, sample.number)
+        noise = _turned(drawn.noise, sample.augmentation)
+        for frame, (one, source) in enumerate(zip(clip, sources, strict=True)):
+            levels = augment_levels(source.black_level, sample.augmentation)
+            words = sample.number | (epoch & 0xFFFF) << 32 | frame << 48
+            make_short(one, levels.tolist(), noise, drawn.ratio, key=self._seed, sample=words)
+
+    def _at(self, iso: float) -> NoiseModel:
+        found = self._models.get(iso)
+        if found is None:
+            found = self._models[iso] = self._profile.at(iso)
+        return found
+
+    def _fitted(self, noise: NoiseModel, source: PairSource) -> NoiseModel:
+        """Return noise in the units of a long, whose range may be another camera's."""
+        mosaic = self._profile.mosaic
+        black = float(np.mean(mosaic.black_level))
+        darkness = float(source.black_level.mean())
+        scale = (source.white_level - darkness) / (mosaic.white_level - black)
+        if abs(scale - 1) < _ALIKE:
+            scale = 1.0
+        if scale == 1.0 and darkness == black:
+            return noise
+        return replace(
+            noise, gain=noise.gain * scale, read_scale=noise.read_scale * scale,
+            row=noise.row * scale, column=noise.column * scale, bias=noise.bias * scale,
+            step=max(1.0, noise.step * scale), white=darkness + (noise.white - black) * scale,
+        )  # fmt: skip
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    low, high = ends
+    return float(low * (high / low) ** share)
+
+
+def _turned(noise: NoiseModel, augmentation: int) -> NoiseModel:
+    """Return noise in the order in which the planes of an augmented crop lie."""
+
+    def turned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return augment_levels(values, augmentation).astype(np.float64)
+
+    if not is_transposed(augmentation):
+        return noise
+    return replace(
+        noise, gain=turned(noise.gain), read_scale=turned(noise.read_scale),
+        read_shape=turned(noise.read_shape), bias=turned(noise.bias),
+    )  # fmt: skip
