@@ -6,6 +6,7 @@ one plain conversion that others are compared with, matched in brightness.
 
 from rawkit.pictures.capture import Capture, capture_of_file, capture_of_row
 from rawkit.pictures.curve import encoded_of, icc_profile, linear_of, srgb_of
+from rawkit.pictures.formats import MosaicFile, encode_dng, greatest_scale
 from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted, demosaiced
 from rawkit.pictures.stretch import stretch_bands
 from rawkit.pictures.write import (
@@ -16,6 +17,7 @@ from rawkit.pictures.write import (
     upright_bands,
     upright_shape,
     write_bands,
+    write_mosaic,
     write_picture,
     write_png,
 )
@@ -23,6 +25,7 @@ from rawkit.pictures.write import (
 __all__ = [
     "Capture",
     "LightMeter",
+    "MosaicFile",
     "PictureFormat",
     "as_bright",
     "capture_of_file",
@@ -30,7 +33,9 @@ __all__ = [
     "convert_planes",
     "converted",
     "demosaiced",
+    "encode_dng",
     "encoded_of",
+    "greatest_scale",
     "icc_profile",
     "kept_to_turn",
     "linear_of",
@@ -41,6 +46,7 @@ __all__ = [
     "upright_bands",
     "upright_shape",
     "write_bands",
+    "write_mosaic",
     "write_picture",
     "write_png",
 ]
