@@ -68,6 +68,7 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
         loaded.neutral, loaded.published, loaded.cameras,
+        bool(loaded.settings.get("k_sigma", describe(loaded.network).stabilised)),
     )  # fmt: skip
 
 

@@ -16,9 +16,16 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rawkit.errors import RawFileError, RawkitError, StoreUnreachableError, TooLargeError
+from rawkit.errors import (
+    RawFileError,
+    RawkitError,
+    StoreUnreachableError,
+    TooLargeError,
+    UsageError,
+)
 from rawkit.interrupt import uninterrupted
 from rawkit.pictures import (
     Capture,
@@ -35,6 +42,13 @@ from rawkit.pictures import (
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.denoised import (
+    NoiseChoice,
+    denoised_bands,
+    developments_of,
+    held_to_develop,
+    write_denoised,
+)
 from rawkit.restore.gallery import written
 from rawkit.restore.memory import Held, held_beside
 from rawkit.restore.network import restore_bands, tile_for
@@ -236,6 +250,15 @@ def _restore(
     try:
         capture = loaded.capture
         origin = Origin(loaded.base, capture.exposure, loaded.gain_ratio, capture.model)
+        if restorer.gives_mosaic:
+            _denoise(work, loaded, output, restorer, origin, held)
+            return _plain_error(loaded, output, item)
+        if output.format.name == "dng":
+            raise UsageError(
+                f"a DNG by {restorer.network}, which gives pictures",
+                expected="a network that gives mosaics, such as pmrid",
+                fix="Use --format png, jpeg or tiff.",
+            )
         developments = restorer.developments(loaded.image, output.brightness, output.colour, origin)
         if any(one.anchor is not None for one in developments):
             mosaic = loaded.image.mosaic
@@ -262,6 +285,39 @@ def _restore(
             "not enough memory to restore it", where=item.where, fix="Allow less with --max-ram."
         )
     return _plain_error(loaded, output, item)
+
+
+def _denoise(
+    work: _Work, loaded: _Loaded, output: Output, restorer: Restorer, origin: Origin, held: Held
+) -> None:
+    """Run a network that gives mosaics, for each picture of an item, and write what it gives."""
+    item, image, capture = work.item, loaded.image, loaded.capture
+    held = held_to_develop(held, image.mosaic, output)
+    noise, source = None, None
+    if restorer.stabilised:
+        chosen = output.noise or NoiseChoice()
+        noise, whence = chosen.of(image, capture.exposure.iso)
+        source = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({whence})"
+    developments = developments_of(image, restorer, output, origin)
+    for path, one in zip(output.pictures(item.name), developments, strict=False):
+        started = time.monotonic()
+        bands = denoised_bands(image, restorer, origin, noise, held)
+        meter = LightMeter(output.format.bits, linear=output.linear)
+        with written(path) as here:
+            write_denoised(
+                here, bands, image, capture, one, output, PurePath(item.where).name,
+                meter if output.compare else None,
+            )  # fmt: skip
+        plain = _write_plain(path, loaded, output, meter) if output.compare else None
+        done = replace(one, warning=None, fed=1.0 if noise is not None else restorer.trained_factor(origin))
+        if output.format.name == "dng":
+            done = replace(done, amplification=1.0)
+        told: Future[Restored] = Future()
+        seconds = time.monotonic() - started
+        told.set_result(
+            _restored(item, loaded, path, plain, done, restorer, held, (seconds, 0.0), source)
+        )
+        work.futures.append(told)
 
 
 def _placed(error: RawkitError, item: Item) -> RawkitError:
@@ -332,6 +388,22 @@ def _write(
     finally:
         bands.left = True
     plain = _write_plain(path, loaded, output, meter)
+    times = clock[0], max(0.0, time.monotonic() - started - clock[0])
+    return _restored(item, loaded, path, plain, development, restorer, held, times)
+
+
+def _restored(
+    item: Item,
+    loaded: _Loaded,
+    path: Location,
+    plain: Location | None,
+    development: Development,
+    restorer: Restorer,
+    held: Held,
+    seconds: tuple[float, float],
+    noise: str | None = None,
+) -> Restored:
+    """Say what was written; `seconds` are those of the network and of writing."""
     mosaic = loaded.image.mosaic
     return Restored(
         source=item.where,
@@ -349,9 +421,10 @@ def _write(
         resampled=RESAMPLED if loaded.image.resampled else None,
         network=restorer.network,
         weights=restorer.identity,
+        noise=noise,
         decode_seconds=loaded.seconds,
-        restore_seconds=clock[0],
-        write_seconds=max(0.0, time.monotonic() - started - clock[0]),
+        restore_seconds=seconds[0],
+        write_seconds=seconds[1],
     )
 
 
