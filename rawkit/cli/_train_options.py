@@ -17,6 +17,7 @@ _OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual"}
 """What papers call a loss -> its name here."""
 _FIELDS = {
     "network": "network",
+    "target": "target",
     "steps": "steps",
     "crop": "crop",
     "batch": "batch_size",
@@ -68,10 +69,12 @@ _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
-    click.option("--recipe", help="A published training: lamba2021, sid or dark-video; options "
-                 "override it."),
-    click.option("--network", help="lamba2021 or sid; for clips unet3d.  [default: lamba2021; with "
-                 "--clip unet3d]"),
+    click.option("--recipe", help="A published training: lamba2021, sid, dark-video, eld or "
+                 "pmn; options override it."),
+    click.option("--network", help="lamba2021 or sid; for clips unet3d; from raw to raw raw-unet or "
+                 "pmrid.  [default: lamba2021; with --clip unet3d; with --target raw raw-unet]"),
+    click.option("--target", type=click.Choice(["picture", "raw"]), help="What is learned: the "
+                 "rendered long, or its mosaic without noise.  [default: what the network gives]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
                  "together: a clip.  [default: 1; for unet3d 16]"),
     click.option("--residual/--no-residual", default=None, help="unet3d of residual blocks."),

@@ -49,7 +49,7 @@ class PairSource:
     packed: ShardFile
     """Packed planes of the dark frame."""
     target: ShardFile
-    """Rendered target of its long."""
+    """Rendered target of its long; or the packed planes of that, to train from raw to raw."""
     black_level: NDArray[np.float32]
     """Black level of each plane, shape (4,), in sensor units."""
     white_level: float
@@ -73,6 +73,9 @@ class PairSource:
     white_balance: NDArray[np.float32] = field(default_factory=_unknown_balance)
     """The balance that the target was rendered with, which is that of its long: multipliers of each
     plane, shape (4,), G1 being 1; NaN where unknown."""
+
+    target_levels: NDArray[np.float32] | None = None
+    """Where the target is planes: black level of each and white level, shape (5,), sensor units."""
 
     @property
     def shape(self) -> FrameShape:
@@ -191,6 +194,9 @@ class Pairs(Sequence[PairSource]):
         Texts of each pair; names are those within the collection.
     repeats
         Frames of the same videos and longs that repeat pairs; None: nobody has looked.
+    target_levels
+        As in `PairSource`, shape (pairs, 5); None where targets are pictures. `targets` then are
+        numbers of longs among the frames.
     """
 
     def __init__(
@@ -208,7 +214,9 @@ class Pairs(Sequence[PairSource]):
         scenes: SharedTexts,
         cameras: SharedTexts,
         repeats: Repeats | None = None,
+        target_levels: NDArray[np.float32] | None = None,
     ) -> None:
+        self._target_levels = None if target_levels is None else Values(target_levels)
         self.repeats = repeats
         self.groups, self.which = tuple(groups), which
         self.places, self.targets, self.rows = places, targets, rows
@@ -251,8 +259,10 @@ class Pairs(Sequence[PairSource]):
             store=str(one.place.location),
             camera=self._cameras[number],
             white_balance=self._white_balance[number].astype(np.float32),
+            target_levels=None
+            if self._target_levels is None else self._target_levels[number].astype(np.float32),
             **values,
-        )
+        )  # fmt: skip
 
     def names(self) -> Iterator[str]:
         """Yield the names of the pairs within their collections."""

@@ -40,7 +40,8 @@ class TensorBatch:
     black and 1 white before they were amplified, and balanced if asked for."""
     target: Tensor
     """Target, shape (B, 3, 2n, 2n), of clips (B, 3, T, 2n, 2n), float32, 0 to 1, BT.709 curve on
-    sRGB primaries."""
+    sRGB primaries; or planes of the long as those of the short would be without noise, shape
+    (B, 4, n, n)."""
     amplification: Tensor
     """What each crop was multiplied by, shape (B,), float32."""
     iso: Tensor
@@ -98,8 +99,12 @@ def tensors_of(
     if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
         packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
     planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
-    full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = _floats(target).div_(full_scale)
+    if batch.target_levels is not None:
+        levels = moved(batch.target_levels)
+        target = normalise_planes(target, levels[:, :-1], levels[:, -1], factors / moved(_ratios(batch)))
+    else:
+        full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
+        target = _floats(target).div_(full_scale)
     return TensorBatch(
         planes=planes,
         target=target,
@@ -109,6 +114,18 @@ def tensors_of(
         names=batch.names,
         position=batch.position,
     )
+
+
+def _ratios(batch: Batch) -> NDArray[np.float32]:
+    """What planes of shorts are multiplied by to be those of their longs, (B,)."""
+    ratios = np.where(np.isfinite(batch.gain_ratio), batch.gain_ratio, batch.exposure_ratio)
+    unknown = ~(np.isfinite(ratios) & (ratios > 0))
+    if unknown.any():
+        raise UsageError(
+            f"planes of a long as the target of {batch.names[int(unknown.argmax())]}",
+            expected="a known ratio to its long",
+        )
+    return ratios.astype(np.float32)
 
 
 def _equalised(batch: Batch, curves: Curves | None) -> Batch:

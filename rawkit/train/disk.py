@@ -203,6 +203,8 @@ def disk_training(
     StoreLockedError
         If another process is writing to the store.
     """
+    if plan.settings.target == "raw":
+        raise UsageError("--disk with --target raw", expected="a store that holds all")
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rawkit.models import Unet3d, build, describe
+from rawkit.models import Unet3d, build, describe, packed_planes
+from rawkit.sensor import BAYER
 from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
 from rawkit.train.losses import Loss
@@ -72,6 +73,8 @@ class Learner:
         """Add the gradients of a piece, such a share of its batch; returns its loss times that."""
         if planes.ndim != _CLIPS:
             restored = self._module(mosaic_of(planes))
+            if self._settings.target == "raw":
+                restored = packed_planes(restored, BAYER)
             loss = self._loss(restored.float(), target) * share
             self.fabric.backward(loss)
             return float(loss.detach())

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
-from rawkit.models import describe, padding_for, prepare, restore_mosaic
-from rawkit.sensor import EQUALISED_WHITE, equalised, equalising_tables, level_counts
+from rawkit.models import describe, packed_planes, padding_for, prepare, restore_mosaic
+from rawkit.sensor import BAYER, EQUALISED_WHITE, equalised, equalising_tables, level_counts
 from rawkit.store import decode_shard, unreadable_shard
 from rawkit.stream import balance_gains, mosaic_of, normalise_planes
 
@@ -81,6 +81,8 @@ def restore_pair(
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
 
+    Where targets are planes both are planes, (1, 4, h, w), 0 to 1.
+
     With a `neutral` its planes are balanced by what the target was rendered with.
     """
     device = next(ready.parameters()).device
@@ -88,7 +90,26 @@ def restore_pair(
     mosaic = mosaic_of(planes)
     padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
     restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic).to(device)))
+    if source.target_levels is not None:
+        planes = packed_planes(restored, BAYER).clamp(0.0, 1.0)
+        return planes, truth_planes(source, amplification).to(device)
     return restored, truth_of(source).to(device)
+
+
+def truth_planes(source: PairSource, amplification: Amplification) -> Tensor:
+    """Planes of the long of a stored frame, (1, 4, h, w), 0 to 1, as bright as those restored."""
+    levels = source.target_levels
+    assert levels is not None  # noqa: S101 - asked for pairs with planes as targets alone
+    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
+    factor = amplification.factors(*(np.array([one], np.float32) for one in ratios))
+    to_long = source.gain_ratio if np.isfinite(source.gain_ratio) else source.exposure_ratio
+    planes = normalise_planes(
+        torch.from_numpy(read_shard(source.target))[None],
+        torch.from_numpy(levels[:-1])[None],
+        torch.tensor([float(levels[-1])]),
+        torch.from_numpy(factor / np.float32(to_long)),
+    )
+    return planes.clamp_(0.0, 1.0)
 
 
 def normalised_planes(
