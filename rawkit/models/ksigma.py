@@ -7,7 +7,7 @@ With another k and sigma at every ISO a network would have to know each; the tra
 
 makes the variance k_a x' + sigma_a^2 of all of them, that of an anchor, so that one network serves
 all. After Wang et al., "Practical Deep Raw Image Denoising on Mobile Devices" (ECCV 2020), whose
-published code (MegEngine/PMRID, run_benchmark.py) holds sigma^2 where the paper writes sigma^2.
+published code (MegEngine/PMRID, run_benchmark.py) calls sigma^2 sigma.
 """
 
 from __future__ import annotations
@@ -53,8 +53,6 @@ RENO_1600 = ShotAndRead(
 """The anchor: the phone of the paper (Reno 10x) at ISO 1600, in its units of 10 bits."""
 RENO_SPAN = 959.0
 """White less black level of that phone, in its units."""
-RENO_SCALE = 256.0
-"""What the published network takes for that white."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,12 @@ class KSigma:
     """What is added then."""
 
     @classmethod
-    def of(cls, noise: ShotAndRead) -> KSigma:
-        """Return the transform of frames with this noise to the anchor."""
-        anchor, unit = RENO_1600, RENO_SCALE / RENO_SPAN
+    def of(cls, noise: ShotAndRead, white: float) -> KSigma:
+        """Return the transform of frames with this noise to the anchor.
+
+        `white` is what the network takes for the anchor's white: 256 for the published one.
+        """
+        anchor, unit = RENO_1600, white / RENO_SPAN
         relative = noise.variance / noise.gain**2 - anchor.variance / anchor.gain**2
         return cls(anchor.gain / noise.gain * unit, relative * anchor.gain * unit)
 

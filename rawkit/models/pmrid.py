@@ -114,9 +114,7 @@ class Pmrid(nn.Module):
         super().__init__()
         self.enter = nn.Conv2d(4, _WIDTHS[0], 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Sequential(
-                _Down(ins, outs, 2), *(_Down(outs, outs, 1) for _ in range(blocks - 1))
-            )
+            nn.Sequential(_Down(ins, outs, 2), *(_Down(outs, outs, 1) for _ in range(blocks - 1)))
             for ins, outs, blocks in zip(_WIDTHS, _WIDTHS[1:], _BLOCKS, strict=False)
         )
         self.bottom = _Separable(_WIDTHS[-1], _UP[0][0], 3)

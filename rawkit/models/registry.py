@@ -60,6 +60,8 @@ class Network:
     stabilised: bool = False
     """Whether published weights take mosaics after the k-sigma transform, `rawkit.models.KSigma`,
     and not amplified ones."""
+    anchor_white: float = 1.0
+    """What it takes for the white of the anchor after that transform."""
     sees_like: str = ""
     """Name of a narrower network that sees just as far, to measure; empty where there is none."""
 
@@ -128,6 +130,7 @@ _PMRID = Network(
     published_modules=pmrid.PUBLISHED_MODULES,
     gives="mosaic",
     stabilised=True,
+    anchor_white=256.0,
 )
 
 _RAW_UNET = replace(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rawkit.colour import Development, Estimates
     from rawkit.models import AmplifiedMosaic
     from rawkit.pictures import Capture, LightMeter
+    from rawkit.restore.amplify import Brightness
     from rawkit.restore.memory import Held
     from rawkit.restore.output import Output
     from rawkit.restore.restorer import Origin, Restorer
@@ -108,7 +109,7 @@ class NoiseChoice:
 
 
 def developments_of(
-    image: RawImage, restorer: Restorer, output: Output, of: Origin
+    image: RawImage, restorer: Restorer, brightness: Brightness, of: Origin
 ) -> list[Development]:
     """Decide how bright the pictures of a denoised mosaic are; their colours are the file's own.
 
@@ -119,7 +120,7 @@ def developments_of(
     """
 
     def factors(found: Estimates) -> list[float]:
-        return output.brightness.factors(
+        return brightness.factors(
             found.base, of.exposure, of.gain_ratio, restorer.amplification,
             ratio_to_estimate=restorer.ratio_to_estimate,
             expected=found.expected, by_default=True,
@@ -130,7 +131,11 @@ def developments_of(
 
 
 def denoised_bands(
-    image: RawImage, restorer: Restorer, of: Origin, noise: ShotAndRead | None, held: Held | None
+    image: RawImage,
+    restorer: Restorer,
+    of: Origin,
+    noise: ShotAndRead | None,
+    held: Held | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Denoise a decoded mosaic, in bands from the top.
 
@@ -149,14 +154,14 @@ def denoised_bands(
     if restorer.stabilised:
         if noise is None:
             raise UsageError("a k-sigma transform without the noise", expected="the noise")
-        transform = KSigma.of(noise)
+        transform = KSigma.of(noise, about.anchor_white)
         source = stabilised(image.pixels, mosaic, transform, about)
         scale, offset = np.float32(transform.scale), np.float32(transform.offset)
     else:
         factor = restorer.trained_factor(of)
         source = amplified(image.pixels, mosaic, factor, about)
         scale, offset = np.float32(factor), np.float32(0)
-    tile, _ = tile_for(restorer, *image.pixels.shape, held)
+    tile, _ = tile_for(restorer, mosaic.height, mosaic.width, held)
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
     spans = None if restorer.stabilised else _by_pixel(mosaic, mosaic.white_level)
@@ -264,7 +269,7 @@ def write_denoised(
     toned = (_toned(picture[top : top + _ROWS], output) for top in range(0, len(picture), _ROWS))
     seen = toned if meter is None else map(meter.see, toned)
     turned = upright_bands(seen, capture.orientation)
-    size = upright_shape(*picture.shape[:2], capture.orientation)
+    size = upright_shape(picture.shape[0], picture.shape[1], capture.orientation)
     write_bands(path, turned, size, output.format, linear=output.linear, capture=capture)
 
 

@@ -56,7 +56,13 @@ from rawkit.stream.shelf import Shelf
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
-    from rawkit.stream.tensors import TensorBatch, balance_gains, mosaic_of, normalise_planes
+    from rawkit.stream.tensors import (
+        TensorBatch,
+        balance_gains,
+        mosaic_of,
+        normalise_planes,
+        stabilise_planes,
+    )
 
 __getattr__ = late(
     __name__,
@@ -66,6 +72,7 @@ __getattr__ = late(
         "balance_gains": "tensors",
         "mosaic_of": "tensors",
         "normalise_planes": "tensors",
+        "stabilise_planes": "tensors",
     },
 )
 
@@ -120,5 +127,6 @@ __all__ = [
     "shapes_of",
     "sources_of",
     "spread",
+    "stabilise_planes",
     "stream_of",
 ]

@@ -26,11 +26,11 @@ from rawkit.stream.schedule import Ahead, jobs, open_batches
 from rawkit.stream.window import WindowReader
 
 if TYPE_CHECKING:
-    from rawkit.store import ArrayLayout
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from rawkit.store import ArrayLayout
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper

@@ -101,6 +101,7 @@ def _for_raw(values: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("target") == "raw":
         usual = {"network": RAW_NETWORK, "ms_ssim_weight": 0.0, "amplification": "ratio"}
         found = {**usual, **found}
+        found.setdefault("k_sigma", describe(found["network"]).stabilised)
     return found
 
 

@@ -123,6 +123,9 @@ class TrainSettings:
 
     target: Literal["picture", "raw"] = "picture"
     """What is learned: the rendered long, or its packed planes."""
+    k_sigma: bool = False
+    """Whether planes are put through the k-sigma transform instead of amplified, which makes the
+    noise of every frame that of one anchor; from raw to raw alone."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
@@ -157,6 +160,11 @@ class TrainSettings:
                     f"the loss {name} from raw to raw", expected="l1, ssim or ms-ssim",
                     fix="Leave it out: it is one of pictures.",
                 )  # fmt: skip
+        if self.k_sigma and not raw:
+            raise UsageError(
+                "--k-sigma for a network that gives pictures", expected="--target raw",
+                fix="Leave --k-sigma out: pictures need planes that are amplified.",
+            )  # fmt: skip
         if raw and (self.clip > 1 or self.balance or self.amplification == "equalise"):
             raise UsageError(
                 "clips, --balance or --amplify equalise with --target raw",

@@ -105,7 +105,11 @@ def test_real_files_come_back(tmp_path: Path) -> None:
 
 def test_tags_of_either_byte_order_are_carried_as_they_are() -> None:
     exif = [Tag.rational(33434, 1 / 60), Tag.srational(37380, -1 / 3), Tag.short(37383, 5)]
-    exif += [Tag.undefined(37500, b"maker note"), Tag.ascii(42033, "0042"), Tag(41994, 12, 1, b"\1" * 8)]
+    exif += [
+        Tag.undefined(37500, b"maker note"),
+        Tag.ascii(42033, "0042"),
+        Tag(41994, 12, 1, b"\1" * 8),
+    ]
     at = HEADER_BYTES + 2 + 12 * 2 + 4 + 8
     main = [Tag.ascii(271, "Maker"), Tag.long(34665, at)]
     little = encode_header(HEADER_BYTES) + encode_directory(main, HEADER_BYTES)
