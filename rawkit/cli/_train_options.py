@@ -18,6 +18,8 @@ _OTHER_NAMES = {"structure": "ssim", "vgg": "perceptual", "adversarial": "gan"}
 """What papers call a loss -> its name here."""
 _FIELDS = {
     "network": "network",
+    "target": "target",
+    "k_sigma": "k_sigma",
     "steps": "steps",
     "crop": "crop",
     "batch": "batch_size",
@@ -77,10 +79,16 @@ _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
-    click.option("--recipe", help="A published training: lamba2021, sid, dark-video or "
-                 "see-in-the-dark-gan; options override it."),
-    click.option("--network", help="lamba2021, lamba2021-lite or sid; for clips unet3d.  "
-                 "[default: lamba2021; with --clip unet3d]"),
+    click.option("--recipe", help="A published training: lamba2021, sid, dark-video, "
+                 "see-in-the-dark-gan, eld or pmn; options override it."),
+    click.option("--network", help="lamba2021, lamba2021-lite or sid; for clips unet3d; from raw "
+                 "to raw raw-unet or pmrid.  [default: lamba2021; with --clip unet3d; with "
+                 "--target raw raw-unet]"),
+    click.option("--target", type=click.Choice(["picture", "raw"]), help="What is learned: the "
+                 "rendered long, or its mosaic without noise.  [default: what the network gives]"),
+    click.option("--k-sigma/--no-k-sigma", default=None, help="With --target raw: make the noise "
+                 "of every frame that of one anchor, instead of amplifying.  [default: for "
+                 "pmrid]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
                  "together: a clip.  [default: 1; for unet3d 16]"),
     click.option("--residual/--no-residual", default=None, help="unet3d of residual blocks."),

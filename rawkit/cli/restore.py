@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rawkit.locations import Location
-    from rawkit.restore import Inputs, Item, Output, RestoreReport, StoredFrame
+    from rawkit.restore import Inputs, Item, NoiseChoice, Output, RestoreReport, StoredFrame
     from rawkit.workspace import Workspace
 
 
@@ -73,12 +73,19 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     "--exposure", help="As bright as this exposure: 10s, or 10s,iso100,f/8; implies ratio."
 )
 @click.option(
-    "--format", "kind", type=click.Choice(["png", "jpeg", "tiff"]), default="png",
-    show_default=True, help="File format of the pictures.",
+    "--format", "kind", type=click.Choice(["png", "jpeg", "tiff", "dng"]),
+    default="png", show_default=True,
+    help="File format of the pictures; dng: the denoised mosaic, for any raw developer, by a "
+    "network that gives mosaics.",
 )  # fmt: skip
 @click.option(
     "--bits", type=click.Choice(["8", "16", "32"]), default="8", show_default=True,
     help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy.",
+)  # fmt: skip
+@click.option(
+    "--noise", type=ListOf(float, "K,SIGMA", "two numbers such as 0.8,1.9"),
+    help="Noise of all files, for networks that are told it: system gain in sensor units per "
+    "electron, and read noise in sensor units.  [default: found in each file]",
 )  # fmt: skip
 @click.option("--linear", is_flag=True, help="Write linear light instead of the BT.709 curve.")
 @click.option(
@@ -144,6 +151,7 @@ def restore(
     \b
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
+    rawkit restore dark.dng --weights pmrid/torch_pretrained.ckp --format dng
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
     rawkit restore "s3://bucket/raw/*.ARW" -o s3://bucket/out --scheduler tcp://host:8786
@@ -219,7 +227,21 @@ def _output(options: dict[str, Any]) -> Output:
         levels=None if black is None and white is None else Levels(black, white),
         colour=options["colour"],
         headerless=headerless_of(options["headerless"]),
+        noise=_noise(options),
     )
+
+
+def _noise(options: dict[str, Any]) -> NoiseChoice | None:
+    """Return where the noise of files is known from; None: from each itself."""
+    given = options["noise"]
+    if given is None:
+        return None
+    if len(given) != 2:  # noqa: PLR2004 - k and sigma
+        raise click.UsageError(f"--noise takes two numbers, K,SIGMA, not {len(given)}")
+    from rawkit.models import ShotAndRead
+    from rawkit.restore import NoiseChoice
+
+    return NoiseChoice(ShotAndRead(given[0], given[1] ** 2))
 
 
 def _brightness(options: dict[str, Any]) -> Any:

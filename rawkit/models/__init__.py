@@ -9,7 +9,7 @@ describes a decoded mosaic as a network's input, `inference` restores it::
         picture[top : top + len(band)] = band
 """
 
-from rawkit.models.amplified import AmplifiedMosaic, amplified
+from rawkit.models.amplified import AmplifiedMosaic, amplified, stabilised
 from rawkit.models.budget import InferencePlan, plan_inference
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
@@ -27,12 +27,15 @@ from rawkit.models.exports import (
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
 from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
+from rawkit.models.ksigma import RENO_1600, KSigma, ShotAndRead
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
 from rawkit.models.overlapping import PATCH, Overlap, overlapped_bands
 from rawkit.models.padding import Padding, padding_for
+from rawkit.models.pmrid import Pmrid
+from rawkit.models.raw_unet import RawUnet, RawXtransUnet
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
@@ -60,6 +63,7 @@ __all__ = [
     "NETWORKS",
     "PATCH",
     "PRECISIONS",
+    "RENO_1600",
     "STRIP_ROWS",
     "WEIGHTS_FORMAT",
     "WEIGHTS_VERSION",
@@ -70,6 +74,7 @@ __all__ = [
     "ExportedNetwork",
     "Geometry",
     "InferencePlan",
+    "KSigma",
     "Lamba2021",
     "LearnedNeutral",
     "LoadedWeights",
@@ -78,7 +83,11 @@ __all__ = [
     "NetworkCosts",
     "Overlap",
     "Padding",
+    "Pmrid",
+    "RawUnet",
+    "RawXtransUnet",
     "SeenCamera",
+    "ShotAndRead",
     "SidUnet",
     "SidXtransUnet",
     "Staged",
@@ -118,6 +127,7 @@ __all__ = [
     "restore_bands",
     "restore_mosaic",
     "save_safetensors",
+    "stabilised",
     "tile_shape",
     "tiles",
     "variant_named",

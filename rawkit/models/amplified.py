@@ -8,7 +8,7 @@ for.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from rawkit.models.ksigma import KSigma
     from rawkit.models.padding import Padding
     from rawkit.models.registry import Network
     from rawkit.models.tiles import Area
@@ -50,6 +51,8 @@ class AmplifiedMosaic:
     gains: NDArray[np.float32] | None = None
     """What each pixel of the canonical cell is multiplied by beside the factor, shape (side, side);
     None: nothing."""
+    offset: float = 0.0
+    """What is added in the end."""
 
     @property
     def height(self) -> int:
@@ -64,7 +67,8 @@ class AmplifiedMosaic:
     def window(self, window: Area) -> Tensor:
         """Return a window of the padded mosaic: max(value - black, 0) / (white - black) x factor.
 
-        Where there are gains, the factor of each plane is the factor times its gain.
+        Where there are gains, the factor of each plane is the factor times its gain; an offset is
+        added in the end.
 
         Parameters
         ----------
@@ -100,6 +104,8 @@ class AmplifiedMosaic:
             np.maximum(block, np.float32(0), out=block)
             block /= span
             block *= factors
+            if self.offset:
+                block += np.float32(self.offset)
         return torch.from_numpy(values.reshape(1, 1, height, width))
 
     def _copied(self, window: Area) -> NDArray[np.uint16]:
@@ -174,6 +180,23 @@ def amplified(
         padding_for(height, width, mosaic.phase, network.multiple, cell),
         None if gains is None else _by_pixel(cell, gains).astype(np.float32),
     )
+
+
+def stabilised(
+    pixels: NDArray[np.uint16], mosaic: Mosaic, noise: KSigma, network: Network
+) -> AmplifiedMosaic:
+    """Describe a decoded mosaic as the input of a network that takes the k-sigma transform.
+
+    What lies below black counts as black, as the published code has it. `pixels` are kept, not
+    copied.
+
+    Raises
+    ------
+    MosaicError, UsageError
+        As `amplified`.
+    """
+    plain = amplified(pixels, mosaic, noise.scale, network)
+    return replace(plain, span=np.ones_like(plain.span), offset=noise.offset)
 
 
 def _by_pixel(cell: Cell, values: Sequence[float]) -> NDArray[np.float64]:

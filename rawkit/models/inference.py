@@ -73,7 +73,8 @@ def restore_bands(
         First row of the band in the visible area, from 0.
     band : ndarray
         float32 (rows, width, 3), RGB of 0 to 1: the whole width of the visible area. Bands follow
-        each other without gap or overlap and cover its height.
+        each other without gap or overlap and cover its height. Of a network that gives mosaics
+        (rows, width, 1), in the units of its input.
 
     Raises
     ------
@@ -93,8 +94,10 @@ def _bands(
         # A band that is only padding is not worth its tiles.
         if top >= bottom:
             continue
-        band = np.empty((bottom - top, padding.width, 3), np.float32)
+        band: NDArray[np.float32] | None = None
         for part, rendered in parts:
+            if band is None:
+                band = np.empty((bottom - top, padding.width, rendered.shape[1]), np.float32)
             left = max(part.core.left, padding.left)
             right = min(part.core.right, padding.left + padding.width)
             rows = slice(top - part.outer.top, bottom - part.outer.top)
@@ -102,7 +105,8 @@ def _bands(
             wanted = rendered[0, :, rows, columns].permute(1, 2, 0)
             target = band[:, left - padding.left : right - padding.left]
             torch.from_numpy(target).copy_(wanted)
-        yield top - padding.top, band
+        if band is not None:
+            yield top - padding.top, band
 
 
 @torch.inference_mode()
@@ -125,7 +129,7 @@ def restore_mosaic(
     -------
     Tensor
         float32 (1, 3, H, W), RGB of 0 to 1, an ordinary contiguous tensor of inference mode, where
-        the mosaic is.
+        the mosaic is; (1, 1, H, W) of a network that gives mosaics.
 
     Raises
     ------
@@ -141,12 +145,15 @@ def restore_mosaic(
     ready = prepare(net) if isinstance(net, nn.Module) and not is_folded(net) else net
     if isinstance(ready, Staged):
         _check_whole(mosaic, ready.geometry.multiple)
-        picture = mosaic.new_empty((1, 3, *mosaic.shape[2:]))
+        picture: Tensor | None = None
         side = ready.geometry.render_tile if tile is None else tile
         with kept_memory():
             for _, parts in _rendered(ready, _Whole(mosaic), side):
                 for part, rendered in parts:
+                    if picture is None:
+                        picture = mosaic.new_empty((1, rendered.shape[1], *mosaic.shape[2:]))
                     picture[..., *part.core.slices()] = rendered[..., *part.inner.slices()]
+        assert picture is not None  # noqa: S101 - a whole mosaic has a tile
         return picture
     if tile is not None:
         raise UsageError(

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rawkit.errors import UsageError
-from rawkit.models import sid_unet
+from rawkit.models import pmrid, sid_unet
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
 from rawkit.models.lamba2021_lite import Lamba2021Lite
+from rawkit.models.pmrid import Pmrid
+from rawkit.models.raw_unet import RawUnet, RawXtransUnet
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.unet3d import Unet3d
 from rawkit.models.unet3d_variant import Unet3dVariant, variant_named, variant_of_shapes
@@ -53,6 +55,14 @@ class Network:
     """Whether it takes the planes of neighbouring frames, (N, 4, T, h, w), and gives their
     pictures, (N, 3, T, 2h, 2w); else it takes mosaics, (B, 1, H, W), and gives (B, 3, H, W)."""
 
+    gives: Literal["picture", "mosaic"] = "picture"
+    """Whether it gives pictures, or mosaics as it took them, (B, 1, H, W): without noise, and in
+    the units of its input."""
+    stabilised: bool = False
+    """Whether published weights take mosaics after the k-sigma transform, `rawkit.models.KSigma`,
+    and not amplified ones."""
+    anchor_white: float = 1.0
+    """What it takes for the white of the anchor after that transform."""
     sees_like: str = ""
     """Name of a narrower network that sees just as far, to measure; empty where there is none."""
 
@@ -118,6 +128,52 @@ _SID_XTRANS = replace(
 )
 
 
+_PMRID = Network(
+    name="pmrid",
+    title="Practical Deep Raw Image Denoising on Mobile Devices",
+    builder=Pmrid,
+    cell=BAYER,
+    geometry=Pmrid.geometry,
+    costs=Pmrid.costs,
+    licence="Apache-2.0 (Copyright Megvii)",
+    reference=(
+        "Yuzhi Wang, Haibin Huang, Qin Xu, Jiaming Liu, Yiqun Liu and Jue Wang: Practical Deep Raw "
+        "Image Denoising on Mobile Devices. European Conference on Computer Vision (ECCV), 2020"
+    ),
+    published_modules=pmrid.PUBLISHED_MODULES,
+    gives="mosaic",
+    stabilised=True,
+    anchor_white=256.0,
+)
+
+_RAW_UNET = replace(
+    _SID,
+    name="raw-unet",
+    title="A Physics-Based Noise Formation Model for Extreme Low-Light Raw Denoising",
+    builder=RawUnet,
+    geometry=RawUnet.geometry,
+    costs=RawUnet.costs,
+    licence="see where the weights come from",
+    reference=(
+        "Kaixuan Wei, Ying Fu, Jiaolong Yang and Hua Huang: A Physics-Based Noise Formation Model "
+        "for Extreme Low-Light Raw Denoising. IEEE/CVF Conference on Computer Vision and Pattern "
+        "Recognition (CVPR), 2020; the U-Net of Learning to See in the Dark from planes to planes"
+    ),
+    cameras=MappingProxyType({}),
+    gives="mosaic",
+)
+
+_RAW_UNET_XTRANS = replace(
+    _RAW_UNET,
+    name="raw-unet-xtrans",
+    title=f"{_RAW_UNET.title}, for X-Trans mosaics",
+    builder=RawXtransUnet,
+    cell=XTRANS,
+    geometry=RawXtransUnet.geometry,
+    costs=RawXtransUnet.costs,
+)
+
+
 def _unet3d(variant: Unet3dVariant) -> Network:
     """Return what is known of a U-Net for clips."""
     return Network(
@@ -147,6 +203,9 @@ NETWORKS: "Mapping[str, Network]" = MappingProxyType(
             _LAMBA2021_LITE,
             _SID,
             _SID_XTRANS,
+            _PMRID,
+            _RAW_UNET,
+            _RAW_UNET_XTRANS,
             _unet3d(Unet3dVariant()),
             _unet3d(Unet3dVariant(residual=True)),
         )

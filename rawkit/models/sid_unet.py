@@ -82,12 +82,16 @@ class SidUnet(nn.Module):
         pairs = list(zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
         self.widen = nn.ModuleList(nn.ConvTranspose2d(wide, slim, 2, 2) for wide, slim in pairs)
         self.up = nn.ModuleList(_Level(2 * slim, slim) for _, slim in pairs)
-        self.picture = nn.Conv2d(_WIDTHS[0], 3 * self.CELL.block**2, 1)
+        self.picture = nn.Conv2d(_WIDTHS[0], self._outs(), 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, 0.0, 0.02)
                 assert module.bias is not None  # noqa: S101 - all of these layers have one
                 nn.init.zeros_(module.bias)
+
+    def _outs(self) -> int:
+        """Channels that the last convolution gives."""
+        return 3 * self.CELL.block**2
 
     def forward(self, mosaic: Tensor) -> Tensor:
         """Restore (B, 1, H, W) to (B, 3, H, W).
@@ -125,7 +129,12 @@ class SidUnet(nn.Module):
             If the mosaic has another shape.
         """
         self.check(mosaic)
-        x = packed_planes(mosaic.clamp(max=1.0), self.CELL)
+        x = self._features(packed_planes(mosaic.clamp(max=1.0), self.CELL))
+        picture = pixel_shuffle(self.picture(x), self.CELL.block)
+        return picture if self.training else picture.clamp(0.0, 1.0)
+
+    def _features(self, x: Tensor) -> Tensor:
+        """Go down and up again: 32 channels of the size of packed planes."""
         skips: list[Tensor] = []
         for number, level in enumerate(self.down):
             x = level(x if number == 0 else max_pool2d(x, 2))
@@ -133,8 +142,7 @@ class SidUnet(nn.Module):
         skips.pop()
         for widen, level in zip(self.widen, self.up, strict=True):
             x = level(torch.cat((widen(x), skips.pop()), dim=1))
-        picture = pixel_shuffle(self.picture(x), self.CELL.block)
-        return picture if self.training else picture.clamp(0.0, 1.0)
+        return x
 
     def check(self, mosaic: Tensor) -> None:
         """Raise UsageError if the network cannot take this mosaic."""
@@ -189,6 +197,14 @@ def packed_planes(mosaic: Tensor, cell: Cell) -> Tensor:
     order = [y * cell.side + x for places in cell.positions for y, x in places]
     pixels = pixel_unshuffle(mosaic, cell.side)[:, order]
     return pixels if cell.repeats == 1 else pixel_shuffle(pixels, cell.repeats)
+
+
+def laid_out(planes: Tensor, cell: Cell) -> Tensor:
+    """Lay packed planes out as a mosaic (B, 1, H, W): the inverse of `packed_planes`."""
+    order = [y * cell.side + x for places in cell.positions for y, x in places]
+    back = sorted(range(len(order)), key=order.__getitem__)
+    pixels = planes if cell.repeats == 1 else pixel_unshuffle(planes, cell.repeats)
+    return pixel_shuffle(pixels[:, back], cell.side)
 
 
 def _published_modules() -> dict[str, str]:

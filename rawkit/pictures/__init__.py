@@ -13,6 +13,7 @@ from rawkit.pictures.curve import (
     profile_name,
     srgb_of,
 )
+from rawkit.pictures.formats import MosaicFile, encode_dng, greatest_scale
 from rawkit.pictures.plain import LightMeter, as_bright, convert_planes, converted, demosaiced
 from rawkit.pictures.stretch import stretch_bands
 from rawkit.pictures.write import (
@@ -23,6 +24,7 @@ from rawkit.pictures.write import (
     upright_bands,
     upright_shape,
     write_bands,
+    write_mosaic,
     write_picture,
     write_png,
 )
@@ -30,6 +32,7 @@ from rawkit.pictures.write import (
 __all__ = [
     "Capture",
     "LightMeter",
+    "MosaicFile",
     "PictureFormat",
     "as_bright",
     "capture_of_file",
@@ -38,7 +41,9 @@ __all__ = [
     "converted",
     "curve_constants",
     "demosaiced",
+    "encode_dng",
     "encoded_of",
+    "greatest_scale",
     "icc_profile",
     "kept_to_turn",
     "linear_of",
@@ -50,6 +55,7 @@ __all__ = [
     "upright_bands",
     "upright_shape",
     "write_bands",
+    "write_mosaic",
     "write_picture",
     "write_png",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from rawkit.sensor import Exif, Exposure, read_exif
+from rawkit.sensor import Carried, Exif, Exposure, read_carried, read_exif
 from rawkit.tiff import HEADER_BYTES, Tag, directory_bytes, encode_directory, encode_header
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ class Capture:
     """Lens model."""
     orientation: int = 1
     """EXIF orientation of the mosaic, 1 to 8; 1 is upright."""
+    carried: Carried = Carried()  # noqa: RUF009 - frozen
+    """All that the raw file says of its capture, which a mosaic written as a DNG goes on saying;
+    pictures do not."""
 
 
 def capture_of_file(file: BinaryIO, decoded: Exposure) -> Capture:
@@ -48,7 +51,7 @@ def capture_of_file(file: BinaryIO, decoded: Exposure) -> Capture:
     exif: Exif = read_exif(file)
     return Capture(
         exif.make, exif.model, exif.exposure.or_else(decoded), exif.taken, exif.lens,
-        exif.orientation,
+        exif.orientation, read_carried(file),
     )  # fmt: skip
 
 
@@ -65,10 +68,15 @@ def image_tags(capture: Capture) -> list[Tag]:
     return [*tags, Tag.short(_ORIENTATION, 1)]
 
 
+def exif_tags(capture: Capture) -> list[Tag]:
+    """Tags of the EXIF directory of a picture: exposure, time, lens, colour space."""
+    return [Tag.short(40961, _UNCALIBRATED), *exposure_tags(capture)]
+
+
 def exposure_tags(capture: Capture) -> list[Tag]:
-    """Tags of the EXIF directory: exposure, time, lens."""
+    """Tags of an EXIF directory: its version, exposure, time, lens."""
     exposure = capture.exposure
-    tags = [Tag.undefined(36864, b"0231"), Tag.short(40961, _UNCALIBRATED)]
+    tags = [Tag.undefined(36864, b"0231")]
     for number, value in ((33434, exposure.seconds), (33437, exposure.f_number)):
         if value is not None and _LEAST <= value <= _MOST:
             tags.append(Tag.rational(number, value))
@@ -88,7 +96,7 @@ def directories(tags: list[Tag], capture: Capture, offset: int) -> bytes:
     tags = [*tags, *image_tags(capture)]
     position = offset + directory_bytes([*tags, Tag.long(_EXIF_DIRECTORY, 0)])
     main = encode_directory([*tags, Tag.long(_EXIF_DIRECTORY, position)], offset)
-    return main + encode_directory(exposure_tags(capture), position)
+    return main + encode_directory(exif_tags(capture), position)
 
 
 def exif_block(capture: Capture) -> bytes:

@@ -14,6 +14,7 @@ from rawkit.errors import UsageError
 from rawkit.files import replacing
 from rawkit.pictures.capture import Capture
 from rawkit.pictures.curve import icc_profile, profile_name
+from rawkit.pictures.formats.dng import MosaicFile, encode_dng
 from rawkit.pictures.formats.jpeg import encode_jpeg
 from rawkit.pictures.formats.png import encode_png
 from rawkit.pictures.formats.shape import PictureShape
@@ -136,24 +137,25 @@ def _across(kept: Sequence[NDArray[Any] | _Spilled], *, flipped: bool) -> Iterat
 class PictureFormat:
     """A file format and its bits per channel."""
 
-    name: Literal["png", "jpeg", "tiff"] = "png"
-    """Name of the format."""
+    name: Literal["png", "jpeg", "tiff", "dng"] = "png"
+    """Name of the format; DNG holds mosaics, all others pictures."""
     bits: int = 8
-    """Bits per channel: 8, or 16 for PNG and TIFF."""
+    """Bits per channel: 8, or 16 for PNG and TIFF. Of DNG, whose values have 16: 8 leaves the
+    source's own units, 16 multiplies them by a power of two, which keeps fractions."""
 
     def __post_init__(self) -> None:
         """Check that the format has so many bits."""
-        known = {"png": (8, 16), "jpeg": (8,), "tiff": (8, 16)}
+        known = {"png": (8, 16), "jpeg": (8,), "tiff": (8, 16), "dng": (8, 16)}
         if self.bits not in known.get(self.name, ()):
             raise UsageError(
                 f"{self.name} with {self.bits} bits",
-                expected="png or tiff with 8 or 16, jpeg with 8",
+                expected="png, tiff or dng with 8 or 16, jpeg with 8",
             )
 
     @property
     def suffix(self) -> str:
         """End of a file's name, with the dot."""
-        return {"png": ".png", "jpeg": ".jpg", "tiff": ".tif"}[self.name]
+        return {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "dng": ".dng"}[self.name]
 
 
 def write_bands(
@@ -187,6 +189,20 @@ def write_bands(
     encode = {"png": encode_png, "jpeg": encode_jpeg, "tiff": encode_tiff}[chosen.name]
     with replacing(path) as file:
         encode(file, bands, shape)
+
+
+def write_mosaic(path: Path, pixels: NDArray[np.uint16], about: MosaicFile) -> None:
+    """Write a mosaic (height, width), in the units that `about` says, as a DNG, atomically.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or is larger than a DNG can be.
+    UsageError
+        If the pixels are not those of the mosaic.
+    """
+    with replacing(path) as file:
+        encode_dng(file, pixels, about)
 
 
 def write_picture(

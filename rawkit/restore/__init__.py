@@ -18,6 +18,7 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, line_of, restore_files, restore_items
     from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
+    from rawkit.restore.denoised import NoiseChoice
     from rawkit.restore.memory import Held
     from rawkit.restore.network import backend_of, load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Outcome, Restored
@@ -37,6 +38,7 @@ __getattr__ = late(
         "Decoder": "decoder",
         "decoder_memory": "decoder",
         "Held": "memory",
+        "NoiseChoice": "denoised",
         "Outcome": "outcome",
         "RestoreReport": "batch",
         "Restored": "outcome",
@@ -70,6 +72,7 @@ __all__ = [
     "Inputs",
     "Item",
     "LocalRaw",
+    "NoiseChoice",
     "Origin",
     "Outcome",
     "Output",

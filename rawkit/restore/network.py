@@ -80,6 +80,7 @@ def load_restorer(weights: Path, compute: Compute | None = None) -> Restorer:
     return Restorer(
         ready, loaded.network, loaded.licence, amplification, chosen, identity, multiple,
         loaded.neutral, loaded.published, loaded.cameras,
+        bool(loaded.settings.get("k_sigma", describe(loaded.network).stabilised)),
     )  # fmt: skip
 
 
@@ -151,7 +152,15 @@ def restore_bands(
     ------
     MosaicError
         If the network reads another kind of mosaic.
+    UsageError
+        If it gives mosaics.
     """
+    if restorer.gives_mosaic:
+        raise UsageError(
+            f"a picture by {restorer.network}, which gives mosaics",
+            expected="a network that gives pictures, such as lamba2021",
+            fix="`rawkit restore` develops what it gives.",
+        )
     if restorer.amplification.kind == "equalise":
         image = equalised_image(image, tables)
     mosaic = amplified(

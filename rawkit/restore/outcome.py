@@ -47,6 +47,8 @@ class Restored:
     """Name of the network."""
     weights: str
     """SHA-256 of the file of its weights, hexadecimal."""
+    noise: str | None
+    """Noise that the network was told of, and whence; None where it was not told any."""
     decode_seconds: float
     """Time to decode the raw file and to estimate the amplification."""
     restore_seconds: float

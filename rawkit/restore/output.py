@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode
     from rawkit.locations import Location
+    from rawkit.restore.denoised import NoiseChoice
     from rawkit.restore.inputs import Item
     from rawkit.sensor import Headerless, Levels
 
@@ -50,9 +51,13 @@ class Output:
     headerless: Headerless | None = None
     """What files hold that do not say so themselves."""
 
+    noise: NoiseChoice | None = None
+    """Where the noise of frames is known from, for networks that ask for it; None: the frame."""
+
     def pictures(self, name: str) -> list[Location]:
         """Paths of the pictures of a mosaic, one for each value of `brightness`."""
-        return [self._path(name + label) for label in self.brightness.labels()]
+        labels = [""] if self.format.name == "dng" else self.brightness.labels()
+        return [self._path(name + label) for label in labels]
 
     def plain(self, picture: Location) -> Location:
         """Path of the plain conversion beside a picture."""

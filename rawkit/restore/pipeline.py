@@ -15,40 +15,41 @@ import errno
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rawkit.errors import RawFileError, RawkitError, StoreUnreachableError, TooLargeError
+from rawkit.errors import (
+    RawFileError,
+    RawkitError,
+    StoreUnreachableError,
+    TooLargeError,
+    UsageError,
+)
 from rawkit.interrupt import uninterrupted
 from rawkit.pictures import (
-    Capture,
     LightMeter,
-    as_bright,
     capture_of_row,
     kept_to_turn,
-    orient,
     quantise,
     upright_bands,
     upright_shape,
     write_bands,
-    write_picture,
 )
 from rawkit.restore.bands import AbortedError, Bands
 from rawkit.restore.decoder import DecodeJob, Decoder, decode_job
+from rawkit.restore.denoising import denoise
 from rawkit.restore.gallery import written
 from rawkit.restore.memory import Held, held_beside
-from rawkit.restore.network import restore_bands, tile_for
+from rawkit.restore.network import restore_bands
 from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
-from rawkit.sensor import RESAMPLED, amplification_base, overridden
+from rawkit.restore.work import Loaded, Work, restored_of, write_plain
+from rawkit.sensor import amplification_base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from rawkit.colour import Development
     from rawkit.locations import Location
@@ -60,19 +61,6 @@ if TYPE_CHECKING:
 _WRITERS = 2
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 """What the next file would meet, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A mosaic on its way to the network."""
-
-    image: RawImage
-    base: float
-    capture: Capture
-    warning: str | None
-    plain: NDArray[np.uint16] | RawFileError | None
-    gain_ratio: float | None
-    seconds: float
 
 
 def restore_stream(
@@ -91,7 +79,7 @@ def restore_stream(
     raises, or the user interrupts, the picture in work is dropped, those that are finished are
     still told of, and the error comes through.
     """
-    pending: deque[_Work] = deque()
+    pending: deque[Work] = deque()
 
     def tell() -> None:
         work = pending[0]
@@ -105,7 +93,7 @@ def restore_stream(
     with ThreadPoolExecutor(_WRITERS, "rawkit-write") as writers:
         try:
             for item, loaded, ahead in _loaded_ahead(items, output, decoder, last=last):
-                pending.append(work := _Work(item))
+                pending.append(work := Work(item))
                 if isinstance(loaded, RawkitError):
                     work.error = loaded
                 else:
@@ -125,21 +113,7 @@ def restore_stream(
                 tell()
 
 
-@dataclass(slots=True)
-class _Work:
-    """An item that was begun."""
-
-    item: Item
-    """What is restored."""
-    futures: list[Future[Restored]] = field(default_factory=list)
-    """Its pictures that are being written, or were."""
-    error: RawkitError | None = None
-    """Why it has not all of them."""
-    ended: bool = False
-    """Whether all was tried; False if the user has interrupted it."""
-
-
-def _outcome(work: _Work) -> Outcome:
+def _outcome(work: Work) -> Outcome:
     item, error, restored, fatal = work.item, work.error, list[Restored](), False
     for future in work.futures:
         try:
@@ -158,10 +132,10 @@ def _outcome(work: _Work) -> Outcome:
 
 def _loaded_ahead(
     items: Iterable[Item], output: Output, decoder: Decoder | None, *, last: bool
-) -> Iterator[tuple[Item, _Loaded | RawkitError, bool]]:
+) -> Iterator[tuple[Item, Loaded | RawkitError, bool]]:
     """Decode one item ahead of the one that is being restored; tell if that goes on meanwhile."""
     with ThreadPoolExecutor(1, "rawkit-decode") as reader:
-        following: tuple[Item, Future[_Loaded | RawkitError]] | None = None
+        following: tuple[Item, Future[Loaded | RawkitError]] | None = None
         for item in items:
             current = following
             following = item, reader.submit(_load, item, output, decoder)
@@ -174,7 +148,7 @@ def _loaded_ahead(
             yield following[0], loaded, decoder is not None and not last
 
 
-def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | RawkitError:
+def _load(item: Item, output: Output, decoder: Decoder | None) -> Loaded | RawkitError:
     try:
         if isinstance(item.what, StoredFrame):
             return _load_stored(item.what, output)
@@ -188,25 +162,25 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> _Loaded | Rawk
     except MemoryError:
         return TooLargeError("not enough memory to decode it", where=item.where)
     seconds = time.monotonic() - started
-    return _Loaded(
+    return Loaded(
         found.image, found.base, found.capture, found.levels.warning, found.plain, None, seconds
     )
 
 
-def _load_stored(frame: StoredFrame, output: Output) -> _Loaded:
+def _load_stored(frame: StoredFrame, output: Output) -> Loaded:
     started = time.monotonic()
     image = frame.image(fit=output.colour != "network")
     base = frame.row.amplification_base
     if output.levels is not None:
         image = replace(image, mosaic=overridden(image.mosaic, output.levels))
         base = amplification_base(image)
-    return _Loaded(
+    return Loaded(
         image, base, capture_of_row(frame.row), frame.row.level_warning, None,
         frame.gain_ratio, time.monotonic() - started,
     )  # fmt: skip
 
 
-def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Held:
+def _held(loaded: Loaded, output: Output, *, decoder: bool, ahead: bool) -> Held:
     height, width = loaded.image.mosaic.square_size
     size = height * width * 3 * output.format.bits // 8
     return held_beside(
@@ -221,8 +195,8 @@ def _held(loaded: _Loaded, output: Output, *, decoder: bool, ahead: bool) -> Hel
 
 
 def _restore(
-    work: _Work,
-    loaded: _Loaded,
+    work: Work,
+    loaded: Loaded,
     output: Output,
     restorer: Restorer,
     writers: ThreadPoolExecutor,
@@ -236,6 +210,15 @@ def _restore(
     try:
         capture = loaded.capture
         origin = Origin(loaded.base, capture.exposure, loaded.gain_ratio, capture.model)
+        if restorer.gives_mosaic:
+            denoise(work, loaded, output, restorer, origin, held)
+            return _plain_error(loaded, output, item)
+        if output.format.name == "dng":
+            raise UsageError(
+                f"a DNG by {restorer.network}, which gives pictures",
+                expected="a network that gives mosaics, such as pmrid",
+                fix="Use --format png, jpeg or tiff.",
+            )
         developments = restorer.developments(loaded.image, output.brightness, output.colour, origin)
         if any(one.anchor is not None for one in developments):
             mosaic = loaded.image.mosaic
@@ -271,7 +254,7 @@ def _placed(error: RawkitError, item: Item) -> RawkitError:
     return type(error)(error.found, expected=error.expected, where=item.where, fix=error.fix)
 
 
-def _plain_error(loaded: _Loaded, output: Output, item: Item) -> RawkitError | None:
+def _plain_error(loaded: Loaded, output: Output, item: Item) -> RawkitError | None:
     if not output.compare or loaded.plain is None:
         return None
     if isinstance(loaded.plain, RawFileError):
@@ -308,7 +291,7 @@ def _run_network(
 
 def _write(
     item: Item,
-    loaded: _Loaded,
+    loaded: Loaded,
     path: Location,
     development: Development,
     output: Output,
@@ -331,40 +314,6 @@ def _write(
             )  # fmt: skip
     finally:
         bands.left = True
-    plain = _write_plain(path, loaded, output, meter)
-    mosaic = loaded.image.mosaic
-    return Restored(
-        source=item.where,
-        picture=path,
-        plain=plain,
-        amplification=development.amplification,
-        amplification_base=loaded.base,
-        fed=development.fed,
-        note=development.note,
-        brightness_warning=development.warning,
-        black_level=mosaic.black_level,
-        white_level=mosaic.white_level,
-        level_warning=loaded.warning,
-        memory_warning=tile_for(restorer, mosaic.height, mosaic.width, held)[1],
-        resampled=RESAMPLED if loaded.image.resampled else None,
-        network=restorer.network,
-        weights=restorer.identity,
-        decode_seconds=loaded.seconds,
-        restore_seconds=clock[0],
-        write_seconds=max(0.0, time.monotonic() - started - clock[0]),
-    )
-
-
-def _write_plain(
-    picture: Location, loaded: _Loaded, output: Output, meter: LightMeter
-) -> Location | None:
-    """Write LibRaw's conversion beside a picture, as bright as that."""
-    if loaded.plain is None or isinstance(loaded.plain, RawFileError):
-        return None
-    path = output.plain(picture)
-    bits = output.format.bits
-    matched = as_bright(loaded.plain, meter.light(), bits, linear=output.linear)
-    upright = orient(matched, loaded.capture.orientation)
-    with written(path) as here:
-        write_picture(here, upright, output.format, linear=output.linear, capture=loaded.capture)
-    return path
+    plain = write_plain(path, loaded, output, meter)
+    times = clock[0], max(0.0, time.monotonic() - started - clock[0])
+    return restored_of(item, loaded, path, plain, development, restorer, held, times)

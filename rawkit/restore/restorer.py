@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rawkit.colour import Learned, develop
+from rawkit.models import describe
+from rawkit.restore.amplify import Brightness
 from rawkit.restore.neutral import probed_neutral
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode, Development, Estimates
     from rawkit.models import ExportedNetwork, SeenCamera, Staged
-    from rawkit.restore.amplify import Brightness
     from rawkit.sensor import Amplification, Exposure, Neutral, RawImage
 
 Precision = Literal["f32", "bf16", "f16"]
@@ -69,6 +70,22 @@ class Restorer:
     cameras: Mapping[str, SeenCamera] = field(default_factory=dict)
     """Cameras that the weights were trained on, by their models; empty where unknown."""
 
+    stabilised: bool = False
+    """Whether it takes mosaics after the k-sigma transform, see `rawkit.models.KSigma`."""
+
+    @property
+    def gives_mosaic(self) -> bool:
+        """Whether the network gives mosaics and not pictures."""
+        return describe(self.network).gives == "mosaic"
+
+    def trained_factor(self, of: Origin) -> float:
+        """Return what a mosaic is multiplied by before the network, as it was in training."""
+        found = Brightness().factors(
+            of.base, of.exposure, of.gain_ratio, self.amplification,
+            ratio_to_estimate=self.ratio_to_estimate,
+        )  # fmt: skip
+        return found[0]
+
     def learned(self) -> Learned:
         """Return what the weights have learned of cameras."""
         weights = None if self.compute is None else self.compute.weights
@@ -81,7 +98,7 @@ class Restorer:
 
     def must_probe(self, mode: ColourMode) -> bool:
         """Whether the sensor's colours may be asked for, and nothing says where grey is to be."""
-        if mode == "network" or (mode == "auto" and not self.cameras):
+        if self.gives_mosaic or mode == "network" or (mode == "auto" and not self.cameras):
             return False
         known = (one.neutral for one in self.cameras.values())
         return self.neutral is None and all(one is None for one in known)

@@ -15,6 +15,12 @@ import numpy as np
 from rawkit.pictures import Capture, capture_of_row, orient
 from rawkit.restore.amplify import Brightness
 from rawkit.restore.decoder import DecodeJob, decode_job
+from rawkit.restore.denoised import (
+    NoiseChoice,
+    denoised_bands,
+    developed,
+    developments_of,
+)
 from rawkit.restore.network import restore_bands
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
@@ -84,7 +90,23 @@ def restore_single(
     """
     capture = single.capture
     origin = Origin(single.base, capture.exposure, single.gain_ratio, capture.model)
+    if restorer.gives_mosaic:
+        return _developed(single, restorer, brightness or Brightness(), origin)
     development = restorer.developments(single.image, brightness or Brightness(), colour, origin)[0]
     bands = restore_bands(single.image, restorer, development)
     picture = np.concatenate(list(toned(bands, single.image.mosaic, linear=False)))
     return orient(picture, single.capture.orientation)
+
+
+def _developed(
+    single: Single, restorer: Restorer, brightness: Brightness, origin: Origin
+) -> NDArray[np.float32]:
+    """Develop what a network gives that gives mosaics, as `restore_single` does."""
+    image, capture = single.image, single.capture
+    noise = None
+    if restorer.stabilised:
+        noise, _ = NoiseChoice().of(image, capture.exposure.iso)
+    development = developments_of(image, restorer, brightness, origin)[0]
+    bands = denoised_bands(image, restorer, origin, noise)
+    picture = developed(bands, image, capture, development.amplification)
+    return orient(picture.astype(np.float32) / np.float32(65535), capture.orientation)

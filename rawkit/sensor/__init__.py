@@ -22,6 +22,7 @@ from rawkit.sensor.balance import (
     plane_gains,
 )
 from rawkit.sensor.beside import LIBRAW, Decoded, Trust
+from rawkit.sensor.carried import Carried, read_carried
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
 from rawkit.sensor.decode import RawFile, decode, open_raw, overridden
@@ -67,6 +68,7 @@ __all__ = [
     "UNKNOWN_BALANCE",
     "XTRANS",
     "Amplification",
+    "Carried",
     "Cell",
     "ColourMatrix",
     "Decoded",
@@ -118,6 +120,7 @@ __all__ = [
     "phase_crop",
     "plane_gains",
     "plane_histograms",
+    "read_carried",
     "read_exif",
     "unpack",
 ]

@@ -72,14 +72,15 @@ def read_exif(file: BinaryIO) -> Exif:
     file.seek(0)
     head = file.read(16)
     if head.startswith(b"FUJIFILM"):
-        return _exif_of_tiff(_raf_jpeg(file))
+        return _exif_of_tiff(raf_jpeg(file))
     if head[6:14] == b"HEAPCCDR":
         return _exif_of_ciff(file, head)
     file.seek(0)
     return _exif_of_tiff(file)
 
 
-def _raf_jpeg(file: BinaryIO) -> BinaryIO:
+def raf_jpeg(file: BinaryIO) -> BinaryIO:
+    """Return the beginning of the JPEG of a Fuji RAF, which has its EXIF; empty without one."""
     file.seek(_RAF_JPEG_POINTER)
     pointer = file.read(8)
     if len(pointer) < 8:  # noqa: PLR2004 - two 32-bit numbers

@@ -55,7 +55,13 @@ from rawkit.stream.shorts import Shorts, ShortSettings
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
-    from rawkit.stream.tensors import TensorBatch, balance_gains, mosaic_of, normalise_planes
+    from rawkit.stream.tensors import (
+        TensorBatch,
+        balance_gains,
+        mosaic_of,
+        normalise_planes,
+        stabilise_planes,
+    )
 
 __getattr__ = late(
     __name__,
@@ -65,6 +71,7 @@ __getattr__ = late(
         "balance_gains": "tensors",
         "mosaic_of": "tensors",
         "normalise_planes": "tensors",
+        "stabilise_planes": "tensors",
     },
 )
 
@@ -122,5 +129,6 @@ __all__ = [
     "shorts_to_make",
     "sources_of",
     "spread",
+    "stabilise_planes",
     "stream_of",
 ]

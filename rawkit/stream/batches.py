@@ -80,7 +80,7 @@ class Batch:
     nothing subtracted."""
     target: NDArray[np.generic]
     """Target, shape (B, 3, 2n, 2n), of clips (B, T, 3, 2n, 2n), uint8 or uint16, BT.709 curve on
-    sRGB primaries."""
+    sRGB primaries; or packed planes of the long, shape (B, 4, n, n), uint16, sensor units."""
     black_level: NDArray[np.float32]
     """Black level of each plane, shape (B, 4), of clips (B, T, 4), sensor units."""
     white_level: NDArray[np.float32]
@@ -103,6 +103,8 @@ class Batch:
     """Number of samples handed out by all ranks up to and with this batch: resume from here."""
     origins: tuple[Origin, ...] = ()
     """Where each crop comes from; empty in a batch made by hand."""
+    target_levels: NDArray[np.float32] | None = None
+    """Where targets are planes: black level of each and white level, shape (B, 5), sensor units."""
 
 
 class BatchStream:
@@ -178,6 +180,8 @@ class BatchStream:
             raise UsageError(
                 f"targets of {' and '.join(sorted(kinds))}", expected="one data type for all stores"
             )
+        if len({target.name for _, target in layouts_of(sources)}) > 1:
+            raise UsageError("targets that are pictures and such that are planes", expected="one")
         shapes = shapes_of(sources)
         check_crop(shapes, settings)
         self._share = RankShare(batch_size, rank, ranks)
@@ -185,7 +189,7 @@ class BatchStream:
             # They wait for answers most of the time, and do so beside whatever else runs.
             threads, in_bursts = max(threads, REMOTE_THREADS), False
         self._pool = BatchPool(
-            epochs or SameSources(sources), sources[0].target.layout.dtype, settings, self._share,
+            epochs or SameSources(sources), sources[0].target.layout, settings, self._share,
             threads=threads, cache=cache, in_bursts=in_bursts and keeper is None, pinned=pinned,
             keeper=keeper, shorts=shorts,
         )  # fmt: skip
@@ -262,7 +266,22 @@ def _batch_of(filled: Filled, position: int, shorts: Shorts | None) -> Batch:
         names=tuple(source.name for source in firsts),
         position=position,
         origins=tuple(_origin(*crop) for crop in crops),
+        target_levels=_target_levels(firsts, samples),
     )
+
+
+def _target_levels(
+    sources: Sequence[PairSource], samples: Sequence[Sample]
+) -> NDArray[np.float32] | None:
+    """Levels of targets that are planes, as they lie in the crops, (B, 5)."""
+    found = []
+    for source, sample in zip(sources, samples, strict=True):
+        if source.target_levels is None:
+            return None
+        *_, white = source.target_levels
+        black = augment_levels(source.target_levels[:-1], sample.augmentation)
+        found.append([*black.tolist(), white])
+    return np.array(found, np.float32)
 
 
 def _black_levels(

@@ -18,6 +18,9 @@ from rawkit.stream.tensors import tensors_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch, BatchStream
     from rawkit.stream.equalising import Curves
@@ -42,6 +45,9 @@ class Feed:
         Where grey is put in the planes; they stay as the camera has them if None.
     curves
         What equalises the frames of each video, where they are to be equalised.
+    stabiliser
+        Gives the k-sigma transform of each crop, as `tensors_of` takes it; None: they are
+        amplified.
     """
 
     def __init__(
@@ -52,12 +58,14 @@ class Feed:
         *,
         neutral: Neutral | None = None,
         curves: Curves | None = None,
+        stabiliser: Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
+        | None = None,
     ) -> None:
         self._stream = stream
         self._device = torch.device(device)
         self._tensors = partial(
             tensors_of, amplification=amplification, device=self._device, neutral=neutral,
-            curves=curves,
+            curves=curves, stabiliser=stabiliser,
         )  # fmt: skip
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:

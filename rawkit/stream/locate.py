@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 _PLANES = 4
 
 
-def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str | None) -> Pairs:
+def pair_sources(
+    subset: Subset, stores: Mapping[str, Store], split: str | None, *, raw: bool = False
+) -> Pairs:
     """All pairs of a split, or of all splits if None, in the subset's order.
+
+    With `raw` their targets are the packed planes of the longs.
 
     Raises
     ------
@@ -44,10 +48,12 @@ def pair_sources(subset: Subset, stores: Mapping[str, Store], split: str | None)
             expected="dark frames with their long exposure",
             fix="Ingest more scenes, and make the subset anew with --refresh.",
         )
-    return sources_of(frames, stores)
+    return sources_of(frames, stores, raw=raw)
 
 
-def shorts_to_make(subset: Subset, stores: Mapping[str, Store], split: str) -> Pairs:
+def shorts_to_make(
+    subset: Subset, stores: Mapping[str, Store], split: str, *, raw: bool = False
+) -> Pairs:
     """All longs of a split, each a pair of itself and its target: shorts are made as they stream.
 
     Raises
@@ -64,11 +70,15 @@ def shorts_to_make(subset: Subset, stores: Mapping[str, Store], split: str) -> P
             expected="well-lit frames, of which shorts are made",
             fix="Ingest longs, and make the subset anew with --refresh.",
         )
-    return sources_of(frames, stores)
+    return sources_of(frames, stores, raw=raw)
 
 
-def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pairs:
+def sources_of(
+    frames: Iterable[SubsetFrame], stores: Mapping[str, Store], *, raw: bool = False
+) -> Pairs:
     """Locate the shards and the coordinates of frames.
+
+    With `raw` their targets are the packed planes of the longs.
 
     Raises
     ------
@@ -81,6 +91,7 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
     repeats: list[tuple[pa.Array, NDArray[np.int32]]] = []
     which = np.empty(count, np.uint16)
     places, targets, rows, camera = (np.empty(count, np.int32) for _ in range(4))
+    levels = np.empty((count, _PLANES + 1), np.float32) if raw else None
     numbers = {name: np.empty(count) for name in NUMBERS}
     black, balance = (np.empty((count, _PLANES), np.float32) for _ in range(2))
     models: dict[str, int] = {}
@@ -93,12 +104,16 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
         in_group = candidates.group_codes[found]
         for number in np.unique(in_group).tolist():
             group = candidates.groups[number]
-            groups.append(_origins(names[code], group))
+            groups.append(_origins(names[code], group, raw=raw))
             here = inside[in_group == number]
             frame = chosen.table.column("index").take(pa.array(here)).to_numpy()
             values = Coordinates(group.frames)  # of its own: what is kept costs memory
             truth = values["target_index"][frame]
             which[here], places[here], targets[here] = len(groups) - 1, frame, truth
+            if levels is not None:
+                targets[here] = longs = _longs(group, frame)
+                levels[here, :_PLANES] = values["black_level"][longs]
+                levels[here, _PLANES] = values["white_level"][longs]
             black[here] = values["black_level"][frame]
             balance[here] = _balances(group)[truth]
             for name in NUMBERS:
@@ -114,12 +129,34 @@ def sources_of(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> Pa
         scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
         cameras=SharedTexts(camera, pa.array(list(models), pa.string())),
         longs=chosen.equal("role", "long"),
-        repeats=_joined(repeats),
+        repeats=_joined(repeats), target_levels=levels,
     )  # fmt: skip
 
 
-def _origins(collection: str, group: Group) -> Origins:
-    if group.target is None:
+def _longs(group: Group, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Index of the long of each frame within the group: of those of its pair the longest one."""
+    table, stored = group.frames.table, group.frames.stored
+    rows = np.concatenate([stored, group.frames.duplicates])
+    longs = rows[np.asarray(table.is_long)[rows]]
+    shared, _ = codes_of(table.columns("pair"), "pair")
+    times = np.nan_to_num(np.asarray(table.numbers("exposure_time"), np.float64)[longs])
+    longs = longs[np.argsort(times, kind="stable")]
+    found = np.full(int(shared.max(initial=-1)) + 1, -1, np.int64)
+    found[shared[longs]] = np.asarray(table.numbers("index"), np.int64)[longs]  # the last one stays
+    of_frames = found[shared[stored[frames]]]
+    if (of_frames < 0).any():
+        raise StoreError(
+            f"{int((of_frames < 0).sum())} dark frames of {group.name} whose long has no planes",
+            expected="a long exposure for each, to train from raw to raw",
+            where=group.store,
+            fix="Leave the store out with --store, or train with --target picture.",
+        )
+    return of_frames
+
+
+def _origins(collection: str, group: Group, *, raw: bool = False) -> Origins:
+    target = group.packed if raw else group.target
+    if target is None:
         raise StoreError(f"{group.name} has no targets", where=group.store)
     if group.packed.planes != _PLANES:
         raise StoreError(
@@ -128,7 +165,7 @@ def _origins(collection: str, group: Group) -> Origins:
             where=group.store,
             fix="Make a subset of other stores with `rawkit subset --store`.",
         )
-    return Origins(collection, group.place, group.name, group.packed, group.target)
+    return Origins(collection, group.place, group.name, group.packed, target)
 
 
 def _repeats(

@@ -49,7 +49,7 @@ class PairSource:
     packed: ShardFile
     """Packed planes of the dark frame."""
     target: ShardFile
-    """Rendered target of its long."""
+    """Rendered target of its long; or the packed planes of that, to train from raw to raw."""
     black_level: NDArray[np.float32]
     """Black level of each plane, shape (4,), in sensor units."""
     white_level: float
@@ -75,6 +75,9 @@ class PairSource:
     plane, shape (4,), G1 being 1; NaN where unknown."""
     is_long: bool = False
     """Whether the frame is a long itself, of which a short is still to be made."""
+
+    target_levels: NDArray[np.float32] | None = None
+    """Where the target is planes: black level of each and white level, shape (5,), sensor units."""
 
     @property
     def shape(self) -> FrameShape:
@@ -195,6 +198,9 @@ class Pairs(Sequence[PairSource]):
         Which are longs, of which shorts are still to be made, shape (pairs,); none if None.
     repeats
         Frames of the same videos and longs that repeat pairs; None: nobody has looked.
+    target_levels
+        As in `PairSource`, shape (pairs, 5); None where targets are pictures. `targets` then are
+        numbers of longs among the frames.
     """
 
     def __init__(
@@ -213,7 +219,9 @@ class Pairs(Sequence[PairSource]):
         cameras: SharedTexts,
         longs: NDArray[np.bool_] | None = None,
         repeats: Repeats | None = None,
+        target_levels: NDArray[np.float32] | None = None,
     ) -> None:
+        self._target_levels = None if target_levels is None else Values(target_levels)
         self.repeats = repeats
         self.longs = np.zeros(len(which), np.bool_) if longs is None else longs
         self.groups, self.which = tuple(groups), which
@@ -258,8 +266,10 @@ class Pairs(Sequence[PairSource]):
             camera=self._cameras[number],
             white_balance=self._white_balance[number].astype(np.float32),
             is_long=bool(self.longs[number]),
+            target_levels=None
+            if self._target_levels is None else self._target_levels[number].astype(np.float32),
             **values,
-        )
+        )  # fmt: skip
 
     def names(self) -> Iterator[str]:
         """Yield the names of the pairs within their collections."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.store import ArrayLayout
     from rawkit.stream.cache import ChunkCache
     from rawkit.stream.epochs import EpochSources
     from rawkit.stream.keeper import Keeper
@@ -63,7 +64,7 @@ class BatchPool:
     def __init__(
         self,
         epochs: EpochSources,
-        kind: str,
+        target: ArrayLayout,
         settings: PlanSettings,
         share: RankShare,
         *,
@@ -89,7 +90,9 @@ class BatchPool:
         n = settings.packed_side
         many = (share.size, settings.clip) if settings.clip > 1 else (share.size,)
         self._packed = Buffers((*many, 4, n, n), np.uint16, pinned=pinned)
-        self._target = Buffers((*many, 3, 2 * n, 2 * n), kind, pinned=pinned)
+        side = n if target.name == "packed" else 2 * n
+        shape = (*many, target.planes, side, side)
+        self._target = Buffers(shape, target.dtype, pinned=pinned)
         self.waited = 0.0
         """Seconds spent waiting for a batch that was not there in time."""
         self.waits_since: float | None = None
@@ -326,6 +329,11 @@ def _ahead(settings: PlanSettings, threads: int) -> int:
     return max(READ_AHEAD if settings.clip == 1 else 1, threads)
 
 
+def _values(target: ArrayLayout) -> int:
+    """Values of a target for each packed pixel."""
+    return target.planes if target.name == "packed" else target.planes * 4
+
+
 def pool_bytes(
     sources: Sequence[PairSource],
     settings: PlanSettings,
@@ -341,7 +349,7 @@ def pool_bytes(
     """
     n, crops = settings.packed_side, settings.crops_per_window
     layouts = layouts_of(sources)
-    frame = max(4 * n * n * 2 + 3 * 4 * n * n * target.itemsize for _, target in layouts)
+    frame = max(4 * n * n * 2 + _values(target) * n * n * target.itemsize for _, target in layouts)
     crop = settings.clip * frame
     samples = longest_span(settings) // ranks + _ahead(settings, threads) * crops
     kinds = {layout for pair in layouts for layout in pair}

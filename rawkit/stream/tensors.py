@@ -18,6 +18,8 @@ from rawkit.sensor import BAYER, plane_gains
 from rawkit.stream.equalising import equalised_by
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -40,7 +42,8 @@ class TensorBatch:
     black and 1 white before they were amplified, and balanced if asked for."""
     target: Tensor
     """Target, shape (B, 3, 2n, 2n), of clips (B, 3, T, 2n, 2n), float32, 0 to 1, BT.709 curve on
-    sRGB primaries."""
+    sRGB primaries; or planes of the long as those of the short would be without noise, shape
+    (B, 4, n, n)."""
     amplification: Tensor
     """What each crop was multiplied by, shape (B,), float32."""
     iso: Tensor
@@ -66,6 +69,7 @@ def tensors_of(
     neutral: Neutral | None = None,
     wait: bool = True,
     curves: Curves | None = None,
+    stabiliser: Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
 
@@ -75,6 +79,9 @@ def tensors_of(
     Without `wait` a GPU may still fetch the batch by itself when this returns, if its memory is
     pinned: keep the batch until the current CUDA stream has come so far. What is not pinned has
     been taken by then.
+
+    With a `stabiliser`, which gives scale and offset of each crop, both (B,), planes and their
+    targets of planes are put through the k-sigma transform and not amplified.
 
     To equalise the histograms of its frames it takes the `curves` of their videos.
 
@@ -97,9 +104,21 @@ def tensors_of(
     packed, black, target = moved(batch.packed), moved(batch.black_level), moved(batch.target)
     if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
         packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
-    planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
-    full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
-    target = _floats(target).div_(full_scale)
+    if stabiliser is not None:
+        scale, offset = (moved(one) for one in stabiliser(batch))
+        planes, factors = stabilise_planes(packed, black, scale, offset), torch.ones_like(factors)
+    else:
+        scale, offset = factors, None
+        planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
+    if batch.target_levels is None:
+        full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
+        target = _floats(target).div_(full_scale)
+    else:
+        levels, weaker = moved(batch.target_levels), scale / moved(_ratios(batch))
+        if offset is not None:
+            target = stabilise_planes(target, levels[:, :-1], weaker, offset)
+        else:
+            target = normalise_planes(target, levels[:, :-1], levels[:, -1], weaker)
     return TensorBatch(
         planes=planes,
         target=target,
@@ -109,6 +128,18 @@ def tensors_of(
         names=batch.names,
         position=batch.position,
     )
+
+
+def _ratios(batch: Batch) -> NDArray[np.float32]:
+    """Return what planes of shorts are multiplied by to be those of their longs, (B,)."""
+    ratios = np.where(np.isfinite(batch.gain_ratio), batch.gain_ratio, batch.exposure_ratio)
+    unknown = ~(np.isfinite(ratios) & (ratios > 0))
+    if unknown.any():
+        raise UsageError(
+            f"planes of a long as the target of {batch.names[int(unknown.argmax())]}",
+            expected="a known ratio to its long",
+        )
+    return ratios.astype(np.float32)
 
 
 def _equalised(batch: Batch, curves: Curves | None) -> Batch:
@@ -150,6 +181,15 @@ def normalise_planes(
     if gains is not None:
         scale = scale * gains.reshape(*gains.shape, *rest)
     return (_floats(packed) - black).clamp_(min=0).mul_(scale)
+
+
+def stabilise_planes(packed: Tensor, black: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """max(value - black, 0) times a scale, plus an offset, shape (B, 4, h, w), float32.
+
+    `packed` holds sensor units, `black` is (B, 4), `scale` and `offset` are (B,).
+    """
+    light = (_floats(packed) - black[..., None, None]).clamp_(min=0)
+    return light.mul_(scale[:, None, None, None]).add_(offset[:, None, None, None])
 
 
 def _floats(values: Tensor) -> Tensor:

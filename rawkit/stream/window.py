@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _PACKED, _TARGET = 1, 2
 """Pixels for each packed one a side."""
+_OF_SHORT, _OF_TARGET = 0, 1
 _AHEAD = 4
 """Shards of a window that are announced while one is read."""
 
@@ -40,11 +41,13 @@ class _Shard:
 
     file: ShardFile
     """Which."""
+    part: int
+    """What it is to a pair: 0 its dark frame, 1 its target."""
     scale: int
     """1 for packed planes and 2 for a target."""
     times: list[int] = field(default_factory=list)
     """Frames of the clip that it is of, from 0."""
-    part: WindowPart | None = None
+    open: WindowPart | None = None
     """What is open of it."""
 
 
@@ -78,8 +81,9 @@ class WindowReader:
         self._extent, self._cache = extent, cache
         shards: dict[tuple[int, object], _Shard] = {}
         for time, source in enumerate(sources):
-            for scale, file in ((_PACKED, source.packed), (_TARGET, source.target)):
-                shard = shards.setdefault((scale, file.path), _Shard(file, scale))
+            for part, file in ((_OF_SHORT, source.packed), (_OF_TARGET, source.target)):
+                scale = _PACKED if file.layout.name == "packed" else _TARGET
+                shard = shards.setdefault((part, file.path), _Shard(file, part, scale))
                 shard.times.append(time)
         self._shards = tuple(shards.values())
 
@@ -114,7 +118,7 @@ class WindowReader:
         for number, shard in enumerate(self._shards):
             for following in self._shards[number + 1 : number + _AHEAD]:
                 self._announce(following)
-            crops = list(self._crops(shard, outs[shard.scale - 1]))
+            crops = list(self._crops(shard, outs[shard.part]))
             self._opened(shard).cut(crops, scratch)
             _close(shard)
 
@@ -134,18 +138,18 @@ class WindowReader:
                     yield out[last - time if is_reversed(use.sample.augmentation) else time]
 
     def _announce(self, shard: _Shard) -> None:
-        if shard.part is None and isinstance(shard.file.path, Path):
+        if shard.open is None and isinstance(shard.file.path, Path):
             with suppress(RawkitError):
                 self._opened(shard).announce()
 
     def _opened(self, shard: _Shard) -> WindowPart:
-        if shard.part is None:
+        if shard.open is None:
             opened = open_shard(shard.file, self._cache)
-            shard.part = WindowPart(opened, self.job, shard.scale, self._extent)
-        return shard.part
+            shard.open = WindowPart(opened, self.job, shard.scale, self._extent)
+        return shard.open
 
 
 def _close(shard: _Shard) -> None:
-    if shard.part is not None:
-        shard.part.shard.close()
-        shard.part = None
+    if shard.open is not None:
+        shard.open.shard.close()
+        shard.open = None

@@ -27,6 +27,8 @@ FREE = frozenset({"steps", "learning_rate", "accumulate", "recompute"})
 """Settings that may change when a run is resumed."""
 CLIP = 16
 """Frames of a clip, of a network that takes clips, unless told otherwise: as published."""
+RAW_NETWORK = "raw-unet"
+"""Network that is trained from raw to raw unless told otherwise."""
 _CROPS_PER_WINDOW = 2
 """Clips taken from each window: half of what is taken of frames, as all are in memory at once."""
 _BLOCK_SIDE = 384
@@ -55,7 +57,7 @@ def settings_for(
     values |= _without_m(changes, str(values.get("amplification", "auto")))
     if published:
         values["recipe"] = published.name
-    values = with_teacher(_for_patches(_for_clips(values, ranks)))
+    values = with_teacher(_for_patches(_for_raw(_for_clips(values, ranks))))
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
     if values["crop"] < MS_SSIM_MIN_CROP:
@@ -81,6 +83,30 @@ def wants_clips(changes: Mapping[str, Any], recipe: str | None) -> bool:
     """
     values = {**(find_recipe(recipe).values if recipe else {}), **changes}
     return bool(_for_clips(values, 1).get("clip", 1) > 1)
+
+
+def wants_raw(changes: Mapping[str, Any], recipe: str | None) -> bool:
+    """Tell whether a training that is asked for is one from raw to raw.
+
+    Raises
+    ------
+    UsageError
+        If there is no such recipe or network.
+    """
+    values = {**(find_recipe(recipe).values if recipe else {}), **changes}
+    return bool(_for_raw(values).get("target") == "raw")
+
+
+def _for_raw(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what a network that gives mosaics is trained by, where nothing else is asked for."""
+    found = dict(values)
+    if "target" not in found and "network" in found:
+        found["target"] = "raw" if describe(found["network"]).gives == "mosaic" else "picture"
+    if found.get("target") == "raw":
+        usual = {"network": RAW_NETWORK, "ms_ssim_weight": 0.0, "amplification": "ratio"}
+        found = {**usual, **found}
+        found.setdefault("k_sigma", describe(found["network"]).stabilised)
+    return found
 
 
 def _for_clips(values: Mapping[str, Any], ranks: int) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, packed_planes, padding_for, prepare, tiles
 from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
+from rawkit.train.noise import FrameNoise
+from rawkit.train.shards import read_shard
 from rawkit.train.validate import (
     normalised_planes,
     picture_of,
-    read_shard,
     score_frames,
     truth_of,
 )
@@ -50,7 +51,10 @@ def score_share(
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
-        scores = score_frames(net, settings.network, frames[share], *how)
+        known = None
+        if settings.k_sigma:
+            known = FrameNoise(frames, describe(settings.network).anchor_white).of
+        scores = score_frames(net, settings.network, frames[share], *how, known)
         return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)

@@ -215,6 +215,8 @@ def disk_training(
         If another process is writing to the store.
     """
     check_alone()
+    if plan.settings.target == "raw":
+        raise UsageError("--disk with --target raw", expected="a store that holds all")
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rawkit.models import Unet3d, build, describe, padding_for
+from rawkit.models import Unet3d, build, describe, packed_planes, padding_for
+from rawkit.sensor import BAYER
 from rawkit.stream import mosaic_of
 from rawkit.train.average import MovingAverage
 from rawkit.train.critic import Adversary
@@ -140,8 +141,9 @@ class Learner:
             padding = padding_for(height, width, (0, 0), self._multiple)
             if padding.padded_height == padding.height:
                 pictures: Tensor = self._module(mosaic)
-                return pictures
-            return padding.cut(self._module(padding.apply(mosaic)))  # a patch of any even side
+            else:
+                pictures = padding.cut(self._module(padding.apply(mosaic)))  # of any even side
+            return packed_planes(pictures, BAYER) if self._settings.target == "raw" else pictures
         if self._takes_clips:
             restored: Tensor = self._module(planes)
             return restored

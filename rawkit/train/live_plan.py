@@ -20,7 +20,7 @@ from rawkit.supply import (
     share_memory,
 )
 from rawkit.train.checkpoint import LAST, load_checkpoint
-from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_clips
+from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_clips, wants_raw
 from rawkit.train.data import TrainData, plan_settings
 from rawkit.train.devices import make_fabric, ranks_here
 from rawkit.train.disk import group_for
@@ -88,6 +88,12 @@ def plan_live(
         raise UsageError(
             "clips of frames that are still to land",
             expected="a store into which the videos have been ingested",
+            fix="Ingest them first, and train without a collection.",
+        )
+    if wants_raw(record.changes, record.recipe):
+        raise UsageError(
+            "a training from raw to raw on frames that are still to land",
+            expected="a store into which they have been ingested",
             fix="Ingest them first, and train without a collection.",
         )
     fabric = _meet(record, device)

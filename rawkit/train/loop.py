@@ -11,7 +11,7 @@ import torch
 
 from rawkit.errors import TrainingError, UsageError
 from rawkit.interrupt import deferred_interrupt
-from rawkit.models import encode_safetensors
+from rawkit.models import describe, encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
 from rawkit.train.checkpoint import (
@@ -31,6 +31,7 @@ from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
 from rawkit.train.meter import Meter
+from rawkit.train.noise import FrameNoise
 from rawkit.train.record import Record
 from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
@@ -139,10 +140,12 @@ class Trainer:
             keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
+        white = describe(settings.network).anchor_white
+        self._stabiliser = FrameNoise(data.train, white) if settings.k_sigma else None
         curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
-            curves=curves,
+            curves=curves, stabiliser=self._stabiliser,
         )  # fmt: skip
         self._learner = Learner(settings, self._fabric)
         self.step = 0

@@ -178,8 +178,77 @@ _SEE_IN_THE_DARK_GAN = Recipe(
     crops_per_long=10_000,
 )
 
+_ELD = Recipe(
+    name="eld",
+    title="A Physics-Based Noise Formation Model for Extreme Low-Light Raw Denoising",
+    reference="Wei, Fu, Yang and Huang, CVPR 2020 and TPAMI 2021; train_real.py, engine.py and "
+    "options of the published code",
+    values={
+        "network": "raw-unet",
+        "target": "raw",
+        "crop": 1024,
+        "batch_size": 1,
+        "learning_rate": 1e-4,
+        "schedule": "step",
+        "milestones": (0.5, 0.9),
+        "gamma": 0.316227766,
+        "l1_weight": 1.0,
+        "ms_ssim_weight": 0.0,
+        "amplification": "exposure",
+        "augment": True,
+    },
+    sources={
+        "network": "models/arch/Unet.py: the U-Net of SID, four planes in and out",
+        "target": "scripts/train.sh: --stage_in raw --stage_out raw",
+        "steps": "train_syn.py: 200 epochs; here 8 crops of each long in each",
+        "crop": "the paper: patches of 512 packed pixels, 1024 of the mosaic",
+        "batch_size": "train_options.py: batchSize = 1",
+        "learning_rate": "train_options.py: lr = 1e-4",
+        "schedule": "train_syn.py: reduced twice",
+        "milestones": "train_syn.py: after 100 and 180 of 200 epochs",
+        "gamma": "train_syn.py: 5e-5, then 1e-5; here to the same last rate in two like steps",
+        "l1_weight": "train_options.py: loss = l1",
+        "ms_ssim_weight": "train_options.py: L1 alone",
+        "amplification": "sid_dataset.py: min(ratio of the exposure times, 300)",
+        "augment": "sid_dataset.py: flips and transpose",
+    },
+    crops_per_long=1600,
+)
+
+_PMN = Recipe(
+    name="pmn",
+    title="Learnability Enhancement for Low-light Raw Denoising",
+    reference="Feng, Wang, Wang and Huang, ACM MM 2022; runfiles/Ours.yml of the published code",
+    values={
+        "network": "raw-unet",
+        "target": "raw",
+        "crop": 1024,
+        "batch_size": 1,
+        "learning_rate": 2e-4,
+        "schedule": "cosine",
+        "l1_weight": 1.0,
+        "ms_ssim_weight": 0.0,
+        "amplification": "exposure",
+        "augment": True,
+    },
+    sources={
+        "network": "Ours.yml: UNetSeeInDark, 4 to 4, 32 channels, no residual",
+        "target": "the paper: raw to raw",
+        "steps": "Ours.yml: stop_epoch = 1800; of its crops of a long in each epoch one",
+        "crop": "Ours.yml: patch_size = 512, packed",
+        "batch_size": "Ours.yml: batch_size = 1",
+        "learning_rate": "Ours.yml: learning_rate = 2e-4",
+        "schedule": "Ours.yml: WarmupCosine; published with three restarts (T = 3), here one fall",
+        "l1_weight": "losses.py: L1",
+        "ms_ssim_weight": "losses.py: L1 alone",
+        "amplification": "real_datasets.py: min(ratio of the exposure times, 300)",
+        "augment": "real_datasets.py: flips",
+    },
+    crops_per_long=1800,
+)
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {one.name: one for one in (_LAMBA2021, _SID, _DARK_VIDEO, _SEE_IN_THE_DARK_GAN)}
+    {one.name: one for one in (_LAMBA2021, _SID, _DARK_VIDEO, _SEE_IN_THE_DARK_GAN, _ELD, _PMN)}
 )
 """Every recipe by its name."""
 

@@ -82,10 +82,13 @@ def select_frames(
     return make_subset(workspace, stores, fraction=fraction, selection=selection, save=False)[0]
 
 
-def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> TrainData:
+def open_data(
+    subset: Subset, workspace: Workspace, *, named: bool = True, raw: bool = False
+) -> TrainData:
     """Locate the pairs of a subset; the val split may be empty.
 
-    Without `named` a checkpoint notes that the subset is to be made anew by its rules.
+    Without `named` a checkpoint notes that the subset is to be made anew by its rules. With `raw`
+    targets are the planes of longs.
 
     Raises
     ------
@@ -97,9 +100,9 @@ def open_data(subset: Subset, workspace: Workspace, *, named: bool = True) -> Tr
         If a store no longer holds a frame of the subset.
     """
     stores = open_stores(subset, workspace)
-    train = pair_sources(subset, stores, "train")
+    train = pair_sources(subset, stores, "train", raw=raw)
     try:
-        val = pair_sources(subset, stores, "val")
+        val = pair_sources(subset, stores, "val", raw=raw)
     except SelectionError:
         val = None
     identity = identify({"train": train, "val": val}, stores, rules_of(subset), named=named)
@@ -153,8 +156,9 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Location) -> Tra
     """
     identity: DataIdentity | None = state.data
     named = workspace.subset(state.settings.subset)
+    raw = state.settings.target == "raw"
     if identity is None or (identity.named and named.is_file()):
-        return open_data(load_subset(named), workspace)
+        return open_data(load_subset(named), workspace, raw=raw)
     try:
         subset = subset_by_rules(identity.rules, workspace)
     except (KeyError, TypeError, AttributeError) as error:
@@ -163,7 +167,7 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Location) -> Tra
             expected="a checkpoint of a rawkit training",
             where=where,
         ) from error
-    return open_data(subset, workspace, named=identity.named)
+    return open_data(subset, workspace, named=identity.named, raw=raw)
 
 
 def new_run_name(workspace: Workspace, subset: str, network: str) -> str:

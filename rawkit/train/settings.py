@@ -37,6 +37,11 @@ CRITICS = ("patch", "classifier")
 OBJECTIVES = ("hinge", "lsgan", "bce")
 
 
+TARGETS = ("picture", "raw")
+_OF_PICTURES = ("region", "perceptual", "temporal")
+"""Losses of pictures alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """Settings of a training run; stored in every checkpoint."""
@@ -146,8 +151,15 @@ class TrainSettings:
     teacher_licence: str = ""
     """Terms of the teacher's weights, which go along to those that it taught; empty without."""
 
+    target: Literal["picture", "raw"] = "picture"
+    """What is learned: the rendered long, or its packed planes."""
+    k_sigma: bool = False
+    """Whether planes are put through the k-sigma transform instead of amplified, which makes the
+    noise of every frame that of one anchor; from raw to raw alone."""
+
     def __post_init__(self) -> None:
         """Check what can be checked without data."""
+        self._check_target()
         self._check_numbers()
         self._check_losses()
         self._check_critic()
@@ -163,6 +175,33 @@ class TrainSettings:
                 fix="X-Trans mosaics can be restored, not trained on.",
             )
         self.amplifier()
+
+    def _check_target(self) -> None:
+        if self.target not in TARGETS:
+            raise UsageError(f"target {self.target!r}", expected=", ".join(TARGETS))
+        gives = describe(self.network).gives
+        raw = self.target == "raw"
+        if raw != (gives == "mosaic"):
+            raise UsageError(
+                f"target {self.target} for {self.network}, which gives {gives}s",
+                expected="--target raw for networks such as raw-unet, else --target picture",
+            )
+        for name in _OF_PICTURES if raw else ():
+            if getattr(self, LOSSES[name]):
+                raise UsageError(
+                    f"the loss {name} from raw to raw", expected="l1, ssim or ms-ssim",
+                    fix="Leave it out: it is one of pictures.",
+                )  # fmt: skip
+        if self.k_sigma and not raw:
+            raise UsageError(
+                "--k-sigma for a network that gives pictures", expected="--target raw",
+                fix="Leave --k-sigma out: pictures need planes that are amplified.",
+            )  # fmt: skip
+        if raw and (self.clip > 1 or self.balance or self.amplification == "equalise"):
+            raise UsageError(
+                "clips, --balance or --amplify equalise with --target raw",
+                expected="single frames in the units of the sensor",
+            )
 
     def _check_numbers(self) -> None:
         positive = ("steps", "crop", "batch_size", "learning_rate", "accumulate",
