@@ -107,6 +107,7 @@ class _Squeeze(nn.Module):
                 weight[:, :, column, half, :, half, :, column] = part
         self.weight = nn.Parameter(weight.reshape(_CELL, 4 * 9, _CELL))
         order = torch.arange(128).reshape(2, 2, 16, 2).permute(2, 0, 1, 3).reshape(-1)
+        self.order: Tensor
         self.register_buffer("order", order.argsort(), persistent=False)
         if convolution.bias is None:
             raise AssertionError  # the network has one

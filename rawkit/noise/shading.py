@@ -25,12 +25,13 @@ _LINE: Final = 2
 """A line has an offset and a slope."""
 
 
-def cosines(size: int, orders: int, at: NDArray[np.float64]) -> NDArray[np.float64]:
+def cosines(size: int, orders: int, at: NDArray[np.floating]) -> NDArray[np.float64]:
     """Values of the first cosines of `size` pixels at the places `at`, (len(at), orders).
 
     Orthonormal over the middles of `size` equal parts, 0.5 to size - 0.5 (the DCT of type 2).
     """
-    values = np.cos(np.pi / size * np.outer(at, np.arange(orders))) * np.sqrt(2 / size)
+    values: NDArray[np.float64] = np.cos(np.pi / size * np.outer(at, np.arange(orders)))
+    values *= np.sqrt(2 / size)
     values[:, 0] = np.sqrt(1 / size)
     return values
 

@@ -38,7 +38,6 @@ def denoise(
         chosen = output.noise or NoiseChoice()
         noise, whence = chosen.of(image, capture.exposure.iso)
         source = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({whence})"
-    fed = 1.0 if restorer.stabilised else restorer.trained_factor(origin)
     developments = developments_of(image, restorer, output.brightness, origin)
     for path, one in zip(output.pictures(item.name), developments, strict=False):
         started = time.monotonic()

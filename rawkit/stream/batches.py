@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rawkit.stream.pairs import PairSource
     from rawkit.stream.pool import Filled
     from rawkit.stream.schedule import Use
-    from rawkit.stream.settings import PlanSettings
+    from rawkit.stream.settings import PlanSettings, Sample
     from rawkit.stream.shapes import Window
     from rawkit.stream.shorts import Shorts
 

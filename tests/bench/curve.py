@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ from rawkit.stream import mosaic_of
 from rawkit.subset import make_subset
 from rawkit.synth import make_collection
 from rawkit.train import WEIGHTS, plan_training, run_training, weights_in
-from rawkit.train.validate import normalised_planes, picture_of, read_shard, truth_of
+from rawkit.train.shards import read_shard
+from rawkit.train.validate import normalised_planes, picture_of, truth_of
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _run(workspace: Workspace, name: str, network: str, share: float, **more: ob
 def scores(workspace: Workspace, weights: Path) -> dict[str, float]:
     """Mean PSNR in dB over the held-out frames for each way of running a network."""
     net, loaded = load_network(weights)
-    ways = {
+    ways: dict[str, Any] = {
         "torch": prepare(net),
         "torch-bf16": prepare(net, dtype=torch.bfloat16),
         "openvino": compile_openvino(net),

@@ -1,7 +1,7 @@
 """One way of running a network on a mosaic: how far from torch, and how long.
 
-``python -m tests.bench.phones_child WEIGHTS FILE MOSAIC RUNS``: FILE is an exported one, ``torch`` or
-``openvino``; MOSAIC an .npy, float32 (1, 1, H, W). Prints JSON: the shortest run in seconds, CPU
+``python -m tests.bench.phones_child WEIGHTS FILE MOSAIC RUNS``: FILE is an exported one, ``torch``
+or ``openvino``; MOSAIC an .npy, float32 (1, 1, H, W). Prints JSON: the shortest run in seconds, CPU
 seconds of a run, and differences from torch.
 """
 
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +25,10 @@ from rawkit.models import (
     restore_mosaic,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
 
 def main(weights: str, file: str, mosaic: str, runs: str) -> None:
     """Measure one way."""
@@ -35,11 +40,13 @@ def main(weights: str, file: str, mosaic: str, runs: str) -> None:
     side = max(values.shape[-2:])
     tile = side // 8 * 8
 
-    def act() -> np.ndarray:
+    def act() -> NDArray[np.float32]:
         if file in ("torch", "openvino"):
             return restore_mosaic(ready, values, tile=tile).numpy()
-        return ready(values).numpy()
+        restored: Tensor = ready(values)
+        return restored.numpy()
 
+    ready: Any
     if file == "torch":
         ready = prepare(net)
     elif file == "openvino":

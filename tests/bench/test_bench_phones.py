@@ -14,8 +14,9 @@ import sys
 import venv
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -23,6 +24,9 @@ from rawkit.models import check_mosaic, load_network
 from rawkit.models.exports.asked import fitted
 from rawkit.sensor import decode
 from tests.support.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.phones
 
@@ -77,6 +81,12 @@ def rawkit(python: Path, *arguments: object, code: int = 0) -> str:
     return ended.stdout if code == 0 else ended.stderr
 
 
+def picture_in(folder: Path) -> NDArray[np.float64]:
+    picture = cv2.imread(str(next(folder.glob("*.png"))))
+    assert picture is not None
+    return picture.astype(np.float64)
+
+
 @pytest.fixture(scope="module")
 def exported(
     environments: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
@@ -112,12 +122,12 @@ def test_each_gives_what_torch_gives_and_its_time(
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, (python, file) in ways.items():
-            found = subprocess.run(
+            ended = subprocess.run(
                 [python, "-m", "tests.bench.phones_child", PUBLISHED, file,
                  tmp_path / "mosaic.npy", str(RUNS)],
                 check=True, capture_output=True, text=True, cwd=REPOSITORY,
             )  # fmt: skip
-            runs[name].append(json.loads(found.stdout.splitlines()[-1]))
+            runs[name].append(json.loads(ended.stdout.splitlines()[-1]))
     print(f"\n{SIZE[0]}x{SIZE[1]} of {RAW.name}, 2 threads, ways in turn, median of {ROUNDS}")
     print(f"{'':16}{'wall ms':>9}{'CPU ms':>9}{'max diff':>10}{'dB':>8}{'MB':>7}")
     for name, found in runs.items():
@@ -139,19 +149,16 @@ def test_restoring_with_each_is_close_to_the_weights_themselves(
     environments: dict[str, Path], exported: dict[str, Path], tmp_path: Path
 ) -> None:
     """Windows of 512x768 see less than the whole picture: that is what a phone will show."""
-    import cv2
-
     options = ("--colour", "network", "--m", "1")
     rawkit(Path(sys.executable), "restore", RAW, "--weights", PUBLISHED, "-o", tmp_path / "torch",
            *options)  # fmt: skip
-    expected = cv2.imread(str(next((tmp_path / "torch").glob("*.png")))).astype(float)
+    expected = picture_in(tmp_path / "torch")
     print()
     for name, path in exported.items():
         out = tmp_path / name.replace(" ", "-")
         python = environments[name.split()[0]]
         rawkit(python, "restore", RAW, "--weights", path, "-o", out, *options)
-        found = cv2.imread(str(next(out.glob("*.png")))).astype(float)
-        decibels = 10 * np.log10(255**2 / np.square(found - expected).mean())
+        decibels = 10 * np.log10(255**2 / np.square(picture_in(out) - expected).mean())
         print(f"{name:16}{decibels:6.1f} dB beside torch on the whole picture")
         assert decibels > 40
 

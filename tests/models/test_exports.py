@@ -64,7 +64,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def night(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network as an ONNX file with its card; not to be changed."""
+    """Export a network as ONNX, with its card; not to be changed."""
     path = tmp_path_factory.mktemp("exported") / "net.onnx"
     net, loaded = load_network(weights)
     torch.set_num_threads(1)

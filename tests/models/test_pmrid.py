@@ -21,6 +21,7 @@ from rawkit.models import (
     RawUnet,
     RawXtransUnet,
     ShotAndRead,
+    Staged,
     describe,
     load_network,
     packed_planes,
@@ -112,7 +113,7 @@ def test_tiles_give_what_the_whole_gives(tile: int) -> None:
 @given(st.floats(1e-3, 1e3), st.floats(0, 1e6), st.floats(0, 65535), st.sampled_from([1.0, 256.0]))
 def test_the_transform_is_undone(gain: float, variance: float, value: float, white: float) -> None:
     one = KSigma.of(ShotAndRead(gain, variance), white)
-    light = np.float64(value)
+    light = np.array(value)
     tolerance = 1e-9 * (abs(one.offset / one.scale) + value + 1)
     assert abs(one.inverse(one.forward(light)) - light) <= tolerance
 
@@ -126,28 +127,30 @@ def test_noise_of_any_camera_becomes_that_of_the_anchor() -> None:
             seen = gain * generator.poisson(light / gain, 400_000)
             seen = seen + generator.normal(0, sigma, seen.shape)
             found = one.forward(seen) / unit
-            expected = RENO_1600.gain * one.forward(np.float64(light)) / unit + RENO_1600.variance
+            expected = RENO_1600.gain * one.forward(np.array(light)) / unit + RENO_1600.variance
             assert found.var() == pytest.approx(expected, rel=0.01)
     with pytest.raises(UsageError, match="gain of 0"):
         ShotAndRead(0, 1)
 
 
 def test_mosaics_in_sensor_units_are_put_through_the_published_steps() -> None:
-    """Clip to black, k-sigma in units of the sensor, scale to 256; the anchor's own is x 256 / V."""
+    """Clip to black, k-sigma in units of the sensor, scale to 256; the anchor's is x 256 / V."""
     pixels = np.random.default_rng(4).integers(40, 1023, (64, 96), np.uint16)
     image = image_of_array(pixels, pattern="RGGB", black=64, white=1023)
     net, _ = load_network(WEIGHTS)
     one = KSigma.of(RENO_1600, 256.0)
     source = stabilised(image.pixels, image.mosaic, one, describe("pmrid"))
-    found = np.concatenate([band for _, band in restore_bands(prepare(net), source)])[..., 0]
+    ready = prepare(net)
+    assert isinstance(ready, Staged)
+    found = np.concatenate([band for _, band in restore_bands(ready, source)])[..., 0]
     light = (pixels.astype(np.float32) - 64).clip(0) / 959
     with torch.inference_mode():
         wanted = published_network(pixel_unshuffle(torch.from_numpy(light)[None, None] * 256, 2))
     assert found.shape == pixels.shape
     assert np.abs(found - pixel_shuffle(wanted, 2)[0, 0].numpy()).max() < 1e-3
+    pattern = "RBGBRG/GGRGGB/GGBGGR/BRGRBG/GGBGGR/GGRGGB"
+    other = image_of_array(pixels, pattern=pattern, black=64, white=1023)
     with pytest.raises(MosaicError, match="reads no other"):
-        pattern = "RBGBRG/GGRGGB/GGBGGR/BRGRBG/GGBGGR/GGRGGB"
-        other = image_of_array(pixels, pattern=pattern, black=64, white=1023)
         stabilised(other.pixels, other.mosaic, one, describe("pmrid"))
 
 

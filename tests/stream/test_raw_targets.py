@@ -13,7 +13,7 @@ from rawkit.errors import UsageError
 from rawkit.sensor import Amplification
 from rawkit.stream import BatchStream, PlanSettings, pair_sources, tensors_of
 from rawkit.subset import load_subset, open_stores
-from rawkit.train.validate import read_shard
+from rawkit.train.shards import read_shard
 from tests.support.fixtures_stream import Shape, make_sources
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def test_targets_are_cut_and_turned_as_the_planes_are(tmp_path: Path) -> None:
         found = tensors_of(batch, Amplification("number", 8.0))
         assert np.allclose(found.target.numpy() * 4, found.planes.numpy())
         scale, offset = np.full(4, 0.5, np.float32), np.full(4, 3.0, np.float32)
-        found = tensors_of(batch, Amplification("auto"), stabiliser=lambda _: (scale, offset))
+        line = scale, offset
+        found = tensors_of(batch, Amplification("auto"), stabiliser=lambda _, line=line: line)
         assert np.allclose((found.target.numpy() - 3) * 4, found.planes.numpy() - 3, atol=1e-4)
     assert len(turned) > 4
     unknown = replace(batch, gain_ratio=np.full(4, np.nan), exposure_ratio=np.full(4, np.nan))

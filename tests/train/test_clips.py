@@ -44,7 +44,8 @@ from rawkit.train.devices import make_fabric
 from rawkit.train.learner import Learner
 from rawkit.train.memory import plan_memory
 from rawkit.train.record import METRICS
-from rawkit.train.validate import normalised_planes, picture_of, read_shard, truth_of
+from rawkit.train.shards import read_shard
+from rawkit.train.validate import normalised_planes, picture_of, truth_of
 from tests.conftest import REPOSITORY
 from tests.stream.test_clips import in_videos
 from tests.support.fixtures_stream import Shape, make_sources, tiny
