@@ -2,10 +2,12 @@
 
 `CameraProfile` is what `rawkit calibrate` finds and everything else takes: `profile.at(iso)` is the
 noise there (`NoiseModel`), `profile.shading(iso)` what is to be subtracted, `profile.hot` which
-pixels are to be mended. `read_profile` and `write_profile` read and write its two files.
+pixels are to be mended. `mended` does both to a mosaic. `read_profile` and `write_profile` read and
+write its two files.
 """
 
 from rawkit.noise.interpolate import Line, relations
+from rawkit.noise.mend import Mended, MendNote, mended, profile_for
 from rawkit.noise.model import NoiseModel
 from rawkit.noise.profile import CameraProfile, Estimate, IsoCurves, IsoProfile
 from rawkit.noise.read import decode_profile, is_profile, read_profile
@@ -18,7 +20,7 @@ from rawkit.noise.tukey import (
     tukey_quantile,
     tukey_variance,
 )
-from rawkit.noise.write import encode_profile, profile_name, write_profile
+from rawkit.noise.write import encode_profile, profile_identity, profile_name, write_profile
 
 __all__ = [
     "LEAST_SHAPE",
@@ -28,6 +30,8 @@ __all__ = [
     "IsoCurves",
     "IsoProfile",
     "Line",
+    "MendNote",
+    "Mended",
     "NoiseModel",
     "ShadingRange",
     "cosines",
@@ -35,7 +39,10 @@ __all__ = [
     "encode_profile",
     "is_profile",
     "make_short",
+    "mended",
     "normal_scale",
+    "profile_for",
+    "profile_identity",
     "profile_name",
     "read_profile",
     "relations",

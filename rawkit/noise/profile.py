@@ -235,31 +235,47 @@ class CameraProfile:
 
         return min(self.ranges, key=distance, default=None)
 
-    def shading(self, iso: float) -> NDArray[np.float32]:
+    def shading(self, iso: float, span: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """Return the dark shading at an ISO, (H, W), DN: the mean of darkness less the black level.
 
         To be subtracted from the visible mosaic beside the black level. The bias of the planes is
         in it: who subtracts it has subtracted that as well. Beyond the ISOs of a range its lines
         are held at its ends. Without dark frames it is the bias alone. It is made anew each time,
-        which takes some tenths of a second for 12 MP.
+        which takes some tenths of a second for 12 MP; with a `span`, only rows from its first up
+        to its second, which is not in it.
 
         Raises
         ------
         UsageError
             If the ISO is not a positive number.
         """
-        if not (np.isfinite(iso) and iso > 0):
-            raise UsageError(f"dark shading at ISO {iso}", expected="an ISO above 0")
+        _check_iso(iso)
         mosaic = self.mosaic
         positions, side = mosaic.positions(), mosaic.cell.side
         found = self.range_at(iso)
         if found is not None:
-            return found.mosaic(_held(found, iso), positions, side)
+            return found.mosaic(_held(found, iso), positions, side, span)
+        first, last = span or (0, mosaic.height)
         bias = self.at(iso).bias
-        shading = np.empty((mosaic.height, mosaic.width), np.float32)
+        shading = np.empty((last - first, mosaic.width), np.float32)
         for y, x, plane in positions:
-            shading[y::side, x::side] = bias[plane]
+            shading[(y - first) % side :: side, x::side] = bias[plane]
         return shading
+
+    def shading_bounds(self, iso: float) -> tuple[float, float]:
+        """Return what the dark shading at an ISO does not lie below, and above, DN.
+
+        Raises
+        ------
+        UsageError
+            If the ISO is not a positive number.
+        """
+        _check_iso(iso)
+        found = self.range_at(iso)
+        if found is not None:
+            return found.bounds(_held(found, iso))
+        bias = self.at(iso).bias
+        return float(bias.min()), float(bias.max())
 
     def planes_at(self, iso: float) -> NDArray[np.float64]:
         """Return the mean of darkness less the black level of each plane at an ISO, (P,), DN."""
@@ -304,6 +320,11 @@ class CameraProfile:
         )
         hot = np.empty((0, 2), np.int32) if hot is None else hot
         return cls(make, model, mosaic, isos, ranges, hot)
+
+
+def _check_iso(iso: float) -> None:
+    if not (np.isfinite(iso) and iso > 0):
+        raise UsageError(f"dark shading at ISO {iso}", expected="an ISO above 0")
 
 
 def _held(found: ShadingRange, iso: float) -> float:

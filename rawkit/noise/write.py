@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import blake3
@@ -16,7 +17,6 @@ from rawkit.noise.interpolate import relations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,12 @@ def profile_name(profile: CameraProfile) -> str:
     """Return the name of a profile's file: the camera in letters that all systems take."""
     text = re.sub(r"[^A-Za-z0-9.+-]+", "-", profile.camera).strip("-.")
     return f"{text or 'camera'}{SUFFIX}"
+
+
+def profile_identity(profile: CameraProfile) -> str:
+    """Return what tells a profile from others: the BLAKE3 of what it says, hexadecimal."""
+    path = Path(f"profile{SUFFIX}")
+    return blake3.blake3(encode_profile(profile, path)[path]).hexdigest()
 
 
 def write_profile(profile: CameraProfile, path: Path) -> None:
