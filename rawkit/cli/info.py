@@ -58,11 +58,20 @@ def _text(name: str, value: Any) -> object:
         return size(value)
     if isinstance(value, dict):
         return ", ".join(f"{key} ({count})" for key, count in value.items())
+    if name == "profiles":
+        return "\n".join(map(_profile, value)) or None
     if name == "left_out":
         return "; ".join(f"{one['name']} ({one['kind']})" for one in value) or None
     if name.endswith("size") or name in ("packed", "target"):
         return value and " x ".join(str(one) for one in value)
     return value
+
+
+def _profile(one: dict[str, Any]) -> str:
+    """Say in one line which profile travels with a store."""
+    isos = ", ".join(f"{iso:g}" for iso in one["isos"])
+    shading = "dark shading" if one["dark_shading"] else "no dark shading"
+    return f"{one['camera']}: ISO {isos}, {shading}, {one['hot_pixels']} hot pixels"
 
 
 def _place(one: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,6 +50,11 @@ _TARGETS: dict[str | None, Targets | None] = {None: None, "16": 16, "8": 8, "non
     "--decoder", type=click.Choice(["auto", "libraw"]), default="auto", show_default=True,
     help="What decodes pixels: libraw, or where that is proven to be the same a faster decoder.",
 )  # fmt: skip
+@click.option(
+    "--profile", "profiles", multiple=True, type=click.Path(path_type=Path), metavar="MODEL.toml",
+    help="Put the profile of a camera beside its frames, which stay as the sensor gave them. May "
+    "be repeated.",
+)  # fmt: skip
 @click.option("--retry", is_flag=True, help="Try unchanged files again that failed before.")
 @click.option(
     "--max-bad",
@@ -72,6 +78,7 @@ def ingest(
     headerless: str | None,
     fps: float | None,
     decoder: str,
+    profiles: tuple[Path, ...],
     retry: bool,
     max_bad: str | None,
     as_json: bool,
@@ -90,9 +97,11 @@ def ingest(
     rawkit ingest folder --source ~/photos
     rawkit ingest smid --source short1.zip,https://example.org/long.zip
     rawkit ingest video --source ~/videos --fps 25
+    rawkit ingest sid --profile cameras/ILCE-7SM2.toml
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.catalog import load_definition, open_collection, remember_definition
     from rawkit.ingest import MaxBad, estimate_ingest, plan_ingest, run_ingest
+    from rawkit.noise import read_profile
     from rawkit.source import Transfer
     from rawkit.workers import Resources
 
@@ -114,6 +123,7 @@ def ingest(
         headerless=described,
         retry=retry,
         fps=fps,
+        profiles=[read_profile(path) for path in profiles],
     )
     if plan.warning:
         click.echo(f"warning: {plan.warning}", err=True)
@@ -167,6 +177,7 @@ def _plan(plan: IngestPlan) -> dict[str, Any]:
         "bytes_in": plan.bytes_in,
         "bytes_to_fetch": plan.bytes_to_fetch,
         "filtered": dict(plan.filtered),
+        "profiles": [one.camera for one in plan.profiles],
         "left_out": [_left_out(one) for one in plan.left_out],
     }
 
@@ -186,6 +197,7 @@ def _plan_text(plan: IngestPlan, about: Estimate) -> str:
         "would be added": f"{len(plan.wanted)} frames, {size(plan.bytes_in)} of raw files",
         "to fetch over a network": size(plan.bytes_to_fetch),
         "would be written": None if about.bytes_out is None else f"about {size(about.bytes_out)}",
+        "profiles": ", ".join(one.camera for one in plan.profiles) or None,
         "would take": None if about.seconds is None else f"about {duration(about.seconds)}",
         **_filtered(plan),
     }
@@ -226,6 +238,7 @@ def _report_text(report: IngestReport) -> str:
         "read": size(report.bytes_in),
         "written": size(report.bytes_out),
         "cluster": report.exchange or None,
+        "profiles": ", ".join(one.camera for one in plan.profiles) or None,
         **_filtered(plan),
     }
     return (

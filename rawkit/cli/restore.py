@@ -13,6 +13,7 @@ from rawkit.cli._group import NAMES, ListOf
 from rawkit.cli._headerless import headerless_of, headerless_option
 from rawkit.cli._place import PLACE
 from rawkit.cli._print import print_json, table
+from rawkit.cli._profile import mending_of_options, profile_options
 from rawkit.cli._resources import resource_options
 from rawkit.cli._video import is_video, restore_one_video, video_options
 from rawkit.numbers import number
@@ -85,8 +86,9 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
 @click.option(
     "--noise", type=ListOf(float, "K,SIGMA", "two numbers such as 0.8,1.9"),
     help="Noise of all files, for networks that are told it: system gain in sensor units per "
-    "electron, and read noise in sensor units.  [default: found in each file]",
+    "electron, and read noise in sensor units.  [default: of --profile, else found in each file]",
 )  # fmt: skip
+@profile_options
 @click.option("--linear", is_flag=True, help="Write linear light instead of the BT.709 curve.")
 @click.option(
     "--compare", is_flag=True,
@@ -152,6 +154,7 @@ def restore(
     rawkit restore photos/*.ARW -o out
     rawkit restore dark.dng --weights lamba2021/weights --m 1,5,8
     rawkit restore dark.dng --weights pmrid/torch_pretrained.ckp --format dng
+    rawkit restore photos/*.ARW --profile cameras/ILCE-7SM2.toml
     rawkit restore "photos/**/*.NEF" --format tiff --bits 16 --skip-existing
     rawkit restore mid --iso 6400 --split test --compare
     rawkit restore "s3://bucket/raw/*.ARW" -o s3://bucket/out --scheduler tcp://host:8786
@@ -169,8 +172,8 @@ def restore(
         asked = {**options, "dry_run": dry_run, "frame_timeout": frame_timeout, "as_json": as_json}
         restore_one_video(files[0], compute, _brightness(options), asked)
         return
-    output = _output(options)
     found = _inputs(workspace, files, options)
+    output = _output(options, found)
     for refused in found.refused:
         click.echo(f"left out ({refused.kind}): {refused.path}: {refused.reason}", err=True)
     if dry_run:
@@ -210,13 +213,14 @@ def _newest_weights(workspace: Workspace) -> Path:
     return newest_weights(workspace)
 
 
-def _output(options: dict[str, Any]) -> Output:
+def _output(options: dict[str, Any], found: Inputs) -> Output:
     """Return what is to be written."""
     from rawkit.pictures import PictureFormat
-    from rawkit.restore import Output
+    from rawkit.restore import Output, StoredFrame
     from rawkit.sensor import Levels
 
     black, white = options["black"], options["white"]
+    frames = [item.what for item in found.items if isinstance(item.what, StoredFrame)]
     return Output(
         folder=options["output"],
         format=PictureFormat(options["kind"], int(options["bits"])),
@@ -228,6 +232,7 @@ def _output(options: dict[str, Any]) -> Output:
         colour=options["colour"],
         headerless=headerless_of(options["headerless"]),
         noise=_noise(options),
+        mending=mending_of_options(options, frames),
     )
 
 
@@ -366,6 +371,7 @@ def _show_report(report: RestoreReport, *, as_json: bool) -> None:
                         "amplification": one.amplification,
                         "resampled": one.resampled,
                         "colour": one.note.colour,
+                        "profile": None if one.mended is None else one.mended.text,
                         "seconds": one.seconds,
                     }
                     for one in report.restored
@@ -407,7 +413,12 @@ def _show_notes(report: RestoreReport) -> None:
     for where, said in dict.fromkeys((one.source, one.resampled) for one in report.restored):
         if said is not None:
             click.echo(f"note: {where}: {said}", err=True)
+    for where, text in dict.fromkeys(
+        (one.source, one.mended.text) for one in report.restored if one.mended is not None
+    ):
+        click.echo(f"profile: {where}: {text}", err=True)
     for one in report.restored:
-        for warning in (one.level_warning, one.memory_warning, one.brightness_warning):
+        beyond = None if one.mended is None else one.mended.warning
+        for warning in (beyond, one.level_warning, one.memory_warning, one.brightness_warning):
             if warning is not None:
                 click.echo(f"warning: {one.source}: {warning}", err=True)

@@ -13,16 +13,17 @@ from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.feed import in_order, once_more
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
+from rawkit.ingest.profiles import named_profiles, not_there, put_alone, travelling_with
 from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
-from rawkit.store import FRAME_RATES, Store, clear_after_death, is_store, open_writer
+from rawkit.store import FRAME_RATES, PROFILES, Store, clear_after_death, is_store, open_writer
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from rawkit.ingest.jobs import Targets
     from rawkit.ingest.quarantine import MaxBad
     from rawkit.locations import Location
+    from rawkit.noise import CameraProfile
     from rawkit.progress import Progress
     from rawkit.sensor import Headerless
     from rawkit.source import Source, SourceFile, SourceSpec
-    from rawkit.store import StoreWriter
+    from rawkit.store import StoredProfile, StoreWriter
 
     Each = Callable[[StoreWriter, Entry, Prepared | LeftOut], None]
 
@@ -74,6 +76,10 @@ class IngestPlan:
     """What files hold that do not say so themselves."""
     fps: float | None = None
     """Frames a second of videos that do not say so themselves."""
+    profiles: tuple[StoredProfile, ...] = ()
+    """Profiles of cameras that are to travel with the store."""
+    new_profiles: tuple[StoredProfile, ...] = ()
+    """Those that the store does not have yet."""
 
     @property
     def frame_rates(self) -> dict[str, float]:
@@ -167,6 +173,7 @@ def plan_ingest(
     headerless: Headerless | None = None,
     retry: bool = False,
     fps: float | None = None,
+    profiles: Sequence[CameraProfile] = (),
 ) -> IngestPlan:
     """Scan a source and find out what is wanted and not yet in the store.
 
@@ -176,10 +183,12 @@ def plan_ingest(
     are the bits of the targets, 0 for none; else the definition says. `headerless` describes files
     that do not say themselves what they hold. Files that could not be used
     before are not wanted while they are unchanged, unless `retry` is on. `fps` are the frames a
-    second of videos that do not say so.
+    second of videos that do not say so. `profiles` of cameras are put beside the frames, which stay
+    as the sensor gave them.
 
     Raises what `scan` and `select` raise, `StoreFormatError` if `store` is of another version, and
-    `UsageError` if there is a rate for what is no video.
+    `UsageError` if there is a rate for what is no video, or two profiles of one camera;
+    `ProfileError` if no file is of a profile's camera.
     """
     if fps is not None and not definition.has_videos:
         raise UsageError(f"--fps for {definition.title}", expected="a collection of videos")
@@ -196,6 +205,7 @@ def plan_ingest(
         and known[entry.frame.name].still(entry, described=headerless is not None)
     }
     passed = have | bad.keys()
+    travelling = travelling_with(selected.entries, profiles)
     return IngestPlan(
         catalog=catalog,
         selected=selected.entries,
@@ -204,6 +214,8 @@ def plan_ingest(
         targets=targets,
         headerless=headerless,
         fps=fps,
+        profiles=travelling,
+        new_profiles=not_there(store, travelling),
         pairs=selected.pairs,
         unpaired=selected.unpaired,
         filtered=selected.filtered,
@@ -253,6 +265,8 @@ def run_ingest(
     report = IngestReport(plan, left_out=plan.left_out)
     if not plan.wanted:
         clear_after_death(plan.store, staging)
+        if plan.new_profiles and is_store(plan.store):
+            put_alone(plan.store, _attributes(plan), plan.new_profiles, staging)
         return report
     rendering = rendering_of(plan.catalog.definition, plan.targets)
     started = time.monotonic()
@@ -277,6 +291,7 @@ def run_ingest(
         ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
+        writer.put_profiles(plan.new_profiles)
         fetching = resources is None or resources.scheduler is None
         if not fetching:
             report.exchange = taking.exchange.describe()
@@ -310,8 +325,9 @@ def run_ingest(
 
 def _attributes(plan: IngestPlan) -> dict[str, Any]:
     definition = plan.catalog.definition
-    before = Store(plan.store).frame_rates if is_store(plan.store) else {}
-    rates = {**before, **plan.frame_rates}
+    before = Store(plan.store) if is_store(plan.store) else None
+    rates = {**(before.frame_rates if before is not None else {}), **plan.frame_rates}
+    named = named_profiles(before, plan.profiles)
     return {
         "collection": definition.name,
         "title": definition.title,
@@ -319,6 +335,7 @@ def _attributes(plan: IngestPlan) -> dict[str, Any]:
         "licence": definition.licence,
         "citation": definition.citation,
         **({FRAME_RATES: rates} if rates else {}),
+        **({PROFILES: named} if named else {}),
     }
 
 

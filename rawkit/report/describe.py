@@ -14,7 +14,15 @@ from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
 from rawkit.progress import SILENT
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
-from rawkit.store import NO_TARGET, Store, is_store, is_text, read_evicted, value_counts
+from rawkit.store import (
+    NO_TARGET,
+    Store,
+    is_store,
+    is_text,
+    profiles_of,
+    read_evicted,
+    value_counts,
+)
 from rawkit.stream import runs_of
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from rawkit.catalog import Definition, Entry
     from rawkit.locations import Location
     from rawkit.progress import Progress
+    from rawkit.noise import CameraProfile
     from rawkit.store import Group
     from rawkit.workspace import Workspace
 
@@ -112,11 +121,22 @@ def describe_store(path: Location) -> dict[str, Any]:
         "kind": "store",
         "path": str(path),
         **store.attributes,
+        "profiles": [_profile(one) for one in profiles_of(store).values()],
         "bytes": store.stored_bytes(),
         "frames": len(store.frames),
         "evicted": len(read_evicted(path)),
         "duplicates": len(repeated) - repeated.null_count,
         "groups": [_group(group) for group in store.groups.values()],
+    }
+
+
+def _profile(profile: CameraProfile) -> dict[str, Any]:
+    """Describe a profile that travels with a store."""
+    return {
+        "camera": profile.camera,
+        "isos": [one.iso for one in profile.isos],
+        "hot_pixels": len(profile.hot),
+        "dark_shading": bool(profile.ranges),
     }
 
 

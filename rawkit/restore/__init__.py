@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
     from rawkit.restore.denoised import NoiseChoice
     from rawkit.restore.memory import Held
+    from rawkit.restore.mending import Mending, mending_of
     from rawkit.restore.network import backend_of, load_restorer, restore_bands, restore_image
     from rawkit.restore.outcome import Outcome, Restored
     from rawkit.restore.pipeline import restore_stream
@@ -38,6 +39,8 @@ __getattr__ = late(
         "Decoder": "decoder",
         "decoder_memory": "decoder",
         "Held": "memory",
+        "Mending": "mending",
+        "mending_of": "mending",
         "NoiseChoice": "denoised",
         "Outcome": "outcome",
         "RestoreReport": "batch",
@@ -72,6 +75,7 @@ __all__ = [
     "Inputs",
     "Item",
     "LocalRaw",
+    "Mending",
     "NoiseChoice",
     "Origin",
     "Outcome",
@@ -92,6 +96,7 @@ __all__ = [
     "line_of",
     "load_restorer",
     "looked_at",
+    "mending_of",
     "parse_amplification",
     "parse_exposure",
     "planned",

@@ -78,8 +78,12 @@ class NoiseChoice:
     profile: NoiseProfile | None = None
     """Profile of the camera, which knows it at the ISO of each frame."""
 
-    def of(self, image: RawImage, iso: float | None) -> tuple[ShotAndRead, str]:
+    def of(
+        self, image: RawImage, iso: float | None, steps: int = 1
+    ) -> tuple[ShotAndRead, str]:  # fmt: skip
         """Return the noise of a frame, in its sensor units, and a line that says whence.
+
+        `steps` are those of its pixels in a sensor unit.
 
         Raises
         ------
@@ -98,7 +102,7 @@ class NoiseChoice:
             found = self.profile.at(iso)
             gain, sigma = (float(np.mean(one)) for one in (found.gain, found.sigma))
             return ShotAndRead(gain, sigma**2), f"profile, ISO {iso:g}"
-        span = image.mosaic.white_level - float(np.mean(image.mosaic.black_level))
+        span = (image.mosaic.white_level - float(np.mean(image.mosaic.black_level))) / steps
         seen = estimate_noise(image.pixels, image.mosaic)
         if not seen.shot > 0:
             raise MosaicError(
@@ -136,8 +140,9 @@ def denoised_bands(
     of: Origin,
     noise: ShotAndRead | None,
     held: Held | None = None,
+    steps: int = 1,
 ) -> Iterator[NDArray[np.float32]]:
-    """Denoise a decoded mosaic, in bands from the top.
+    """Denoise a decoded mosaic, whose pixels are in `steps` of a sensor unit, in bands from the top.
 
     Yields float32 (rows, width), sensor units above black; together they are the whole visible
     area.
@@ -154,7 +159,8 @@ def denoised_bands(
     if restorer.stabilised:
         if noise is None:
             raise UsageError("a k-sigma transform without the noise", expected="the noise")
-        transform = KSigma.of(noise, about.anchor_white)
+        finer = ShotAndRead(noise.gain * steps, noise.variance * steps**2)
+        transform = KSigma.of(finer, about.anchor_white)
         source = stabilised(image.pixels, mosaic, transform, about)
         scale, offset = np.float32(transform.scale), np.float32(transform.offset)
     else:
@@ -171,6 +177,8 @@ def denoised_bands(
         values /= scale
         if spans is not None:
             _in_cells(values, top, spans, np.multiply)
+        if steps > 1:
+            values /= np.float32(steps)
         yield values
 
 

@@ -17,7 +17,7 @@ from rawkit.restore.denoised import (
     write_denoised,
 )
 from rawkit.restore.gallery import written
-from rawkit.restore.work import restored_of, write_plain
+from rawkit.restore.work import asked_of, restored_of, write_plain
 
 if TYPE_CHECKING:
     from rawkit.restore.memory import Held
@@ -31,21 +31,21 @@ def denoise(
     work: Work, loaded: Loaded, output: Output, restorer: Restorer, origin: Origin, held: Held
 ) -> None:
     """Run a network that gives mosaics, for each picture of an item, and write what it gives."""
-    item, image, capture = work.item, loaded.image, loaded.capture
+    item, image, source, capture = work.item, loaded.image, loaded.source, loaded.capture
     held = held_to_develop(held, image.mosaic, output)
-    noise, source = None, None
+    noise, whence = None, None
     if restorer.stabilised:
-        chosen = output.noise or NoiseChoice()
-        noise, whence = chosen.of(image, capture.exposure.iso)
-        source = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({whence})"
+        chosen = output.noise or NoiseChoice(profile=loaded.profile)
+        noise, found = chosen.of(image, capture.exposure.iso, loaded.steps)
+        whence = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({found})"
     developments = developments_of(image, restorer, output.brightness, origin)
     for path, one in zip(output.pictures(item.name), developments, strict=False):
         started = time.monotonic()
-        bands = denoised_bands(image, restorer, origin, noise, held)
+        bands = denoised_bands(image, restorer, origin, noise, held, loaded.steps)
         meter = LightMeter(output.format.bits, linear=output.linear)
         with written(path) as here:
             write_denoised(
-                here, bands, image, capture, one, output, PurePath(item.where).name,
+                here, bands, source, capture, one, output, PurePath(item.where).name,
                 meter if output.compare else None,
             )  # fmt: skip
         plain = write_plain(path, loaded, output, meter) if output.compare else None
@@ -57,6 +57,9 @@ def denoise(
         told: Future[Restored] = Future()
         seconds = time.monotonic() - started
         told.set_result(
-            restored_of(item, loaded, path, plain, done, restorer, held, (seconds, 0.0), source)
+            restored_of(
+                item, loaded, path, plain, done, restorer, held, (seconds, 0.0), whence,
+                asked_of(output),
+            )  # fmt: skip
         )
         work.futures.append(told)

@@ -60,6 +60,7 @@ def held_beside(
     compare: bool,
     turned: int,
     linear: bool = False,
+    mended: bool = False,
 ) -> Held:
     """Say what is held beside the network.
 
@@ -79,6 +80,8 @@ def held_beside(
         Bytes that are kept to turn the picture upright.
     linear
         Whether the file is linear.
+    mended
+        Whether mosaics are mended by a profile, which makes other ones.
     """
     picture = pixels * _CHANNELS * bits // 8
     decoding = pixels * _decoding_pixel(compare=compare, linear=linear)
@@ -90,6 +93,7 @@ def held_beside(
         # Its light is matched, and it is turned, while the network may be at the next picture.
         "plain conversion": pixels * _PLAIN_PIXEL + 2 * picture if compare else 0,
         "turning": turned,
+        "mending": pixels * _MOSAIC_PIXEL if mended and ahead else 0,
     }
     return Held(
         {name: count for name, count in others.items() if count},

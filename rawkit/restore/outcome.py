@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rawkit.colour import ColourNote
     from rawkit.errors import RawkitError
     from rawkit.locations import Location
+    from rawkit.noise import MendNote
     from rawkit.restore.inputs import Item
 
 
@@ -49,6 +50,10 @@ class Restored:
     """SHA-256 of the file of its weights, hexadecimal."""
     noise: str | None
     """Noise that the network was told of, and whence; None where it was not told any."""
+    mended: MendNote | None
+    """What was done to the mosaic by its camera's profile; None where nothing was asked for."""
+    profile_asked: str | None
+    """What was asked of profiles: which they are, and what is done by them."""
     decode_seconds: float
     """Time to decode the raw file and to estimate the amplification."""
     restore_seconds: float

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.restore.denoised import NoiseChoice
     from rawkit.restore.inputs import Item
+    from rawkit.restore.mending import Mending
     from rawkit.sensor import Headerless, Levels
 
 PLAIN = ".plain"
@@ -52,7 +53,10 @@ class Output:
     """What files hold that do not say so themselves."""
 
     noise: NoiseChoice | None = None
-    """Where the noise of frames is known from, for networks that ask for it; None: the frame."""
+    """Where the noise of frames is known from, for networks that ask for it; None: the frame, or
+    its profile where there is one."""
+    mending: Mending | None = None
+    """Profiles of cameras, and what is done to mosaics by them; None: nothing."""
 
     def pictures(self, name: str) -> list[Location]:
         """Paths of the pictures of a mosaic, one for each value of `brightness`."""
@@ -99,7 +103,7 @@ def planned(items: Sequence[Item], output: Output) -> dict[Item, list[Location]]
 
 
 def existing(plan: Mapping[Item, Sequence[Location]], output: Output, weights: str) -> set[Item]:
-    """Return the items all of whose pictures are there, by these weights, in these colours.
+    """Return the items all of whose pictures are there, by these weights, colours and profiles.
 
     The manifest of the folder tells; a picture that it does not know counts as made with others.
     Lines of before there was a choice have the network's colours.
@@ -119,12 +123,15 @@ def existing(plan: Mapping[Item, Sequence[Location]], output: Output, weights: s
         If there is a manifest that cannot be read.
     """
     lines = read_manifest(output.folder)
-    wanted = weights, asked_colour(output.colour)
+    mending = output.mending
+    wanted = (weights, asked_colour(output.colour), None if mending is None else mending.asked)
     there = looked_at(output.folder)
     made = {
-        key_of(location_of(path)): (line.get("weights"), line.get("colour_asked", NETWORK_COLOUR))
+        key_of(location_of(path)): (
+            line.get("weights"), line.get("colour_asked", NETWORK_COLOUR), line.get("profile_asked")
+        )
         for path, line in lines.items()
-    }
+    }  # fmt: skip
     return {
         item
         for item, paths in plan.items()

@@ -45,7 +45,7 @@ from rawkit.restore.outcome import Outcome, Restored
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame
 from rawkit.restore.tone import toned
-from rawkit.restore.work import Loaded, Work, restored_of, write_plain
+from rawkit.restore.work import Loaded, Work, asked_of, restored_of, write_plain
 from rawkit.sensor import amplification_base, overridden
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ def _loaded_ahead(
 
 
 def _load(item: Item, output: Output, decoder: Decoder | None) -> Loaded | RawkitError:
+    started = time.monotonic()
     try:
         if isinstance(item.what, StoredFrame):
-            return _load_stored(item.what, output)
-        started = time.monotonic()
+            return _mended(item, _load_stored(item.what, output), output, started)
         job = DecodeJob(
             item.what.contents(), item.where, output.levels, output.compare, output.headerless
         )
@@ -161,14 +161,29 @@ def _load(item: Item, output: Output, decoder: Decoder | None) -> Loaded | Rawki
         return error
     except MemoryError:
         return TooLargeError("not enough memory to decode it", where=item.where)
-    seconds = time.monotonic() - started
-    return Loaded(
-        found.image, found.base, found.capture, found.levels.warning, found.plain, None, seconds
+    loaded = Loaded(
+        found.image, found.base, found.capture, found.levels.warning, found.plain, None, 0.0
     )
+    return _mended(item, loaded, output, started)
+
+
+def _mended(
+    item: Item, loaded: Loaded, output: Output, started: float
+) -> Loaded | RawkitError:  # fmt: skip
+    """Do to a mosaic what is asked of its camera's profile; its amplification is another then."""
+    if output.mending is not None:
+        try:
+            done, profile = output.mending.mend(item.what, loaded.image, loaded.capture)
+        except RawkitError as error:
+            return _placed(error, item)
+        loaded = replace(
+            loaded, image=done.image, base=amplification_base(done.image), mended=done,
+            profile=profile,
+        )  # fmt: skip
+    return replace(loaded, seconds=time.monotonic() - started)
 
 
 def _load_stored(frame: StoredFrame, output: Output) -> Loaded:
-    started = time.monotonic()
     image = frame.image(fit=output.colour != "network")
     base = frame.row.amplification_base
     if output.levels is not None:
@@ -176,7 +191,7 @@ def _load_stored(frame: StoredFrame, output: Output) -> Loaded:
         base = amplification_base(image)
     return Loaded(
         image, base, capture_of_row(frame.row), frame.row.level_warning, None,
-        frame.gain_ratio, time.monotonic() - started,
+        frame.gain_ratio, 0.0,
     )  # fmt: skip
 
 
@@ -189,6 +204,7 @@ def _held(loaded: Loaded, output: Output, *, decoder: bool, ahead: bool) -> Held
         decoder=decoder,
         ahead=ahead,
         compare=output.compare,
+        mended=loaded.mended is not None,
         linear=loaded.image.resampled,
         turned=kept_to_turn(size, loaded.capture.orientation),
     )
@@ -316,4 +332,6 @@ def _write(
         bands.left = True
     plain = write_plain(path, loaded, output, meter)
     times = clock[0], max(0.0, time.monotonic() - started - clock[0])
-    return restored_of(item, loaded, path, plain, development, restorer, held, times)
+    return restored_of(
+        item, loaded, path, plain, development, restorer, held, times, asked=asked_of(output)
+    )

@@ -6,7 +6,7 @@ of strangers' files needs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.colour import ColourMode
+    from rawkit.noise import CameraProfile, Mended
+    from rawkit.restore.mending import Mending
     from rawkit.restore.restorer import Restorer
     from rawkit.sensor import Levels
 
@@ -47,12 +49,20 @@ class Single:
     """What is known of the capture."""
     gain_ratio: float | None = None
     """Gain ratio to its long, from a store; None where unknown."""
+    mended: Mended | None = None
+    """What was done by a profile; `image` is then what came of it."""
+    profile: CameraProfile | None = None
+    """Profile of its camera, where there is one."""
 
 
 def decode_single(
-    what: Path | bytes | StoredFrame | RawImage, levels: Levels | None = None
+    what: Path | bytes | StoredFrame | RawImage,
+    levels: Levels | None = None,
+    mending: Mending | None = None,
 ) -> Single:
     """Decode a raw file (its path, or its bytes), or take a frame of a store or an array.
+
+    With `mending` what is asked of its camera's profile is done to it.
 
     Raises
     ------
@@ -60,7 +70,20 @@ def decode_single(
         If the file cannot be decoded.
     StoreDamagedError
         If the shard of a stored frame is missing or damaged.
+    ProfileError
+        If there is no profile of its camera, or it does not fit.
     """
+    found = _decoded(what, levels)
+    if mending is None:
+        return found
+    done, profile = mending.mend(what, found.image, found.capture)
+    base = amplification_base(done.image)
+    return replace(found, image=done.image, base=base, mended=done, profile=profile)
+
+
+def _decoded(
+    what: Path | bytes | StoredFrame | RawImage, levels: Levels | None
+) -> Single:  # fmt: skip
     if isinstance(what, RawImage):
         return Single(what, amplification_base(what), Capture(exposure=what.exposure))
     if isinstance(what, StoredFrame):
@@ -102,11 +125,14 @@ def _developed(
     single: Single, restorer: Restorer, brightness: Brightness, origin: Origin
 ) -> NDArray[np.float32]:
     """Develop what a network gives that gives mosaics, as `restore_single` does."""
-    image, capture = single.image, single.capture
-    noise = None
+    image, capture, done = single.image, single.capture, single.mended
+    noise, steps = None, 1 if done is None else done.steps
     if restorer.stabilised:
-        noise, _ = NoiseChoice().of(image, capture.exposure.iso)
+        choice = NoiseChoice(profile=single.profile)
+        noise, _ = choice.of(image, capture.exposure.iso, steps)
     development = developments_of(image, restorer, brightness, origin)[0]
-    bands = denoised_bands(image, restorer, origin, noise)
+    bands = denoised_bands(image, restorer, origin, noise, steps=steps)
+    if done is not None:
+        image = replace(image, mosaic=done.source)
     picture = developed(bands, image, capture, development.amplification)
     return orient(picture.astype(np.float32) / np.float32(65535), capture.orientation)

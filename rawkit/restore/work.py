@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rawkit.errors import RawFileError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rawkit.colour import Development
     from rawkit.errors import RawkitError
     from rawkit.locations import Location
+    from rawkit.noise import CameraProfile, Mended
     from rawkit.pictures import Capture, LightMeter
     from rawkit.restore.inputs import Item
     from rawkit.restore.memory import Held
@@ -40,6 +41,20 @@ class Loaded:
     plain: NDArray[np.uint16] | RawFileError | None
     gain_ratio: float | None
     seconds: float
+    mended: Mended | None = None
+    """What was done by a profile; `image` is then what came of it."""
+    profile: CameraProfile | None = None
+    """Profile of its camera, where there is one."""
+
+    @property
+    def source(self) -> RawImage:
+        """The mosaic with the levels of its file, in sensor units; pixels may be in finer steps."""
+        return self.image if self.mended is None else replace(self.image, mosaic=self.mended.source)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the pixels in a sensor unit."""
+        return 1 if self.mended is None else self.mended.steps
 
 
 @dataclass(slots=True)
@@ -66,9 +81,13 @@ def restored_of(
     held: Held,
     seconds: tuple[float, float],
     noise: str | None = None,
+    asked: str | None = None,
 ) -> Restored:
-    """Say what was written; `seconds` are those of the network and of writing."""
-    mosaic = loaded.image.mosaic
+    """Say what was written; `seconds` are those of the network and of writing.
+
+    `asked` is what was to be done by profiles.
+    """
+    mosaic, by = loaded.source.mosaic, loaded.mended
     return Restored(
         source=item.where,
         picture=path,
@@ -86,10 +105,17 @@ def restored_of(
         network=restorer.network,
         weights=restorer.identity,
         noise=noise,
+        mended=None if by is None else by.note,
+        profile_asked=asked,
         decode_seconds=loaded.seconds,
         restore_seconds=seconds[0],
         write_seconds=seconds[1],
     )
+
+
+def asked_of(output: Output) -> str | None:
+    """Return what is asked of profiles."""
+    return None if output.mending is None else output.mending.asked
 
 
 def write_plain(

@@ -67,6 +67,15 @@ if TYPE_CHECKING:
     )
     from rawkit.store.manifest import About, derived_files, root_file, stored_count
     from rawkit.store.parquet import encode_rows, encode_table, read_rows
+    from rawkit.store.profiles import (
+        PROFILES,
+        StoredProfile,
+        camera_name,
+        has_profile,
+        profile_keys,
+        profiles_of,
+        to_stores,
+    )
     from rawkit.store.read import Group, Store, unreadable_shard
     from rawkit.store.rows import FrameRow, table_of_rows
     from rawkit.store.shard import (
@@ -150,6 +159,13 @@ __getattr__ = late(
         "objects_of": "staging",
         "open_writer": "writer",
         "parse_index": "shard",
+        "PROFILES": "profiles",
+        "StoredProfile": "profiles",
+        "camera_name": "profiles",
+        "has_profile": "profiles",
+        "profile_keys": "profiles",
+        "profiles_of": "profiles",
+        "to_stores": "profiles",
         "ratio_of": "coordinates",
         "read_rows": "parquet",
         "root_file": "manifest",
@@ -175,6 +191,7 @@ __all__ = [
     "FRAME_RATES",
     "NOBODY",
     "NO_TARGET",
+    "PROFILES",
     "REPAIR",
     "VERSION",
     "About",
@@ -201,7 +218,9 @@ __all__ = [
     "Store",
     "StoreFile",
     "StoreWriter",
+    "StoredProfile",
     "array_of",
+    "camera_name",
     "can_put",
     "check_shard",
     "check_sum",
@@ -222,6 +241,7 @@ __all__ = [
     "frame_bytes",
     "gone",
     "group_name",
+    "has_profile",
     "in_parallel",
     "index_bytes",
     "is_store",
@@ -240,6 +260,8 @@ __all__ = [
     "packed_layout",
     "parse_index",
     "pixel_hash",
+    "profile_keys",
+    "profiles_of",
     "ratio_of",
     "read_evicted",
     "read_rows",
@@ -252,6 +274,7 @@ __all__ = [
     "table_of_rows",
     "target_layout",
     "targets_of",
+    "to_stores",
     "unreadable_shard",
     "value_counts",
     "verify_store",

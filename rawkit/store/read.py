@@ -45,6 +45,7 @@ from rawkit.store.manifest import (
 from rawkit.store.parquet import encode_table
 from rawkit.store.places.place import open_place, open_readable
 from rawkit.store.places.web import WebPlace
+from rawkit.store.profiles import profile_keys
 from rawkit.store.shard import REPAIR, decode_shard
 from rawkit.store.tables import read_tables
 
@@ -354,7 +355,7 @@ class Store:
         """Paths of the tables and of all metadata."""
         parts = [part_name(first) for first, _ in self.parts]
         joined = [FRAMES_TABLE, *metadata_keys(self._joined)] if self.joined else []
-        return [METADATA, *parts, *joined]
+        return [METADATA, *parts, *joined, *profile_keys(self.attributes)]
 
     def shards(self) -> Iterator[tuple[str, ArrayLayout, FrameRow]]:
         """Yield every shard that the rows vouch for: path within the store, layout, and frame."""

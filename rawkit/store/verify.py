@@ -14,6 +14,7 @@ from rawkit.store.evicted_note import read_evicted
 from rawkit.store.layout import FRAMES_TABLE, part_name
 from rawkit.store.parquet import OpenTable, written_by_another_version
 from rawkit.store.places.place import open_place
+from rawkit.store.profiles import damaged_profiles, profile_keys
 from rawkit.store.read import Store
 from rawkit.store.shard import index_bytes, parse_index, verify_chunk
 
@@ -72,7 +73,11 @@ def verify_store(
     ]:
         OpenTable(store.place.file(name)).check()
     threads = threads or max(2, store.place.transfers)
-    damage = []
+    damage = [
+        Damage(store.place.file(key), key, reason, None)
+        for key, reason in damaged_profiles(store.place, store.attributes)
+    ]
+    profiles = len(profile_keys(store.attributes))
     evicted = read_evicted(store.path)
     shards = [
         _Shard(store.place, key, layout, row)
@@ -89,7 +94,7 @@ def verify_store(
         for found in pool.map(_shard_damage, shards):
             damage += found
             advance(1)
-    return sorted(damage, key=lambda one: one.key), len(shards) + len(derived)
+    return sorted(damage, key=lambda one: one.key), len(shards) + len(derived) + profiles
 
 
 def mend_metadata(location: Location, damage: list[Damage]) -> list[Damage]:

@@ -39,6 +39,7 @@ from rawkit.store import (
     lock,
     lock_of,
     open_place,
+    profile_keys,
     read_rows,
     root_file,
     staging_of,
@@ -90,6 +91,8 @@ class StoreCopy:
     """What its table says beside them."""
     shards: tuple[ShardCopy, ...]
     """Its shards."""
+    profiles: tuple[tuple[str, StoreFile], ...] = ()
+    """Files of the cameras' profiles that travel with it: names, and where they lie."""
 
     def derived(self) -> Iterator[tuple[str, bytes]]:
         """Yield path and bytes of all files but the shards, in the order of a commit."""
@@ -183,7 +186,8 @@ def _store_copy(store: Store, location: str, names: set[str]) -> StoreCopy:
         if key in counts
     }
     about = replace(store.about, layouts=layouts)
-    return StoreCopy(location, rows, about, tuple(shards))
+    profiles = tuple((key, store.place.file(key)) for key in profile_keys(store.attributes))
+    return StoreCopy(location, rows, about, tuple(shards), profiles)
 
 
 def materialize(
@@ -254,7 +258,8 @@ def _write_store(copy: StoreCopy, store: Location, progress: Progress) -> int:
             written += is_new
             advance(1)
     *others, root = [(name, data) for name, data in copy.derived() if name != table]
-    place.write_stages([dict(others), dict([root])])
+    profiles = {key: file.read_bytes() for key, file in copy.profiles}
+    place.write_stages([profiles, dict(others), dict([root])])
     damage, _ = verify_store(store, progress=progress)
     if damage:
         raise StoreDamagedError(
@@ -377,6 +382,7 @@ def _members(plan: MaterializePlan) -> list[tuple[str, bytes | ShardCopy]]:
     members: list[tuple[str, bytes | ShardCopy]] = []
     for copy in plan.stores:
         members += [(f"{copy.location}/{shard.key}", shard) for shard in copy.shards]
+        members += [(f"{copy.location}/{key}", file.read_bytes()) for key, file in copy.profiles]
         members += [(f"{copy.location}/{name}", data) for name, data in copy.derived()]
     # Groups of one camera share the metadata of that camera.
     return list(dict([*members, (_subset_key(plan), encode_subset(plan.subset))]).items())

@@ -36,3 +36,23 @@ def small_profile(height: int = 48, width: int = 64) -> CameraProfile:
     return CameraProfile.known(
         "Acme", "Dark 1", small_mosaic(height, width), models, ranges=ranges, hot=hot
     )
+
+
+def profile_of_test_camera(
+    bias: tuple[float, float, float, float] = (3.0, 5.0, -2.0, 1.0),
+    *,
+    size: tuple[int, int] = (64, 96),
+    hot: tuple[tuple[int, int], ...] = (),
+    model: str = "Test",
+) -> CameraProfile:
+    """Return a profile of the camera of `write_noise_dng`, whose shading is one number a plane."""
+    smooth = np.zeros((2, 4, 2, 2), np.float32)
+    smooth[0, :, 0, 0] = bias
+    flat = ShadingRange(
+        100, 1600, smooth, np.zeros((2, size[0]), np.float32), np.zeros((2, size[1]), np.float32)
+    )
+    models = [NoiseModel.of_values(iso, iso / 400, 2.0, 0.1, bias=bias) for iso in (100, 1600)]
+    return CameraProfile.known(
+        "Rawkit", model, small_mosaic(*size, black=64.0), models, ranges=(flat,),
+        hot=np.array(hot, np.int32).reshape(-1, 2),
+    )  # fmt: skip
