@@ -19,10 +19,12 @@ import torch
 from PIL import Image
 
 from rawkit.models import build
+from rawkit.noise import write_profile
 from rawkit.pictures.curve import linear_of
 from rawkit.restore.manifest import read_manifest
 from tests.support.factories import write_noise_dng
 from tests.support.fixtures_cli import REPOSITORY, run, run_in, start
+from tests.support.profiles import profile_of_test_camera
 
 if TYPE_CHECKING:
     from rawkit.workspace import Workspace
@@ -249,3 +251,35 @@ def test_manifests_that_were_cut_off_are_read_as_far_as_they_go(tmp_path: Path) 
     (tmp_path / "manifest.jsonl").write_text('{"picture": "a", "x": 1}\n[]\n{"picture": "b", "x')
     assert read_manifest(tmp_path) == {"a": {"picture": "a", "x": 1}}
     assert read_manifest(tmp_path / "gone") == {}
+
+
+def test_a_profile_is_asked_for_and_said(dark: Path, weights: Path, tmp_path: Path) -> None:
+    path = tmp_path / "Test.toml"
+    write_profile(profile_of_test_camera(hot=((3, 4),)), path)
+    common = ("restore", dark / "0.dng", "-o", tmp_path / "out", "--weights", weights, "--workers",
+              0, "--profile", path)  # fmt: skip
+    found = restored(run(*common, "--json"))
+    assert found["restored"][0]["profile"].endswith("1 hot pixels mended (Rawkit Test)")
+    again = run(*common, "--skip-existing")
+    assert "there already: 1 files" in again.out
+    assert "profile:" not in again.err
+    other = run(*common, "--skip-existing", "--no-hot-pixels")
+    assert "dark shading of 3.1 units subtracted (Rawkit Test)" in other.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--no-hot-pixels",), "--no-hot-pixels goes with --profile"),
+        (("--profile", "none.toml"), "none.toml"),
+        (("--profile", "stored"), "without a store"),
+        (("--profile", "stored", "--black", 60), "--black and the dark shading"),
+    ],
+)
+def test_what_makes_no_sense_of_profiles_is_refused(
+    dark: Path, weights: Path, tmp_path: Path, options: tuple[object, ...], said: str
+) -> None:
+    ended = run("restore", dark, "-o", tmp_path / "out", "--weights", weights, *options)
+    assert ended.code in {1, 2}
+    assert said in ended.err
+    assert not (tmp_path / "out").exists()
