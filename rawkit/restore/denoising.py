@@ -58,7 +58,15 @@ def denoise(
         seconds = time.monotonic() - started
         told.set_result(
             restored_of(
-                item, loaded, path, plain, done, restorer, held, (seconds, 0.0), whence,
+                item,
+                loaded,
+                path,
+                plain,
+                done,
+                restorer,
+                held,
+                (seconds, 0.0),
+                whence,
                 asked_of(output),
             )  # fmt: skip
         )
