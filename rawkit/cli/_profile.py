@@ -10,7 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rawkit.restore import Mending, StoredFrame
+    from rawkit.locations import Location
+    from rawkit.restore import Mending
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 _STORED = "stored"
@@ -39,9 +40,9 @@ def profile_options(function: Function) -> Function:
 
 
 def mending_of_options(
-    options: dict[str, Any], frames: Iterable[StoredFrame] = ()
+    options: dict[str, Any], stores: Iterable[Location] = ()
 ) -> Mending | None:  # fmt: skip
-    """Return what is asked of profiles; None: nothing. `frames` are those of stores."""
+    """Return what is asked of profiles; None: nothing. `stores` are those whose frames are used."""
     named: tuple[str, ...] = options["profiles"]
     if not named:
         for name in ("dark_shading", "hot_pixels"):
@@ -50,14 +51,16 @@ def mending_of_options(
                 raise click.UsageError(f"--{no}{name.replace('_', '-')} goes with --profile")
         return None
     shading = options["dark_shading"] is not False
-    if shading and options.get("black") is not None:
-        raise click.UsageError(
-            "--black and the dark shading of --profile both say what darkness is: use "
-            "--no-dark-shading, or leave --black"
-        )
+    for name in ("black", "black_level"):
+        if shading and options.get(name) is not None:
+            said = f"--{name.replace('_', '-')}"
+            raise click.UsageError(
+                f"{said} and the dark shading of --profile both say what darkness is: use "
+                f"--no-dark-shading, or leave {said}"
+            )
     from rawkit.restore import mending_of
 
     return mending_of(
-        [Path(one) for one in named if one != _STORED], frames, stored=_STORED in named,
+        [Path(one) for one in named if one != _STORED], stores, stored=_STORED in named,
         dark_shading=shading, hot_pixels=options["hot_pixels"] is not False,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES
 from rawkit.cli._patches import TIMES_AND_SIDE
 from rawkit.cli._print import fields, print_json, table
+from rawkit.cli._profile import mending_of_options, profile_options
 from rawkit.cli._size import SIZE
 from rawkit.cli._video import FRAMES_AND_PIXELS
 
@@ -59,6 +60,7 @@ _NOT_OURS = {"role"}
     "--black-level", type=click.FloatRange(0),
     help="One black level for all frames instead of each file's own.",
 )  # fmt: skip
+@profile_options
 @click.option(
     "--pieces", type=FRAMES_AND_PIXELS,
     help="Frames and pixels to a side of what a network of clips is given at a time, such as "
@@ -106,6 +108,7 @@ def evaluate(workspace: Workspace, /, **options: Any) -> None:
     \b
     rawkit evaluate --protocol sid-562
     rawkit evaluate --weights plain --split val
+    rawkit evaluate --protocol sid-562 --profile stored
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.evaluate import (
         changes_of,
@@ -164,6 +167,7 @@ def _plan(workspace: Workspace, options: dict[str, Any]) -> EvaluationPlan:
         resamples=options["resamples"],
         seed=options["seed"],
         max_ram=options["max_ram"],
+        mending=lambda stores: mending_of_options(options, stores),
     )
 
 

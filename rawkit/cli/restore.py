@@ -15,6 +15,7 @@ from rawkit.cli._place import PLACE
 from rawkit.cli._print import print_json, table
 from rawkit.cli._profile import mending_of_options, profile_options
 from rawkit.cli._resources import resource_options
+from rawkit.cli._restored import show_report
 from rawkit.cli._video import is_video, restore_one_video, video_options
 from rawkit.numbers import number
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rawkit.locations import Location
-    from rawkit.restore import Inputs, Item, NoiseChoice, Output, RestoreReport, StoredFrame
+    from rawkit.restore import Inputs, Item, NoiseChoice, Output, StoredFrame
     from rawkit.workspace import Workspace
 
 
@@ -196,7 +197,7 @@ def restore(
         click.echo(f"weights: {restorer.licence}", err=True)
     resources = Resources(workers, max_ram, frame_timeout, scheduler)
     report = restore_items(found.items, output, restorer, TerminalProgress(), resources)
-    _show_report(report, as_json=as_json)
+    show_report(report, as_json=as_json)
     if report.failed or report.interrupted or report.stopped:
         raise SystemExit(1)
 
@@ -220,7 +221,7 @@ def _output(options: dict[str, Any], found: Inputs) -> Output:
     from rawkit.sensor import Levels
 
     black, white = options["black"], options["white"]
-    frames = [item.what for item in found.items if isinstance(item.what, StoredFrame)]
+    stores = [item.what.store for item in found.items if isinstance(item.what, StoredFrame)]
     return Output(
         folder=options["output"],
         format=PictureFormat(options["kind"], int(options["bits"])),
@@ -232,7 +233,7 @@ def _output(options: dict[str, Any], found: Inputs) -> Output:
         colour=options["colour"],
         headerless=headerless_of(options["headerless"]),
         noise=_noise(options),
-        mending=mending_of_options(options, frames),
+        mending=mending_of_options(options, stores),
     )
 
 
@@ -357,68 +358,3 @@ def _show_plan(
         return
     click.echo(table(("source", "picture", "state"), rows))
     click.echo(f"\nwould be restored: {len(plan) - len(there)}")
-
-
-def _show_report(report: RestoreReport, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "restored": [
-                    {
-                        "source": one.source,
-                        "picture": str(one.picture),
-                        "plain": None if one.plain is None else str(one.plain),
-                        "amplification": one.amplification,
-                        "resampled": one.resampled,
-                        "colour": one.note.colour,
-                        "profile": None if one.mended is None else one.mended.text,
-                        "seconds": one.seconds,
-                    }
-                    for one in report.restored
-                ],
-                "skipped": report.skipped,
-                "failed": [
-                    {"source": where, "kind": error.kind, "reason": error.reason}
-                    for where, error in report.failed
-                ],
-                "interrupted": report.interrupted,
-                "stopped": None if report.stopped is None else str(report.stopped),
-                "seconds": report.seconds,
-            }
-        )
-    else:
-        rows = [
-            (one.picture, one.amplification, one.note.colour, one.seconds)
-            for one in report.restored
-        ]
-        click.echo(table(("picture", "amplification", "colour", "seconds"), rows))
-        if report.skipped:
-            click.echo(f"there already: {len(report.skipped)} files")
-        if len(report.restored) > 1:
-            rate = len(report.restored) / report.seconds
-            click.echo(f"{len(report.restored)} pictures, {rate:.2f} pictures/s")
-    if report.exchange:
-        click.echo(report.exchange, err=True)
-    _show_notes(report)
-    for where, error in report.failed:
-        click.echo(f"failed ({error.kind}): {where}: {error.reason}", err=True)
-    if report.interrupted:
-        click.echo("interrupted: with --skip-existing the next run goes on from here", err=True)
-    if report.stopped is not None:
-        click.echo(f"stopped ({report.stopped.kind}): {report.stopped}", err=True)
-
-
-def _show_notes(report: RestoreReport) -> None:
-    """Print what is to be known of single files."""
-    for where, said in dict.fromkeys((one.source, one.resampled) for one in report.restored):
-        if said is not None:
-            click.echo(f"note: {where}: {said}", err=True)
-    for where, text in dict.fromkeys(
-        (one.source, one.mended.text) for one in report.restored if one.mended is not None
-    ):
-        click.echo(f"profile: {where}: {text}", err=True)
-    for one in report.restored:
-        beyond = None if one.mended is None else one.mended.warning
-        for warning in (beyond, one.level_warning, one.memory_warning, one.brightness_warning):
-            if warning is not None:
-                click.echo(f"warning: {one.source}: {warning}", err=True)

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.sensor import base_of_histograms
+from rawkit.sensor import (
+    amplification_base,
+    base_of_histograms,
+    image_of_array,
+    pack,
+    unpack,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from rawkit.evaluate.pairs import Pair
     from rawkit.evaluate.protocol import Protocol
+    from rawkit.restore import Mending
     from rawkit.sensor import Amplification
 
 _SATURATED = 0.95
@@ -38,11 +47,20 @@ class Light:
     """Whether the frame is amplified by a multiple of the estimate."""
     equalised: bool = False
     """Whether the planes are equalised: they no longer tell how much light there was."""
+    mended: bool = False
+    """Whether its camera's profile was applied: levels and planes are in finer steps then."""
+
+    @property
+    def own_levels(self) -> tuple[list[float], float] | None:
+        """Black levels and white of the planes where they are not those of the file."""
+        return (self.black.tolist(), self.white) if self.mended else None
 
 
 def light_of(pair: Pair, protocol: Protocol) -> Light:
     """Read a dark frame, with the levels of its file, or the one that the protocol sets."""
     planes, row = pair.planes(), pair.dark
+    if pair.mending is not None:
+        return _mended(pair, pair.mending, planes)
     black = np.array(row.black_level, np.float32)
     base = row.amplification_base
     if protocol.black_level is not None:
@@ -50,6 +68,20 @@ def light_of(pair: Pair, protocol: Protocol) -> Light:
         histograms = [np.bincount(plane.ravel(), minlength=_LEVELS) for plane in planes]
         base = base_of_histograms(histograms, black.tolist(), row.white_level)
     return Light(planes, black, row.white_level, base)
+
+
+def _mended(pair: Pair, mending: Mending, planes: NDArray[np.uint16]) -> Light:
+    """Mend a dark frame by its camera's profile; its amplification is estimated anew."""
+    row = pair.dark
+    image = image_of_array(
+        unpack(planes), pattern="RGGB", black=list(row.black_level), white=row.white_level
+    )
+    done, _ = mending.mend_stored(pair.group.store, row, image)
+    mosaic = done.image.mosaic
+    return Light(
+        pack(done.image.pixels, mosaic.phase), np.array(mosaic.black_level, np.float32),
+        mosaic.white_level, amplification_base(done.image), mended=True,
+    )  # fmt: skip
 
 
 def factor_of(light: Light, pair: Pair, amplification: Amplification) -> float:
@@ -64,25 +96,29 @@ def factor_of(light: Light, pair: Pair, amplification: Amplification) -> float:
     return float(amplification.factors(*(np.array([one], np.float32) for one in values))[0])
 
 
-def matching_factor(pair: Pair, planes: NDArray[np.uint16]) -> float:
+def matching_factor(
+    pair: Pair, planes: NDArray[np.uint16], levels: tuple[Sequence[float], float] | None = None
+) -> float:
     """Return the amplification that gives a dark frame the mean light of its truth.
 
     Mean normalised value of the long over that of the dark frame, both by the levels of their
     files, over the pixels that do not saturate in the long. Values below black are kept as they
     are, so that noise does not make a dark frame seem brighter. NaN where the dark frame has no
-    light above black, and where the truth is a picture without a long exposure.
+    light above black, and where the truth is a picture without a long exposure. `levels` are black
+    levels and white of the planes where those of the file are not.
     """
     if pair.given:
         return math.nan
     long, dark, truth = pair.long, pair.dark, pair.long_planes()
+    blacks, white = levels or (dark.black_level, dark.white_level)
     light = wanted = 0.0
     for plane, other, black, black_long in zip(
-        planes, truth, dark.black_level, long.black_level, strict=True
+        planes, truth, blacks, long.black_level, strict=True
     ):
         span = long.white_level - black_long
         usable = other < black_long + _SATURATED * span
         count = int(np.count_nonzero(usable))
-        scale = dark.white_level - black
+        scale = white - black
         light += (float(plane[usable].sum(dtype=np.float64)) - count * black) / scale
         wanted += (float(other[usable].sum(dtype=np.float64)) - count * black_long) / span
     return wanted / light if light > 0 and wanted > 0 else float("nan")

@@ -163,7 +163,9 @@ def compared(
     pair, light, factor = found.pair, found.light, found.factor
     variant = SSIM_VARIANTS[protocol.ssim]
     colour = colour_error(restored, truth)
-    matching = None if light.equalised else known(matching_factor(pair, light.planes))
+    matching = None
+    if not light.equalised:
+        matching = known(matching_factor(pair, light.planes, light.own_levels))
     gain = known(pair.gain_ratio)
     height, width = truth.shape[:2]
     return PictureRow(
@@ -181,7 +183,7 @@ def compared(
         gain_ratio=gain,
         height=height,
         width=width,
-        black_level=float(light.black.mean()),
+        black_level=float(np.mean(pair.dark.black_level) if light.mended else light.black.mean()),
         amplification=factor,
         amplification_matching=matching,
         amplification_error=None if matching is None else factor / matching,

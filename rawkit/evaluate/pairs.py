@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.evaluate.protocol import Protocol
+    from rawkit.restore import Mending
     from rawkit.store import FrameRow, Group, Store
     from rawkit.subset import Subset, SubsetFrame
 
@@ -39,6 +40,8 @@ class Pair:
     long: FrameRow
     """Row that has the target: of the long exposure, or of the dark frame itself where that came
     with a picture."""
+    mending: Mending | None = None
+    """What is done to the dark frame by its camera's profile; None: nothing."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -175,6 +178,7 @@ def pairs_digest(pairs: Iterable[Pair]) -> str:
             pair.dark.amplification_base, pair.dark.scene, pair.long.name, pair.long.pixel_hash,
             pair.long.black_level, pair.long.white_level, pair.long.exposure_time,
             None if about is None else about.dtype, *own,
+            *(() if pair.mending is None else (pair.mending.asked,)),
         )  # fmt: skip
         digest.update(repr(parts).encode())
     return digest.hexdigest()

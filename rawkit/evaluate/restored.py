@@ -122,7 +122,7 @@ def steady_bases(video: Video, protocol: Rules) -> list[float]:
 
     def estimated() -> Iterator[tuple[None, NDArray[np.float64]]]:
         for pair in video.pairs:
-            own = protocol.black_level is None
+            own = protocol.black_level is None and pair.mending is None
             base = pair.dark.amplification_base if own else light_of(pair, protocol).base
             yield None, np.array([base])
 

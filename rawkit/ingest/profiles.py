@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ProfileError
-from rawkit.store import PROFILES, Store, camera_name, has_profile, is_store, open_writer, to_stores
+from rawkit.store import (
+    PROFILES,
+    Store,
+    camera_name,
+    has_profile,
+    is_store,
+    open_writer,
+    put_profiles,
+    to_stores,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,5 +81,5 @@ def put_alone(
     """Put profiles into a store that gains no frames; raises as `open_writer`."""
     target = Store(store).about.rendering
     with open_writer(store, attributes=attributes, target=target, staging=staging) as writer:
-        writer.put_profiles(profiles)
+        put_profiles(writer.place, profiles)
         writer.join()

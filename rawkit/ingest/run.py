@@ -5,21 +5,28 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rawkit.catalog import LeftOut, scan_by, select
 from rawkit.errors import UsageError
+from rawkit.ingest.attributes import attributes_of
 from rawkit.ingest.exchange import agree
 from rawkit.ingest.executor import open_pool
 from rawkit.ingest.feed import in_order, once_more
 from rawkit.ingest.jobs import describe_rendering, job_of, rendering_of
-from rawkit.ingest.profiles import named_profiles, not_there, put_alone, travelling_with
+from rawkit.ingest.profiles import not_there, put_alone, travelling_with
 from rawkit.ingest.proofs import Proofs
 from rawkit.ingest.quarantine import read_quarantine, update_quarantine
 from rawkit.ingest.staged import VideoStage
 from rawkit.progress import SILENT
 from rawkit.source import Prefetch, Spill
-from rawkit.store import FRAME_RATES, PROFILES, Store, clear_after_death, is_store, open_writer
+from rawkit.store import (
+    Store,
+    clear_after_death,
+    is_store,
+    open_writer,
+    put_profiles,
+)
 from rawkit.workers import Resources
 
 if TYPE_CHECKING:
@@ -266,7 +273,7 @@ def run_ingest(
     if not plan.wanted:
         clear_after_death(plan.store, staging)
         if plan.new_profiles and is_store(plan.store):
-            put_alone(plan.store, _attributes(plan), plan.new_profiles, staging)
+            put_alone(plan.store, attributes_of(plan), plan.new_profiles, staging)
         return report
     rendering = rendering_of(plan.catalog.definition, plan.targets)
     started = time.monotonic()
@@ -275,7 +282,7 @@ def run_ingest(
     with (
         open_writer(
             plan.store,
-            attributes=_attributes(plan),
+            attributes=attributes_of(plan),
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,
@@ -291,7 +298,7 @@ def run_ingest(
         ) as taking,
         progress.stage("Ingesting", len(plan.wanted), "frames") as advance,
     ):
-        writer.put_profiles(plan.new_profiles)
+        put_profiles(writer.place, plan.new_profiles)
         fetching = resources is None or resources.scheduler is None
         if not fetching:
             report.exchange = taking.exchange.describe()
@@ -321,22 +328,6 @@ def run_ingest(
             update_quarantine(plan.store, tried, bad)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _attributes(plan: IngestPlan) -> dict[str, Any]:
-    definition = plan.catalog.definition
-    before = Store(plan.store) if is_store(plan.store) else None
-    rates = {**(before.frame_rates if before is not None else {}), **plan.frame_rates}
-    named = named_profiles(before, plan.profiles)
-    return {
-        "collection": definition.name,
-        "title": definition.title,
-        "homepage": definition.homepage,
-        "licence": definition.licence,
-        "citation": definition.citation,
-        **({FRAME_RATES: rates} if rates else {}),
-        **({PROFILES: named} if named else {}),
-    }
 
 
 def _files(plan: IngestPlan) -> Iterator[SourceFile]:

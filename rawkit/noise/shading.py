@@ -86,7 +86,7 @@ class ShadingRange:
         return np.asarray(line[0] + iso * line[1])
 
     def bounds(self, iso: float) -> tuple[float, float]:
-        """Return what no pixel's shading lies below, and above, DN; not the nearest such numbers."""
+        """Return what no pixel's shading lies below, and above, DN; not the nearest such."""
         smooth = np.abs(self._smooth(iso))
         # A cosine whose mean square is 1 reaches the root of 2; that of order 0 is 1 everywhere.
         smooth[:, 1:] *= np.sqrt(2)
@@ -130,4 +130,5 @@ class ShadingRange:
 
     def _smooth(self, iso: float) -> NDArray[np.float64]:
         """Weights of the cosines at an ISO, (P, orders down, orders across)."""
-        return self.smooth[0].astype(np.float64) + iso * self.smooth[1].astype(np.float64)
+        line = self.smooth.astype(np.float64)
+        return np.asarray(line[0] + iso * line[1])

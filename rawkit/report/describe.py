@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from rawkit.catalog import Definition, Entry
     from rawkit.locations import Location
-    from rawkit.progress import Progress
     from rawkit.noise import CameraProfile
+    from rawkit.progress import Progress
     from rawkit.store import Group
     from rawkit.workspace import Workspace
 

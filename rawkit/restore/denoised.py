@@ -142,7 +142,7 @@ def denoised_bands(
     held: Held | None = None,
     steps: int = 1,
 ) -> Iterator[NDArray[np.float32]]:
-    """Denoise a decoded mosaic, whose pixels are in `steps` of a sensor unit, in bands from the top.
+    """Denoise a decoded mosaic in bands from the top; its pixels are in `steps` of a sensor unit.
 
     Yields float32 (rows, width), sensor units above black; together they are the whole visible
     area.

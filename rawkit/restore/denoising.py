@@ -58,16 +58,8 @@ def denoise(
         seconds = time.monotonic() - started
         told.set_result(
             restored_of(
-                item,
-                loaded,
-                path,
-                plain,
-                done,
-                restorer,
-                held,
-                (seconds, 0.0),
-                whence,
+                item, loaded, path, plain, done, restorer, held, (seconds, 0.0), whence,
                 asked_of(output),
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         work.futures.append(told)

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from rawkit.locations import Location
     from rawkit.noise import CameraProfile, Mended
     from rawkit.pictures import Capture
     from rawkit.sensor import RawImage
+    from rawkit.store import FrameRow
 
 _DIGITS = 16
 
@@ -45,19 +47,6 @@ class Mending:
         names = [profile_identity(one)[:_DIGITS] for one in (*self.profiles, *stored)]
         return " ".join([*names, *done])
 
-    def profile_of(self, what: object, capture: Capture) -> CameraProfile:
-        """Return the profile of a raw file's or a stored frame's camera.
-
-        Raises
-        ------
-        ProfileError
-            If there is none.
-        """
-        stored: tuple[CameraProfile, ...] = ()
-        if isinstance(what, StoredFrame):
-            stored = self.stored.get(str(what.store), ())
-        return profile_for((*self.profiles, *stored), capture.make, capture.model)
-
     def mend(
         self, what: object, image: RawImage, capture: Capture
     ) -> tuple[Mended, CameraProfile]:  # fmt: skip
@@ -68,45 +57,55 @@ class Mending:
         ProfileError
             If there is none, it is of another size, or the ISO is wanted and not known.
         """
-        profile = self.profile_of(what, capture)
-        at, visible = (0, 0), None
         if isinstance(what, StoredFrame):
-            row = what.row
-            at = row.crop_top, row.crop_left
-            visible = row.visible_height, row.visible_width
+            return self.mend_stored(what.store, what.row, image)
+        profile = profile_for(self.profiles, capture.make, capture.model)
         done = mended(
             image, profile, capture.exposure.iso,
-            dark_shading=self.dark_shading, hot_pixels=self.hot_pixels, at=at, visible=visible,
+            dark_shading=self.dark_shading, hot_pixels=self.hot_pixels,
+        )  # fmt: skip
+        return done, profile
+
+    def mend_stored(
+        self, store: Location, row: FrameRow, image: RawImage
+    ) -> tuple[Mended, CameraProfile]:
+        """Do the same to a stored frame, whose `image` is in the canonical phase; raises so."""
+        profiles = (*self.profiles, *self.stored.get(str(store), ()))
+        profile = profile_for(profiles, row.make, row.model)
+        done = mended(
+            image, profile, row.iso,
+            dark_shading=self.dark_shading, hot_pixels=self.hot_pixels,
+            at=(row.crop_top, row.crop_left), visible=(row.visible_height, row.visible_width),
         )  # fmt: skip
         return done, profile
 
 
 def mending_of(
     files: Sequence[Path],
-    frames: Iterable[StoredFrame] = (),
+    stores: Iterable[Location] = (),
     *,
     stored: bool = False,
     dark_shading: bool = True,
     hot_pixels: bool = True,
 ) -> Mending:
-    """Read profiles: those of `files`, and with `stored` those that the stores of frames have.
+    """Read profiles: those of `files`, and with `stored` those that `stores` have.
 
     Raises
     ------
     MissingError, ProfileError
         If a file is not there, or no profile; or a store has none.
     UsageError
-        If those of stores are asked for and no frame is one of a store.
+        If those of stores are asked for and there is no store.
     """
     named = tuple(read_profile(path) for path in files)
-    stores = {str(frame.store): frame.store for frame in frames} if stored else {}
-    if stored and not stores:
+    places = {str(location): location for location in stores} if stored else {}
+    if stored and not places:
         raise UsageError(
             "--profile stored without a store", expected="frames of a store",
             fix="Name the file of the profile: --profile MODEL.toml.",
         )  # fmt: skip
     found = {}
-    for key, location in stores.items():
+    for key, location in places.items():
         from rawkit.store import Store, profiles_of  # noqa: PLC0415 - raw files do without tables
 
         found[key] = tuple(profiles_of(Store(location)).values())

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         has_profile,
         profile_keys,
         profiles_of,
+        put_profiles,
         to_stores,
     )
     from rawkit.store.read import Group, Store, unreadable_shard
@@ -165,6 +166,7 @@ __getattr__ = late(
         "has_profile": "profiles",
         "profile_keys": "profiles",
         "profiles_of": "profiles",
+        "put_profiles": "profiles",
         "to_stores": "profiles",
         "ratio_of": "coordinates",
         "read_rows": "parquet",
@@ -262,6 +264,7 @@ __all__ = [
     "pixel_hash",
     "profile_keys",
     "profiles_of",
+    "put_profiles",
     "ratio_of",
     "read_evicted",
     "read_rows",

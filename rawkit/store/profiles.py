@@ -7,6 +7,7 @@ another one for the same camera never replaces a file that the root still names.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from rawkit.noise import CameraProfile
-    from rawkit.store.places.place import ReadablePlace
+    from rawkit.store.places.place import Place, ReadablePlace
     from rawkit.store.read import Store
 
 PROFILES = "profiles"
@@ -70,7 +71,7 @@ def to_stores(profiles: Iterable[CameraProfile]) -> tuple[StoredProfile, ...]:
         If two are of one camera.
     """
     found = sorted((to_store(one) for one in profiles), key=lambda one: one.camera)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         if one.camera == other.camera and one.named != other.named:
             raise UsageError(
                 f"two profiles of {one.camera}", expected="one of each camera",
@@ -83,6 +84,25 @@ def profile_keys(attributes: Mapping[str, Any]) -> list[str]:
     """Return the names of all files of the profiles that a root names."""
     named = [str(one["file"]) for one in attributes.get(PROFILES, {}).values()]
     return [key for name in named for key in (name, _map_of(name))]
+
+
+def put_profiles(place: Place, profiles: Iterable[StoredProfile]) -> None:
+    """Write the files of profiles; the next commit of a writer whose attributes name them does so.
+
+    Raises
+    ------
+    OutputError, StoreUnreachableError
+        If they cannot be written.
+    """
+    place.write_stages([one.files for one in profiles])
+
+
+def delete_profiles(place: Place, *named: Mapping[str, Any]) -> None:
+    """Delete the files of profiles that none of some roots name."""
+    kept = {key for attributes in named for key in profile_keys(attributes)}
+    for name in place.top():
+        if is_profile_file(name) and name not in kept:
+            place.delete(name)
 
 
 def profiles_of(store: Store) -> dict[str, CameraProfile]:

@@ -38,7 +38,7 @@ from rawkit.store.parts import with_part
 from rawkit.store.places.objects import ObjectPlace
 from rawkit.store.places.place import open_place
 from rawkit.store.places.uploads import Uploads
-from rawkit.store.profiles import is_profile_file, profile_keys
+from rawkit.store.profiles import PROFILES, delete_profiles
 from rawkit.store.read import read_root
 from rawkit.store.rows import VERSION_KEY
 from rawkit.store.staged import StagedFrame, StagedShard, discard_frame, encoded_anew, size_of
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.locations import Location
-    from rawkit.store.profiles import StoredProfile
     from rawkit.store.rows import FrameRow
 
 
@@ -90,11 +89,10 @@ class StoreWriter:
         self._attributes = attributes
         self._target = target
         self._layouts: dict[tuple[str, ArrayName], ArrayLayout] = {}
-        self.version = VERSION
-        self._committed_at = time.monotonic()
+        self.version, self._committed_at = VERSION, time.monotonic()
         self._pending: list[FrameRow] = []
         self._parts: list[tuple[int, int]] = []
-        self._put_profiles = False
+        self._committed: Mapping[str, Any] = {}
         self._must_join = False
         """Whether a join was interrupted: the table is there, but the root still names parts."""
         self._table = FrameTable([])
@@ -105,7 +103,8 @@ class StoreWriter:
 
     def _load(self) -> None:
         """Read what was committed, all of it checked."""
-        parts = read_root(self.place).get(PARTS, [])
+        self._committed = read_root(self.place)
+        parts = self._committed.get(PARTS, [])
         try:
             tables = read_tables(self.place, parts, check=True)
         except FileNotFoundError as error:
@@ -237,30 +236,13 @@ class StoreWriter:
             [{name: data for name, data in stage.items() if name in new} for stage in stages]
         )
         self._written = digests
-        if self._put_profiles:
-            self._delete_profiles(lambda: profile_keys(self._attributes))
+        if PROFILES in self._attributes:
+            delete_profiles(self.place, self._attributes)
         self._table = OpenTable(self.place.file(FRAMES_TABLE), data).table()
         for first, _ in self._parts:
             self.place.delete(part_name(first))
         self._parts, self._must_join = [], False
         self._settled()
-
-    def put_profiles(self, profiles: Sequence[StoredProfile]) -> None:
-        """Write the files of profiles; the next commit names them, where its attributes do.
-
-        Raises
-        ------
-        OutputError, StoreUnreachableError
-            If they cannot be written.
-        """
-        self.place.write_stages([one.files for one in profiles])
-        self._put_profiles = bool(profiles)
-
-    def _delete_profiles(self, kept: Callable[[], Sequence[str]]) -> None:
-        """Delete the files of profiles that are not to be kept; asked only if there are any."""
-        there = [name for name in self.place.top() if is_profile_file(name)]
-        for name in sorted(set(there) - set(kept())) if there else ():
-            self.place.delete(name)
 
     def _about(self) -> About:
         return About(self._attributes, self._target, self._layouts, self.version)
@@ -282,15 +264,9 @@ class StoreWriter:
         if not isinstance(self.path, Url):
             self._sweep_shards()
         used = {part_name(first) for first, _ in self._parts}
-        for name in self.place.top():
-            if is_part(name) and name not in used:
-                self.place.delete(name)
-
-        def named() -> list[str]:
-            root = read_root(self.place) if self.place.exists(METADATA) else {}
-            return [*profile_keys(root), *profile_keys(self._attributes)]
-
-        self._delete_profiles(named)
+        for name in sorted({*filter(is_part, self.place.top())} - used):
+            self.place.delete(name)
+        delete_profiles(self.place, self._attributes, self._committed)
 
     def _sweep_shards(self) -> None:
         """Delete shards that were never committed: they lie behind all that were."""

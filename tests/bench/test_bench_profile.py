@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from rawkit.metrics import psnr
 from rawkit.noise import CameraProfile, NoiseModel, ShadingRange, mended
@@ -35,6 +35,9 @@ from rawkit.sensor import (
     read_exif,
 )
 from rawkit.synth import BAYER_PATTERNS, DngMeta, make_collection, write_dng
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.bench
 
@@ -131,8 +134,7 @@ def test_a_profile_takes_out_what_was_put_in_and_leaves_what_was_not(tmp_path: P
     rows = []
     for scene, long in sorted(longs.items()):
         shorts = sorted((tmp_path / "sid/Sony/short").glob(f"{scene}_*"))
-        for short in shorts[:1]:
-            rows.append(_measured(short, long, restorer, tmp_path))
+        rows.append(_measured(shorts[0], long, restorer, tmp_path))
     print(f"\npublished weights on look-alikes of SID, {SIZE[1]}x{SIZE[0]}, sensor colour, PSNR "
           "against the long, dB")  # fmt: skip
     print("file                  ISO   clean  +profile  spoiled  +profile  shading  hot pixels"

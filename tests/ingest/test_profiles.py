@@ -7,7 +7,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -26,6 +26,9 @@ from tests.support.factories import files_of, write_noise_dng
 from tests.support.fixtures_cli import REPOSITORY, run_in
 from tests.support.profiles import profile_of_test_camera
 from tests.support.small_stores import fill_varied
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER = load_definition("folder")
 
@@ -96,6 +99,7 @@ sys.path.insert(0, sys.argv[1])
 from rawkit.catalog import Selection, load_definition
 from rawkit.ingest import plan_ingest, run_ingest
 from rawkit.noise import read_profile
+from rawkit.ingest import run
 from rawkit.store.writer import StoreWriter
 def dies(function):
     def called(*arguments):
@@ -103,9 +107,11 @@ def dies(function):
         os.kill(os.getpid(), signal.SIGKILL)
     return called
 name = sys.argv[2]
-setattr(StoreWriter, name, dies(getattr(StoreWriter, name)))
+owner = run if name == "put_profiles" else StoreWriter
+setattr(owner, name, dies(getattr(owner, name)))
 raw, store, profile = map(Path, sys.argv[3:])
-plan = plan_ingest(load_definition("folder"), raw, store, Selection(), profiles=[read_profile(profile)])
+folder, profiles = load_definition("folder"), [read_profile(profile)]
+plan = plan_ingest(folder, raw, store, Selection(), profiles=profiles)
 run_ingest(plan, workers=0, each=lambda writer, *_: writer.commit())
 """
 

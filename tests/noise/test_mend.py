@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from rawkit.errors import ProfileError
 from rawkit.noise import CameraProfile, NoiseModel, ShadingRange, mended, profile_for
 from rawkit.noise.hot import mend_hot
 from rawkit.sensor import XTRANS, Exposure, Mosaic, RawImage, WhiteBalance
 from tests.support.profiles import RGGB, small_mosaic, small_profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BAYERS = [RGGB, ((1, 0), (2, 3)), ((3, 2), (0, 1)), ((2, 3), (1, 0))]
 

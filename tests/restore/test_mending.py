@@ -146,7 +146,7 @@ def test_stored_frames_are_mended_as_their_files(
     plan = plan_ingest(load_definition("folder"), raw, store, Selection(), profiles=[profile])
     run_ingest(plan, workers=0)
     frames = frames_of_stores([Store(store)], Selection(), several=False)
-    mending = mending_of([], frames, stored=True)
+    mending = mending_of([], [store], stored=True)
     restore_items(
         named([(frames[0], "a")]), Output(tmp_path / "of-store", mending=mending), restorer,
         resources=Resources(workers=0),
@@ -169,9 +169,8 @@ def test_stored_profiles_are_asked_for_where_there_are_some(tmp_path: Path) -> N
     write_noise_dng(raw / "a.dng")
     store = tmp_path / "folder.zarr"
     run_ingest(plan_ingest(load_definition("folder"), raw, store, Selection()), workers=0)
-    frames = frames_of_stores([Store(store)], Selection(), several=False)
     with pytest.raises(ProfileError, match="without a camera's profile"):
-        mending_of([], frames, stored=True)
+        mending_of([], [store], stored=True)
 
 
 def test_a_network_that_is_told_the_noise_has_it_of_the_profile(tmp_path: Path) -> None:
