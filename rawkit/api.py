@@ -289,8 +289,8 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
             m: float | Literal["auto"] | None = None,
             amplification: float | None = None, pattern: str | None = None,
             black: float | Sequence[float] | None = None, white: float | None = None,
-            white_balance: Sequence[float] | None = None, workspace: Anywhere = ".",
-            max_ram: int | None = None) -> Picture:  # fmt: skip
+            white_balance: Sequence[float] | None = None, profile: Anywhere | None = None,
+            workspace: Anywhere = ".", max_ram: int | None = None) -> Picture:  # fmt: skip
     """Restore one raw file, one frame of a store, or a mosaic of one's own; upright, (H, W, 3).
 
     `weights` are published ones or a checkpoint (the newest run's best if None), or what
@@ -299,14 +299,15 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
     the network's for a camera it was trained on and else the sensor's (``auto``). `m` multiplies
     the estimated amplification (``"auto"``: as bright as a photographer expects), `amplification`
     takes its place. An array needs `pattern`, `black` and `white`;
-    for a raw file `black` and `white` override its own levels.
+    for a raw file `black` and `white` override its own levels. By a camera's `profile` dark shading
+    is subtracted, hot pixels are mended, and a network that is told the noise is told it.
 
     Raises
     ------
     MissingError, WeightsError
         If there is no such file, or it holds no weights of a known network.
-    RawFileError
-        If the raw file cannot be used.
+    RawFileError, ProfileError
+        If the raw file, or the profile for it, cannot be used.
     UsageError
         If what is given makes no sense together.
     """
@@ -316,6 +317,7 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         backend_of,
         decode_single,
         load_restorer,
+        mending_of,
         restore_single,
     )
     from rawkit.restore import Restorer as Loaded
@@ -333,7 +335,8 @@ def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
         else Brightness() if m is None
         else Brightness("expected") if m == "auto" else Brightness("auto", (m,))
     )  # fmt: skip
-    single = decode_single(*restore_input(what, pattern, black, white, white_balance))
+    mending = None if profile is None else mending_of([Path(profile)])
+    single = decode_single(*restore_input(what, pattern, black, white, white_balance), mending)
     return Picture.of(restore_single(single, restorer, brightness, colour))
 
 

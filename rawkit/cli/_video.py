@@ -10,6 +10,7 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._patches import TIMES_AND_SIDE
 from rawkit.cli._print import print_json, table
+from rawkit.cli._profile import mending_of_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,7 @@ def restore_one_video(
     footage = find_footage(
         Path(source), mosaic=options["mosaic"], levels=_levels(options),
         seconds=options["frame_timeout"], memory=compute.max_ram,
+        mending=mending_of_options(options),
     )  # fmt: skip
     restorer = load_restorer(compute.weights, compute)
     if restorer.licence:

@@ -12,6 +12,7 @@ from rawkit.video.packed import LEVELS, MOSAIC, PackedFootage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawkit.restore import Mending
     from rawkit.video.footage import Footage
 
 
@@ -22,6 +23,7 @@ def find_footage(
     levels: Levels | None = None,
     seconds: float = 120.0,
     memory: int | None = None,
+    mending: Mending | None = None,
 ) -> Footage:
     """Open a raw video: an ``.npy`` of packed frames, or a folder of raw files.
 
@@ -36,23 +38,31 @@ def find_footage(
         their own.
     seconds, memory
         Limits on decoding a frame of a folder, see `rawkit.restore`.
+    mending
+        What is done to each frame of a folder by its camera's profile.
 
     Raises
     ------
     MissingError
         If there is nothing of that name.
     UsageError
-        If it is neither, or its files do not follow each other.
+        If it is neither, or its files do not follow each other; or a profile is to be applied to
+        packed frames, which do not say their camera and ISO.
     RawFileError
         If the array cannot be used.
     """
     if path.is_dir():
-        footage: Footage = FolderFootage(path, levels, seconds, memory)
+        footage: Footage = FolderFootage(path, levels, seconds, memory, mending)
     elif not path.exists():
         raise MissingError(
             "no such file", expected="an .npy of packed frames, or a folder", where=path
         )
     elif path.suffix.lower() == ".npy":
+        if mending is not None:
+            raise UsageError(
+                "a profile for packed frames", expected="raw files, which say their camera and ISO",
+                where=path, fix="Leave --profile.",
+            )  # fmt: skip
         given = levels or LEVELS
         whole = Levels(
             LEVELS.black if given.black is None else given.black,

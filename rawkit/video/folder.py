@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rawkit.catalog import has_raw_suffix
 from rawkit.errors import CorruptError, MissingError, MosaicError, UsageError
 from rawkit.restore import DecodeJob, Decoder, decoder_memory
+from rawkit.sensor import amplification_base
 from rawkit.video.footage import RawFrame, stamp
 from rawkit.video.header import FrameHeader, read_header
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawkit.restore import Decoded, Mending
     from rawkit.sensor import Levels, RawImage
 
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
@@ -34,6 +36,8 @@ class FolderFootage:
     """Time after which decoding a frame is given up."""
     memory: int | None = None
     """Bytes that decoding may take; None: no limit."""
+    mending: Mending | None = None
+    """What is done to each frame by its camera's profile; None: nothing."""
 
     @cached_property
     def files(self) -> tuple[Path | None, ...]:
@@ -81,8 +85,7 @@ class FolderFootage:
     @cached_property
     def first(self) -> RawImage:
         """The mosaic of the first frame."""
-        image: RawImage = self._decoded(next(one for one in self.files if one)).image
-        return image
+        return self._decoded(next(one for one in self.files if one)).image
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -118,7 +121,8 @@ class FolderFootage:
 
     def identity(self) -> str:
         """Return names, sizes and times of the files."""
-        return f"{stamp(one for one in self.files if one is not None)} {self.levels}"
+        own = f"{stamp(one for one in self.files if one is not None)} {self.levels}"
+        return own if self.mending is None else f"{own} {self.mending.asked}"
 
     def frame(self, number: int) -> RawFrame:
         """Decode a frame in a process of its own.
@@ -139,8 +143,12 @@ class FolderFootage:
         """End the process that decodes."""
         self.decoder.close()
 
-    def _decoded(self, path: Path) -> Any:
-        return self.decoder.decode(DecodeJob(path, str(path), self.levels))
+    def _decoded(self, path: Path) -> Decoded:
+        found = self.decoder.decode(DecodeJob(path, str(path), self.levels))
+        if self.mending is None:
+            return found
+        done, _ = self.mending.mend(path, found.image, found.capture)
+        return replace(found, image=done.image, base=amplification_base(done.image))
 
 
 def _check_alike(image: RawImage, first: RawImage, path: Path) -> None:

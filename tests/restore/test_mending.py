@@ -207,3 +207,14 @@ def test_profiles_are_read_from_files(tmp_path: Path) -> None:
     assert mending_of([path]).profiles[0].camera == "Rawkit Test"
     assert json.dumps(mending_of([path]).asked)
     assert mending_of([path]).asked != mending_of([path], dark_shading=False).asked
+
+
+def test_from_python_too(tmp_path: Path, restorer: Restorer) -> None:
+    import rawkit
+
+    write_noise_dng(tmp_path / "a.dng", seed=1)
+    profile = profile_of_test_camera()
+    write_profile(profile, tmp_path / "Test.toml")
+    found = rawkit.restore(tmp_path / "a.dng", weights=restorer, profile=tmp_path / "Test.toml")
+    single = decode_single(tmp_path / "a.dng", mending=Mending((profile,)))
+    np.testing.assert_allclose(np.asarray(found), restore_single(single, restorer), atol=1e-3)
