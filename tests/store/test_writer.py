@@ -317,7 +317,9 @@ def test_a_store_of_another_format_version_is_refused(tmp_path: Path) -> None:
     root["attributes"]["format_version"] = VERSION + 1
     (path / "zarr.json").write_text(json.dumps(root))
     before = files_of(path)
-    with pytest.raises(StoreFormatError, match=f"format version {VERSION + 1}; expected 1 or 2 or 3 or 4 or 5"):
+    with pytest.raises(
+        StoreFormatError, match=f"format version {VERSION + 1}; expected 1 or 2 or 3 or 4 or 5"
+    ):
         Store(path)
     with pytest.raises(StoreFormatError), writing(path):
         pass
