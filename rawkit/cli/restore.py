@@ -323,12 +323,16 @@ def _stored(
     from rawkit.catalog import is_named
     from rawkit.errors import SelectionError
     from rawkit.restore import frames_of_stores, frames_of_subset
-    from rawkit.store import Store
+    from rawkit.store import PROFILES, Store
     from rawkit.subset import load_subset
 
     found: list[StoredFrame] = []
     if stores:
         opened = [Store(path) for path in stores]
+        for store in opened if not options["profiles"] else ():
+            if PROFILES in store.attributes:
+                text = f"{store.collection} has a camera's profile: --profile stored applies it"
+                click.echo(f"note: {text}", err=True)
         found += frames_of_stores(opened, selection_of(options), several=len(stores) > 1)
     if options["subset"]:
         subset = load_subset(workspace.subset(options["subset"]))

@@ -211,6 +211,8 @@ def test_the_commands_say_it(raw: Path, tmp_path: Path) -> None:
     assert "profiles" in put.out
     told = run_in(tmp_path, "info", "stores/folder.zarr")
     assert "Rawkit Test: ISO 100, 1600, dark shading, 1 hot pixels" in told.out
+    noted = run_in(tmp_path, "restore", "folder", "--dry-run")
+    assert "note: folder has a camera's profile: --profile stored applies it" in noted.err
     whole = run_in(tmp_path, "verify")
     assert whole.code == 0, whole.err
     missing = run_in(tmp_path, "ingest", "folder", "--source", raw, "--profile", "none.toml")
