@@ -199,7 +199,7 @@ def test_a_notebook_trains_on_a_folder_while_its_frames_land(
     with pytest.raises(UsageError, match="several of"):
         rawkit.train(replay="live", resume=True, **options)
     # What had not landed when the training ended.
-    rawkit.ingest("sid", source=sid_folder, iso="100-25600", workspace=tmp_path, progress=False)  # fmt: skip
+    rawkit.ingest("sid", source=sid_folder, iso="100-25600", workspace=tmp_path, progress=False)
     store = Store(tmp_path / "stores/sid.zarr")
     small = sum(frame_bytes(store, row) for row in store.rows) - 1
     for given in ({"replay": "live"}, {"frames": "sid", "filters": {"iso": "100-25600"}}):
