@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.serve.test_api import JPEG
-from tests.support.fixtures_browser import choose_by_keyboard
+from tests.support.keyboard import choose_by_keyboard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium")
 
@@ -34,15 +33,3 @@ def browser() -> Iterator[Browser]:
         )  # fmt: skip
         yield started
         started.close()
-
-
-def choose_by_keyboard(page: Page, files: Sequence[Path]) -> None:
-    """Press Enter on the button that has the focus, and choose files in what it opens.
-
-    Of what is opened by keyboard, newer versions of Chromium tell Playwright nothing.
-    """
-    field = page.locator("input[type=file]").first
-    field.evaluate("one => one.addEventListener('click', () => { one.dataset.asked = 1; })")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('input[type=file]').dataset.asked")
-    field.set_input_files(files)

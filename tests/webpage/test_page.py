@@ -16,7 +16,7 @@ from rawkit.pictures import quantise
 from rawkit.restore import decode_single, restore_single
 from tests.serve.test_api import JPEG
 from tests.support.factories import write_noise_dng
-from tests.support.fixtures_browser import choose_by_keyboard
+from tests.support.keyboard import choose_by_keyboard
 from tests.support.paths import REPOSITORY
 from tests.support.webpages import (
     QUICK,
