@@ -8,18 +8,26 @@ from rawkit.ingest.profiles import named_profiles
 from rawkit.store import FRAME_RATES, PROFILES, Store, is_store
 
 if TYPE_CHECKING:
-    from rawkit.ingest.run import IngestPlan
+    from collections.abc import Mapping, Sequence
+
+    from rawkit.catalog import Definition
+    from rawkit.locations import Location
+    from rawkit.store import StoredProfile
 
 
-def attributes_of(plan: IngestPlan) -> dict[str, Any]:
+def attributes_of(
+    definition: Definition,
+    store: Location,
+    frame_rates: Mapping[str, float],
+    profiles: Sequence[StoredProfile],
+) -> dict[str, Any]:
     """Return the attributes of the root: those of the definition, and what is known by now.
 
     Frame rates and profiles that the store has stay.
     """
-    definition = plan.catalog.definition
-    before = Store(plan.store) if is_store(plan.store) else None
-    rates = {**(before.frame_rates if before is not None else {}), **plan.frame_rates}
-    named = named_profiles(before, plan.profiles)
+    before = Store(store) if is_store(store) else None
+    rates = {**(before.frame_rates if before is not None else {}), **frame_rates}
+    named = named_profiles(before, profiles)
     return {
         "collection": definition.name,
         "title": definition.title,

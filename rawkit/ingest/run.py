@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawkit.catalog import LeftOut, scan_by, select
 from rawkit.errors import UsageError
@@ -95,6 +95,12 @@ class IngestPlan:
         scenes = sorted({entry.scene for entry in self.selected})
         rates = {scene: said.get(scene, self.fps) for scene in scenes}
         return {scene: rate for scene, rate in rates.items() if rate is not None}
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what the root of the store is to say."""
+        return attributes_of(
+            self.catalog.definition, self.store, self.frame_rates, self.profiles
+        )  # fmt: skip
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -273,7 +279,7 @@ def run_ingest(
     if not plan.wanted:
         clear_after_death(plan.store, staging)
         if plan.new_profiles and is_store(plan.store):
-            put_alone(plan.store, attributes_of(plan), plan.new_profiles, staging)
+            put_alone(plan.store, plan.attributes(), plan.new_profiles, staging)
         return report
     rendering = rendering_of(plan.catalog.definition, plan.targets)
     started = time.monotonic()
@@ -282,7 +288,7 @@ def run_ingest(
     with (
         open_writer(
             plan.store,
-            attributes=attributes_of(plan),
+            attributes=plan.attributes(),
             target=describe_rendering(rendering),
             staging=staging,
         ) as writer,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import blake3
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from rawkit.noise import CameraProfile
     from rawkit.store.places.place import Place, ReadablePlace
-    from rawkit.store.read import Store
 
 PROFILES = "profiles"
 """Attribute of the root that names the profiles, by camera as groups are named."""
@@ -105,7 +104,16 @@ def delete_profiles(place: Place, *named: Mapping[str, Any]) -> None:
             place.delete(name)
 
 
-def profiles_of(store: Store) -> dict[str, CameraProfile]:
+class Opened(Protocol):
+    """A store that was opened: `rawkit.store.Store`."""
+
+    place: ReadablePlace
+    """Where it lies."""
+    attributes: dict[str, Any]
+    """What its root says."""
+
+
+def profiles_of(store: Opened) -> dict[str, CameraProfile]:
     """Read the profiles that travel with a store, by camera as its groups are named.
 
     Raises
