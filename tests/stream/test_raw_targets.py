@@ -11,7 +11,8 @@ import pytest
 
 from rawkit.errors import UsageError
 from rawkit.sensor import Amplification
-from rawkit.stream import BatchStream, PlanSettings, pair_sources, tensors_of
+from rawkit.stream import BatchStream, PlanSettings, pair_sources
+from rawkit.stream.tensors import tensors_of
 from rawkit.subset import load_subset, open_stores
 from rawkit.train.shards import read_shard
 from tests.support.fixtures_stream import Shape, make_sources
