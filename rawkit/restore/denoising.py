@@ -34,7 +34,7 @@ def denoise(
     item, image, capture = work.item, loaded.image, loaded.capture
     held = held_to_develop(held, image.mosaic, output)
     noise, source = None, None
-    if restorer.stabilised:
+    if restorer.needs_noise:
         chosen = output.noise or NoiseChoice()
         noise, whence = chosen.of(image, capture.exposure.iso)
         source = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({whence})"
@@ -50,7 +50,7 @@ def denoise(
             )  # fmt: skip
         plain = write_plain(path, loaded, output, meter) if output.compare else None
         done = replace(
-            one, warning=None, fed=1.0 if noise is not None else restorer.trained_factor(origin)
+            one, warning=None, fed=1.0 if restorer.stabilised else restorer.trained_factor(origin)
         )
         if output.format.name == "dng":
             done = replace(done, amplification=1.0)

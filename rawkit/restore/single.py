@@ -104,7 +104,7 @@ def _developed(
     """Develop what a network gives that gives mosaics, as `restore_single` does."""
     image, capture = single.image, single.capture
     noise = None
-    if restorer.stabilised:
+    if restorer.needs_noise:
         noise, _ = NoiseChoice().of(image, capture.exposure.iso)
     development = developments_of(image, restorer, brightness, origin)[0]
     bands = denoised_bands(image, restorer, origin, noise)
