@@ -32,7 +32,7 @@ _NOT_OURS = {"role"}
 )
 @click.option(
     "--protocol", "protocol_name", default="all", show_default=True,
-    help="all, moving-objects, sid-598, sid-562, sid-93 or sid-88.",
+    help="all, moving-objects, sid-598, sid-562, sid-93 or sid-88; in raw space sid-raw or eld.",
 )  # fmt: skip
 @click.option("--subset", help="Only pairs of this subset.")
 @click.option(
@@ -54,6 +54,12 @@ _NOT_OURS = {"role"}
 @click.option(
     "--ssim", help="SSIM variant: gaussian, uniform or luminance.  [default: the protocol's]"
 )
+@click.option("--centre", type=click.IntRange(min=0), help="Compare only a square in the middle, "
+              "of so many pixels a side.  [default: the protocol's]")  # fmt: skip
+@click.option(
+    "--correct/--no-correct", default=None, help="In raw space, correct the brightness of what is "
+    "restored by one factor first.  [default: the protocol's]",
+)  # fmt: skip
 @click.option("--border", type=click.IntRange(min=0), help="Pixels cut off at each side.")
 @click.option(
     "--black-level", type=click.FloatRange(0),
@@ -172,7 +178,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
     changes: dict[str, Any] = {
         name: options[name]
-        for name in ("ssim", "border", "black_level", "pieces")
+        for name in ("ssim", "border", "black_level", "pieces", "correct", "centre")
         if options[name] is not None
     }
     if options["split"]:

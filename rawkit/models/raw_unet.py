@@ -33,7 +33,7 @@ class RawUnet(SidUnet):
             If the mosaic has another shape.
         """
         self.check(mosaic)
-        packed = [packed_planes(one, self.CELL) for one in mosaic.split(1, dim=1)]
+        packed = [packed_planes(one, self.CELL) for one in torch.split(mosaic, 1, dim=1)]
         planes = self.picture(self._features(torch.cat(packed, dim=1)))
         return laid_out(planes, self.CELL)
 
