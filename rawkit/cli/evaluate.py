@@ -191,7 +191,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:
-    from rawkit.evaluate import summary_values
+    from rawkit.evaluate import NOMINAL, summary_values
 
     if as_json:
         print_json({"folder": str(evaluation.folder), **summary_values(evaluation)})
@@ -206,6 +206,8 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
         for group in evaluation.groups
     ]
     click.echo(table(("means over", "pictures", "scenes", *_SHOWN), rows))
+    if any(group.axis == NOMINAL for group in evaluation.groups):
+        _print_by_ratio(evaluation)
     overall = evaluation.overall.means["psnr"]
     if overall.low is not None and overall.high is not None:
         click.echo(
@@ -214,6 +216,29 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
     if evaluation.videos is not None:
         _print_videos(evaluation)
     click.echo(f"{evaluation.folder}")
+
+
+def _print_by_ratio(evaluation: Evaluation) -> None:
+    """Print figures by nominal ratio, beside published ones of its collection."""
+    from rawkit.evaluate import NOMINAL, published_for
+
+    groups = [one for one in evaluation.groups if one.axis == NOMINAL and one.value is not None]
+    ratios = [one.value for one in groups]
+    lines = {evaluation.title: {one.value: (one.means["psnr"].mean, one.means["ssim"].mean)
+                                for one in groups}}  # fmt: skip
+    for collection in (one.value for one in evaluation.groups if one.axis == "collection"):
+        for one in published_for(str(collection), space="raw"):
+            lines.setdefault(f"{one.method} (published)", {})[one.ratio] = one.psnr, one.ssim
+    rows = [
+        (name, *(_both(*found.get(ratio, (None, None))) for ratio in ratios))
+        for name, found in lines.items()
+    ]
+    head = ("PSNR / SSIM in raw space", *(f"x{ratio:g}" for ratio in ratios))
+    click.echo("\n" + table(head, rows))
+
+
+def _both(psnr: float | None, ssim: float | None) -> str:
+    return "-" if psnr is None or ssim is None else f"{psnr:.2f} / {ssim:.4f}"
 
 
 def _print_videos(evaluation: Evaluation) -> None:

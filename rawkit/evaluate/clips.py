@@ -78,7 +78,7 @@ class ClipMethod:
         ((_, picture),) = self._blended(iter([(pair, light, factor)]), grid)
         return picture
 
-    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+    def planes(self, *_: object) -> NDArray[np.float32]:
         """Refuse: it gives pictures."""
         raise no_planes(self.name)
 

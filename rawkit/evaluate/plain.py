@@ -157,7 +157,7 @@ class EqualisedMethod:
         """Equalise a dark frame by itself; (H, W, 3) of 0 to 1."""
         return _equalised_picture(light.planes, curves_of([pair], balanced=True))
 
-    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+    def planes(self, *_: object) -> NDArray[np.float32]:
         """Refuse: what is equalised no longer tells how much light there was."""
         raise no_planes(self.name)
 
@@ -181,7 +181,7 @@ class _WithCurve:
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
         return _equalised_picture(light.planes, self.tables)
 
-    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+    def planes(self, *_: object) -> NDArray[np.float32]:
         raise no_planes(EQUALISED)
 
 

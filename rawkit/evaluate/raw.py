@@ -1,9 +1,9 @@
 """Figures in raw space: packed planes of what was denoised, against those of the long.
 
-As ELD (Wei et al., CVPR 2020; TPAMI 2021) and PMN (Feng et al., ACM MM 2022) compute theirs: planes are
-(value - black) / (white - black), those of the dark frame times the ratio, all clipped to 0..1;
-PSNR over all planes together, SSIM the mean over them. Beside that stands the correction of
-brightness: ratios of exposures are not exact, and one factor for a whole frame says nothing of noise.
+As ELD (Wei et al., CVPR 2020; TPAMI 2021) and PMN (Feng et al., ACM MM 2022) compute theirs: planes
+are (value - black) / (white - black), those of the dark frame times the ratio, all clipped to 0..1;
+PSNR over all planes together, SSIM the mean over them. Before that brightness is corrected: ratios
+of exposures are not exact, and one factor for a whole frame says nothing of noise.
 """
 
 from __future__ import annotations
