@@ -79,8 +79,9 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     "network that gives mosaics.",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.Choice(["8", "16", "32"]), default="8", show_default=True,
-    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy.",
+    "--bits", type=click.Choice(["8", "16", "32"]),
+    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy. Of dng: 8 for the "
+    "source's own units, 16 keeps fractions of them.  [default: 8; of dng 16]",
 )  # fmt: skip
 @click.option(
     "--noise", type=ListOf(float, "K,SIGMA", "two numbers such as 0.8,1.9"),
@@ -219,7 +220,7 @@ def _output(options: dict[str, Any]) -> Output:
     black, white = options["black"], options["white"]
     return Output(
         folder=options["output"],
-        format=PictureFormat(options["kind"], int(options["bits"])),
+        format=PictureFormat(options["kind"], _bits(options)),
         brightness=_brightness(options),
         linear=options["linear"],
         skip_existing=options["skip_existing"],
@@ -229,6 +230,11 @@ def _output(options: dict[str, Any]) -> Output:
         headerless=headerless_of(options["headerless"]),
         noise=_noise(options),
     )
+
+
+def _bits(options: dict[str, Any]) -> int:
+    """Return the bits asked for; what is denoised has fractions, which a DNG is to keep."""
+    return int(options["bits"] or (16 if options["kind"] == "dng" else 8))
 
 
 def _noise(options: dict[str, Any]) -> NoiseChoice | None:
