@@ -24,11 +24,11 @@ EXIF = ("EXIF ExposureTime", "EXIF FNumber", "EXIF ISOSpeedRatings", "EXIF Focal
         "EXIF LensModel", "EXIF DateTimeOriginal", "Image Make", "Image Model",
         "Image Orientation")  # fmt: skip
 COLOUR_STEP = 1.5
-"""Mean difference of a developed picture from that of the source, of 255, that is taken as equal."""
+"""Mean difference of a developed picture from that of the source, of 255, that is let pass."""
 
 
 def test_real_files_are_the_same_files_to_others(real_data: Path, tmp_path: Path) -> None:
-    """Levels, pattern, matrix, balance, orientation, EXIF and pixels; and the picture LibRaw makes."""
+    """Levels, matrix, balance, orientation, EXIF, pixels; and the picture that LibRaw makes."""
     print(f"\n{'file':42} {'pixels':>7} {'levels':>7} {'matrix':>7} {'balance':>8} {'turned':>7} "
           f"{'EXIF':>6} {'picture':>8}")  # fmt: skip
     files = [one for one in sorted(real_data.iterdir()) if one.is_file() and one.suffix != ".md"]
@@ -66,7 +66,8 @@ def test_real_files_are_the_same_files_to_others(real_data: Path, tmp_path: Path
         step = _difference(shown, again)
         print(f"{source.name[:42]:42} {'equal':>7} {'equal':>7} "
               f"{'equal' if image.colour_matrix else 'none':>7} "
-              f"{image.white_balance.kind:>8} {turned:7d} {len(theirs):6d} {step:8.2f}")  # fmt: skip
+              f"{image.white_balance.kind:>8} {turned:7d} {len(theirs):6d} {step:8.2f}"
+              )  # fmt: skip
         assert step < COLOUR_STEP
 
 

@@ -31,7 +31,6 @@ from rawkit.train.validate import restore_pair, truth_planes
 from tests.support.fixtures_stream import copy_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from rawkit.train import TrainPlan
@@ -56,6 +55,7 @@ class Trained:
 
     @property
     def best(self) -> Path:
+        """Its weights."""
         folder = self.plan.folder
         assert not isinstance(folder, str)
         return folder / BEST  # type: ignore[return-value] # of this machine
@@ -65,13 +65,13 @@ class Trained:
 def trained(
     request: pytest.FixtureRequest, sid_workspace: Workspace,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Trained]:  # fmt: skip
+) -> Trained:  # fmt: skip
     workspace = copy_workspace(sid_workspace, tmp_path_factory.mktemp("raw"))
     plan = plan_training(workspace, None, {**CHANGES, **KINDS[request.param]})
     report = run_training(plan, threads=1, device="cpu", validate_every=9)
     assert report.scores is not None
     assert np.isfinite([report.scores.psnr, report.scores.ssim]).all()
-    yield Trained(workspace, plan)
+    return Trained(workspace, plan)
 
 
 def test_what_is_asked_for_is_what_is_trained(trained: Trained) -> None:
@@ -131,7 +131,7 @@ def test_it_is_validated_on_planes_that_are_as_bright_as_their_truth(trained: Tr
 def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
     trained: Trained, sid_folder: Path, tmp_path: Path, bits: int
 ) -> None:
-    raw = sorted((sid_folder / "Sony" / "short").glob("1*"))[0]
+    raw = min((sid_folder / "Sony" / "short").glob("1*"))
     output = Output(tmp_path / "out", PictureFormat("dng", bits))  # type: ignore[arg-type] # these
     report = restore_files([raw], output, load_restorer(trained.best))
     assert not report.failed, report.failed
@@ -152,7 +152,7 @@ def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
 def test_it_becomes_pictures_and_so_does_a_stored_frame(
     trained: Trained, sid_folder: Path, tmp_path: Path
 ) -> None:
-    raw = sorted((sid_folder / "Sony" / "short").glob("1*"))[0]
+    raw = min((sid_folder / "Sony" / "short").glob("1*"))
     restorer = load_restorer(trained.best)
     output = Output(tmp_path / "out", compare=True)  # type: ignore[arg-type] # a path
     report = restore_files([raw], output, restorer)
