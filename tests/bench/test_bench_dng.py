@@ -64,11 +64,13 @@ def test_real_files_are_the_same_files_to_others(real_data: Path, tmp_path: Path
         assert not differ
         _check_exiftool(source, path)
         step = _difference(shown, again)
-        print(f"{source.name[:42]:42} {'equal':>7} {'equal':>7} "
-              f"{'equal' if image.colour_matrix else 'none':>7} "
-              f"{image.white_balance.kind:>8} {turned:7d} {len(theirs):6d} {step:8.2f}"
-              )  # fmt: skip
-        assert step < COLOUR_STEP
+        kind = image.white_balance.kind
+        matrix_is = "none" if image.colour_matrix is None else "equal"
+        print(f"{source.name[:42]:42} {'equal':>7} {'equal':>7} {matrix_is:>7} {kind:>8} {turned:7d} "
+              f"{len(theirs):6d} {step:8.2f}")  # fmt: skip
+        # Of a camera without a matrix LibRaw shows the sensor's colours as they are; a DNG must have
+        # one, sRGB's, and what is made by it is not the same.
+        assert step < COLOUR_STEP or image.colour_matrix is None
 
 
 def _exif(path: Path) -> dict[str, Any]:
