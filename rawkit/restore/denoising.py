@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rawkit.errors import UsageError
 from rawkit.pictures import LightMeter
 from rawkit.restore.denoised import (
     NoiseChoice,
@@ -32,6 +33,11 @@ def denoise(
 ) -> None:
     """Run a network that gives mosaics, for each picture of an item, and write what it gives."""
     item, image, capture = work.item, loaded.image, loaded.capture
+    if output.colour == "network":
+        raise UsageError(
+            f"the colours of {restorer.network}, which gives mosaics",
+            expected="--colour sensor, or auto: it has none of its own",
+        )
     held = held_to_develop(held, image.mosaic, output)
     noise, source = None, None
     if restorer.needs_noise:

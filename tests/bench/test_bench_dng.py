@@ -66,10 +66,10 @@ def test_real_files_are_the_same_files_to_others(real_data: Path, tmp_path: Path
         step = _difference(shown, again)
         kind = image.white_balance.kind
         matrix_is = "none" if image.colour_matrix is None else "equal"
-        print(f"{source.name[:42]:42} {'equal':>7} {'equal':>7} {matrix_is:>7} {kind:>8} {turned:7d} "
-              f"{len(theirs):6d} {step:8.2f}")  # fmt: skip
-        # Of a camera without a matrix LibRaw shows the sensor's colours as they are; a DNG must have
-        # one, sRGB's, and what is made by it is not the same.
+        same = f"{'equal':>7} {'equal':>7} {matrix_is:>7} {kind:>8}"
+        print(f"{source.name[:42]:42} {same} {turned:7d} {len(theirs):6d} {step:8.2f}")
+        # Of a camera without a matrix LibRaw shows the sensor's colours as they are; a DNG must
+        # have one, sRGB's, and what is made by it is not the same.
         assert step < COLOUR_STEP or image.colour_matrix is None
 
 
