@@ -50,7 +50,7 @@ def test_real_files_are_the_same_files_to_others(real_data: Path, tmp_path: Path
         wanted = sorted(set(map(round, image.mosaic.black_level))), round(image.mosaic.white_level)
         assert levels == wanted
         with tifffile.TiffFile(path) as tiff:
-            tags = tiff.pages[0].tags
+            tags = tiff.pages.first.tags
             assert np.array_equal(tiff.asarray(), image.pixels)
             if image.colour_matrix is not None:
                 matrix = np.reshape(tags["ColorMatrix1"].value, (9, 2))

@@ -24,6 +24,7 @@ from rawkit.evaluate import (
     run_evaluation,
 )
 from rawkit.evaluate.raw import corrected
+from rawkit.evaluate.restored import fed
 from rawkit.models import build, describe, packed_planes, prepare
 from rawkit.sensor import BAYER, Amplification
 from rawkit.store import Store
@@ -46,7 +47,8 @@ def pairs(sid_workspace: Workspace) -> list[Pair]:
 def normalised(planes: NDArray[np.uint16], black: tuple[float, ...]) -> NDArray[np.float64]:
     """Return planes (4, h, w) of 0 to 1 by the white level that the scripts hold."""
     level = np.array(black)[:, None, None]
-    return np.clip((planes - level) / (16383 - level), 0, 1)
+    found: NDArray[np.float64] = np.clip((planes - level) / (16383 - level), 0, 1)
+    return found
 
 
 def plain_figures(
@@ -74,7 +76,6 @@ def test_figures_are_those_of_the_published_scripts(pairs: list[Pair], *, correc
     for pair in pairs[:3]:
         row = measure(pair, PlainMethod(), rules, "x")
         ratio = min(pair.gain_ratio, 300)
-        dark = normalised(pair.planes(), pair.dark.black_level) * 0  # shape alone
         level = np.array(pair.dark.black_level)[:, None, None]
         dark = (pair.planes() - level) / (16383 - level) * ratio
         truth = normalised(pair.long_planes(), pair.long.black_level)
@@ -103,7 +104,7 @@ def test_a_network_is_judged_by_the_planes_that_it_gives(pairs: list[Pair]) -> N
     truth = normalised(pair.long_planes(), pair.long.black_level)
     wanted = plain_figures(found, truth, correct=True)
     assert (row.psnr, row.ssim) == pytest.approx(wanted, abs=1e-3)
-    picture = method.picture(pair, *_fed(pair, method, protocol("all")))
+    picture = method.picture(pair, *fed(pair, method, protocol("all")))
     assert picture.shape == (2 * dark.shape[1], 2 * dark.shape[2], 3)
     assert 0 <= picture.min() < picture.max() <= 1
 
@@ -175,7 +176,7 @@ def test_methods_that_give_pictures_are_refused(pairs: list[Pair]) -> None:
     pictures = NetworkMethod("sid", ready, "x", Amplification("ratio"), None)  # type: ignore[arg-type] # staged
     for method in (EqualisedMethod(), pictures):
         with pytest.raises(UsageError, match="raw space"):
-            measure(pairs[0], method, protocol("sid-raw"), "x")  # type: ignore[arg-type] # a method
+            measure(pairs[0], method, protocol("sid-raw"), "x")
     for wrong in ({"space": "linear"}, {"centre": 3}, {"white_level": -1.0}, {"ratios": (0.0,)}):
         with pytest.raises(UsageError):
             protocol("sid-raw", **wrong)

