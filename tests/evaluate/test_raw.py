@@ -109,12 +109,6 @@ def test_a_network_is_judged_by_the_planes_that_it_gives(pairs: list[Pair]) -> N
     assert 0 <= picture.min() < picture.max() <= 1
 
 
-def _fed(pair: Pair, method: NetworkMethod, rules: object) -> tuple[object, float]:
-    from rawkit.evaluate.restored import fed
-
-    return fed(pair, method, rules)  # type: ignore[arg-type] # a protocol
-
-
 def test_the_correction_is_the_best_factor_and_changes_nothing_twice() -> None:
     generator = np.random.default_rng(5)
     truth = generator.random((40, 60, 4), np.float32)

@@ -149,6 +149,7 @@ def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
         assert found.raw_image_visible.shape == source.pixels.shape
         patterns = [np.array(one) for one in (found.raw_pattern, source.mosaic.pattern)]
         ours, theirs = (np.where(one == 3, 1, one) for one in patterns)
+        assert np.array_equal(ours, theirs)
     (line,) = read_manifest(tmp_path / "out").values()
     told = trained.plan.settings.k_sigma or describe(trained.plan.settings.network).takes_sigma
     assert (line.get("noise") is not None) == told
