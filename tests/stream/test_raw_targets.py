@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
+pytest_plugins = ("tests.support.fixtures_workspace",)
+
+
 def test_targets_are_cut_and_turned_as_the_planes_are(tmp_path: Path) -> None:
     (one,) = make_sources(tmp_path, [Shape(40, 48, (16, 16))])
     levels = np.array([*one.black_level, one.white_level], np.float32)
