@@ -183,7 +183,7 @@ def test_what_makes_no_sense_is_refused_in_words() -> None:
         ({"balance": True}, "--balance"),
     ):
         with pytest.raises(UsageError, match=words):
-            replace(settings, **wrong)  # type: ignore[arg-type] # any field
+            replace(settings, **wrong)
 
 
 def test_a_frame_without_light_does_not_show_its_noise(trained: Trained) -> None:
