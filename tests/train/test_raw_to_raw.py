@@ -155,7 +155,7 @@ def test_a_raw_file_becomes_a_dng_that_says_what_it_said(
     assert (line.get("noise") is not None) == told
 
 
-def test_it_becomes_pictures_and_so_does_a_stored_frame(
+def test_it_becomes_pictures_beside_plain_ones(
     trained: Trained, sid_folder: Path, tmp_path: Path
 ) -> None:
     raw = min((sid_folder / "Sony" / "short").glob("1*"))
