@@ -20,6 +20,7 @@ _FIELDS = {
     "network": "network",
     "target": "target",
     "k_sigma": "k_sigma",
+    "sigma_map": "sigma_map",
     "steps": "steps",
     "crop": "crop",
     "batch": "batch_size",
@@ -89,6 +90,9 @@ _OPTIONS = (
     click.option("--k-sigma/--no-k-sigma", default=None, help="With --target raw: make the noise "
                  "of every frame that of one anchor, instead of amplifying.  [default: for "
                  "pmrid]"),
+    click.option("--sigma-map/--no-sigma-map", default=None, help="With --target raw: tell the "
+                 "network how noisy each pixel is, by a further plane: raw-unet-sigma.  [default: "
+                 "for that one]"),
     click.option("--clip", type=_POSITIVE, help="Neighbouring frames of a video that are drawn "
                  "together: a clip.  [default: 1; for unet3d 16]"),
     click.option("--residual/--no-residual", default=None, help="unet3d of residual blocks."),

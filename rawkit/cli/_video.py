@@ -167,7 +167,7 @@ def _output(brightness: Brightness, max_ram: int | None, options: dict[str, Any]
     return VideoOutput(
         target=target,
         format=PictureFormat(
-            options["kind"], 16 if options["bits"] == "32" else int(options["bits"])
+            options["kind"], 16 if options["bits"] == "32" else int(options["bits"] or 8)
         ),
         floats=options["bits"] == "32",
         codec=options["codec"] or "h264",

@@ -33,7 +33,7 @@ _NOT_OURS = {"role"}
 )
 @click.option(
     "--protocol", "protocol_name", default="all", show_default=True,
-    help="all, moving-objects, sid-598, sid-562, sid-93 or sid-88.",
+    help="all, moving-objects, sid-598, sid-562, sid-93 or sid-88; in raw space sid-raw or eld.",
 )  # fmt: skip
 @click.option("--subset", help="Only pairs of this subset.")
 @click.option(
@@ -55,6 +55,12 @@ _NOT_OURS = {"role"}
 @click.option(
     "--ssim", help="SSIM variant: gaussian, uniform or luminance.  [default: the protocol's]"
 )
+@click.option("--centre", type=click.IntRange(min=0), help="Compare only a square in the middle, "
+              "of so many pixels a side.  [default: the protocol's]")  # fmt: skip
+@click.option(
+    "--correct/--no-correct", default=None, help="In raw space, correct the brightness of what is "
+    "restored by one factor first.  [default: the protocol's]",
+)  # fmt: skip
 @click.option("--border", type=click.IntRange(min=0), help="Pixels cut off at each side.")
 @click.option(
     "--black-level", type=click.FloatRange(0),
@@ -176,7 +182,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
     changes: dict[str, Any] = {
         name: options[name]
-        for name in ("ssim", "border", "black_level", "pieces")
+        for name in ("ssim", "border", "black_level", "pieces", "correct", "centre")
         if options[name] is not None
     }
     if options["split"]:
@@ -189,7 +195,7 @@ def _protocol(options: dict[str, Any]) -> Protocol:
 
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:
-    from rawkit.evaluate import summary_values
+    from rawkit.evaluate import NOMINAL, summary_values
 
     if as_json:
         print_json({"folder": str(evaluation.folder), **summary_values(evaluation)})
@@ -204,6 +210,8 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
         for group in evaluation.groups
     ]
     click.echo(table(("means over", "pictures", "scenes", *_SHOWN), rows))
+    if any(group.axis == NOMINAL for group in evaluation.groups):
+        _print_by_ratio(evaluation)
     overall = evaluation.overall.means["psnr"]
     if overall.low is not None and overall.high is not None:
         click.echo(
@@ -212,6 +220,29 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
     if evaluation.videos is not None:
         _print_videos(evaluation)
     click.echo(f"{evaluation.folder}")
+
+
+def _print_by_ratio(evaluation: Evaluation) -> None:
+    """Print figures by nominal ratio, beside published ones of its collection."""
+    from rawkit.evaluate import NOMINAL, published_for
+
+    groups = [one for one in evaluation.groups if one.axis == NOMINAL and one.value is not None]
+    ratios = [one.value for one in groups]
+    lines = {evaluation.title: {one.value: (one.means["psnr"].mean, one.means["ssim"].mean)
+                                for one in groups}}  # fmt: skip
+    for collection in (one.value for one in evaluation.groups if one.axis == "collection"):
+        for one in published_for(str(collection), space="raw"):
+            lines.setdefault(f"{one.method} (published)", {})[one.ratio] = one.psnr, one.ssim
+    rows = [
+        (name, *(_both(*found.get(ratio, (None, None))) for ratio in ratios))
+        for name, found in lines.items()
+    ]
+    head = ("PSNR / SSIM in raw space", *(f"x{ratio:g}" for ratio in ratios))
+    click.echo("\n" + table(head, rows))
+
+
+def _both(psnr: float | None, ssim: float | None) -> str:
+    return "-" if psnr is None or ssim is None else f"{psnr:.2f} / {ssim:.4f}"
 
 
 def _print_videos(evaluation: Evaluation) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rawkit.bars import TerminalProgress
+from rawkit.cli._brightness import AUTO, brightness_of
 from rawkit.cli._filters import selection_of, selection_options
 from rawkit.cli._group import NAMES, ListOf
 from rawkit.cli._headerless import headerless_of, headerless_option
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from rawkit.workspace import Workspace
 
 
-_AUTO = "auto"
-
-
 class _Multiples(ListOf):
     """``auto``, or numbers separated by commas."""
 
@@ -37,7 +35,7 @@ class _Multiples(ListOf):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Any, ...]:
         """Read either; ``auto`` stands for itself."""
-        return (_AUTO,) if value in (_AUTO, (_AUTO,)) else super().convert(value, param, ctx)
+        return (AUTO,) if value in (AUTO, (AUTO,)) else super().convert(value, param, ctx)
 
 
 _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such as 1,5,8")
@@ -81,8 +79,9 @@ _MULTIPLES = _Multiples(number, "auto|numbers", "auto, or a list of numbers such
     "network that gives mosaics.",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.Choice(["8", "16", "32"]), default="8", show_default=True,
-    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy.",
+    "--bits", type=click.Choice(["8", "16", "32"]),
+    help="Bits per channel; 16 for png, tiff and .npy, 32 for floats in an .npy. Of dng: 8 for the "
+    "source's own units, 16 keeps fractions of them.  [default: 8; of dng 16]",
 )  # fmt: skip
 @click.option(
     "--noise", type=ListOf(float, "K,SIGMA", "two numbers such as 0.8,1.9"),
@@ -171,7 +170,7 @@ def restore(
             chosen, _backend(chosen, options), options["device"], options["precision"], max_ram
         )
         asked = {**options, "dry_run": dry_run, "frame_timeout": frame_timeout, "as_json": as_json}
-        restore_one_video(files[0], compute, _brightness(options), asked)
+        restore_one_video(files[0], compute, brightness_of(options), asked)
         return
     found = _inputs(workspace, files, options)
     output = _output(options, found)
@@ -224,8 +223,8 @@ def _output(options: dict[str, Any], found: Inputs) -> Output:
     stores = [item.what.store for item in found.items if isinstance(item.what, StoredFrame)]
     return Output(
         folder=options["output"],
-        format=PictureFormat(options["kind"], int(options["bits"])),
-        brightness=_brightness(options),
+        format=PictureFormat(options["kind"], _bits(options)),
+        brightness=brightness_of(options),
         linear=options["linear"],
         skip_existing=options["skip_existing"],
         compare=options["compare"],
@@ -235,6 +234,11 @@ def _output(options: dict[str, Any], found: Inputs) -> Output:
         noise=_noise(options),
         mending=mending_of_options(options, stores),
     )
+
+
+def _bits(options: dict[str, Any]) -> int:
+    """Return the bits asked for; what is denoised has fractions, which a DNG is to keep."""
+    return int(options["bits"] or (16 if options["kind"] == "dng" else 8))
 
 
 def _noise(options: dict[str, Any]) -> NoiseChoice | None:
@@ -248,33 +252,6 @@ def _noise(options: dict[str, Any]) -> NoiseChoice | None:
     from rawkit.restore import NoiseChoice
 
     return NoiseChoice(ShotAndRead(given[0], given[1] ** 2))
-
-
-def _brightness(options: dict[str, Any]) -> Any:
-    from rawkit.restore import Brightness, parse_amplification, parse_exposure
-
-    named, multiples, exposure = (
-        options[key] for key in ("amplification", "multiples", "exposure")
-    )
-    if multiples is None and exposure is None and named is None:
-        return Brightness()
-    if multiples == (_AUTO,):
-        if named is not None or exposure is not None:
-            raise click.UsageError("--m auto chooses the brightness: it goes with no other choice")
-        return Brightness("expected")
-    if multiples is not None and exposure is not None:
-        raise click.UsageError("--m multiplies the estimate, --exposure names a ratio: choose one")
-    kind, values = (
-        parse_amplification(named)
-        if named is not None
-        else ("auto" if exposure is None else "ratio", ())
-    )
-    if multiples is not None and kind != "auto":
-        raise click.UsageError(f"--m multiplies the estimate: it does not go with {named}")
-    if exposure is not None and kind != "ratio":
-        raise click.UsageError(f"--exposure names a ratio: it does not go with {named}")
-    wanted = None if exposure is None else parse_exposure(exposure)
-    return Brightness(kind, multiples or values, wanted)
 
 
 def _inputs(workspace: Workspace, files: tuple[str, ...], options: dict[str, Any]) -> Inputs:

@@ -2,9 +2,9 @@
 
 `protocol` says which pairs count and how pictures are compared; `pairs` finds them in stores;
 `videos` puts those together that follow each other; `methods` makes the pictures, `clips` by a
-network that takes clips, `plain` without one; `measure` compares one picture, `video_figures` whole
-videos; `run` does all, journal and tables; `films` saves videos to be looked at; `summary` has the
-means with their intervals; `published` the figures of papers.
+network that takes clips, `plain` without one; `measure` compares one picture, or planes as `raw`
+makes them, `video_figures` whole videos; `run` does all, journal and tables; `films` saves videos
+to be looked at; `summary` has the means with their intervals; `published` the figures of papers.
 """
 
 from rawkit.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Mean
@@ -33,7 +33,7 @@ from rawkit.evaluate.run import (
     pictures_done,
     run_evaluation,
 )
-from rawkit.evaluate.summary import AXES, GroupSummary, ordered, summarise
+from rawkit.evaluate.summary import AXES, NOMINAL, GroupSummary, ordered, summarise
 from rawkit.evaluate.tables import (
     PICTURES_TABLE,
     SUMMARY_JSON,
@@ -59,6 +59,7 @@ __all__ = [
     "FILM_INDEX",
     "MAX_RAM",
     "METRICS",
+    "NOMINAL",
     "PICTURES_TABLE",
     "PICTURE_FOLDER",
     "PICTURE_INDEX",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawkit.evaluate.memory import cut_within
+from rawkit.evaluate.raw import no_planes
 from rawkit.evaluate.restored import Restored, curves_for, fed, steady_bases
 from rawkit.models import AmplifiedMosaic, describe, padding_for
 from rawkit.sensor import BAYER, WhiteBalance, gains_to, unpack
@@ -77,11 +78,17 @@ class ClipMethod:
         ((_, picture),) = self._blended(iter([(pair, light, factor)]), grid)
         return picture
 
+    def planes(self, *_: object) -> NDArray[np.float32]:
+        """Refuse: it gives pictures."""
+        raise no_planes(self.name)
+
     def frames(self, video: Video, first: int, protocol: Protocol) -> Iterator[Restored]:
         """Restore the frames of a video from `first`, from 0, to the last, in order.
 
         A gap in the video ends a clip. Pieces that `first` is part of are restored whole.
         """
+        if protocol.space == "raw":
+            raise no_planes(self.name)
         bases = steady_bases(video, protocol)
         tables = curves_for(video, self, protocol)
         for begin, end in video.runs:

@@ -67,7 +67,8 @@ def light_of(pair: Pair, protocol: Protocol) -> Light:
         black = np.full(len(planes), protocol.black_level, np.float32)
         histograms = [np.bincount(plane.ravel(), minlength=_LEVELS) for plane in planes]
         base = base_of_histograms(histograms, black.tolist(), row.white_level)
-    return Light(planes, black, row.white_level, base)
+    white = row.white_level if protocol.white_level is None else protocol.white_level
+    return Light(planes, black, white, base)
 
 
 def _mended(pair: Pair, mending: Mending, planes: NDArray[np.uint16]) -> Light:

@@ -11,7 +11,8 @@ from rawkit.errors import UsageError
 from rawkit.evaluate.colour import colour_error
 from rawkit.evaluate.light import matching_factor
 from rawkit.evaluate.pairs import known
-from rawkit.evaluate.restored import Restored, fed
+from rawkit.evaluate.raw import corrected, true_planes
+from rawkit.evaluate.restored import Restored, fed, shown_by
 from rawkit.metrics import MS_SSIM_MIN_SIDE, SSIM_VARIANTS, ms_ssim, psnr, sharpness, ssim
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ class PictureRow:
     """Structural similarity, variant as the protocol says."""
     ms_ssim: float | None
     """Multi-scale SSIM; None for pictures under 176 pixels a side."""
-    delta_e: float
-    """Mean CIEDE2000."""
-    hue_shift: float
+    delta_e: float | None
+    """Mean CIEDE2000; like all that is said of colours None where planes are compared."""
+    hue_shift: float | None
     """Degrees by which hues are turned, see `ColourError`."""
-    cast_a: float
+    cast_a: float | None
     """Mean a* less that of the truth: red or purple where positive, green below."""
-    cast_b: float
+    cast_b: float | None
     """Mean b* less that of the truth: yellow or brown where positive, blue below."""
     sharpness: float | None = None
     """How sharp it looks, 0 to 1, by itself: no reference, so that noise counts, too. None in an
@@ -94,11 +95,15 @@ COLUMNS = tuple(field.name for field in fields(PictureRow))
 
 
 def prepared(
-    picture: NDArray[np.floating] | NDArray[np.unsignedinteger], bits: int, border: int
+    picture: NDArray[np.floating] | NDArray[np.unsignedinteger],
+    bits: int,
+    border: int,
+    centre: int = 0,
 ) -> NDArray[np.float32]:
     """Make a picture ready to be compared: cut the border, 0 to 1, rounded to 8 bits if asked for.
 
-    `picture` is (H, W, 3): float of 0 to 1, clipped, or unsigned integers of full scale.
+    `picture` is (H, W, 3): float of 0 to 1, clipped, or unsigned integers of full scale. Of what
+    is left within the border the square in the middle is taken, of `centre` pixels a side, or all.
 
     Raises
     ------
@@ -109,6 +114,9 @@ def prepared(
     if 2 * border >= min(height, width):
         raise UsageError(f"a border of {border} pixels of a picture of {width}x{height}")
     inner = picture[border : height - border, border : width - border]
+    if centre:
+        top, left = (max(0, side // 2 - centre // 2) for side in inner.shape[:2])
+        inner = inner[top : top + centre, left : left + centre]
     if inner.dtype.kind == "u":
         unit = inner.astype(np.float32)
         unit /= np.float32(2 ** (8 * inner.dtype.itemsize) - 1)
@@ -134,16 +142,24 @@ def measure(pair: Pair, method: Method, protocol: Protocol, evaluation: str) -> 
         If the picture is too small for the protocol's window or border, or a ratio is not known.
     """
     light, factor = fed(pair, method, protocol)
-    found = Restored(pair, light, factor, method.picture(pair, light, factor))
+    found = Restored(pair, light, factor, shown_by(method, protocol)(pair, light, factor))
     return compared(found, *both_prepared(found, protocol), protocol, evaluation)
 
 
 def both_prepared(
     found: Restored, protocol: Protocol
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Make a restored picture and its truth ready to be compared, see `prepared`."""
-    restored = prepared(found.picture, protocol.bits, protocol.border)
-    return restored, prepared(found.pair.target(), protocol.bits, protocol.border)
+    """Make a restored picture and its truth ready to be compared, see `prepared`.
+
+    Planes are half as large as pictures, and so are border and centre.
+    """
+    if protocol.space == "raw":
+        shown = (protocol.bits, protocol.border // 2, protocol.centre // 2)
+        restored = prepared(found.picture, *shown)
+        truth = prepared(true_planes(found.pair, protocol), *shown)
+        return (corrected(restored, truth) if protocol.correct else restored), truth
+    shown = (protocol.bits, protocol.border, protocol.centre)
+    return prepared(found.picture, *shown), prepared(found.pair.target(), *shown)
 
 
 def compared(
@@ -162,7 +178,8 @@ def compared(
     """
     pair, light, factor = found.pair, found.light, found.factor
     variant = SSIM_VARIANTS[protocol.ssim]
-    colour = colour_error(restored, truth)
+    raw = protocol.space == "raw"
+    colour = None if raw else colour_error(restored, truth)
     matching = None
     if not light.equalised:
         matching = known(matching_factor(pair, light.planes, light.own_levels))
@@ -191,12 +208,12 @@ def compared(
         psnr=psnr(restored, truth),
         ssim=ssim(restored, truth, variant),
         ms_ssim=ms_ssim(restored, truth, variant)
-        if min(height, width) >= max(MS_SSIM_MIN_SIDE, 16 * variant.size)
+        if not raw and min(height, width) >= max(MS_SSIM_MIN_SIDE, 16 * variant.size)
         else None,
-        delta_e=colour.delta_e,
-        hue_shift=colour.hue_shift,
-        cast_a=colour.cast_a,
-        cast_b=colour.cast_b,
-        sharpness=sharpness(restored),
-        sharpness_of_truth=sharpness(truth),
+        delta_e=None if colour is None else colour.delta_e,
+        hue_shift=None if colour is None else colour.hue_shift,
+        cast_a=None if colour is None else colour.cast_a,
+        cast_b=None if colour is None else colour.cast_b,
+        sharpness=None if raw else sharpness(restored),
+        sharpness_of_truth=None if raw else sharpness(truth),
     )

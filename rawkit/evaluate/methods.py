@@ -14,12 +14,14 @@ from rawkit.errors import UsageError, WeightsError
 from rawkit.evaluate.clips import ClipMethod, balancing_gains
 from rawkit.evaluate.memory import tile_within
 from rawkit.evaluate.plain import colour_matrix
+from rawkit.evaluate.raw import no_planes
 from rawkit.evaluate.restored import one_by_one
 from rawkit.models import (
     AmplifiedMosaic,
     Overlap,
     Staged,
     amplified,
+    denoise_bands,
     describe,
     find_neutral,
     load_network,
@@ -28,6 +30,8 @@ from rawkit.models import (
     prepare,
     restore_bands,
 )
+from rawkit.pictures import convert_planes
+from rawkit.restore import NoiseChoice
 from rawkit.sensor import (
     BAYER,
     Amplification,
@@ -35,6 +39,7 @@ from rawkit.sensor import (
     WhiteBalance,
     image_of_array,
     neutral_of,
+    pack,
     unpack,
 )
 
@@ -52,6 +57,10 @@ if TYPE_CHECKING:
     from rawkit.evaluate.videos import Video
     from rawkit.models import LoadedWeights
     from rawkit.sensor import Neutral, RawImage
+
+
+_LEVELS = 65535
+"""White of planes that are converted."""
 
 
 class Method(Protocol):
@@ -89,6 +98,15 @@ class Method(Protocol):
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Restore a dark frame; (H, W, 3) of 0 to 1, BT.709 curve on sRGB primaries."""
 
+    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Denoise a dark frame; (h, w, 4), normalised and amplified, not clipped.
+
+        Raises
+        ------
+        UsageError
+            If it gives pictures.
+        """
+
     def frames(self, video: Video, first: int, protocol: Rules) -> Iterator[Restored]:
         """Restore the frames of a video from `first`, from 0, to the last, in order."""
 
@@ -117,6 +135,8 @@ class NetworkMethod:
     """Whose colours its pictures have."""
     overlap: Overlap | None = None
     """How patches overlap that pictures are made in; None: they are made whole."""
+    k_sigma: bool = False
+    """Whether it takes mosaics after the k-sigma transform."""
 
     def within(
         self,
@@ -142,6 +162,8 @@ class NetworkMethod:
         Where the network wants grey at a neutral, the planes are balanced by the balance that the
         truth was rendered with.
         """
+        if describe(self.name).gives == "mosaic":
+            return self._converted(pair, light, factor)
         if self.colour != "network":
             return self._developed(pair, light, factor)
         pixels = unpack(light.planes)
@@ -156,6 +178,40 @@ class NetworkMethod:
         for top, band in self._bands(mosaic):
             restored[top : top + len(band)] = band
         return restored
+
+    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Denoise a dark frame; (h, w, 4), normalised and amplified, not clipped.
+
+        The noise, where the network is told it, is what the frame itself shows.
+
+        Raises
+        ------
+        MosaicError
+            If that shows none.
+        UsageError
+            If the network gives pictures.
+        """
+        about = describe(self.name)
+        if about.gives != "mosaic":
+            raise no_planes(self.name)
+        image = image_of(pair, light)
+        noise = None
+        if self.k_sigma or about.takes_sigma:
+            noise, _ = NoiseChoice().of(image, pair.dark.iso)
+        bands = denoise_bands(
+            self.net, image.pixels, image.mosaic, about, factor=factor, noise=noise,
+            k_sigma=self.k_sigma, tile=self.tile,
+        )  # fmt: skip
+        found = np.ascontiguousarray(pack(np.concatenate(list(bands))).transpose(1, 2, 0))
+        found *= np.float32(factor) / (np.float32(light.white) - light.black.astype(np.float32))
+        return found
+
+    def _converted(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Convert a denoised mosaic plainly: by the matrix from the long to its picture."""
+        planes = self.planes(pair, light, factor).transpose(2, 0, 1)
+        values = np.rint(planes.clip(0, 1) * np.float32(_LEVELS)).astype(np.uint16)
+        matrix = colour_matrix(pair)
+        return convert_planes(values, np.zeros(len(values), np.float32), _LEVELS, 1.0, matrix)
 
     def amplification_of(self, pair: Pair) -> Amplification:  # noqa: ARG002 - as every method
         """Return what it was trained with."""
@@ -177,6 +233,10 @@ class NetworkMethod:
         if overlap is None:
             return self
         overlap.check(describe(self.name).multiple)
+        if describe(self.name).gives == "mosaic":
+            raise UsageError(
+                f"overlapping patches of {self.name}, which gives mosaics", expected="no --overlap"
+            )
         digest = sha256(f"{self.digest} overlap {overlap.text()}".encode()).hexdigest()
         return replace(self, overlap=overlap, digest=digest)
 
@@ -276,6 +336,7 @@ def load_method(
     method = NetworkMethod(
         loaded.network, ready, digest, amplification, loaded.licence,
         neutral=loaded.neutral, learned=learned,
+        k_sigma=bool(loaded.settings.get("k_sigma", describe(loaded.network).stabilised)),
     )  # fmt: skip
     patches = None if overlap is None else Overlap(*overlap)
     return method.in_colours(colour).in_patches(patches)

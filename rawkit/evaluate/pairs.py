@@ -11,7 +11,7 @@ import numpy as np
 
 from rawkit.catalog import Selection
 from rawkit.errors import SelectionError, StoreError
-from rawkit.sensor import BAYER, exposure_ratio, gain_ratio
+from rawkit.sensor import BAYER, MAX_RATIO, exposure_ratio, gain_ratio
 from rawkit.store import NO_TARGET, exposure_of
 from rawkit.subset import Limits, choose_frames, no_longer
 from rawkit.workspace import listed
@@ -117,7 +117,17 @@ def choose_pairs(
     ]
     if not wanted:
         raise _nothing(protocol, paired, stores)
-    return _located(wanted[:limit], {store.collection: store for store in stores})
+    found = _located(wanted, {store.collection: store for store in stores})
+    if protocol.ratios:
+        found = [one for one in found if protocol.nominal(capped(one)) is not None]
+        if not found:
+            raise _nothing(protocol, paired, stores)
+    return found[:limit]
+
+
+def capped(pair: Pair) -> float:
+    """Return the gain ratio of a pair, at most as much as anything is amplified by."""
+    return min(pair.gain_ratio, MAX_RATIO)
 
 
 def _located(frames: Iterable[SubsetFrame], stores: Mapping[str, Store]) -> list[Pair]:

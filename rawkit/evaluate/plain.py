@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from rawkit.colour import SQUARE, fit_to_picture
+from rawkit.evaluate.raw import amplified_planes, no_planes
 from rawkit.evaluate.restored import curves_of, fed, one_by_one
 from rawkit.pictures import convert_planes, demosaiced
 from rawkit.sensor import Amplification, equalised
@@ -73,6 +74,10 @@ class PlainMethod:
             self._matrix = key, matrix
         return convert_planes(light.planes, light.black, light.white, factor, self._matrix[1])
 
+    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
+        """Return the planes as they are: what a figure without a network is measured on."""
+        return amplified_planes(light, factor)
+
     def frames(self, video: Video, first: int, protocol: Protocol) -> Iterator[Restored]:
         """Convert the frames of a video from `first`, from 0, to the last, in order."""
         pair = video.pairs[0]
@@ -99,6 +104,9 @@ class _WithMatrix:
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
         return convert_planes(light.planes, light.black, light.white, factor, self.matrix)
+
+    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        return self.plain.planes(pair, light, factor)
 
 
 def _given_matrix(pair: Pair, factor: float) -> NDArray[np.float32]:
@@ -149,6 +157,10 @@ class EqualisedMethod:
         """Equalise a dark frame by itself; (H, W, 3) of 0 to 1."""
         return _equalised_picture(light.planes, curves_of([pair], balanced=True))
 
+    def planes(self, *_: object) -> NDArray[np.float32]:
+        """Refuse: what is equalised no longer tells how much light there was."""
+        raise no_planes(self.name)
+
     def frames(self, video: Video, first: int, protocol: Protocol) -> Iterator[Restored]:
         """Equalise the frames of a video by one curve, from `first`, from 0, to the last."""
         yield from one_by_one(
@@ -168,6 +180,9 @@ class _WithCurve:
 
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:  # noqa: ARG002 - as every method
         return _equalised_picture(light.planes, self.tables)
+
+    def planes(self, *_: object) -> NDArray[np.float32]:
+        raise no_planes(EQUALISED)
 
 
 def _equalised_picture(

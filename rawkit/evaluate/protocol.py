@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 PROTOCOLS_FILE: Final = Path(__file__).with_name("protocols.toml")
 TRAINED: Final = "trained"
 _BITS: Final = (0, 8)
+_SPACES: Final = ("picture", "raw")
+_NEWER: Final = ("white_level", "correct", "centre", "ratios")
+"""Fields that decide nothing where they are empty."""
+_NEAR: Final = 1.25
+"""Times by which the ratio of a pair may differ from a nominal one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,24 @@ class Protocol:
     """Black level of all planes in sensor units, instead of each file's own: what scripts do that
     hard-code one. The estimate of the amplification is then made with it too."""
 
+    white_level: float | None = None
+    """White level in sensor units, likewise."""
+    space: Literal["picture", "raw"] = "picture"
+    """What is compared: pictures, or packed planes of 0 to 1, amplified, with those of the long; by
+    networks that give mosaics."""
+    correct: bool = False
+    """Whether the brightness of what is restored is corrected first, by the one factor that brings
+    it nearest to the truth; of planes alone. See `rawkit.evaluate.raw.corrected`."""
+    centre: int = 0
+    """Side in mosaic pixels of the square in the middle that is compared; 0: all within the
+    border."""
+    ratios: tuple[float, ...] = ()
+    """Nominal ratios that figures are also summarised by; pairs whose own are not near any of them
+    do not count."""
+
     def __post_init__(self) -> None:
         """Check every field that could be wrong."""
+        self._check_space()
         if self.amplification not in (TRAINED, "auto", "ratio", "number", "equalise"):
             raise UsageError(
                 f"amplification {self.amplification!r}",
@@ -92,6 +114,18 @@ class Protocol:
         if not self.splits:
             raise UsageError("no split", expected="train, val or test")
 
+    def _check_space(self) -> None:
+        if self.space not in _SPACES:
+            raise UsageError(f"figures of {self.space!r}", expected=" or ".join(_SPACES))
+        if self.correct and self.space != "raw":
+            raise UsageError("a corrected brightness of pictures", expected="figures of planes")
+        if self.centre < 0 or self.centre % 2:
+            raise UsageError(f"a square of {self.centre} pixels", expected="an even side, or 0")
+        if not all(0 < one < math.inf for one in self.ratios):
+            raise UsageError(f"ratios of {self.ratios}", expected="numbers above 0")
+        if self.white_level is not None and not 0 < self.white_level < math.inf:
+            raise UsageError(f"a white level of {self.white_level}", expected="a number above 0")
+
     @property
     def identity(self) -> dict[str, Any]:
         """All fields that decide a figure; newer ones only where they say something."""
@@ -100,6 +134,11 @@ class Protocol:
             del values["steady"]
         if self.pieces is None:
             del values["pieces"]
+        for name in _NEWER:
+            if not values[name]:
+                del values[name]
+        if self.space == "picture":
+            del values["space"]
         return values
 
     def takes(self, collection: str, name: str, scene: str, split: str) -> bool:
@@ -110,6 +149,14 @@ class Protocol:
             and scene not in self.without
             and split in self.splits
         )
+
+    def nominal(self, ratio: float | None) -> float | None:
+        """Return the nominal ratio that a pair's own is nearest to; None if it is near none."""
+        if ratio is None or not 0 < ratio < math.inf:
+            return None
+        found = min(self.ratios, key=lambda one: abs(math.log(one / ratio)), default=None)
+        near = found is not None and 1 / _NEAR < found / ratio < _NEAR
+        return found if near else None
 
     def amplifier(self, trained: Amplification) -> Amplification:
         """Return the amplification, given the one the weights were trained with."""

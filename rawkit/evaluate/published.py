@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 PUBLISHED_FILE: Final = Path(__file__).with_name("published.toml")
 
@@ -46,6 +46,10 @@ class PublishedFigure:
     comparable with ``mabd_columns`` alone. Tables print it in units of 10^-3."""
     network: str | None = None
     """Name of the network in rawkit's registry, if it is there."""
+    space: Literal["picture", "raw"] = "picture"
+    """What was compared, as in `Protocol`; in raw space the brightness was corrected."""
+    ratio: float | None = None
+    """What the dark frames were amplified by, where figures are stated by that."""
 
 
 @cache
@@ -59,10 +63,12 @@ def published_figures() -> tuple[PublishedFigure, ...]:
     )
 
 
-def published_for(collection: str, camera: str | None = None) -> tuple[PublishedFigure, ...]:
-    """Return the figures of a collection, or of one camera of it."""
+def published_for(
+    collection: str, camera: str | None = None, space: str = "picture"
+) -> tuple[PublishedFigure, ...]:
+    """Return the figures of pictures, or of planes, of a collection, or of one camera of it."""
     return tuple(
         one
         for one in published_figures()
-        if one.collection == collection and camera in (None, one.camera)
+        if one.collection == collection and camera in (None, one.camera) and one.space == space
     )

@@ -19,7 +19,7 @@ from rawkit.sensor import (
 from rawkit.video import steadied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +39,9 @@ class Converts(Protocol):
     def picture(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
         """Return the picture, (H, W, 3) of 0 to 1."""
 
+    def planes(self, pair: Pair, light: Light, factor: float) -> NDArray[np.float32]:
+        """Return amplified planes without noise, (h, w, 4), not clipped."""
+
 
 @dataclass(frozen=True)
 class Restored:
@@ -51,7 +54,7 @@ class Restored:
     factor: float
     """What they were multiplied by."""
     picture: NDArray[np.float32]
-    """The picture, (H, W, 3) of 0 to 1."""
+    """The picture, (H, W, 3) of 0 to 1; in raw space its planes, (h, w, 4)."""
 
 
 def fed(
@@ -84,6 +87,13 @@ def fed(
     if base is not None:
         light = replace(light, base=base)
     return light, factor_of(light, pair, amplifier)
+
+
+def shown_by(
+    method: Converts, protocol: Rules
+) -> Callable[[Pair, Light, float], NDArray[np.float32]]:
+    """Return what makes of a dark frame what a protocol compares: a picture, or planes."""
+    return method.planes if protocol.space == "raw" else method.picture
 
 
 def curves_of(pairs: Sequence[Pair], *, balanced: bool = False) -> NDArray[np.uint16]:
@@ -136,4 +146,4 @@ def one_by_one(method: Converts, video: Video, first: int, protocol: Rules) -> I
     tables = curves_for(video, method, protocol)
     for pair, base in zip(video.pairs[first:], bases[first:], strict=True):
         light, factor = fed(pair, method, protocol, base, tables)
-        yield Restored(pair, light, factor, method.picture(pair, light, factor))
+        yield Restored(pair, light, factor, shown_by(method, protocol)(pair, light, factor))

@@ -169,7 +169,7 @@ def run_evaluation(plan: EvaluationPlan, progress: Progress = SILENT) -> Evaluat
                         advance(1, f"{row.psnr:.2f} dB  {row.name}")
             rows = [journal.rows[pair.key] for pair in plan.pairs]
             videos, curves = _videos(plan.videos, journal, name)
-        groups, together = _summaries(rows, videos, plan.seed, plan.resamples)
+        groups, together = _summaries(rows, videos, plan)
         evaluation = Evaluation(
             plan.folder, name, identity, plan.title, plan.resamples, plan.seed, groups, together
         )
@@ -215,10 +215,12 @@ def _videos(
 
 
 def _summaries(
-    rows: Sequence[PictureRow], videos: Sequence[VideoRow], seed: int, resamples: int
+    rows: Sequence[PictureRow], videos: Sequence[VideoRow], plan: EvaluationPlan
 ) -> tuple[tuple[GroupSummary, ...], GroupSummary | None]:
     """Means over pictures, and over videos if there are any."""
-    groups = tuple(summarise(rows, np.random.default_rng(seed), resamples))
+    seed, resamples, protocol = plan.seed, plan.resamples, plan.protocol
+    nominal = protocol.nominal if protocol.ratios else None
+    groups = tuple(summarise(rows, np.random.default_rng(seed), resamples, nominal))
     if not videos:
         return groups, None
     return groups, summarise_videos(videos, np.random.default_rng([seed, 1]), resamples)
@@ -244,7 +246,7 @@ def _with_draws(found: Evaluation, plan: EvaluationPlan) -> Evaluation:
     if (found.resamples, found.seed) == (plan.resamples, plan.seed):
         return found
     rows, videos = found.rows(), found.video_rows()
-    groups, together = _summaries(rows, videos, plan.seed, plan.resamples)
+    groups, together = _summaries(rows, videos, plan)
     anew = replace(found, resamples=plan.resamples, seed=plan.seed, groups=groups, videos=together)
     write_tables(anew, rows, videos, found.curves())
     return anew

@@ -49,17 +49,28 @@ class GroupSummary:
     """Mean and interval of each of `METRICS`."""
 
 
+NOMINAL: Final = "nominal ratio"
+"""Axis of the nominal ratios of a protocol that names some."""
+
+
 def summarise(
-    rows: Sequence[PictureRow], rng: np.random.Generator, resamples: int
+    rows: Sequence[PictureRow],
+    rng: np.random.Generator,
+    resamples: int,
+    nominal: Callable[[float | None], float | None] | None = None,
 ) -> list[GroupSummary]:
     """Summarise the pictures of an evaluation.
 
     Groups come in this order, and `rng` is drawn from once for each: all pictures, then by each of
     `AXES` the values in ascending order, unknown ones last. Scenes of a group are numbered in the
-    order of collection and name.
+    order of collection and name. With `nominal`, which gives the nominal ratio of an amplification,
+    groups by that come last.
     """
     groups = [_group(OVERALL, None, rows, rng, resamples)]
-    for axis, value_of in AXES.items():
+    axes = dict(AXES)
+    if nominal is not None:
+        axes[NOMINAL] = lambda row: nominal(row.amplification)
+    for axis, value_of in axes.items():
         for value in ordered(value_of(row) for row in rows):
             members = [row for row in rows if value_of(row) == value]
             groups.append(_group(axis, value, members, rng, resamples))

@@ -95,7 +95,7 @@ class VideoRow:
     """Mean over frames of the structural similarity."""
     ms_ssim: float | None
     """Mean over frames of multi-scale SSIM; None for small pictures."""
-    delta_e: float
+    delta_e: float | None
     """Mean over frames of CIEDE2000."""
     mabd_bt601: float | None
     """Mean squared difference of the MABD curves, BT.601 luma of 0 to 255."""
@@ -165,6 +165,7 @@ def video_row(video: Video, rows: Sequence[PictureRow], lights: Sequence[Lights]
     curves = {name: _curves(name, [one[name] for one in lights]) for name in BRIGHTNESS_VARIANTS}
     errors = {name: output.error(truth) for name, (output, truth) in curves.items()}
     output, truth = curves["bt601"]
+    different = [row.delta_e for row in rows if row.delta_e is not None]
     similar = [row.ms_ssim for row in rows if row.ms_ssim is not None]
     return VideoRow(
         evaluation=first.evaluation,
@@ -180,7 +181,7 @@ def video_row(video: Video, rows: Sequence[PictureRow], lights: Sequence[Lights]
         psnr=float(np.mean([row.psnr for row in rows])),
         ssim=float(np.mean([row.ssim for row in rows])),
         ms_ssim=float(np.mean(similar)) if similar else None,
-        delta_e=float(np.mean([row.delta_e for row in rows])),
+        delta_e=float(np.mean(different)) if different else None,
         mabd_bt601=errors["bt601"],
         mabd_bt709=errors["bt709"],
         mabd_columns=errors["columns"],

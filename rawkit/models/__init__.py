@@ -13,6 +13,7 @@ from rawkit.models.amplified import AmplifiedMosaic, amplified, stabilised
 from rawkit.models.budget import InferencePlan, plan_inference
 from rawkit.models.cameras import SeenCamera
 from rawkit.models.costs import BACKENDS, MemoryPlan, NetworkCosts, TrainingCosts
+from rawkit.models.denoise import denoise_bands
 from rawkit.models.exports import (
     EXPORTERS,
     Card,
@@ -39,6 +40,7 @@ from rawkit.models.raw_unet import RawUnet, RawXtransUnet
 from rawkit.models.registry import NETWORKS, Network, build, describe
 from rawkit.models.safe import WEIGHTS_FORMAT, WEIGHTS_VERSION, encode_safetensors, save_safetensors
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet, packed_planes
+from rawkit.models.sigma import MosaicWithSigma, with_sigma
 from rawkit.models.stages import Staged, best_device, device_of, prepare
 from rawkit.models.stages_onnx import export_stages
 from rawkit.models.tiles import Area, Tile, tile_shape, tiles
@@ -79,6 +81,7 @@ __all__ = [
     "LearnedNeutral",
     "LoadedWeights",
     "MemoryPlan",
+    "MosaicWithSigma",
     "Network",
     "NetworkCosts",
     "Overlap",
@@ -103,6 +106,7 @@ __all__ = [
     "compile_openvino",
     "count_macs",
     "count_parameters",
+    "denoise_bands",
     "describe",
     "device_of",
     "encode_safetensors",
@@ -132,4 +136,5 @@ __all__ = [
     "tiles",
     "variant_named",
     "variant_with",
+    "with_sigma",
 ]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.models.amplified import AmplifiedMosaic
     from rawkit.models.exports.run import ExportedNetwork
+    from rawkit.models.padding import Padding
 
 STRIP_ROWS = 480
 """Pixels: at most how many rows of a mosaic are squeezed at a time, besides halos."""
@@ -45,12 +45,21 @@ class MosaicSource(Protocol):
         ...
 
     def window(self, window: Area) -> Tensor:
-        """Return float32 (1, 1, rows, columns) of a window."""
+        """Return float32 (1, 1, rows, columns) of a window; (1, 2, ...) with a sigma map."""
+        ...
+
+
+class PaddedSource(MosaicSource, Protocol):
+    """One that says how it is padded."""
+
+    @property
+    def padding(self) -> Padding:
+        """How the mosaic is padded."""
         ...
 
 
 def restore_bands(
-    net: Staged, mosaic: AmplifiedMosaic, *, tile: int | None = None
+    net: Staged, mosaic: PaddedSource, *, tile: int | None = None
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Restore a mosaic band by band, from the top; the picture as a whole is never held.
 
@@ -62,7 +71,7 @@ def restore_bands(
     net
         A prepared network: of `prepare`, or of a backend.
     mosaic
-        The mosaic as the sensor gave it, described by `amplified`.
+        The mosaic as the sensor gave it, described by `amplified` or `with_sigma`.
     tile
         Greatest side of a tile's core in pixels, a multiple of ``geometry.render_multiple``;
         ``geometry.render_tile`` if None. Smaller tiles take less memory and more time.
@@ -86,7 +95,7 @@ def restore_bands(
 
 
 def _bands(
-    net: Staged, mosaic: AmplifiedMosaic, tile: int
+    net: Staged, mosaic: PaddedSource, tile: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     padding = mosaic.padding
     for core, parts in _rendered(net, mosaic, tile):
@@ -121,7 +130,8 @@ def restore_mosaic(
         A network of the registry. `prepare` it once if many mosaics are to come; one that still
         has weight norm is copied and prepared at each call.
     mosaic
-        float32 (1, 1, H, W), amplified, H and W multiples of what the network wants.
+        float32 (1, 1, H, W), amplified, H and W multiples of what the network wants; (1, 2, H, W)
+        with the sigma map of a network that is told the noise.
     tile
         As for `restore_bands`. A network that is not `Staged` runs on the whole mosaic.
 
@@ -178,7 +188,7 @@ class _Whole:
 
 def _check_whole(mosaic: Tensor, multiple: int) -> None:
     shape = tuple(mosaic.shape)
-    if len(shape) != 4 or shape[1] != 1 or any(s % multiple or not s for s in shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
+    if len(shape) != 4 or shape[1] not in {1, 2} or any(s % multiple or not s for s in shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
         raise UsageError(
             f"a mosaic of shape {shape}",
             expected=f"(B, 1, H, W) with H and W multiples of {multiple}",

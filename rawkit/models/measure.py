@@ -111,7 +111,7 @@ def _shape(about: Network, height: int, width: int, frames: int = 1) -> tuple[in
     """Shape of what a network takes, of a mosaic of so many pixels."""
     if about.takes_clips:
         return (1, about.cell.planes, frames, height // 2, width // 2)
-    return (1, 1, height, width)
+    return (1, 2 if about.takes_sigma else 1, height, width)
 
 
 def _reach(network: str, shape: Callable[[int], tuple[int, ...]], axis: int, cell: int) -> int:

@@ -6,6 +6,7 @@ Bayer mosaic in and out, or nine of an X-Trans one. Nothing is clipped in the ne
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet, laid_out, packed_planes
@@ -32,7 +33,8 @@ class RawUnet(SidUnet):
             If the mosaic has another shape.
         """
         self.check(mosaic)
-        planes = self.picture(self._features(packed_planes(mosaic, self.CELL)))
+        packed = [packed_planes(one, self.CELL) for one in torch.split(mosaic, 1, dim=1)]
+        planes = self.picture(self._features(torch.cat(packed, dim=1)))
         return laid_out(planes, self.CELL)
 
 
@@ -42,3 +44,18 @@ class RawXtransUnet(RawUnet):
     CELL: ClassVar[Cell] = XTRANS
     geometry = SidXtransUnet.geometry
     costs = SidXtransUnet.costs
+
+
+class RawUnetSigma(RawUnet):
+    """The same network that is told the noise: a sigma map goes in beside the mosaic.
+
+    Input: float32 (B, 2, H, W), mosaic and map (`rawkit.models.sigma`); output (B, 1, H, W).
+    """
+
+    CHANNELS: ClassVar[int] = 2
+
+
+class RawXtransUnetSigma(RawXtransUnet):
+    """That for X-Trans mosaics."""
+
+    CHANNELS: ClassVar[int] = 2

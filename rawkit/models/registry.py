@@ -11,7 +11,7 @@ from rawkit.models.cameras import SeenCamera
 from rawkit.models.lamba2021 import PUBLISHED_MODULES, Lamba2021
 from rawkit.models.lamba2021_lite import Lamba2021Lite
 from rawkit.models.pmrid import Pmrid
-from rawkit.models.raw_unet import RawUnet, RawXtransUnet
+from rawkit.models.raw_unet import RawUnet, RawUnetSigma, RawXtransUnet, RawXtransUnetSigma
 from rawkit.models.sid_unet import SidUnet, SidXtransUnet
 from rawkit.models.unet3d import Unet3d
 from rawkit.models.unet3d_variant import Unet3dVariant, variant_named, variant_of_shapes
@@ -63,6 +63,9 @@ class Network:
     and not amplified ones."""
     anchor_white: float = 1.0
     """What it takes for the white of the anchor after that transform."""
+    takes_sigma: bool = False
+    """Whether a sigma map goes in beside the mosaic: it takes (B, 2, H, W); see
+    `rawkit.models.sigma`."""
     sees_like: str = ""
     """Name of a narrower network that sees just as far, to measure; empty where there is none."""
 
@@ -173,6 +176,24 @@ _RAW_UNET_XTRANS = replace(
     costs=RawXtransUnet.costs,
 )
 
+_RAW_UNET_SIGMA = replace(
+    _RAW_UNET,
+    name="raw-unet-sigma",
+    title=f"{_RAW_UNET.title}, told the noise",
+    builder=RawUnetSigma,
+    licence="no weights are published",
+    takes_sigma=True,
+)
+
+_RAW_UNET_SIGMA_XTRANS = replace(
+    _RAW_UNET_XTRANS,
+    name="raw-unet-sigma-xtrans",
+    title=f"{_RAW_UNET.title}, told the noise, for X-Trans mosaics",
+    builder=RawXtransUnetSigma,
+    licence="no weights are published",
+    takes_sigma=True,
+)
+
 
 def _unet3d(variant: Unet3dVariant) -> Network:
     """Return what is known of a U-Net for clips."""
@@ -206,6 +227,8 @@ NETWORKS: "Mapping[str, Network]" = MappingProxyType(
             _PMRID,
             _RAW_UNET,
             _RAW_UNET_XTRANS,
+            _RAW_UNET_SIGMA,
+            _RAW_UNET_SIGMA_XTRANS,
             _unet3d(Unet3dVariant()),
             _unet3d(Unet3dVariant(residual=True)),
         )

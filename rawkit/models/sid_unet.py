@@ -53,6 +53,8 @@ class SidUnet(nn.Module):
     """Whether it takes clips and not single mosaics."""
     CELL: ClassVar[Cell] = BAYER
     """The mosaic whose planes it reads."""
+    CHANNELS: ClassVar[int] = 1
+    """Mosaics that it takes at once: 2 where a sigma map goes with it."""
 
     # The halo is 94 packed pixels in whole cells of 16. Borders of tiles are borders of the
     # coarsest pooling's cells, so pooling joins nothing across them. A wide halo wants large tiles.
@@ -77,7 +79,7 @@ class SidUnet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        ins = (self.CELL.planes, *_WIDTHS[:-1])
+        ins = (self.CHANNELS * self.CELL.planes, *_WIDTHS[:-1])
         self.down = nn.ModuleList(_Level(*pair) for pair in zip(ins, _WIDTHS, strict=True))
         pairs = list(zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True))
         self.widen = nn.ModuleList(nn.ConvTranspose2d(wide, slim, 2, 2) for wide, slim in pairs)
@@ -146,11 +148,12 @@ class SidUnet(nn.Module):
 
     def check(self, mosaic: Tensor) -> None:
         """Raise UsageError if the network cannot take this mosaic."""
-        multiple = self.geometry.multiple
-        if mosaic.ndim != 4 or mosaic.shape[1] != 1 or any(s % multiple for s in mosaic.shape[2:]):  # noqa: PLR2004 - batch, channel, row, column
+        multiple, channels = self.geometry.multiple, self.CHANNELS
+        wrong = mosaic.ndim != 4 or mosaic.shape[1] != channels  # noqa: PLR2004 - batch, channel, row, column
+        if wrong or any(side % multiple for side in mosaic.shape[2:]):
             raise UsageError(
                 f"a mosaic of shape {tuple(mosaic.shape)}",
-                expected=f"(B, 1, H, W) with H and W multiples of {multiple}",
+                expected=f"(B, {channels}, H, W) with H and W multiples of {multiple}",
             )
 
 

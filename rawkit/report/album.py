@@ -113,8 +113,9 @@ def _card(folder: Path, told: Told, entry: dict[str, Any]) -> Card:
         ("amplified by", f"{row['amplification']:.1f}"),
         ("PSNR", f"{row['psnr']:.2f} dB"),
         ("SSIM", f"{row['ssim']:.4f}"),
-        ("Delta E", f"{row['delta_e']:.2f}"),
     ]
+    if row["delta_e"] is not None:
+        facts.append(("Delta E", f"{row['delta_e']:.2f}"))
     title = f"{entry['rank']} {entry['place']}: {row['name']}"
     name = f"{told.evaluation.id}-{entry['rank']}-{entry['place']}"
     return Card(f"p-{name}", title, images, tuple(facts))

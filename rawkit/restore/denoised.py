@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rawkit import models
 from rawkit.colour import Learned, develop, estimate_noise
 from rawkit.errors import MosaicError, UsageError
-from rawkit.models import KSigma, ShotAndRead, Staged, amplified, describe, stabilised
+from rawkit.models import ShotAndRead, Staged, denoise_bands, describe
 from rawkit.pictures import (
     MosaicFile,
     encode_dng,
@@ -29,7 +28,7 @@ from rawkit.pictures import (
     write_mosaic,
 )
 from rawkit.restore.network import tile_for
-from rawkit.sensor import RenderParameters, open_raw
+from rawkit.sensor import RenderParameters, by_pixel, in_cells, open_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.colour import Development, Estimates
-    from rawkit.models import AmplifiedMosaic
     from rawkit.pictures import Capture, LightMeter
     from rawkit.restore.amplify import Brightness
     from rawkit.restore.memory import Held
@@ -152,54 +150,26 @@ def denoised_bands(
     MosaicError
         If the network reads another kind of mosaic.
     UsageError
-        If it takes the k-sigma transform and the noise is not known.
+        If the noise is asked for and not known, or patches are to overlap.
     """
-    about, mosaic = describe(restorer.network), image.mosaic
-    source: AmplifiedMosaic
-    if restorer.stabilised:
-        if noise is None:
-            raise UsageError("a k-sigma transform without the noise", expected="the noise")
-        finer = ShotAndRead(noise.gain * steps, noise.variance * steps**2)
-        transform = KSigma.of(finer, about.anchor_white)
-        source = stabilised(image.pixels, mosaic, transform, about)
-        scale, offset = np.float32(transform.scale), np.float32(transform.offset)
-    else:
-        factor = restorer.trained_factor(of)
-        source = amplified(image.pixels, mosaic, factor, about)
-        scale, offset = np.float32(factor), np.float32(0)
-    tile, _ = tile_for(restorer, mosaic.height, mosaic.width, held)
+    if restorer.compute is not None and restorer.compute.overlap is not None:
+        raise UsageError(
+            f"overlapping patches of {restorer.network}, which gives mosaics",
+            expected="no --overlap",
+        )
     if not isinstance(restorer.net, Staged):
         raise UsageError(f"a {type(restorer.net).__name__}", expected="a prepared network")
-    spans = None if restorer.stabilised else _by_pixel(mosaic, mosaic.white_level)
-    for top, band in models.restore_bands(restorer.net, source, tile=tile):
-        values = band[..., 0]
-        values -= offset
-        values /= scale
-        if spans is not None:
-            _in_cells(values, top, spans, np.multiply)
+    tile, _ = tile_for(restorer, image.mosaic.height, image.mosaic.width, held)
+    if noise is not None:
+        noise = ShotAndRead(noise.gain * steps, noise.variance * steps**2)
+    for values in denoise_bands(
+        restorer.net, image.pixels, image.mosaic, describe(restorer.network),
+        factor=1.0 if restorer.stabilised else restorer.trained_factor(of),
+        noise=noise, k_sigma=restorer.stabilised, tile=tile,
+    ):  # fmt: skip
         if steps > 1:
-            values /= np.float32(steps)
+            values /= np.float32(steps)  # noqa: PLW2901 - in place
         yield values
-
-
-def _by_pixel(mosaic: Mosaic, white: float = 0.0) -> NDArray[np.float32]:
-    """Black level of each pixel of the visible area's first cell, or white less that."""
-    found = np.empty((mosaic.cell.side,) * 2, np.float32)
-    for y, x, plane in mosaic.positions():
-        black = mosaic.black_level[plane]
-        found[y, x] = white - black if white else black
-    return found
-
-
-def _in_cells(
-    values: NDArray[np.float32], top: int, cell: NDArray[np.float32], function: np.ufunc
-) -> None:
-    """Apply a value of each pixel of a cell to rows that begin at `top`, in place."""
-    side = len(cell)
-    for y in range(side):
-        for x in range(side):
-            part = values[(y - top) % side :: side, x::side]
-            function(part, cell[y, x], out=part)
 
 
 def denoised_pixels(
@@ -224,7 +194,7 @@ def denoised_pixels(
         for first in range(0, len(band), _ROWS):
             part = band[first : first + _ROWS]
             part *= np.float32(scale)
-            _in_cells(part, top, blacks, np.add)
+            in_cells(part, top, blacks, np.add)
             np.clip(part, 0, _WHITE, out=part)
             pixels[top : top + len(part)] = np.rint(part)
             top += len(part)
@@ -270,7 +240,7 @@ def write_denoised(
     mosaic = image.mosaic
     if output.format.name == "dng":
         scale = greatest_scale(mosaic) if output.format.bits == 16 else 1  # noqa: PLR2004
-        pixels = denoised_pixels(bands, mosaic, scale, _by_pixel(mosaic) * scale)
+        pixels = denoised_pixels(bands, mosaic, scale, by_pixel(mosaic, mosaic.black_level) * scale)
         write_mosaic(path, pixels, MosaicFile(image, capture, scale, name))
         return
     picture = developed(bands, image, capture, development.amplification)

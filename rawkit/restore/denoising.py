@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rawkit.errors import UsageError
 from rawkit.pictures import LightMeter
 from rawkit.restore.denoised import (
     NoiseChoice,
@@ -32,9 +33,14 @@ def denoise(
 ) -> None:
     """Run a network that gives mosaics, for each picture of an item, and write what it gives."""
     item, image, source, capture = work.item, loaded.image, loaded.source, loaded.capture
+    if output.colour == "network":
+        raise UsageError(
+            f"the colours of {restorer.network}, which gives mosaics",
+            expected="--colour sensor, or auto: it has none of its own",
+        )
     held = held_to_develop(held, image.mosaic, output)
     noise, whence = None, None
-    if restorer.stabilised:
+    if restorer.needs_noise:
         chosen = output.noise or NoiseChoice(profile=loaded.profile)
         noise, found = chosen.of(image, capture.exposure.iso, loaded.steps)
         whence = f"k {noise.gain:.4g}, sigma {noise.variance**0.5:.4g} ({found})"
@@ -50,7 +56,7 @@ def denoise(
             )  # fmt: skip
         plain = write_plain(path, loaded, output, meter) if output.compare else None
         done = replace(
-            one, warning=None, fed=1.0 if noise is not None else restorer.trained_factor(origin)
+            one, warning=None, fed=1.0 if restorer.stabilised else restorer.trained_factor(origin)
         )
         if output.format.name == "dng":
             done = replace(done, amplification=1.0)

@@ -74,6 +74,11 @@ class Restorer:
     """Whether it takes mosaics after the k-sigma transform, see `rawkit.models.KSigma`."""
 
     @property
+    def needs_noise(self) -> bool:
+        """Whether the noise of a frame must be known: for the transform, or a sigma map."""
+        return self.stabilised or describe(self.network).takes_sigma
+
+    @property
     def gives_mosaic(self) -> bool:
         """Whether the network gives mosaics and not pictures."""
         return describe(self.network).gives == "mosaic"

@@ -127,7 +127,7 @@ def _developed(
     """Develop what a network gives that gives mosaics, as `restore_single` does."""
     image, capture, done = single.image, single.capture, single.mended
     noise, steps = None, 1 if done is None else done.steps
-    if restorer.stabilised:
+    if restorer.needs_noise:
         choice = NoiseChoice(profile=single.profile)
         noise, _ = choice.of(image, capture.exposure.iso, steps)
     development = developments_of(image, restorer, brightness, origin)[0]

@@ -22,6 +22,7 @@ from rawkit.sensor.balance import (
     plane_gains,
 )
 from rawkit.sensor.beside import LIBRAW, Decoded, Trust
+from rawkit.sensor.by_pixel import by_pixel, in_cells
 from rawkit.sensor.carried import Carried, read_carried
 from rawkit.sensor.cells import BAYER, XTRANS, Cell
 from rawkit.sensor.checks import LevelCheck, check_levels
@@ -94,6 +95,7 @@ __all__ = [
     "base_of_values",
     "bin_edges",
     "bin_weights",
+    "by_pixel",
     "check_levels",
     "decode",
     "equalised",
@@ -105,6 +107,7 @@ __all__ = [
     "grey_gains",
     "image_of_array",
     "image_of_packed",
+    "in_cells",
     "is_raw",
     "kind_of",
     "level_counts",

@@ -55,6 +55,7 @@ from rawkit.stream.shorts import Shorts, ShortSettings
 
 if TYPE_CHECKING:
     from rawkit.stream.feed import Feed
+    from rawkit.stream.sigma import sigma_map, with_sigma_map
     from rawkit.stream.tensors import (
         TensorBatch,
         balance_gains,
@@ -71,7 +72,9 @@ __getattr__ = late(
         "balance_gains": "tensors",
         "mosaic_of": "tensors",
         "normalise_planes": "tensors",
+        "sigma_map": "sigma",
         "stabilise_planes": "tensors",
+        "with_sigma_map": "sigma",
     },
 )
 
@@ -127,8 +130,10 @@ __all__ = [
     "runs_of",
     "shapes_of",
     "shorts_to_make",
+    "sigma_map",
     "sources_of",
     "spread",
     "stabilise_planes",
     "stream_of",
+    "with_sigma_map",
 ]

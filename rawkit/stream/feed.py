@@ -18,13 +18,10 @@ from rawkit.stream.tensors import tensors_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch, BatchStream
     from rawkit.stream.equalising import Curves
-    from rawkit.stream.tensors import TensorBatch
+    from rawkit.stream.tensors import PerCrop, TensorBatch
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -48,6 +45,8 @@ class Feed:
     stabiliser
         Gives the k-sigma transform of each crop, as `tensors_of` takes it; None: they are
         amplified.
+    noise
+        Gives the noise of each crop, likewise, where sigma maps go with the planes.
     """
 
     def __init__(
@@ -58,14 +57,14 @@ class Feed:
         *,
         neutral: Neutral | None = None,
         curves: Curves | None = None,
-        stabiliser: Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
-        | None = None,
+        stabiliser: PerCrop | None = None,
+        noise: PerCrop | None = None,
     ) -> None:
         self._stream = stream
         self._device = torch.device(device)
         self._tensors = partial(
             tensors_of, amplification=amplification, device=self._device, neutral=neutral,
-            curves=curves, stabiliser=stabiliser,
+            curves=curves, stabiliser=stabiliser, noise=noise,
         )  # fmt: skip
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:

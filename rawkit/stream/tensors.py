@@ -16,6 +16,7 @@ from torch.nn.functional import pixel_shuffle
 from rawkit.errors import UsageError
 from rawkit.sensor import BAYER, plane_gains
 from rawkit.stream.equalising import equalised_by
+from rawkit.stream.sigma import with_sigma_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch
     from rawkit.stream.equalising import Curves
+
+    PerCrop = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 MOSAIC_ORDER = (0, 1, 3, 2)
 """Planes R, G1, B, G2 in the reading order of a cell: R, G1, G2, B."""
@@ -39,7 +42,8 @@ class TensorBatch:
 
     planes: Tensor
     """Amplified planes R, G1, B, G2, shape (B, 4, n, n), of clips (B, 4, T, n, n), float32, 0 being
-    black and 1 white before they were amplified, and balanced if asked for."""
+    black and 1 white before they were amplified, and balanced if asked for; with sigma maps
+    (B, 8, n, n), the maps last."""
     target: Tensor
     """Target, shape (B, 3, 2n, 2n), of clips (B, 3, T, 2n, 2n), float32, 0 to 1, BT.709 curve on
     sRGB primaries; or planes of the long as those of the short would be without noise, shape
@@ -57,7 +61,10 @@ class TensorBatch:
 
     @property
     def mosaic(self) -> Tensor:
-        """The planes of frames laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0)."""
+        """The planes of frames laid out as mosaics, shape (B, 1, 2n, 2n), red at (0, 0).
+
+        With sigma maps (B, 2, 2n, 2n).
+        """
         return mosaic_of(self.planes)
 
 
@@ -69,7 +76,8 @@ def tensors_of(
     neutral: Neutral | None = None,
     wait: bool = True,
     curves: Curves | None = None,
-    stabiliser: Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None,
+    stabiliser: PerCrop | None = None,
+    noise: PerCrop | None = None,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
 
@@ -82,6 +90,9 @@ def tensors_of(
 
     With a `stabiliser`, which gives scale and offset of each crop, both (B,), planes and their
     targets of planes are put through the k-sigma transform and not amplified.
+
+    With `noise`, which gives gain and variance of each crop in sensor units, both (B,), the sigma
+    maps of the planes follow them: (B, 8, n, n); see `with_sigma_map`.
 
     To equalise the histograms of its frames it takes the `curves` of their videos.
 
@@ -110,6 +121,9 @@ def tensors_of(
     else:
         scale, offset = factors, None
         planes = normalise_planes(packed, black, moved(batch.white_level), factors, gains)
+    if noise is not None:
+        spans = moved(batch.white_level)[:, None] - black
+        planes = with_sigma_map(planes, spans, factors, *(moved(one) for one in noise(batch)))
     if batch.target_levels is None:
         full_scale = 255.0 if batch.target.dtype.itemsize == 1 else 65535.0
         target = _floats(target).div_(full_scale)
@@ -198,5 +212,10 @@ def _floats(values: Tensor) -> Tensor:
 
 
 def mosaic_of(planes: Tensor) -> Tensor:
-    """Lay packed planes (B, 4, h, w) into mosaics (B, 1, 2h, 2w) with red at (0, 0)."""
-    return pixel_shuffle(planes[:, MOSAIC_ORDER], 2)
+    """Lay packed planes (B, 4, h, w) into mosaics (B, 1, 2h, 2w) with red at (0, 0).
+
+    Planes with their sigma maps, (B, 8, h, w), become (B, 2, 2h, 2w).
+    """
+    count = len(MOSAIC_ORDER)
+    order = [start + one for start in range(0, planes.shape[1], count) for one in MOSAIC_ORDER]
+    return pixel_shuffle(planes[:, order], 2)

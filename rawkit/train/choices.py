@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import UsageError
-from rawkit.models import FAMILY, describe, variant_with
+from rawkit.models import FAMILY, NETWORKS, describe, variant_with
 from rawkit.stream import CLIP_LIVE_WINDOWS
 from rawkit.train.data import default_crop, default_steps, ratio_to_estimate
 from rawkit.train.memory import fit_memory
@@ -29,6 +29,8 @@ CLIP = 16
 """Frames of a clip, of a network that takes clips, unless told otherwise: as published."""
 RAW_NETWORK = "raw-unet"
 """Network that is trained from raw to raw unless told otherwise."""
+_SIGMA = "-sigma"
+"""What the name of a network ends in that is told the noise."""
 _CROPS_PER_WINDOW = 2
 """Clips taken from each window: half of what is taken of frames, as all are in memory at once."""
 _BLOCK_SIDE = 384
@@ -100,6 +102,8 @@ def wants_raw(changes: Mapping[str, Any], recipe: str | None) -> bool:
 def _for_raw(values: Mapping[str, Any]) -> dict[str, Any]:
     """Add what a network that gives mosaics is trained by, where nothing else is asked for."""
     found = dict(values)
+    if found.pop("sigma_map", None):
+        found["network"] = _told(found.get("network", RAW_NETWORK))
     if "target" not in found and "network" in found:
         found["target"] = "raw" if describe(found["network"]).gives == "mosaic" else "picture"
     if found.get("target") == "raw":
@@ -107,6 +111,18 @@ def _for_raw(values: Mapping[str, Any]) -> dict[str, Any]:
         found = {**usual, **found}
         found.setdefault("k_sigma", describe(found["network"]).stabilised)
     return found
+
+
+def _told(network: str) -> str:
+    """Return the name of a network that is told the noise, of that without or its own."""
+    if describe(network).takes_sigma:
+        return network
+    told = f"{network}{_SIGMA}"
+    if told not in NETWORKS:
+        raise UsageError(
+            f"a sigma map for {network}", expected=f"{RAW_NETWORK}, or no --sigma-map",
+        )  # fmt: skip
+    return told
 
 
 def _for_clips(values: Mapping[str, Any], ranks: int) -> dict[str, Any]:
@@ -151,6 +167,8 @@ def resumed_settings(
 ) -> TrainSettings:
     """Keep a run's settings; only what `FREE` names may change, and where its teacher lies."""
     asked = _with_variant(_without_m(changes, saved.amplification), saved.network)
+    if asked.pop("sigma_map", None):
+        asked["network"] = _told(str(asked.get("network", saved.network)))
     if recipe is not None:
         asked["recipe"] = recipe
     wanted = {**saved.as_dict(), **asked}

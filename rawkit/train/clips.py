@@ -11,7 +11,6 @@ from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, packed_planes, padding_for, prepare, tiles
 from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
-from rawkit.train.noise import FrameNoise
 from rawkit.train.shards import read_shard
 from rawkit.train.validate import (
     normalised_planes,
@@ -51,10 +50,7 @@ def score_share(
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
-        known = None
-        if settings.k_sigma:
-            known = FrameNoise(frames, describe(settings.network).anchor_white).of
-        scores = score_frames(net, settings.network, frames[share], *how, known)
+        scores = score_frames(net, settings.network, frames[share], *how, settings.k_sigma)
         return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)

@@ -140,12 +140,13 @@ class Trainer:
             keeper=keeper,
             epochs=None if live is None else live.epochs,
         )
-        white = describe(settings.network).anchor_white
-        self._stabiliser = FrameNoise(data.train, white) if settings.k_sigma else None
+        about = describe(settings.network)
+        noise = FrameNoise(data.train, about.anchor_white)
         curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
-            curves=curves, stabiliser=self._stabiliser,
+            curves=curves, stabiliser=noise.transforms if settings.k_sigma else None,
+            noise=noise.noise if about.takes_sigma else None,
         )  # fmt: skip
         self._learner = Learner(settings, self._fabric)
         self.step = 0

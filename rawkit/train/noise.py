@@ -1,4 +1,4 @@
-"""The noise of the frames of a training, for networks that take the k-sigma transform."""
+"""The noise of the frames of a training, for networks that are told it or take the transform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FrameNoise:
-    """The k-sigma transform of each frame, from the noise that the frame itself shows.
+    """The noise of each frame, as the frame itself shows it, for each crop of a batch.
 
     A frame is read whole when the first crop of it is drawn; what was found is kept.
 
@@ -30,15 +30,15 @@ class FrameNoise:
     sources
         The pairs.
     white
-        What the network takes for the white of the anchor.
+        What the network takes for the white of the anchor of the k-sigma transform.
     """
 
-    def __init__(self, sources: Sequence[PairSource], white: float) -> None:
+    def __init__(self, sources: Sequence[PairSource], white: float = 1.0) -> None:
         self._sources, self._white = sources, white
         self._places: dict[str, int] | None = None
-        self._found: dict[str, KSigma] = {}
+        self._found: dict[str, ShotAndRead] = {}
 
-    def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def transforms(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return scale and offset of each crop, shape (B,) each; see `KSigma`.
 
         Raises
@@ -46,19 +46,33 @@ class FrameNoise:
         UsageError
             If a frame does not show its noise.
         """
+        found = [KSigma.of(one, self._white) for one in self._of_batch(batch)]
+        return (
+            np.array([one.scale for one in found], np.float32),
+            np.array([one.offset for one in found], np.float32),
+        )
+
+    def noise(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return gain and variance of each crop, shape (B,) each, sensor units.
+
+        Raises
+        ------
+        UsageError
+            If a frame does not show its noise.
+        """
+        found = self._of_batch(batch)
+        return (
+            np.array([one.gain for one in found], np.float32),
+            np.array([one.variance for one in found], np.float32),
+        )
+
+    def _of_batch(self, batch: Batch) -> list[ShotAndRead]:
         if self._places is None:
             self._places = {one.name: number for number, one in enumerate(self._sources)}
-        transforms = []
         for name in batch.names:
             if name not in self._found:
-                self._found[name] = self.of(self._sources[self._places[name]])
-            transforms.append(self._found[name])
-        scales, offsets = zip(*((one.scale, one.offset) for one in transforms), strict=True)
-        return np.array(scales, np.float32), np.array(offsets, np.float32)
-
-    def of(self, source: PairSource) -> KSigma:
-        """Return the transform of a frame."""
-        return KSigma.of(noise_of(source), self._white)
+                self._found[name] = noise_of(self._sources[self._places[name]])
+        return [self._found[name] for name in batch.names]
 
 
 def noise_of(source: PairSource) -> ShotAndRead:
@@ -77,8 +91,8 @@ def noise_of(source: PairSource) -> ShotAndRead:
     if not seen.shot > 0:
         raise UsageError(
             f"{source.name}, which does not show its noise",
-            expected="smooth patches of some light, for --k-sigma",
-            fix="Leave the frame out with --where, or train without --k-sigma.",
+            expected="smooth patches of some light, for --k-sigma and --sigma-map",
+            fix="Leave the frame out with --where, or train without them.",
         )
     span = source.white_level - float(np.mean(source.black_level))
     return ShotAndRead(seen.shot * span, seen.read * span**2)

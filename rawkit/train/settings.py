@@ -38,7 +38,7 @@ OBJECTIVES = ("hinge", "lsgan", "bce")
 
 
 TARGETS = ("picture", "raw")
-_OF_PICTURES = ("region", "perceptual", "temporal")
+_OF_PICTURES = ("region", "perceptual", "temporal", "gan")
 """Losses of pictures alone."""
 
 
@@ -197,6 +197,13 @@ class TrainSettings:
                 "--k-sigma for a network that gives pictures", expected="--target raw",
                 fix="Leave --k-sigma out: pictures need planes that are amplified.",
             )  # fmt: skip
+        if self.k_sigma and describe(self.network).takes_sigma:
+            raise UsageError(
+                f"--k-sigma for {self.network}, which is told the noise",
+                expected="either", fix="After that transform the noise of all frames is the same.",
+            )  # fmt: skip
+        if raw and self.teacher:
+            raise UsageError("a teacher with --target raw", expected="a training on pictures")
         if raw and (self.clip > 1 or self.balance or self.amplification == "equalise"):
             raise UsageError(
                 "clips, --balance or --amplify equalise with --target raw",

@@ -9,18 +9,24 @@ import numpy as np
 import torch
 
 from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
-from rawkit.models import describe, packed_planes, padding_for, prepare, restore_mosaic
+from rawkit.models import KSigma, describe, packed_planes, padding_for, prepare, restore_mosaic
 from rawkit.sensor import BAYER, EQUALISED_WHITE, equalised, equalising_tables, level_counts
-from rawkit.stream import balance_gains, mosaic_of, normalise_planes, stabilise_planes
+from rawkit.stream import (
+    balance_gains,
+    mosaic_of,
+    normalise_planes,
+    stabilise_planes,
+    with_sigma_map,
+)
+from rawkit.train.noise import noise_of
 from rawkit.train.shards import read_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.models import KSigma
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream import PairSource
 
@@ -43,13 +49,13 @@ def validate(
     sources: Sequence[PairSource],
     amplification: Amplification,
     neutral: Neutral | None = None,
-    stabiliser: Callable[[PairSource], KSigma] | None = None,
+    k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
 ) -> Scores:
     """Restore whole frames in tiles, on the network's device, and compare them with their targets.
 
     Means of no frames are NaN.
     """
-    scores = score_frames(net, network, sources, amplification, neutral, stabiliser)
+    scores = score_frames(net, network, sources, amplification, neutral, k_sigma)
     if not scores:
         return Scores(float("nan"), float("nan"), 0)
     means = np.mean(scores, axis=0)
@@ -62,19 +68,16 @@ def score_frames(
     sources: Sequence[PairSource],
     amplification: Amplification,
     neutral: Neutral | None = None,
-    stabiliser: Callable[[PairSource], KSigma] | None = None,
+    k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
 ) -> list[tuple[float, float]]:
-    """PSNR in dB and SSIM of each frame; `stabiliser` gives the k-sigma transform of each."""
+    """PSNR in dB and SSIM of each frame; `k_sigma` tells whether planes are put through that."""
     ready = prepare(net)
     scores = []
     for source in sources:
         restored, truth = (
             picture_of(one)
-            for one in restore_pair(
-                ready, network, source, amplification, neutral,
-                None if stabiliser is None else stabiliser(source),
-            )
-        )  # fmt: skip
+            for one in restore_pair(ready, network, source, amplification, neutral, k_sigma)
+        )
         scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
     return scores
 
@@ -85,16 +88,18 @@ def restore_pair(
     source: PairSource,
     amplification: Amplification,
     neutral: Neutral | None = None,
-    stabiliser: KSigma | None = None,
+    k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
 
     Where targets are planes both are planes, (1, 4, h, w), 0 to 1. A network that was trained on
-    the k-sigma transform is given that of the frame, the `stabiliser`.
+    the k-sigma transform, or is told the noise, is given what the frame itself shows.
 
     With a `neutral` its planes are balanced by what the target was rendered with.
     """
-    device = next(ready.parameters()).device
+    device, about = next(ready.parameters()).device, describe(network)
+    noise = noise_of(source) if k_sigma or about.takes_sigma else None
+    stabiliser = KSigma.of(noise, about.anchor_white) if noise is not None and k_sigma else None
     if stabiliser is None:
         planes = normalised_planes(source, read_shard(source.packed), amplification, neutral)
     else:
@@ -104,8 +109,12 @@ def restore_pair(
             torch.tensor([stabiliser.scale]),
             torch.tensor([stabiliser.offset]),
         )
+    if noise is not None and about.takes_sigma:
+        spans = torch.from_numpy(source.white_level - source.black_level)[None]
+        told = (torch.tensor([one]) for one in (noise.gain, noise.variance))
+        planes = with_sigma_map(planes, spans, _factor(source, amplification), *told)
     mosaic = mosaic_of(planes)
-    padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), describe(network).multiple)
+    padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), about.multiple)
     restored = padding.cut(restore_mosaic(ready, padding.apply(mosaic).to(device)))
     if source.target_levels is not None:
         planes = packed_planes(restored, BAYER)
@@ -119,25 +128,29 @@ def _as_bright(
     planes: Tensor, stabiliser: KSigma, source: PairSource, amplification: Amplification
 ) -> Tensor:
     """Undo the k-sigma transform, and amplify as without it."""
-    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
-    factor = float(amplification.factors(*(np.array([one], np.float32) for one in ratios))[0])
+    factor = float(_factor(source, amplification))
     spans = torch.from_numpy(source.white_level - source.black_level).to(planes)
     light = (planes - stabiliser.offset) / stabiliser.scale
     return light * factor / spans[None, :, None, None]
+
+
+def _factor(source: PairSource, amplification: Amplification) -> Tensor:
+    """Return what a frame is multiplied by, (1,)."""
+    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
+    found = amplification.factors(*(np.array([one], np.float32) for one in ratios))
+    return torch.from_numpy(found)
 
 
 def truth_planes(source: PairSource, amplification: Amplification) -> Tensor:
     """Planes of the long of a stored frame, (1, 4, h, w), 0 to 1, as bright as those restored."""
     levels = source.target_levels
     assert levels is not None  # noqa: S101 - asked for pairs with planes as targets alone
-    ratios = (source.amplification_base, source.gain_ratio, source.exposure_ratio)
-    factor = amplification.factors(*(np.array([one], np.float32) for one in ratios))
     to_long = source.gain_ratio if np.isfinite(source.gain_ratio) else source.exposure_ratio
     planes = normalise_planes(
         torch.from_numpy(read_shard(source.target))[None],
         torch.from_numpy(levels[:-1])[None],
         torch.tensor([float(levels[-1])]),
-        torch.from_numpy(factor / np.float32(to_long)),
+        _factor(source, amplification) / float(to_long),
     )
     return planes.clamp_(0.0, 1.0)
 

@@ -38,6 +38,10 @@ def parameters_of(restorer: Restorer, stages: Iterable[str]) -> dict[str, Any]:
             f"{network.name}, which reads {'clips' if network.takes_clips else network.cell.name}",
             expected="a network for photos of Bayer sensors",
         )
+    if restorer.gives_mosaic:
+        raise UsageError(
+            f"{network.name}, which gives mosaics", expected="a network that gives pictures"
+        )
     if restorer.amplification.kind == "equalise":
         raise UsageError(
             "weights trained on equalised planes", expected="weights trained on amplified ones"

@@ -231,6 +231,10 @@ def test_the_plain_conversion_by_ratio_is_near_the_truth_in_colour(work: Workspa
     pair = replace(pairs[0], dark=replace(pairs[0].long))
     exact = measure(pair, PlainMethod(), protocol("all", amplification="number"), "id")
     assert exact.amplification_error == pytest.approx(1, rel=1e-9)
+    assert exact.delta_e is not None
+    assert exact.cast_a is not None
+    assert exact.cast_b is not None
+    assert row.delta_e is not None
     assert exact.delta_e < row.delta_e / 2
     assert abs(exact.cast_a) < 3
     assert abs(exact.cast_b) < 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import pytest
 
 from rawkit.errors import UsageError
 from rawkit.sensor import Amplification
-from rawkit.stream import BatchStream, PlanSettings, pair_sources, tensors_of
+from rawkit.stream import Batch, BatchStream, PlanSettings, pair_sources
+from rawkit.stream.tensors import tensors_of
 from rawkit.subset import load_subset, open_stores
 from rawkit.train.shards import read_shard
 from tests.support.fixtures_stream import Shape, make_sources
@@ -19,7 +21,14 @@ from tests.support.fixtures_stream import Shape, make_sources
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from rawkit.workspace import Workspace
+
+    Numbers = NDArray[np.float32]
+
+
+pytest_plugins = ("tests.support.fixtures_workspace",)
 
 
 def test_targets_are_cut_and_turned_as_the_planes_are(tmp_path: Path) -> None:
@@ -37,13 +46,16 @@ def test_targets_are_cut_and_turned_as_the_planes_are(tmp_path: Path) -> None:
         found = tensors_of(batch, Amplification("number", 8.0))
         assert np.allclose(found.target.numpy() * 4, found.planes.numpy())
         scale, offset = np.full(4, 0.5, np.float32), np.full(4, 3.0, np.float32)
-        line = scale, offset
-        found = tensors_of(batch, Amplification("auto"), stabiliser=lambda _, line=line: line)
+        found = tensors_of(batch, Amplification("auto"), stabiliser=partial(_line, scale, offset))
         assert np.allclose((found.target.numpy() - 3) * 4, found.planes.numpy() - 3, atol=1e-4)
     assert len(turned) > 4
     unknown = replace(batch, gain_ratio=np.full(4, np.nan), exposure_ratio=np.full(4, np.nan))
     with pytest.raises(UsageError, match="a known ratio"):
         tensors_of(unknown, Amplification("auto"))
+
+
+def _line(scale: Numbers, offset: Numbers, _: Batch) -> tuple[Numbers, Numbers]:
+    return scale, offset
 
 
 def test_longs_are_those_of_the_pairs(sid_workspace: Workspace) -> None:

@@ -127,6 +127,12 @@ def export_network(
     about = describe(loaded.network)
     if path.suffix != exporter.suffix:
         raise UsageError(f"a file named {path.name}", expected=f"a name in {exporter.suffix}")
+    if about.gives == "mosaic":
+        raise UsageError(
+            f"an export of {about.name}, which gives mosaics",
+            expected="a network that gives pictures, such as lamba2021 or sid",
+            fix="`rawkit restore` runs it as it is, by torch or OpenVINO.",
+        )
     asked = asked_for(exporter, about, _metadata(loaded), sizes, precision, delegate)
     plain = plain_copy(net)
     with tempfile.TemporaryDirectory(prefix="rawkit-export-") as folder:
