@@ -59,6 +59,7 @@ figures: $(READY)  ## the figures of the pages; needs the published weights and 
 	$(BIN)/python docs/figures/colour.py $(WEIGHTS)
 	$(BIN)/python docs/figures/true_colour.py $(WEIGHTS) $(RAW)
 	$(BIN)/python docs/figures/borders.py $(WEIGHTS) $(RAW)/CANON_G2_CRW_0304.CRW
+	$(BIN)/python docs/figures/borders.py $(WEIGHTS) $(RAW)/Blackmagic_BMPCC_lowlight_GBRG.dng
 	PYTHONPATH=. $(BIN)/python docs/figures/page.py $(WEIGHTS) $(RAW)/Blackmagic_BMPCC_lowlight_GBRG.dng $(RAW)/CANON_EOS_D30_5s.CRW
 	PYTHONPATH=. $(BIN)/python docs/figures/static_page.py $(WEIGHTS) $(RAW)/CANON_EOS_D30_5s.CRW $(RAW)/CANON_S40_CRW_0101.CRW
 

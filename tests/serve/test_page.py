@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.serve.test_api import JPEG
+from tests.support.keyboard import choose_by_keyboard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,9 +179,7 @@ def test_everything_can_be_done_by_keyboard(opened: Page, darks: list[Path]) -> 
     assert focused(page) == "Skip to the contents"
     while focused(page) != "Choose files":
         page.keyboard.press("Tab")
-    with page.expect_file_chooser() as waiting:
-        page.keyboard.press("Enter")
-    waiting.value.set_files(darks[0])
+    choose_by_keyboard(page, [darks[0]])
     page.locator(".card .save:visible").wait_for()
     for _ in range(30):
         page.keyboard.press("Tab")

@@ -16,6 +16,7 @@ from rawkit.pictures import quantise
 from rawkit.restore import decode_single, restore_single
 from tests.serve.test_api import JPEG
 from tests.support.factories import write_noise_dng
+from tests.support.keyboard import choose_by_keyboard
 from tests.support.paths import REPOSITORY
 from tests.support.webpages import (
     QUICK,
@@ -146,9 +147,7 @@ def test_the_page_is_for_everyone(opened: Page, tmp_path: Path) -> None:
     write_noise_dng(tmp_path / "night.dng", shape=(64, 96))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "choose"
-    with page.expect_file_chooser() as waiting:
-        page.keyboard.press("Enter")
-    waiting.value.set_files([tmp_path / "night.dng"])
+    choose_by_keyboard(page, [tmp_path / "night.dng"])
     page.locator(".card .save:visible").wait_for()
     assert "non-commercial use only" in page.locator("footer").inner_text()
     for scheme in ("light", "dark"):
