@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[1] / "how-to" / "choose-a-network.md"
 OUTPUT = PAGE.with_name("speed.svg")
-_BEGIN, _END = "<!-- measured -->\n\n", "\n\n<!-- until here -->"
+_IMAGE = (
+    "![PSNR over the CPU time of a frame of 1280x720, for each network and backend](speed.svg)\n\n"
+)
+_BEGIN, _END = "<!-- measured -->", "<!-- until here -->"
 FRAME_MS = 1000 / 30
 _MARKERS = dict(zip(WAYS, "oDsP", strict=True))
 
@@ -44,10 +47,10 @@ def rows(points: Sequence[Point]) -> str:
 
 
 def place(table: str) -> None:
-    """Put the table between the marks of the page."""
+    """Put curve and table between the marks of the page."""
     before, rest = PAGE.read_text("utf-8").split(_BEGIN)
     _, after = rest.split(_END)
-    PAGE.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
+    PAGE.write_text(f"{before}{_BEGIN}\n\n{_IMAGE}{table}\n\n{_END}{after}", "utf-8")
 
 
 def curve(points: Sequence[Point]) -> Figure:

@@ -28,7 +28,7 @@ def run(
 ) -> None:
     """Run the study PIPELINE: a file, or one that ships.
 
-    fractions, black-level, cross-camera, true-colour and demo do.
+    fractions, black-level, cross-camera, true-colour, adversarial and demo do.
 
     Everything is checked before anything starts. Interrupt it at will: the same command goes on
     where it stopped, and does a step again only when its inputs or settings have changed. With

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_RAM = 3 * 10**9
 """Bytes that each process of a training may use unless told otherwise."""
-FREE = frozenset({"steps", "learning_rate", "accumulate", "recompute"})
+FREE = frozenset({"steps", "learning_rate", "clip_norm", "accumulate", "recompute"})
 """Settings that may change when a run is resumed."""
 CLIP = 16
 """Frames of a clip, of a network that takes clips, unless told otherwise: as published."""
@@ -182,8 +182,8 @@ def resumed_settings(
         raise UsageError(
             f"another training with --resume: {', '.join(changed)}",
             expected="the settings the run was begun with",
-            fix="Begin another run to change them; only --steps, --lr, --accumulate and "
-            "--recompute may change.",
+            fix="Begin another run to change them; only --steps, --lr, --clip-norm, --accumulate "
+            "and --recompute may change.",
         )
     return replace(saved, **{name: value for name, value in asked.items() if name in free})
 

@@ -17,7 +17,7 @@ from rawkit.train.schedule import rate_at
 from rawkit.train.teacher import Teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from lightning_fabric import Fabric
     from torch import Tensor, nn
@@ -168,11 +168,9 @@ class Learner:
         if self.average is not None:
             self.average.update(self.net, step)
 
-    def warn(self, told: Callable[[str], None] | None) -> None:
-        """Say it if the critic has been of no use for long."""
-        warning = "" if self.adversary is None else self.adversary.watch.warning()
-        if warning and told is not None:
-            told(warning)
+    def warning(self) -> str:
+        """Say it, once, if the critic has been of no use for long; empty else."""
+        return "" if self.adversary is None else self.adversary.watch.warning()
 
     def metrics(self) -> dict[str, float | None]:
         """Return what is written down of the critic; nothing without one."""

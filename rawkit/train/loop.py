@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rawkit.errors import TrainingError, UsageError
+from rawkit.errors import UsageError
 from rawkit.interrupt import deferred_interrupt
 from rawkit.models import describe, encode_safetensors
 from rawkit.progress import SILENT
 from rawkit.stream import BatchStream, Feed, spread
+from rawkit.train.astray import LeapWatch, diverged
 from rawkit.train.checkpoint import (
     BEST,
     LAST,
@@ -88,8 +89,8 @@ class Trainer:
         What lands beside the training: it says what each epoch draws from, and what is validated
         on.
     told
-        Told in words when the server of a folder elsewhere does not take a file at once, and when
-        a critic has been of no use for long.
+        Told in words when the server of a folder elsewhere does not take a file at once, when the
+        loss has leapt, and when a critic has been of no use for long.
 
     Raises
     ------
@@ -148,7 +149,7 @@ class Trainer:
             curves=curves, stabiliser=noise.transforms if settings.k_sigma else None,
             noise=noise.noise if about.takes_sigma else None,
         )  # fmt: skip
-        self._learner = Learner(settings, self._fabric)
+        self._learner, self._leap = Learner(settings, self._fabric), LeapWatch()
         self.step = 0
         """Optimizer steps done."""
         self._position = 0
@@ -245,18 +246,25 @@ class Trainer:
             loss = self._mean(self._learner.gradients(batch, self.step))
             wrong = self._learner.wrong(loss)
             if wrong:
-                raise self._diverged(f"{wrong} at step {self.step + 1}")
+                raise diverged(f"{wrong} at step {self.step + 1}", self._folder)
             if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
                 self._save(LAST)  # weights that have just given a finite loss
             self._whole = False
             self._learner.update(self.step + 1)
-            self._learner.warn(self._folder.told)
             self.step, self._position = self.step + 1, batch.position
             self._whole = True
+            self._warn(loss)
             yield loss
             enough = max_seconds is not None and time.monotonic() - started >= max_seconds
             if self._agreed(wish=enough) or self.step >= self.settings.steps:
                 return
+
+    def _warn(self, loss: float) -> None:
+        """Say what is not wrong enough to stop, once it is."""
+        told = self._folder.told
+        for warning in (self._leap.see(loss, self.step), self._learner.warning()):
+            if warning and told is not None:
+                told(warning)
 
     def _mean(self, value: float) -> float:
         """Mean of a value over all processes."""
@@ -317,7 +325,7 @@ class Trainer:
         give_back()
         psnr, ssim = (self._mean(one) * fabric.world_size / count for one in sums)
         if math.isnan(psnr):
-            raise self._diverged(f"pictures that are no numbers after step {self.step}")
+            raise diverged(f"pictures that are no numbers after step {self.step}", self._folder)
         return Scores(psnr, ssim, many)
 
     def _open_record(self) -> Record | None:
@@ -341,6 +349,7 @@ class Trainer:
                 "waiting": meter.waiting,
                 "psnr": None if scores is None else scores.psnr,
                 "ssim": None if scores is None else scores.ssim,
+                "leapt": self._leap.since,
                 **self._learner.metrics(),
                 **({} if self._keeper is None else {"fetched": self._keeper.fetched}),
                 **({} if self._live is None else self._live.metrics(self._position)),
@@ -353,20 +362,9 @@ class Trainer:
             return self._all_cameras
         return cameras_in(self._live.epochs.at(max(0, self._position - 1)))
 
-    def _diverged(self, found: str) -> TrainingError:
-        lower = "with a lower rate (--lr)."
-        return TrainingError(
-            found,
-            expected="finite numbers",
-            where=self._folder.location,
-            fix=f"The last checkpoint is intact: go on from it by --resume {lower}"
-            if self._folder.exists(LAST)
-            else f"Begin again {lower}",
-        )
-
     def _save(self, name: str) -> None:
         if not self._learner.is_finite():
-            raise self._diverged(f"weights that are not finite after step {self.step}")
+            raise diverged(f"weights that are not finite after step {self.step}", self._folder)
         self._saved_at = time.monotonic()
         if not self._fabric.is_global_zero:
             return

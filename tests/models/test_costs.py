@@ -11,7 +11,8 @@ def test_costs_are_those_of_the_network(name: str) -> None:
     assert set(about.costs.tile_pixel) == set(about.costs.far_pixel) == set(BACKENDS)
     assert all((far > 0) == (about.geometry.features > 0) for far in about.costs.far_pixel.values())
     if about.costs.training is not None:
-        assert about.costs.training.weights == 4 * count_parameters(name)
+        # Networks of a family share theirs: their first and last layers differ.
+        assert about.costs.training.weights == pytest.approx(4 * count_parameters(name), rel=1e-3)
 
 
 def test_a_plan_adds_up_and_says_so() -> None:

@@ -267,7 +267,7 @@ def test_folding_a_copy_leaves_the_original_in_training() -> None:
     assert net.training
     for other in (net, twin):
         assert not is_folded(other)
-        torch.testing.assert_close(ready(mosaic), other(mosaic), rtol=0, atol=1e-6)
+        torch.testing.assert_close(ready(mosaic), other(mosaic), rtol=0, atol=4e-6)
 
 
 @pytest.mark.parametrize("tile", [8, 64, 96, 256, None])

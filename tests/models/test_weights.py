@@ -17,6 +17,7 @@ from rawkit.errors import MissingError, UsageError, WeightsError
 from rawkit.models import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
+    NETWORKS,
     Lamba2021,
     SeenCamera,
     fold_weight_norm,
@@ -331,7 +332,7 @@ def test_names_of_no_known_network(tmp_path: Path) -> None:
     content = {f"layer{index}.weight": torch.zeros(2) for index in range(5)}
     text = refusal(saved(tmp_path / "w", content))
     assert "of no known network: layer0.weight, layer1.weight, layer2.weight and 2 more" in text
-    assert "those of lamba2021 or lamba2021-lite or sid or sid-xtrans or unet3d or" in text
+    assert f"those of {' or '.join(NETWORKS)}, such as" in text
 
 
 def test_missing_and_unknown_names_are_listed(tmp_path: Path, state: dict[str, Tensor]) -> None:
