@@ -31,6 +31,8 @@ _ISO_STEPS = 24
 """ISOs that are drawn to each doubling: noise at each is looked up once."""
 _DRAWS = 2
 """Which of the streams of random numbers ratios and ISOs come from; others are noise."""
+Span = tuple[float, float]
+"""Lowest and highest of a range; both alike are one value."""
 _ALIKE = 0.01
 """Share by which two cameras' ranges may differ and be taken as one."""
 
@@ -39,11 +41,11 @@ _ALIKE = 0.01
 class ShortSettings:
     """What shorts are like."""
 
-    ratios: tuple[float, float]
-    """Least and largest of what they must be multiplied by to be as bright as their long; drawn
-    evenly by their logarithms."""
-    isos: tuple[float, float]
-    """Lowest and highest ISO speed, likewise."""
+    ratios: tuple[Span, ...]
+    """What they must be multiplied by to be as bright as their long: least and largest of each
+    range, which are drawn from alike; within each evenly by the logarithm."""
+    isos: tuple[Span, ...]
+    """Lowest and highest ISO speed of each range, likewise."""
 
     def __post_init__(self) -> None:
         """Refuse ranges that are none.
@@ -51,14 +53,17 @@ class ShortSettings:
         Raises
         ------
         UsageError
-            If a number is not above 0, or a range is the wrong way round.
+            If there is none, a number is not above 0, or a range is the wrong way round.
         """
-        for what, (low, high) in (("ratios", self.ratios), ("ISOs", self.isos)):
-            if not 0 < low <= high < math.inf:
-                raise UsageError(
-                    f"{what} of shorts from {low:g} to {high:g}",
-                    expected="numbers above 0, the lower one first",
-                )
+        for what, spans in (("ratios", self.ratios), ("ISOs", self.isos)):
+            if not spans:
+                raise UsageError(f"shorts of no {what}", expected="at least one")
+            for low, high in spans:
+                if not 0 < low <= high < math.inf:
+                    raise UsageError(
+                        f"{what} of shorts from {low:g} to {high:g}",
+                        expected="numbers above 0, the lower one first",
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class Shorts:
         self._profile, self._settings, self._seed = profile, settings, seed
         self._lights = Lights() if estimates else None
         self._models: dict[float, NoiseModel] = {}
+        self._made: dict[tuple[int, int], Drawn] = {}
 
     def drawn(self, source: PairSource, epoch: int, number: int) -> Drawn:
         """Draw what the short of a sample is like, `number` from 0 within its epoch.
@@ -106,21 +112,30 @@ class Shorts:
         StoreDamagedError
             If the long cannot be read, for the estimate.
         """
+        known = self._made.pop((epoch, number), None)
+        if known is not None:
+            return known
         counter = np.array([0, epoch, number, _DRAWS], np.uint64)
         generator = np.random.Generator(np.random.Philox(key=self._seed, counter=counter))
         first, second = generator.random(2).tolist()
-        ratio = _between(self._settings.ratios, first)
-        iso = _between(self._settings.isos, second)
-        iso = 2 ** (round(math.log2(iso) * _ISO_STEPS) / _ISO_STEPS)
-        noise = self._fitted(self._at(iso), source)
+        ratio, _ = _of(self._settings.ratios, first)
+        iso, is_exact = _of(self._settings.isos, second)
+        if not is_exact:
+            iso = 2 ** (round(math.log2(iso) * _ISO_STEPS) / _ISO_STEPS)
+        noise = self.noise(source, iso)
         base = math.nan if self._lights is None else self._lights.base(source, noise, ratio)
         return Drawn(iso, ratio, noise, base)
+
+    def noise(self, source: PairSource, iso: float) -> NoiseModel:
+        """Return the noise of a short of a long at an ISO, in the units of the long."""
+        return self._fitted(self._at(iso), source)
 
     def make(self, planes: NDArray[np.uint16], sources: Sequence[PairSource], use: Use) -> None:
         """Make a crop of a long, (4, n, n), or a clip, (T, 4, n, n), a short, in place."""
         sample, epoch = use.sample, use.epoch
         clip = planes[None] if len(sources) == 1 else planes
         drawn = self.drawn(sources[0], epoch, sample.number)
+        self._made[epoch, sample.number] = drawn  # asked for once more, when the batch is whole
         noise = _turned(drawn.noise, sample.augmentation)
         for frame, (one, source) in enumerate(zip(clip, sources, strict=True)):
             levels = augment_levels(source.black_level, sample.augmentation)
@@ -150,9 +165,11 @@ class Shorts:
         )  # fmt: skip
 
 
-def _between(ends: tuple[float, float], share: float) -> float:
-    low, high = ends
-    return float(low * (high / low) ** share)
+def _of(spans: Sequence[Span], share: float) -> tuple[float, bool]:
+    """Return a value of some ranges, 0 to 1 being all of them, and whether it is the only one."""
+    which, within = divmod(share * len(spans), 1.0)
+    low, high = spans[min(int(which), len(spans) - 1)]
+    return float(low * (high / low) ** within), low == high
 
 
 def _turned(noise: NoiseModel, augmentation: int) -> NoiseModel:

@@ -13,6 +13,7 @@ from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
 from rawkit.train.noise import FrameNoise
 from rawkit.train.shards import read_shard
+from rawkit.train.shorts import MadeFrames
 from rawkit.train.validate import (
     normalised_planes,
     picture_of,
@@ -51,10 +52,10 @@ def score_share(
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
-        known = None
+        known, made = None, MadeFrames(settings, frames)
         if settings.k_sigma:
-            known = FrameNoise(frames, describe(settings.network).anchor_white).of
-        scores = score_frames(net, settings.network, frames[share], *how, known)
+            known = FrameNoise(frames, describe(settings.network).anchor_white, made.shorts).of
+        scores = score_frames(net, settings.network, frames[share], *how, known, made)
         return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)

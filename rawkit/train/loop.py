@@ -35,6 +35,7 @@ from rawkit.train.noise import FrameNoise
 from rawkit.train.record import Record
 from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
+from rawkit.train.shorts import shorts_of
 from rawkit.train.validate import Scores
 from rawkit.workers import give_back, kept_memory
 
@@ -127,6 +128,7 @@ class Trainer:
         self._record: Record | None = None
         ranks = self._fabric.world_size
         check_training(data, settings, ranks)
+        shorts = shorts_of(settings)
         self._stream = BatchStream(
             data.train,
             plan_settings(settings),
@@ -138,10 +140,11 @@ class Trainer:
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
             keeper=keeper,
+            shorts=shorts,
             epochs=None if live is None else live.epochs,
         )
         white = describe(settings.network).anchor_white
-        self._stabiliser = FrameNoise(data.train, white) if settings.k_sigma else None
+        self._stabiliser = FrameNoise(data.train, white, shorts) if settings.k_sigma else None
         curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.stream import Batch, PairSource
+    from rawkit.stream import Batch, PairSource, Shorts
 
 
 class FrameNoise:
@@ -31,10 +32,14 @@ class FrameNoise:
         The pairs.
     white
         What the network takes for the white of the anchor.
+    shorts
+        What makes dark frames of those that are longs: their noise is known.
     """
 
-    def __init__(self, sources: Sequence[PairSource], white: float) -> None:
-        self._sources, self._white = sources, white
+    def __init__(
+        self, sources: Sequence[PairSource], white: float, shorts: Shorts | None = None
+    ) -> None:
+        self._sources, self._white, self._shorts = sources, white, shorts
         self._places: dict[str, int] | None = None
         self._found: dict[str, KSigma] = {}
 
@@ -49,15 +54,23 @@ class FrameNoise:
         if self._places is None:
             self._places = {one.name: number for number, one in enumerate(self._sources)}
         transforms = []
-        for name in batch.names:
+        for name, iso in zip(batch.names, batch.iso.tolist(), strict=True):
+            source = self._sources[self._places[name]]
+            if source.is_long:
+                transforms.append(self.of(replace(source, iso=iso)))
+                continue
             if name not in self._found:
-                self._found[name] = self.of(self._sources[self._places[name]])
+                self._found[name] = self.of(source)
             transforms.append(self._found[name])
         scales, offsets = zip(*((one.scale, one.offset) for one in transforms), strict=True)
         return np.array(scales, np.float32), np.array(offsets, np.float32)
 
     def of(self, source: PairSource) -> KSigma:
-        """Return the transform of a frame."""
+        """Return the transform of a frame; of a long, of what is made of it at its `iso`."""
+        if source.is_long and self._shorts is not None:
+            known = self._shorts.noise(source, source.iso)
+            noise = ShotAndRead(float(known.gain.mean()), float((known.sigma**2).mean()))
+            return KSigma.of(noise, self._white)
         return KSigma.of(noise_of(source), self._white)
 
 

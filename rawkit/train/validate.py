@@ -63,16 +63,21 @@ def score_frames(
     amplification: Amplification,
     neutral: Neutral | None = None,
     stabiliser: Callable[[PairSource], KSigma] | None = None,
+    read: Callable[[PairSource], tuple[PairSource, NDArray[np.uint16]]] | None = None,
 ) -> list[tuple[float, float]]:
-    """PSNR in dB and SSIM of each frame; `stabiliser` gives the k-sigma transform of each."""
+    """PSNR in dB and SSIM of each frame; `stabiliser` gives the k-sigma transform of each.
+
+    `read` gives what is restored of each, and its packed planes; they are as stored if None.
+    """
     ready = prepare(net)
     scores = []
-    for source in sources:
+    for one in sources:
+        source, packed = (one, None) if read is None else read(one)
         restored, truth = (
             picture_of(one)
             for one in restore_pair(
                 ready, network, source, amplification, neutral,
-                None if stabiliser is None else stabiliser(source),
+                None if stabiliser is None else stabiliser(source), packed,
             )
         )  # fmt: skip
         scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
@@ -86,20 +91,24 @@ def restore_pair(
     amplification: Amplification,
     neutral: Neutral | None = None,
     stabiliser: KSigma | None = None,
+    packed: NDArray[np.uint16] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
 
     Where targets are planes both are planes, (1, 4, h, w), 0 to 1. A network that was trained on
     the k-sigma transform is given that of the frame, the `stabiliser`.
 
-    With a `neutral` its planes are balanced by what the target was rendered with.
+    With a `neutral` its planes are balanced by what the target was rendered with. `packed` are its
+    planes (4, h, w) where they are not those that are stored.
     """
     device = next(ready.parameters()).device
+    if packed is None:
+        packed = read_shard(source.packed)
     if stabiliser is None:
-        planes = normalised_planes(source, read_shard(source.packed), amplification, neutral)
+        planes = normalised_planes(source, packed, amplification, neutral)
     else:
         planes = stabilise_planes(
-            torch.from_numpy(read_shard(source.packed))[None],
+            torch.from_numpy(packed)[None],
             torch.from_numpy(source.black_level)[None],
             torch.tensor([stabiliser.scale]),
             torch.tensor([stabiliser.offset]),

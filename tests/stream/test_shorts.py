@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.support.fixtures_workspace",)
 SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=16, window_chunks=2, seed=11)
-ASKED = ShortSettings((20, 200), (800, 3200))
+ASKED = ShortSettings(((20, 200),), ((800, 3200),))
 
 
 def profile(white: float = 16383.0, black: float = 512.0) -> CameraProfile:
@@ -158,6 +158,6 @@ def test_longs_of_a_split_are_found_with_their_own_targets(sid_workspace: Worksp
 
 def test_ranges_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="the lower one first"):
-        ShortSettings((300, 100), (100, 200))
+        ShortSettings(((300, 100),), ((100, 200),))
     with pytest.raises(UsageError, match="ISOs of shorts"):
-        ShortSettings((1, 2), (0, 200))
+        ShortSettings(((1, 2),), ((0, 200),))
