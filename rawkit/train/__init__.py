@@ -53,7 +53,7 @@ from rawkit.train.runs import (
     weights_of_run,
 )
 from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
-from rawkit.train.shorts import other_cameras, shorts_of, validated_on_made
+from rawkit.train.shorts import other_cameras, shorts_of, validated_on_made, with_shorts
 from rawkit.train.validate import Scores, validate
 
 callable_as(__name__, "rawkit.api:train")
@@ -118,5 +118,6 @@ __all__ = [
     "validated_on_made",
     "weights_in",
     "weights_of_run",
+    "with_shorts",
     "with_steps",
 ]

@@ -75,7 +75,7 @@ class ShortFields:
                 expected="a training on single frames",
                 fix="Train on single frames, or on the dark videos themselves.",
             )
-        for text in (self.shorts_ratio, self.shorts_iso):
+        for text in filter(None, (self.shorts_ratio, self.shorts_iso)):
             spans_of(text)
 
 

@@ -158,7 +158,7 @@ def test_settings_that_do_not_fit_are_called_wrong(tmp_path: Path, text: str) ->
 
 
 def test_pipelines_that_are_not_there_list_those_that_ship() -> None:
-    shipped = "black-level, cross-camera, dark-video, demo, fractions, true-colour"
+    shipped = "black-level, cross-camera, dark-video, demo, fractions, true-colour, without-pairs"
     with pytest.raises(MissingError, match=shipped):
         find_pipeline("nonsense")
     assert find_pipeline("fractions").samefile(find_pipeline("pipelines/fractions.toml"))
