@@ -41,7 +41,7 @@ RATIO, ISOS, SIZE = ((100.0, 300.0),), ((100.0, 6400.0),), (2848, 4256)
 ROUNDS, BATCHES = 9, 24
 STEPS, STEP_ROUNDS = 3, 5
 THROUGHPUT, WITHIN = 0.95, 0.3
-SCENES, BUDGET = 12, 400
+SCENES, BUDGET, PIXELS = 12, 300, (256, 384)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_throughput_against_stored_shorts(longs: list[PairSource]) -> None:
 def look_alike(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a store of a look-alike of SID, whose camera's noise is known."""
     workspace = Workspace(tmp_path_factory.mktemp("look-alike"))
-    make_collection("sid", workspace.data("sid"), scenes=SCENES, size=(512, 768))
+    make_collection("sid", workspace.data("sid"), scenes=SCENES, size=PIXELS)
     selection = Selection(shutters=(1 / 25, 1 / 30))
     plan = plan_ingest(
         load_definition("sid"), workspace.data("sid"), workspace.store("sid"), selection
@@ -136,7 +136,7 @@ def test_made_shorts_against_real_ones(look_alike: Workspace, tmp_path: Path) ->
     isos = sorted({one.iso for one in subset.frames if one.iso})
     ratios = sorted({round(one.ratio) for one in subset.frames if one.ratio and one.ratio > 1})
     usual = {
-        "steps": BUDGET, "crop": 128, "batch_size": 8, "network": "lamba2021-lite",
+        "steps": BUDGET, "crop": 96, "batch_size": 8, "network": "lamba2021-lite",
         "learning_rate": 1e-3, "schedule": "cosine", "ms_ssim_weight": 0.0,
         "amplification": "ratio",
     }  # fmt: skip
@@ -144,7 +144,7 @@ def test_made_shorts_against_real_ones(look_alike: Workspace, tmp_path: Path) ->
     for name, camera in (("of the camera", "sid"), ("of another's", "mid"),
                          ("of a phone's", "lrid")):  # fmt: skip
         path = tmp_path / f"{camera}.toml"
-        write_profile(profile_of(CAMERAS[camera], isos, (512, 768)), path)
+        write_profile(profile_of(CAMERAS[camera], isos, PIXELS), path)
         ways[name] = {
             "shorts": "synthetic", "profile": str(path), "shorts_iso": isos,
             "shorts_ratio": ratios,
@@ -161,6 +161,8 @@ def test_made_shorts_against_real_ones(look_alike: Workspace, tmp_path: Path) ->
         found[name] = sums[0] / count
         print(f"{name}: {found[name]:.2f} dB on {count} real dark frames that were held back",
               flush=True)  # fmt: skip
-    print(f"(look-alike of sid, {SCENES} scenes, ISO {isos}, ratios {ratios}, {BUDGET} steps)")
+    print(
+        f"(look-alike of sid, {SCENES} scenes of {PIXELS}, ISO {isos}, ratios {ratios}, {BUDGET} steps)"
+    )
     assert found["of the camera"] >= found["real"] - WITHIN
     assert min(found["of another's"], found["of a phone's"]) < found["of the camera"]
