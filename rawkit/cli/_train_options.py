@@ -47,6 +47,7 @@ _FIELDS = {
     "shorts_ratio": "shorts_ratio",
     "shorts_iso": "shorts_iso",
     "profile": "profile",
+    "shot_augment": "shot_augment",
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
@@ -191,7 +192,10 @@ _OPTIONS = (
     click.option("--shorts-iso", type=BANDS, help="ISO speeds of made ones.  [default: those of "
                  "the profile]"),
     click.option("--profile", type=click.Path(), help="Profile of the camera whose noise made "
-                 "ones have."),
+                 "ones have, and light that is added."),
+    click.option("--shot-augment/--no-shot-augment", default=None, help="With --target raw and "
+                 "--profile: add light and its shot noise to pairs.  [default: for the recipe pmn "
+                 "with a profile]"),
     click.option("--augment/--no-augment", default=None, help="Flips and transposes, of "
                  "clips time reversal too.  [default: augment]"),
     click.option("--balance/--no-balance", default=None, help="Put the planes of every file at one "

@@ -82,7 +82,7 @@ def plan_memory(
     }
     if settings.teacher:
         parts["teacher"] = _teaching(settings, piece)
-    if settings.makes_shorts:
+    if settings.adds_noise:
         parts["shorts"] = SHORTS_BYTES + LONG_BYTES * count_targets(data.train)
     if settings.gan_weight:
         # Weights, gradients, two moments, and a copy of all but the gradients for a checkpoint.

@@ -29,6 +29,14 @@ class ShortFields:
     profile_digest: str = ""
     """SHA-256 of the profile's file, hexadecimal."""
 
+    shot_augment: bool = False
+    """Whether light and its shot noise are added to pairs of planes, after PMN."""
+
+    @property
+    def adds_noise(self) -> bool:
+        """Whether a profile is needed."""
+        return self.makes_shorts or self.shot_augment
+
     @property
     def makes_shorts(self) -> bool:
         """Whether any dark frame is made."""
@@ -44,7 +52,7 @@ class ShortFields:
             self.shorts
         ]
 
-    def check_shorts(self, amplification: str, clip: int) -> None:
+    def check_shorts(self, amplification: str, clip: int, target: str) -> None:
         """Refuse what makes no sense.
 
         Raises
@@ -55,14 +63,22 @@ class ShortFields:
         """
         if self.shorts not in SHORTS:
             raise UsageError(f"shorts {self.shorts!r}", expected=", ".join(SHORTS))
-        if not self.makes_shorts:
+        if not self.adds_noise:
             return
         if not self.profile:
+            what = f"--shorts {self.shorts}" if self.makes_shorts else "--shot-augment"
             raise UsageError(
-                f"--shorts {self.shorts} without the noise of a camera",
+                f"{what} without the noise of a camera",
                 expected="a profile made by `rawkit calibrate`",
                 fix="Name it with --profile FILE.",
             )
+        if self.shot_augment and target != "raw":
+            raise UsageError(
+                "--shot-augment on pictures, to which no light can be added",
+                expected="--target raw",
+            )
+        if not self.makes_shorts:
+            return
         if amplification == "equalise":
             raise UsageError(
                 f"--shorts {self.shorts} with --amplify equalise, which takes histograms of whole "

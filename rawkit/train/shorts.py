@@ -37,6 +37,10 @@ SHORTS_BYTES = 16 * 2**20
 """What the profile and the noise of a row of chunks take, whatever the frames."""
 LONG_BYTES = 4 * 128 * 4
 """Bytes of the quantiles of each long that the amplifier's estimate is made from."""
+ADDED = 1.0
+"""Most light that is added to pairs, in shares of their own."""
+_PMN = "pmn"
+"""Recipe that adds light where there is a profile."""
 _VALIDATION_SEED = 0x5EED
 _VALIDATION_EPOCH = 0xFFFF
 _ASKED = 64
@@ -57,9 +61,12 @@ def with_shorts(values: Mapping[str, Any]) -> dict[str, Any]:
     made = found.get("shorts", "real") != "real"
     if not found.get("profile"):
         return found
-    if not made:
+    if found.get("recipe") == _PMN and found.get("shorts", "real") != "synthetic":
+        found.setdefault("shot_augment", True)
+    if not (made or found.get("shot_augment")):
         raise UsageError(
-            "--profile where nothing is done with it", expected="--shorts synthetic or both"
+            "--profile where nothing is done with it",
+            expected="--shorts synthetic or both, or --shot-augment",
         )
     path = Path(found["profile"]).absolute()
     profile = _read(path)
@@ -94,7 +101,7 @@ def shorts_of(settings: TrainSettings, seed: int | None = None) -> Shorts | None
     TrainingError
         If it is another one than the training was begun with.
     """
-    if not settings.makes_shorts:
+    if not settings.adds_noise:
         return None
     path = Path(settings.profile)
     profile = _read(path)
@@ -105,10 +112,13 @@ def shorts_of(settings: TrainSettings, seed: int | None = None) -> Shorts | None
             where=path,
             fix="Name the file it was begun with by --profile, wherever it lies now.",
         )
-    asked = ShortSettings(spans_of(settings.shorts_ratio), spans_of(settings.shorts_iso))
+    asked = None
+    if settings.makes_shorts:
+        asked = ShortSettings(spans_of(settings.shorts_ratio), spans_of(settings.shorts_iso))
     return Shorts(
         profile, asked, settings.seed if seed is None else seed,
         estimates=settings.amplification == "auto" or seed is not None,
+        added=ADDED if settings.shot_augment else 0.0,
     )  # fmt: skip
 
 

@@ -162,7 +162,8 @@ def test_made_shorts_against_real_ones(look_alike: Workspace, tmp_path: Path) ->
         print(f"{name}: {found[name]:.2f} dB on {count} real dark frames that were held back",
               flush=True)  # fmt: skip
     print(
-        f"(look-alike of sid, {SCENES} scenes of {PIXELS}, ISO {isos}, ratios {ratios}, {BUDGET} steps)"
+        f"(look-alike of sid, {SCENES} scenes of {PIXELS}, ISO {isos}, ratios {ratios}, "
+        f"{BUDGET} steps)"
     )
     assert found["of the camera"] >= found["real"] - WITHIN
     assert min(found["of another's"], found["of a phone's"]) < found["of the camera"]

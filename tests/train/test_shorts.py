@@ -300,3 +300,24 @@ def test_a_profile_of_another_size_serves(tmp_path: Path, sid_workspace: Workspa
     write_profile(small_profile(), path)
     data = data_of(sid_workspace, shorts="synthetic")
     assert batches(data, made_by(path), 1)[0].packed.shape == (4, 4, 16, 16)
+
+
+def test_the_recipe_of_pmn_adds_light_where_a_profile_is_given(
+    sid_workspace: Workspace, profile: Path
+) -> None:
+    small = {"crop": 32, "steps": 1, "live_windows": 8}
+    plain = plan_training(sid_workspace, "f1", small, recipe="pmn")
+    assert not plain.settings.shot_augment
+    plan = plan_training(sid_workspace, "f1", {**small, "profile": str(profile)}, recipe="pmn")
+    assert plan.settings.shot_augment
+    assert not plan.settings.makes_shorts
+    brighter = batches(plan.data, plan.settings, 4)
+    for one, other in zip(brighter, batches(plain.data, plain.settings, 4), strict=True):
+        assert one.names == other.names
+        assert (one.target.mean((1, 2, 3)) >= other.target.mean((1, 2, 3))).all()
+        assert one.target.mean() > other.target.mean()
+        assert one.packed.mean() > other.packed.mean()
+    with pytest.raises(UsageError, match="on pictures"):
+        tiny(shot_augment=True, profile=str(profile))
+    with pytest.raises(UsageError, match="--shot-augment without"):
+        tiny(shot_augment=True)
