@@ -243,7 +243,6 @@ _PMN = Recipe(
         "ms_ssim_weight": "losses.py: L1 alone",
         "amplification": "real_datasets.py: min(ratio of the exposure times, 300)",
         "augment": "real_datasets.py: flips",
-        "shot_augment": "process.py: SNA_torch; with --profile, which says how noisy light is",
     },
     crops_per_long=1800,
 )
