@@ -305,12 +305,12 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     click.echo(fields(head), err=True)
     if dry_run:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
-    if validated_on_made(data):
+    if validated_on_made(data.val):
         click.echo(
             f"no pairs in the val split: dark frames are made of its {len(data.val)} longs to "
             "validate on", err=True,
         )  # fmt: skip
-    other = ", ".join(other_cameras(data, settings))
+    other = ", ".join(other_cameras(data.train, settings))
     if other:
         click.echo(f"the noise of {settings.profile_camera} on frames of {other}", err=True)
     if not data.val and plan.live is None:

@@ -14,7 +14,6 @@ from rawkit.sensor import Mosaic
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rawkit.sensor import Pattern as Cells
     from rawkit.synth.cameras import Camera
     from rawkit.synth.dng import Pattern
 
@@ -62,7 +61,7 @@ def _model(camera: Camera, iso: float) -> NoiseModel:
     )  # fmt: skip
 
 
-def _cells(pattern: Pattern) -> Cells:
+def _cells(pattern: Pattern) -> tuple[tuple[int, ...], ...]:
     """Packed plane of each pixel of a cell: greens beside red are the first ones."""
     if len(pattern) != _SIDE:
         raise UsageError("the profile of an X-Trans mosaic", expected="a Bayer mosaic")

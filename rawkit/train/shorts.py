@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from rawkit.noise import CameraProfile
     from rawkit.stream import PairSource
-    from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
 RATIO = "100-300"
@@ -185,16 +184,16 @@ def with_made(
     ]
 
 
-def validated_on_made(data: TrainData) -> bool:
+def validated_on_made(val: Sequence[PairSource]) -> bool:
     """Tell whether frames that are validated on are made of longs."""
-    return bool(longs_among(data.val).any()) if len(data.val) else False
+    return bool(longs_among(val).any()) if len(val) else False
 
 
-def other_cameras(data: TrainData, settings: TrainSettings) -> list[str]:
+def other_cameras(train: Sequence[PairSource], settings: TrainSettings) -> list[str]:
     """Return the cameras of longs that dark frames are made of by another one's profile."""
     if not settings.makes_shorts:
         return []
-    longs = [data.train[place] for place in np.flatnonzero(longs_among(data.train)).tolist()]
+    longs = [train[place] for place in np.flatnonzero(longs_among(train)).tolist()]
     cameras = sorted({one.camera for one in longs} - {""})
     return [one for one in cameras if not settings.profile_camera.lower().endswith(one.lower())]
 

@@ -154,8 +154,8 @@ def test_a_planned_run_says_and_resumes_what_it_was_asked_for(
     settings = plan.settings
     assert (settings.shorts_ratio, settings.shorts_iso) == ("100,200-300", "100-1600")
     assert settings.profile_camera == "SONY ILCE-7SM2"
-    assert not other_cameras(plan.data, settings)
-    assert not validated_on_made(plan.data)
+    assert not other_cameras(plan.data.train, settings)
+    assert not validated_on_made(plan.data.val)
     assert "shorts" in plan.memory.parts
     assert "ratio 100,200-300, ISO 100-1600" in settings.said_of_shorts()
     run_training(plan)
@@ -186,7 +186,7 @@ def test_another_profile_does_not_go_on_with_a_run(
     with pytest.raises(MissingError, match="no such file"):
         with_shorts({"profile": tmp_path / "none.toml", "shorts": "both"})
     camera = with_shorts({"profile": other, "shorts": "both"})
-    assert other_cameras(data, tiny(**camera)) == ["ILCE-7SM2"]
+    assert other_cameras(data.train, tiny(**camera)) == ["ILCE-7SM2"]
 
 
 def test_what_makes_no_sense_is_refused(sid_workspace: Workspace, profile: Path) -> None:
@@ -218,7 +218,7 @@ def test_where_there_are_no_pairs_longs_are_enough(
     longs = [one for one in data_of(sid_workspace, shorts="both").train if one.is_long]
     assert not any(one.is_long for one in data.val)
     data = replace(data, val=longs[:1])
-    assert validated_on_made(data)
+    assert validated_on_made(data.val)
     settings = made_by(profile)
     made, source = MadeFrames(settings, data.val), data.val[0]
     seen, planes = made(source)
@@ -250,7 +250,7 @@ def test_a_store_of_longs_alone_makes_a_subset(
         {"crop": 32, "batch_size": 2, "steps": 1, "ms_ssim_weight": 0.0, "live_windows": 8,
          "shorts": "synthetic", "profile": str(profile)},
     )  # fmt: skip
-    assert validated_on_made(plan.data)
+    assert validated_on_made(plan.data.val)
     assert run_training(plan).scores is not None
 
 
