@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from rawkit.cli._group import ListOf
+from rawkit.cli._group import BANDS, ListOf
 from rawkit.cli._patches import SIDE_AND_STRIDE
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ _FIELDS = {
     "critic_conditional": "critic_conditional",
     "teacher": "teacher",
     "teacher_weight": "teacher_weight",
+    "shorts": "shorts",
+    "shorts_ratio": "shorts_ratio",
+    "shorts_iso": "shorts_iso",
+    "profile": "profile",
+    "shot_augment": "shot_augment",
     "augment": "augment",
     "balance": "balance",
     "precision": "precision",
@@ -183,6 +188,18 @@ _OPTIONS = (
         "both at most 300), a number, or equalise (histograms).  [default: auto]",
     ),
     click.option("--m", type=float, help="Multiple of the estimate.  [default: 1]"),
+    click.option("--shorts", type=click.Choice(["real", "synthetic", "both"]), help="Dark frames "
+                 "of the store, or ones that are made of longs while these stream, or half of "
+                 "each.  [default: real]"),
+    click.option("--shorts-ratio", type=BANDS, help="What made ones must be multiplied by to be "
+                 "as bright as their long, such as 100,200-300.  [default: 100-300]"),
+    click.option("--shorts-iso", type=BANDS, help="ISO speeds of made ones.  [default: those of "
+                 "the profile]"),
+    click.option("--profile", type=click.Path(), help="Profile of the camera whose noise made "
+                 "ones have, and light that is added."),
+    click.option("--shot-augment/--no-shot-augment", default=None, help="With --target raw and "
+                 "--profile: add light and its shot noise to pairs.  [default: for the recipe pmn "
+                 "with a profile]"),
     click.option("--augment/--no-augment", default=None, help="Flips and transposes, of "
                  "clips time reversal too.  [default: augment]"),
     click.option("--balance/--no-balance", default=None, help="Put the planes of every file at one "

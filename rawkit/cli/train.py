@@ -286,6 +286,8 @@ def _flag(name: str) -> str:
 
 
 def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
+    from rawkit.train import other_cameras, validated_on_made
+
     settings, data = plan.settings, plan.data
     losses = settings.losses().items()
     done = "" if plan.state is None else f"{plan.state.step} of "
@@ -293,6 +295,7 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
         "run": plan.folder,
         "subset": settings.subset,
         "pairs": _pairs(plan),
+        **({"shorts": settings.said_of_shorts()} if settings.makes_shorts else {}),
         "network": settings.network,
         "steps": f"{done}{settings.steps} done" if done else settings.steps,
         "batch": _batch(settings),
@@ -302,6 +305,14 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     click.echo(fields(head), err=True)
     if dry_run:
         click.echo(fields({"settings": "", **settings.as_dict()}), err=True)
+    if validated_on_made(data.val):
+        click.echo(
+            f"no pairs in the val split: dark frames are made of its {len(data.val)} longs to "
+            "validate on", err=True,
+        )  # fmt: skip
+    other = ", ".join(other_cameras(data.train, settings))
+    if other:
+        click.echo(f"the noise of {settings.profile_camera} on frames of {other}", err=True)
     if not data.val and plan.live is None:
         click.echo("no val split in the subset: nothing will be validated", err=True)
 

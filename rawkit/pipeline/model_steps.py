@@ -27,6 +27,7 @@ from rawkit.models import PATCH
 from rawkit.pipeline.artefact import Artefact, usual_path
 from rawkit.pipeline.critic import CriticValues, critic_fields, critic_options
 from rawkit.pipeline.data_steps import FilteredStep, checked_name
+from rawkit.pipeline.shorts import short_fields, short_options
 from rawkit.pipeline.step import Context, Step
 from rawkit.subset import load_subset
 from rawkit.train import (
@@ -40,6 +41,7 @@ from rawkit.train import (
     ratio_to_estimate,
     settings_for,
     weights_in,
+    with_shorts,
 )
 from rawkit.train import MAX_RAM as TRAINING_RAM
 
@@ -60,7 +62,20 @@ class TrainStep(Step):
 
     FREE: ClassVar[frozenset[str]] = frozenset({"threads", "max_ram"})
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"balance", "clip", "losses", "milestones", "gamma", "vgg", "patches", "critic"}
+        {
+            "balance",
+            "clip",
+            "losses",
+            "milestones",
+            "gamma",
+            "vgg",
+            "patches",
+            "critic",
+            "shorts",
+            "profile",
+            "shorts_ratio",
+            "shorts_iso",
+        }
     )
 
     name: str
@@ -105,6 +120,14 @@ class TrainStep(Step):
     """Multiple of the estimate, with auto."""
     balance: bool = False
     """Whether the planes of every file are put at one neutral."""
+    shorts: Literal["real", "synthetic", "both"] = "real"
+    """Whether dark frames are those of the store, made of longs, or half of each."""
+    profile: str = ""
+    """Profile of the camera whose noise made ones have."""
+    shorts_ratio: str = ""
+    """What made ones must be multiplied by to be as bright as their long; as usual where empty."""
+    shorts_iso: str = ""
+    """ISO speeds of made ones; those of the profile where empty."""
     seed: int = 0
     """Seed of weights, order and crops."""
     minutes: float = Field(default=0.0, ge=0)
@@ -126,8 +149,9 @@ class TrainStep(Step):
         return self
 
     def inputs(self) -> list[Artefact]:
-        """Take a subset."""
-        return [Artefact("subset", self.subset)]
+        """Take a subset, and a profile where dark frames are made."""
+        noise = [Artefact("file", self.profile)] if self.shorts != "real" else []
+        return [Artefact("subset", self.subset), *noise]
 
     def outputs(self) -> list[Artefact]:
         """Make a run."""
@@ -146,7 +170,7 @@ class TrainStep(Step):
             f"rawkit train --subset {self.subset} --network {self.network} --steps {self.steps}"
             f"{clip}{crop} --batch {self.batch} --lr {self.learning_rate:g} "
             f"--schedule {self.schedule}{self._falls()} {self._loss()}{light}{balance} "
-            f"--seed {self.seed}{minutes}"
+            f"--seed {self.seed}{minutes}{short_options(*self._shorts())}"
         )
 
     def _falls(self) -> str:
@@ -167,8 +191,16 @@ class TrainStep(Step):
 
     def perform(self, context: Context) -> Mapping[Artefact, Path]:
         """Train, or go on with what an interruption left."""
-        data = open_data(load_subset(context.workspace.subset(self.subset)), context.workspace)
-        settings = self._settings(self.crop or default_crop(data, augment=True))
+        data = open_data(
+            load_subset(context.workspace.subset(self.subset)), context.workspace,
+            shorts=self.shorts,
+        )  # fmt: skip
+        crop = self.crop or default_crop(data, augment=True)
+        files = context.of_kind("file")
+        noise = {"profile": files[0][1]} if files else {}
+        settings = TrainSettings(
+            subset=self.subset, **with_shorts({**self._changes(crop), **noise})
+        )
         if self.clip > 1 or self.patches:
             settings = settings_for(
                 self.subset, data, self._changes(settings.crop), max_ram=self.max_ram
@@ -188,6 +220,9 @@ class TrainStep(Step):
         if report.interrupted:
             raise KeyboardInterrupt
         return {Artefact("run", self.name): folder}
+
+    def _shorts(self) -> tuple[str, str, str, str]:
+        return self.shorts, self.profile, self.shorts_ratio, self.shorts_iso
 
     def _settings(self, crop: int) -> TrainSettings:
         return TrainSettings(subset=self.subset, **self._changes(crop))
@@ -220,6 +255,7 @@ class TrainStep(Step):
             **(steps if self.schedule == "step" else {}),
             **({"stride": self.patches} if self.patches else {}),
             **critic_fields(self.critic),
+            **short_fields(*self._shorts()),
         }
 
 

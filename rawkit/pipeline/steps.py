@@ -9,6 +9,7 @@ from rawkit.pipeline.data_steps import IngestStep, ScanStep, SubsetStep, SynthSt
 from rawkit.pipeline.model_steps import EvaluateStep, TrainStep
 from rawkit.pipeline.report_step import ReportStep
 from rawkit.pipeline.restore_step import RestoreStep
+from rawkit.pipeline.shorts import ProfileStep
 from rawkit.pipeline.table_steps import SheetStep, TablesStep
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ STEPS: Final[Mapping[str, type[Step]]] = MappingProxyType(
     {
         "evaluate": EvaluateStep,
         "ingest": IngestStep,
+        "profile": ProfileStep,
         "report": ReportStep,
         "restore": RestoreStep,
         "scan": ScanStep,

@@ -24,7 +24,12 @@ from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
 from rawkit.stream.keeper import Keeper
-from rawkit.stream.locate import pair_sources, shorts_to_make, sources_of
+from rawkit.stream.locate import (
+    pair_sources,
+    pairs_and_shorts_to_make,
+    shorts_to_make,
+    sources_of,
+)
 from rawkit.stream.open import open_stream, stream_of
 from rawkit.stream.pairs import (
     Pairs,
@@ -33,6 +38,7 @@ from rawkit.stream.pairs import (
     balances_of,
     count_targets,
     layouts_of,
+    longs_among,
     numbers_of,
     shapes_of,
     spread,
@@ -120,12 +126,14 @@ __all__ = [
     "jobs",
     "layouts_of",
     "least_budget",
+    "longs_among",
     "mosaic_of",
     "moves",
     "normalise_planes",
     "numbers_of",
     "open_stream",
     "pair_sources",
+    "pairs_and_shorts_to_make",
     "pool_bytes",
     "runs_of",
     "shapes_of",

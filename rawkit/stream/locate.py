@@ -43,11 +43,7 @@ def pair_sources(
     found = [subset.pairs(one) for one in splits]
     frames = SubsetFrames(pa.concat_tables([one.table for one in found]))
     if not len(frames):
-        raise SelectionError(
-            f"subset {subset.name} has no pair in split {' or '.join(splits)}",
-            expected="dark frames with their long exposure",
-            fix="Ingest more scenes, and make the subset anew with --refresh.",
-        )
+        raise _no_pair(subset, " or ".join(splits))
     return sources_of(frames, stores, raw=raw)
 
 
@@ -63,14 +59,51 @@ def shorts_to_make(
     StoreError
         If a store no longer holds a frame of the subset.
     """
-    frames = subset.columns.where(split=split, role="long")
+    return sources_of(_longs_of(subset, split, raw=raw), stores, raw=raw)
+
+
+def pairs_and_shorts_to_make(
+    subset: Subset, stores: Mapping[str, Store], split: str, *, raw: bool = False
+) -> Pairs:
+    """All pairs of a split, then as many longs of which shorts are made: each again in turn.
+
+    Where there are more longs than pairs, pairs come again in turn.
+
+    Raises
+    ------
+    SelectionError
+        If the split has no pair, or no long.
+    StoreError
+        If a store no longer holds a frame of the subset.
+    """
+    longs, pairs = _longs_of(subset, split, raw=raw), subset.pairs(split)
+    if not len(pairs):
+        raise _no_pair(subset, split)
+    order = np.arange(max(len(pairs), len(longs)))
+    taken = [one.take(order % len(one)).table for one in (pairs, longs)]
+    return sources_of(SubsetFrames(pa.concat_tables(taken)), stores, raw=raw)
+
+
+def _longs_of(subset: Subset, split: str, *, raw: bool) -> SubsetFrames:
+    """Return the longs of a split, those with a rendered target unless planes are the targets."""
+    rendered = {} if raw else {"paired": True}
+    frames = subset.columns.where(split=split, role="long", **rendered)
     if not len(frames):
         raise SelectionError(
             f"subset {subset.name} has no long exposure in split {split}",
             expected="well-lit frames, of which shorts are made",
             fix="Ingest longs, and make the subset anew with --refresh.",
         )
-    return sources_of(frames, stores, raw=raw)
+    return frames
+
+
+def _no_pair(subset: Subset, splits: str) -> SelectionError:
+    return SelectionError(
+        f"subset {subset.name} has no pair in split {splits}",
+        expected="dark frames with their long exposure",
+        fix="Ingest more scenes, and make the subset anew with --refresh; or make the dark frames "
+        "by `rawkit train --shorts synthetic`.",
+    )
 
 
 def sources_of(
@@ -134,7 +167,10 @@ def sources_of(
 
 
 def _longs(group: Group, frames: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the long of each frame within the group: of those of its pair the longest one."""
+    """Index of the long of each frame within the group: of those of its pair the longest one.
+
+    A long is its own.
+    """
     table, stored = group.frames.table, group.frames.stored
     rows = np.concatenate([stored, group.frames.duplicates])
     longs = rows[np.asarray(table.is_long)[rows]]
@@ -143,7 +179,8 @@ def _longs(group: Group, frames: NDArray[np.int64]) -> NDArray[np.int64]:
     longs = longs[np.argsort(times, kind="stable")]
     found = np.full(int(shared.max(initial=-1)) + 1, -1, np.int64)
     found[shared[longs]] = np.asarray(table.numbers("index"), np.int64)[longs]  # the last one stays
-    of_frames = found[shared[stored[frames]]]
+    own = np.asarray(table.is_long)[stored[frames]]
+    of_frames = np.where(own, frames, found[shared[stored[frames]]])
     if (of_frames < 0).any():
         raise StoreError(
             f"{int((of_frames < 0).sum())} dark frames of {group.name} whose long has no planes",

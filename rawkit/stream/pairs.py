@@ -391,3 +391,10 @@ def count_targets(sources: Sequence[PairSource]) -> int:
     if not isinstance(sources, Pairs):
         return len({source.target.path for source in sources})
     return len(np.unique(_long_keys(sources)))
+
+
+def longs_among(sources: Sequence[PairSource]) -> NDArray[np.bool_]:
+    """Tell which are longs, of which shorts are still to be made, shape (pairs,)."""
+    if isinstance(sources, Pairs):
+        return sources.longs
+    return np.array([source.is_long for source in sources], np.bool_)

@@ -256,10 +256,11 @@ class _Run:
         """Cut the crops of a window into their batches."""
         places = [(self._batches[use.batch], use.slot) for use in window.job.uses]
         packed = [batch.packed[slot] for batch, slot in places]
-        window.cut((packed, [batch.target[slot] for batch, slot in places]), scratch)
-        if self._pool.shorts is not None and window.sources[0].is_long:
-            for use, planes in zip(window.job.uses, packed, strict=True):
-                self._pool.shorts.make(planes, window.sources, use)
+        targets = [batch.target[slot] for batch, slot in places]
+        window.cut((packed, targets), scratch)
+        if self._pool.shorts is not None:
+            for use, planes, target in zip(window.job.uses, packed, targets, strict=True):
+                self._pool.shorts.change(planes, target, window.sources, use)
 
     def _ready(self) -> bool:
         batch = self._batches.get(self._turn)

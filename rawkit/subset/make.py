@@ -51,7 +51,8 @@ def make_subset(
     UsageError
         If the settings make no sense, or a subset of that name was made with other ones.
     SelectionError
-        If nothing passes the selection, or no training pair is left.
+        If nothing passes the selection, or neither a training pair is left nor a long of which
+        dark frames could be made.
     """
     if not stores:
         raise no_store(workspace.stores_folder)
@@ -78,7 +79,8 @@ def make_subset(
         opened, fraction=fraction, seed=seed, limits=limits, selection=selection
     )  # fmt: skip
     subset = Subset(name, fraction, seed, created, located, frames, limits, selection)
-    if not subset.pairs("train"):
+    longs = subset.columns.where(split="train", role="long", paired=True)
+    if not subset.pairs("train") and not longs:
         raise SelectionError(
             f"no training pair among {len(frames)} frames",
             expected="dark frames of the train split with their long exposure",

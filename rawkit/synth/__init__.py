@@ -22,6 +22,7 @@ from rawkit.synth.collections import (
 )
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
+from rawkit.synth.profiles import profile_of
 from rawkit.synth.scene import paint_scene, view_of
 from rawkit.synth.videos import MOVING_OBJECTS, make_videos
 
@@ -48,6 +49,7 @@ __all__ = [
     "mosaic_of",
     "paint_scene",
     "predict_flat_patch",
+    "profile_of",
     "scene_truth",
     "view_of",
     "write_cinema_dng",

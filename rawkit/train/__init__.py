@@ -53,6 +53,7 @@ from rawkit.train.runs import (
     weights_of_run,
 )
 from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.shorts import other_cameras, shorts_of, validated_on_made, with_shorts
 from rawkit.train.validate import Scores, validate
 
 callable_as(__name__, "rawkit.api:train")
@@ -95,6 +96,7 @@ __all__ = [
     "new_run_name",
     "newest_weights",
     "open_data",
+    "other_cameras",
     "other_data",
     "plan_live",
     "plan_replay",
@@ -111,8 +113,11 @@ __all__ = [
     "save_checkpoint",
     "select_frames",
     "settings_for",
+    "shorts_of",
     "validate",
+    "validated_on_made",
     "weights_in",
     "weights_of_run",
+    "with_shorts",
     "with_steps",
 ]

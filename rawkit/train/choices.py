@@ -14,6 +14,8 @@ from rawkit.train.data import default_crop, default_steps, ratio_to_estimate
 from rawkit.train.memory import fit_memory
 from rawkit.train.recipes import find_recipe
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.short_fields import SHORTS
+from rawkit.train.shorts import with_shorts, with_texts
 from rawkit.train.teacher import with_teacher
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def settings_for(
     values |= _without_m(changes, str(values.get("amplification", "auto")))
     if published:
         values["recipe"] = published.name
-    values = with_teacher(_for_patches(_for_raw(_for_clips(values, ranks))))
+    values = with_shorts(with_teacher(_for_patches(_for_raw(_for_clips(values, ranks)))))
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
     if values["crop"] < MS_SSIM_MIN_CROP:
@@ -97,6 +99,20 @@ def wants_raw(changes: Mapping[str, Any], recipe: str | None) -> bool:
     """
     values = {**(find_recipe(recipe).values if recipe else {}), **changes}
     return bool(_for_raw(values).get("target") == "raw")
+
+
+def wants_shorts(changes: Mapping[str, Any]) -> str:
+    """Tell where the dark frames of a training that is asked for come from.
+
+    Raises
+    ------
+    UsageError
+        If there are no such ones.
+    """
+    found = str(changes.get("shorts") or "real")
+    if found not in SHORTS:
+        raise UsageError(f"shorts {found!r}", expected=", ".join(SHORTS))
+    return found
 
 
 def _for_raw(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,8 +181,8 @@ def _with_variant(values: Mapping[str, Any], network: str) -> dict[str, Any]:
 def resumed_settings(
     saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
 ) -> TrainSettings:
-    """Keep a run's settings; only what `FREE` names may change, and where its teacher lies."""
-    asked = _with_variant(_without_m(changes, saved.amplification), saved.network)
+    """Keep a run's settings; only what `FREE` names may change, and where its files lie."""
+    asked = with_texts(_with_variant(_without_m(changes, saved.amplification), saved.network))
     if asked.pop("sigma_map", None):
         asked["network"] = _told(str(asked.get("network", saved.network)))
     if recipe is not None:
@@ -174,9 +190,10 @@ def resumed_settings(
     wanted = {**saved.as_dict(), **asked}
     if "milestones" in asked:
         wanted["milestones"] = list(asked["milestones"])
-    free = FREE | {"teacher"} if saved.teacher else FREE
-    if asked.get("teacher"):
-        asked["teacher"] = str(Path(asked["teacher"]).absolute())
+    files = {name for name in ("teacher", "profile") if getattr(saved, name)}
+    free = FREE | files
+    for name in files & {name for name, value in asked.items() if value}:
+        asked[name] = str(Path(asked[name]).absolute())
     changed = differences(saved.as_dict(), wanted, free)
     if changed:
         raise UsageError(

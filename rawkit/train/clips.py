@@ -11,7 +11,9 @@ from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, packed_planes, padding_for, prepare, tiles
 from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
+from rawkit.train.noise import FrameNoise
 from rawkit.train.shards import read_shard
+from rawkit.train.shorts import MadeFrames
 from rawkit.train.validate import (
     normalised_planes,
     picture_of,
@@ -50,7 +52,11 @@ def score_share(
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
-        scores = score_frames(net, settings.network, frames[share], *how, settings.k_sigma)
+        made = MadeFrames(settings, frames)
+        scores = score_frames(
+            net, settings.network, frames[share], *how, settings.k_sigma,
+            FrameNoise(frames, shorts=made.shorts).of, made,
+        )  # fmt: skip
         return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)

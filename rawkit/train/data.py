@@ -23,6 +23,7 @@ from rawkit.stream import (
     numbers_of,
     shapes_of,
 )
+from rawkit.train.shorts import with_made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,6 +170,8 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
         numbers_of(data.train, name).astype(np.float32)
         for name in ("amplification_base", "gain_ratio", "exposure_ratio")
     ]
+    if settings.makes_shorts:
+        columns = with_made(columns, data.train, settings)
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))
 
 

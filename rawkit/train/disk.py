@@ -29,6 +29,7 @@ from rawkit.stream import (
 from rawkit.supply import check_alone
 from rawkit.train.data import plan_settings
 from rawkit.train.plan import run_training
+from rawkit.train.shorts import refuse_shorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -217,6 +218,7 @@ def disk_training(
     check_alone()
     if plan.settings.target == "raw":
         raise UsageError("--disk with --target raw", expected="a store that holds all")
+    refuse_shorts(made=plan.settings.makes_shorts, what="of longs that come and go")
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()

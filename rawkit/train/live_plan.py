@@ -20,7 +20,14 @@ from rawkit.supply import (
     share_memory,
 )
 from rawkit.train.checkpoint import LAST, load_checkpoint
-from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_clips, wants_raw
+from rawkit.train.choices import (
+    MAX_RAM,
+    resumed_settings,
+    settings_for,
+    wants_clips,
+    wants_raw,
+    wants_shorts,
+)
 from rawkit.train.data import TrainData, plan_settings
 from rawkit.train.devices import make_fabric, ranks_here
 from rawkit.train.disk import group_for
@@ -32,6 +39,7 @@ from rawkit.train.plan import TrainPlan, checked
 from rawkit.train.recipes import find_recipe
 from rawkit.train.runs import check_new_run, new_run_name
 from rawkit.train.settings import TrainSettings, settings_of
+from rawkit.train.shorts import refuse_shorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,6 +104,9 @@ def plan_live(
             expected="a store into which they have been ingested",
             fix="Ingest them first, and train without a collection.",
         )
+    refuse_shorts(
+        made=wants_shorts(record.changes) != "real", what="of longs that are still to land"
+    )
     fabric = _meet(record, device)
     if supply is not None:
         if folder is None:

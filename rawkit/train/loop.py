@@ -36,6 +36,7 @@ from rawkit.train.noise import FrameNoise
 from rawkit.train.record import Record
 from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
+from rawkit.train.shorts import shorts_of
 from rawkit.train.validate import Scores
 from rawkit.workers import give_back, kept_memory
 
@@ -128,6 +129,7 @@ class Trainer:
         self._record: Record | None = None
         ranks = self._fabric.world_size
         check_training(data, settings, ranks)
+        shorts = shorts_of(settings)
         self._stream = BatchStream(
             data.train,
             plan_settings(settings),
@@ -139,10 +141,11 @@ class Trainer:
             pinned=self._fabric.device.type == "cuda",
             cache=cache,
             keeper=keeper,
+            shorts=shorts,
             epochs=None if live is None else live.epochs,
         )
         about = describe(settings.network)
-        noise = FrameNoise(data.train, about.anchor_white)
+        noise = FrameNoise(data.train, about.anchor_white, shorts)
         curves = equalising_curves(data, settings, whole=live is None and keeper is None)
         self._feed = Feed(
             self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.models import MemoryPlan, describe
-from rawkit.stream import layouts_of, pool_bytes
+from rawkit.stream import count_targets, layouts_of, pool_bytes
 from rawkit.train.clips import FRAME_PIXEL, validated_frames
 from rawkit.train.data import plan_settings
+from rawkit.train.shorts import LONG_BYTES, SHORTS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -81,6 +82,8 @@ def plan_memory(
     }
     if settings.teacher:
         parts["teacher"] = _teaching(settings, piece)
+    if settings.adds_noise:
+        parts["shorts"] = SHORTS_BYTES + LONG_BYTES * count_targets(data.train)
     if settings.gan_weight:
         # Weights, gradients, two moments, and a copy of all but the gradients for a checkpoint.
         parts["critic"] = _CRITIC + 7 * _CRITIC_WEIGHTS[settings.critic]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.stream import Batch, PairSource
+    from rawkit.stream import Batch, PairSource, Shorts
 
 
 class FrameNoise:
@@ -31,10 +32,14 @@ class FrameNoise:
         The pairs.
     white
         What the network takes for the white of the anchor of the k-sigma transform.
+    shorts
+        What makes dark frames of those that are longs: their noise is known.
     """
 
-    def __init__(self, sources: Sequence[PairSource], white: float = 1.0) -> None:
-        self._sources, self._white = sources, white
+    def __init__(
+        self, sources: Sequence[PairSource], white: float = 1.0, shorts: Shorts | None = None
+    ) -> None:
+        self._sources, self._white, self._shorts = sources, white, shorts
         self._places: dict[str, int] | None = None
         self._found: dict[str, ShotAndRead] = {}
 
@@ -69,10 +74,23 @@ class FrameNoise:
     def _of_batch(self, batch: Batch) -> list[ShotAndRead]:
         if self._places is None:
             self._places = {one.name: number for number, one in enumerate(self._sources)}
-        for name in batch.names:
+        found = []
+        for name, iso in zip(batch.names, batch.iso.tolist(), strict=True):
+            source = self._sources[self._places[name]]
+            if source.is_long:
+                found.append(self.of(replace(source, iso=iso)))
+                continue
             if name not in self._found:
-                self._found[name] = noise_of(self._sources[self._places[name]])
-        return [self._found[name] for name in batch.names]
+                self._found[name] = self.of(source)
+            found.append(self._found[name])
+        return found
+
+    def of(self, source: PairSource) -> ShotAndRead:
+        """Return the noise of a frame; of a long, of what is made of it at its `iso`."""
+        if source.is_long and self._shorts is not None:
+            known = self._shorts.noise(source, source.iso)
+            return ShotAndRead(float(known.gain.mean()), float((known.sigma**2).mean()))
+        return noise_of(source)
 
 
 def noise_of(source: PairSource) -> ShotAndRead:

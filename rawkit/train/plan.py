@@ -16,7 +16,7 @@ from rawkit.errors import TrainingError, UsageError
 from rawkit.progress import SILENT
 from rawkit.store import lean_memory
 from rawkit.stream import check_crop, shapes_of
-from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_raw
+from rawkit.train.choices import MAX_RAM, resumed_settings, settings_for, wants_raw, wants_shorts
 from rawkit.train.data import check_balance, plan_settings
 from rawkit.train.devices import PATIENCE, gathered, leave, make_fabric, ranks_here, together
 from rawkit.train.loop import Trainer
@@ -126,7 +126,8 @@ def plan_training(
         already.
     """
     with lean_memory():
-        subset, data = _opened(workspace, chosen, raw=wants_raw(changes or {}, recipe))
+        kind = {"raw": wants_raw(changes or {}, recipe), "shorts": wants_shorts(changes or {})}
+        subset, data = _opened(workspace, chosen, **kind)
     ranks = ranks_here()
     settings = settings_for(subset, data, changes or {}, recipe, max_ram, ranks)
     folder = workspace.run(name or new_run_name(workspace, subset, settings.network))
@@ -136,7 +137,7 @@ def plan_training(
 
 
 def _opened(
-    workspace: Workspace, chosen: str | FrameChoice | None, *, raw: bool
+    workspace: Workspace, chosen: str | FrameChoice | None, **kind: Any
 ) -> tuple[str, TrainData]:
     """Choose frames and locate them; returns the name of the subset, and its pairs."""
     if isinstance(chosen, FrameChoice):
@@ -146,7 +147,7 @@ def _opened(
     else:
         subset = choose_subset(workspace, chosen)
     named = not isinstance(chosen, FrameChoice)
-    return subset.name, open_data(subset, workspace, named=named, raw=raw)
+    return subset.name, open_data(subset, workspace, named=named, **kind)
 
 
 def resume_training(

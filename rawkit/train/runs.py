@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rawkit.errors import MissingError, OutputError, SelectionError, WeightsError
 from rawkit.files import write_atomically
 from rawkit.locations import Url
-from rawkit.stream import pair_sources
+from rawkit.stream import pair_sources, pairs_and_shorts_to_make, shorts_to_make
 from rawkit.subset import (
     Limits,
     load_subset,
@@ -51,6 +52,12 @@ class Resumed:
     """SHA-256 of its last checkpoint, hexadecimal."""
 
 
+_TAKEN = {
+    "real": pair_sources, "synthetic": shorts_to_make, "both": pairs_and_shorts_to_make,
+}  # fmt: skip
+"""What is trained on, by where dark frames come from."""
+
+
 def choose_subset(workspace: Workspace, name: str | None) -> Subset:
     """Return the named subset, or the newest; without any, one of all there is.
 
@@ -83,12 +90,18 @@ def select_frames(
 
 
 def open_data(
-    subset: Subset, workspace: Workspace, *, named: bool = True, raw: bool = False
+    subset: Subset,
+    workspace: Workspace,
+    *,
+    named: bool = True,
+    raw: bool = False,
+    shorts: str = "real",
 ) -> TrainData:
     """Locate the pairs of a subset; the val split may be empty.
 
     Without `named` a checkpoint notes that the subset is to be made anew by its rules. With `raw`
-    targets are the planes of longs.
+    targets are the planes of longs. With `shorts` that are made, longs are trained on, alone or
+    beside as many pairs; they are validated on where a split has no pairs.
 
     Raises
     ------
@@ -100,11 +113,12 @@ def open_data(
         If a store no longer holds a frame of the subset.
     """
     stores = open_stores(subset, workspace)
-    train = pair_sources(subset, stores, "train", raw=raw)
-    try:
-        val = pair_sources(subset, stores, "val", raw=raw)
-    except SelectionError:
-        val = None
+    train = _TAKEN[shorts](subset, stores, "train", raw=raw)
+    val = None
+    for taken in (pair_sources,) if shorts == "real" else (pair_sources, shorts_to_make):
+        with suppress(SelectionError):
+            val = taken(subset, stores, "val", raw=raw)
+            break
     identity = identify({"train": train, "val": val}, stores, rules_of(subset), named=named)
     return TrainData(train, val or [], identity)
 
@@ -156,9 +170,11 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Location) -> Tra
     """
     identity: DataIdentity | None = state.data
     named = workspace.subset(state.settings.subset)
-    raw = state.settings.target == "raw"
+    kind: dict[str, Any] = {
+        "raw": state.settings.target == "raw", "shorts": state.settings.shorts,
+    }  # fmt: skip
     if identity is None or (identity.named and named.is_file()):
-        return open_data(load_subset(named), workspace, raw=raw)
+        return open_data(load_subset(named), workspace, **kind)
     try:
         subset = subset_by_rules(identity.rules, workspace)
     except (KeyError, TypeError, AttributeError) as error:
@@ -167,7 +183,7 @@ def reopen_data(state: TrainState, workspace: Workspace, where: Location) -> Tra
             expected="a checkpoint of a rawkit training",
             where=where,
         ) from error
-    return open_data(subset, workspace, named=identity.named, raw=raw)
+    return open_data(subset, workspace, named=identity.named, **kind)
 
 
 def new_run_name(workspace: Workspace, subset: str, network: str) -> str:

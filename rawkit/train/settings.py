@@ -11,6 +11,7 @@ from rawkit.models import describe
 from rawkit.sensor import BAYER, REFERENCE_NEUTRAL, Amplification
 from rawkit.stream import CROPS_PER_WINDOW, LIVE_WINDOWS
 from rawkit.supply import BATCH_SIZE
+from rawkit.train.short_fields import ShortFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ _OF_PICTURES = ("region", "perceptual", "temporal", "gan")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
+class TrainSettings(ShortFields):
     """Settings of a training run; stored in every checkpoint."""
 
     subset: str
@@ -166,6 +167,7 @@ class TrainSettings:
         self._check_teacher()
         self._check_clips()
         self._check_schedule()
+        self.check_shorts(self.amplification, self.clip, self.target)
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}", expected=", ".join(PRECISIONS))
         if describe(self.network).cell != BAYER:

@@ -22,11 +22,12 @@ from rawkit.train.noise import noise_of
 from rawkit.train.shards import read_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from rawkit.models import ShotAndRead
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream import PairSource
 
@@ -69,14 +70,23 @@ def score_frames(
     amplification: Amplification,
     neutral: Neutral | None = None,
     k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
+    noise: Callable[[PairSource], ShotAndRead] | None = None,
+    read: Callable[[PairSource], tuple[PairSource, NDArray[np.uint16]]] | None = None,
 ) -> list[tuple[float, float]]:
-    """PSNR in dB and SSIM of each frame; `k_sigma` tells whether planes are put through that."""
+    """PSNR in dB and SSIM of each frame; `k_sigma` tells whether planes are put through that.
+
+    `noise` gives the noise of each, which it shows itself if None; `read` what is restored of each,
+    and its packed planes, which are as stored if None.
+    """
     ready = prepare(net)
     scores = []
-    for source in sources:
+    for one in sources:
+        source, packed = (one, None) if read is None else read(one)
         restored, truth = (
             picture_of(one)
-            for one in restore_pair(ready, network, source, amplification, neutral, k_sigma)
+            for one in restore_pair(
+                ready, network, source, amplification, neutral, k_sigma, packed, noise
+            )
         )
         scores.append((psnr(restored, truth), ssim(restored, truth, SSIM_VARIANTS["gaussian"])))
     return scores
@@ -89,29 +99,34 @@ def restore_pair(
     amplification: Amplification,
     neutral: Neutral | None = None,
     k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
+    packed: NDArray[np.uint16] | None = None,
+    noise: Callable[[PairSource], ShotAndRead] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
 
     Where targets are planes both are planes, (1, 4, h, w), 0 to 1. A network that was trained on
-    the k-sigma transform, or is told the noise, is given what the frame itself shows.
+    the k-sigma transform, or is told the noise, is given `noise`, or what the frame itself shows.
 
-    With a `neutral` its planes are balanced by what the target was rendered with.
+    With a `neutral` its planes are balanced by what the target was rendered with. `packed` are its
+    planes (4, h, w) where they are not those that are stored.
     """
     device, about = next(ready.parameters()).device, describe(network)
-    noise = noise_of(source) if k_sigma or about.takes_sigma else None
-    stabiliser = KSigma.of(noise, about.anchor_white) if noise is not None and k_sigma else None
+    found = (noise or noise_of)(source) if k_sigma or about.takes_sigma else None
+    stabiliser = KSigma.of(found, about.anchor_white) if found is not None and k_sigma else None
+    if packed is None:
+        packed = read_shard(source.packed)
     if stabiliser is None:
-        planes = normalised_planes(source, read_shard(source.packed), amplification, neutral)
+        planes = normalised_planes(source, packed, amplification, neutral)
     else:
         planes = stabilise_planes(
-            torch.from_numpy(read_shard(source.packed))[None],
+            torch.from_numpy(packed)[None],
             torch.from_numpy(source.black_level)[None],
             torch.tensor([stabiliser.scale]),
             torch.tensor([stabiliser.offset]),
         )
-    if noise is not None and about.takes_sigma:
+    if found is not None and about.takes_sigma:
         spans = torch.from_numpy(source.white_level - source.black_level)[None]
-        told = (torch.tensor([one]) for one in (noise.gain, noise.variance))
+        told = (torch.tensor([one]) for one in (found.gain, found.variance))
         planes = with_sigma_map(planes, spans, _factor(source, amplification), *told)
     mosaic = mosaic_of(planes)
     padding = padding_for(mosaic.shape[-2], mosaic.shape[-1], (0, 0), about.multiple)

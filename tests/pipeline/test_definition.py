@@ -87,6 +87,9 @@ def test_without_raw_files_it_says_what_is_missing_and_the_way_out(
     assert caught.value.fix == "`--set synthetic=true` lets step look-alike make it."
     for collection in ("sid", "mid", "smid", "moving-objects"):
         (tmp_path / "data" / collection).mkdir(parents=True)
+    profile = tmp_path / "cameras" / "mine.toml"
+    profile.parent.mkdir()
+    profile.touch()
     steps = Study(load_pipeline(find_pipeline(name)), Workspace(tmp_path)).steps
     assert not any(step.instance.name == "look-alike" for step in steps)
 
@@ -158,7 +161,7 @@ def test_settings_that_do_not_fit_are_called_wrong(tmp_path: Path, text: str) ->
 
 
 def test_pipelines_that_are_not_there_list_those_that_ship() -> None:
-    shipped = "black-level, cross-camera, dark-video, demo, fractions, true-colour"
+    shipped = "black-level, cross-camera, dark-video, demo, fractions, true-colour, without-pairs"
     with pytest.raises(MissingError, match=shipped):
         find_pipeline("nonsense")
     assert find_pipeline("fractions").samefile(find_pipeline("pipelines/fractions.toml"))

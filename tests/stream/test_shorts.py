@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from rawkit.errors import SelectionError, UsageError
 from rawkit.noise import CameraProfile, NoiseModel, make_short
 from rawkit.sensor import Levels, amplification_base, image_of_packed
-from rawkit.store import Store, decode_shard
+from rawkit.store import Store, decode_shard, encode_shard
 from rawkit.stream import (
     Batch,
     BatchStream,
@@ -26,8 +27,6 @@ from rawkit.subset import load_subset
 from tests.support.fixtures_stream import Shape, assert_same_batch, make_sources
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from rawkit.sensor import RawImage
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.support.fixtures_workspace",)
 SETTINGS = PlanSettings(crop=14, crops_per_window=3, live_windows=16, window_chunks=2, seed=11)
-ASKED = ShortSettings((20, 200), (800, 3200))
+ASKED = ShortSettings(((20, 200),), ((800, 3200),))
 
 
 def profile(white: float = 16383.0, black: float = 512.0) -> CameraProfile:
@@ -158,6 +157,47 @@ def test_longs_of_a_split_are_found_with_their_own_targets(sid_workspace: Worksp
 
 def test_ranges_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="the lower one first"):
-        ShortSettings((300, 100), (100, 200))
+        ShortSettings(((300, 100),), ((100, 200),))
     with pytest.raises(UsageError, match="ISOs of shorts"):
-        ShortSettings((1, 2), (0, 200))
+        ShortSettings(((1, 2),), ((0, 200),))
+
+
+def test_light_is_added_with_its_noise_and_no_other(tmp_path: Path) -> None:
+    """Of a short without noise what is added has the mean and the variance of photons."""
+    (one,) = make_sources(tmp_path, [Shape(192, 256, (64, 64))])
+    level, black = 4000.0, 512.0
+    write_flat(one, int(black + level))
+    levels = np.full(5, black, np.float32)
+    levels[-1] = 16383
+    pair = replace(
+        one, target=one.packed, target_levels=levels, gain_ratio=50.0, iso=1600.0,
+        black_level=levels[:4], white_level=16383.0,
+    )  # fmt: skip
+    settings = PlanSettings(crop=128, live_windows=8)
+    gain = profile().at(1600).gain.mean()
+    seen = set()
+    shorts = Shorts(profile(), None, 3, estimates=False, added=1.0)
+    for batch in islice(BatchStream([pair], settings, batch_size=4, shorts=shorts).batches(), 4):
+        for short, long in zip(batch.packed.astype(float), batch.target.astype(float), strict=True):
+            share = (long.mean() - black) / level - 1
+            added = short - black - level
+            light = share * level / 50
+            assert 0 <= share <= 1
+            assert added.mean() == pytest.approx(light, abs=5 * np.sqrt(gain * light / added.size))
+            assert added.var() == pytest.approx(gain * light + 1 / 12, rel=0.1)
+            seen.add(round(share, 4))
+    assert len(seen) > 8
+    again = BatchStream([pair], settings, batch_size=4, threads=3,
+                        shorts=Shorts(profile(), None, 3, estimates=False, added=1.0))  # fmt: skip
+    *_, last = islice(again.batches(), 4)
+    assert_same_batch(batch, last)
+    unknown = replace(pair, iso=np.nan)
+    plain = next(BatchStream([unknown], settings, batch_size=4, shorts=shorts).batches())
+    assert (plain.packed == black + level).all()
+
+
+def write_flat(source: PairSource, value: int) -> None:
+    """Put one value into all pixels of a stored frame."""
+    layout = source.packed.layout
+    frame = np.full((layout.planes, layout.height, layout.width), value, np.uint16)
+    Path(str(source.packed.path)).write_bytes(encode_shard(frame, layout))
