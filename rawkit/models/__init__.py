@@ -29,6 +29,7 @@ from rawkit.models.geometry import Geometry
 from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
 from rawkit.models.ksigma import RENO_1600, KSigma, ShotAndRead
 from rawkit.models.lamba2021 import Lamba2021
+from rawkit.models.matching import parameter_names, parts_of
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
@@ -51,6 +52,7 @@ from rawkit.models.weights import (
     LoadedWeights,
     load_network,
     load_weights,
+    trainable_state,
 )
 
 __all__ = [
@@ -119,6 +121,8 @@ __all__ = [
     "overlapped_bands",
     "packed_planes",
     "padding_for",
+    "parameter_names",
+    "parts_of",
     "plan_inference",
     "prepare",
     "read_tensors",
@@ -130,6 +134,7 @@ __all__ = [
     "stabilised",
     "tile_shape",
     "tiles",
+    "trainable_state",
     "variant_named",
     "variant_with",
 ]

@@ -50,6 +50,7 @@ from rawkit.train.runs import (
     reopen_data,
     select_frames,
     weights_in,
+    weights_named,
     weights_of_run,
 )
 from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
@@ -113,6 +114,7 @@ __all__ = [
     "settings_for",
     "validate",
     "weights_in",
+    "weights_named",
     "weights_of_run",
     "with_steps",
 ]
