@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.adapt import AdaptPlan, AdaptReport
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
     from rawkit.fetch import FetchReport
@@ -282,6 +283,35 @@ def train(frames: str | None = None, *, source: Anywhere | Sequence[str] | None 
         return run_training(plan, **options)
     given = fspath(source) if isinstance(source, PathLike) else source
     return run_on_disk(plan, place, disk, given, **options)
+
+
+def adapt(photos: Anywhere, weights: Anywhere | None = None, *, minutes: float = 10.0,
+          profile: Anywhere | None = None, dry_run: bool = False, device: str = "auto",
+          threads: int = 2, workers: int | None = None, max_ram: int = 3 * 10**9,
+          workspace: Anywhere = ".", progress: bool = True,
+          **settings: Any) -> AdaptReport | AdaptPlan | None:  # fmt: skip
+    """Make weights better for the camera of a folder of photos, as ``rawkit adapt`` does.
+
+    `weights` are published ones, a checkpoint or the name of a run; the newest run's best if None.
+    With `dry_run` the plan with its pairs is returned. Settings are fields of
+    `rawkit.train.TrainSettings`. None where it was stopped before there was anything to report.
+
+    Raises
+    ------
+    RawkitError
+        If weights or photos cannot be used, or there are too few pairs.
+    """
+    from rawkit.adapt import plan_adaptation, run_adaptation
+
+    shown = progress_here(shown=progress)
+    plan = plan_adaptation(
+        Workspace(Path(workspace)), Path(photos), None if weights is None else fspath(weights),
+        profile=None if profile is None else Path(profile), max_ram=max_ram, progress=shown,
+    )  # fmt: skip
+    if dry_run:
+        return plan
+    return run_adaptation(plan, minutes=minutes, settings=settings, device=device, threads=threads,
+                          workers=workers, max_ram=max_ram, progress=shown)  # fmt: skip
 
 
 def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
