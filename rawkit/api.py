@@ -20,6 +20,7 @@ from rawkit.notebook import (
     Shot,
     StoredPair,
     restore_input,
+    stream_chosen,
 )
 from rawkit.store import Store
 from rawkit.workspace import Workspace
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rawkit.ingest import IngestPlan, IngestReport, Targets
     from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
-    from rawkit.stream import Batch, BatchStream, TensorBatch
+    from rawkit.stream import Batch, TensorBatch
     from rawkit.subset import Subset
     from rawkit.synth import SynthReport
     from rawkit.train import TrainReport
@@ -210,7 +211,7 @@ def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, posi
     UsageError
         If the crop does not fit into every frame, or an option makes no sense.
     """
-    opened, about = _stream(frames, batch_size, crop, Path(workspace), options)
+    opened, about = stream_chosen(frames, batch_size, crop, Path(workspace), options)
     return Epochs(opened.batches, opened.epoch_length, batch_size, about, position)
 
 
@@ -230,7 +231,9 @@ def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None
     from rawkit.stream import Feed
 
     pinned = device.startswith("cuda")
-    opened, about = _stream(frames, batch_size, crop, Path(workspace), options | {"pinned": pinned})
+    opened, about = stream_chosen(
+        frames, batch_size, crop, Path(workspace), options | {"pinned": pinned}
+    )
     feed = Feed(opened, Amplification("auto", m), device)
 
     def batches(start: int) -> Generator[TensorBatch, None, None]:
@@ -292,9 +295,8 @@ def adapt(photos: Anywhere, weights: Anywhere | None = None, *, minutes: float =
           **settings: Any) -> AdaptReport | AdaptPlan | None:  # fmt: skip
     """Make weights better for the camera of a folder of photos, as ``rawkit adapt`` does.
 
-    `weights` are published ones, a checkpoint or the name of a run; the newest run's best if None.
-    With `dry_run` the plan with its pairs is returned. Settings are fields of
-    `rawkit.train.TrainSettings`. None where it was stopped before there was anything to report.
+    `weights` are published ones, a checkpoint or a run's name. With `dry_run` the plan with its
+    pairs is returned; None where it was stopped early. Settings are `rawkit.train.TrainSettings`'.
 
     Raises
     ------
@@ -308,9 +310,7 @@ def adapt(photos: Anywhere, weights: Anywhere | None = None, *, minutes: float =
         Workspace(Path(workspace)), Path(photos), None if weights is None else fspath(weights),
         profile=None if profile is None else Path(profile), max_ram=max_ram, progress=shown,
     )  # fmt: skip
-    if dry_run:
-        return plan
-    return run_adaptation(plan, minutes=minutes, settings=settings, device=device, threads=threads,
+    return plan if dry_run else run_adaptation(plan, minutes=minutes, settings=settings, device=device, threads=threads,
                           workers=workers, max_ram=max_ram, progress=shown)  # fmt: skip
 
 
@@ -408,24 +408,3 @@ def _source(source: Anywhere | Sequence[str] | None, usual: Path) -> Any:
     if source is None:
         return usual
     return fspath(source) if isinstance(source, str | PathLike) else tuple(source)
-
-
-def _stream(
-    frames: Chosen, batch_size: int, crop: int | None, workspace: Path, options: dict[str, Any]
-) -> tuple[BatchStream, str]:
-    """Open a stream over what was chosen; returns it and what to call its frames."""
-    from rawkit.stream import open_stream, stream_of
-
-    if isinstance(frames, str):
-        found = open_stream(workspace, frames, crop=crop, batch_size=batch_size, **options)
-        return found, f"subset {frames}"
-    if isinstance(frames, OpenStore):
-        frames = frames.select(split="train")
-    if not isinstance(frames, Frames):
-        raise UsageError(
-            f"frames of type {type(frames).__name__}",
-            expected="open_store(...).select(...), a store, or the name of a subset",
-        )
-    stores = {frames.store.collection: frames.store}
-    found = stream_of(frames.subset, stores, crop=crop, batch_size=batch_size, **options)
-    return found, repr(frames)[1:-1]

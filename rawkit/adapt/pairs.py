@@ -34,7 +34,7 @@ class PairRules:
     """What light the long has at least, that of the short 1: two stops."""
     most_minutes: float = 10.0
     """Minutes between two photos of a scene at most, where EXIF says when they were taken."""
-    least_likeness: float = 0.85
+    least_likeness: float = 0.8
     """Correlation of what they show at least, 0 to 1, coarsely."""
     most_clipped: float = 0.2
     """Share of a long's pixels that may be clipped, 0 to 1."""

@@ -15,7 +15,7 @@ from rawkit.restore import DecodeJob, Decoder
 from rawkit.sensor import BAYER, gain_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CLIPPED_FROM: Final = 0.97
 """Share of the way from black to white from which a pixel counts as clipped."""
-_SQUARES: Final = 48
-"""Squares of an overview along the longer side."""
+_SQUARES: Final = 24
+"""Squares of an overview along the longer side: few, as dark photos are noisy."""
 _LEAST_SIDE: Final = 8
 """Pixels of the mosaic a side of such a square, at least: less would be noise."""
 _FRAME_SECONDS: Final = 120.0
@@ -150,8 +150,3 @@ def _photo(entry: Entry, image: RawImage) -> Photo:
 def camera_of(entry: Entry) -> str:
     """Maker and model of a photo's camera, as EXIF spells them."""
     return " ".join(filter(None, (entry.frame.make, entry.frame.model)))
-
-
-def names(photos: Iterable[Photo]) -> list[str]:
-    """Names of photos."""
-    return [photo.name for photo in photos]

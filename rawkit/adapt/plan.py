@@ -12,13 +12,14 @@ from rawkit.adapt.pairs import Found, PairRules, find_pairs
 from rawkit.errors import MissingError, UsageError
 from rawkit.models import describe, load_weights
 from rawkit.progress import SILENT
-from rawkit.sensor import BAYER
+from rawkit.sensor import BAYER, REFERENCE_NEUTRAL
 from rawkit.train import newest_weights, weights_named
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawkit.models import LoadedWeights
     from rawkit.progress import Progress
 
 COLLECTION = "photos"
@@ -43,6 +44,9 @@ class AdaptPlan:
     """Terms of those weights, which go along; None where there are none."""
     trained: bool
     """Whether their file says how they were trained, and so how frames are amplified."""
+    balance: bool
+    """Whether planes are balanced, so that grey lies where those weights have learned it: of
+    published weights whose cameras are known; what their file says holds of others."""
     found: Found
     """The pairs."""
     definition: str
@@ -113,6 +117,12 @@ def plan_adaptation(
     digest = digest_of(text, str(photos.absolute()), sha256(path.read_bytes()).hexdigest())
     home = Workspace(workspace.root / FOLDER / f"{name}-{digest}")
     return AdaptPlan(
-        photos, path.absolute(), loaded.network, loaded.licence, bool(loaded.settings), found, text,
+        photos, path.absolute(), loaded.network, loaded.licence, bool(loaded.settings),
+        _balanced(loaded), found, text,
         home,
     )  # fmt: skip
+
+
+def _balanced(loaded: LoadedWeights) -> bool:
+    neutrals = [camera.neutral for camera in loaded.cameras.values()]
+    return loaded.published and bool(neutrals) and all(one == REFERENCE_NEUTRAL for one in neutrals)

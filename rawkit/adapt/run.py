@@ -113,6 +113,8 @@ def run_adaptation(
         asked = {"init": start, **dict(settings or {})}
         if not plan.trained:
             asked.setdefault("amplification", data.amplification)
+        if plan.balance:
+            asked.setdefault("balance", True)
         report, seconds = tune(
             home, data.chosen, asked, 60 * minutes, device=device, threads=threads,
             max_ram=max_ram, progress=progress, told=told,

@@ -34,7 +34,7 @@ RATES: Final = (1.0, 1.0, 1.0, 1.0, 0.3, 0.1)
 """What the rate is multiplied by in each round."""
 CROP: Final = 256
 """Side of crops in mosaic pixels, or less where photos are smaller."""
-USUAL: Final[Mapping[str, Any]] = {"learning_rate": 2e-4, "ema": 0.95, "warmup": 10}
+USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-4, "ema": 0.95, "warmup": 10}
 """Settings of an adaptation unless told otherwise."""
 _SPENT: Final = "spent.json"
 _STEPS: Final = 10**6
