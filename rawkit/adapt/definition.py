@@ -30,7 +30,7 @@ def definition_text(found: Found) -> str:
                 parts.append(_rule(role, photo.name, scene.name))
     parts.append(
         f'[split]\nby = "lists"\ngroup = "file"\ntrain = {_text(sorted(train))}\n'
-        f"val = {_text(sorted(val))}\n"
+        f'val = {_text(sorted(val))}\notherwise = "train"\n'
     )
     return "\n".join(parts)
 
