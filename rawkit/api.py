@@ -308,7 +308,7 @@ def adapt(photos: Anywhere, weights: Anywhere | None = None, *, minutes: float =
     shown = progress_here(shown=progress)
     plan = plan_adaptation(
         Workspace(Path(workspace)), Path(photos), None if weights is None else fspath(weights),
-        profile=None if profile is None else Path(profile), max_ram=max_ram, progress=shown)  # fmt: skip
+        profile=profile, max_ram=max_ram, progress=shown)  # fmt: skip
     return plan if dry_run else run_adaptation(
         plan, minutes=minutes, settings=settings, device=device, threads=threads,
         workers=workers, max_ram=max_ram, progress=shown)  # fmt: skip

@@ -17,6 +17,7 @@ from rawkit.train import newest_weights, weights_named
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
+    from os import PathLike
     from pathlib import Path
 
     from rawkit.models import LoadedWeights
@@ -60,7 +61,7 @@ def plan_adaptation(
     photos: Path,
     weights: str | Path | None = None,
     *,
-    profile: Path | None = None,
+    profile: str | PathLike[str] | None = None,
     rules: PairRules | None = None,
     max_ram: int = MAX_RAM,
     progress: Progress = SILENT,
@@ -96,7 +97,7 @@ def plan_adaptation(
     if profile is not None:
         raise UsageError(
             "dark photos that are made from well-lit ones", expected="pairs of photos",
-            where=profile,
+            where=str(profile),
             fix="Take each scene with much light and with little, and leave --profile out.",
         )  # fmt: skip
     if not photos.is_dir():
