@@ -1,7 +1,7 @@
-"""Adapting published weights to a look-alike of another camera: ten pairs, ten minutes, two cores.
+"""Published weights adapted to a look-alike of another camera: ten pairs, ten minutes, two cores.
 
-Time is that of a quiet machine: on a busy one ``RAWKIT_ADAPT_MINUTES`` gives as many minutes as make
-up 20 minutes of CPU; what was used is printed.
+Time is that of a quiet machine: on a busy one ``RAWKIT_ADAPT_MINUTES`` gives as many minutes as
+make up 20 minutes of CPU; what was used is printed.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def test_ten_pairs_and_ten_minutes_make_weights_better(tmp_path: Path) -> None:
     after = psnr_of(held, report.weights, "network", "ratio")
     told = ", ".join(f"{colour} by {by} {value:.2f}" for (colour, by), value in before.items())
     print(
-        f"\n{report.pairs[0]} pairs, {report.steps} steps in {minutes:g} minutes, {used:.1f} of CPU; "
-        f"on 8 other scenes {told} dB before, {after:.2f} dB after; on the scenes held back by "
+        f"\n{report.pairs[0]} pairs, {report.steps} steps in {minutes:g} minutes, {used:.1f} of "
+        f"CPU; on 8 other scenes {told} dB before, {after:.2f} dB after; on the scenes held back by "
         f"adapt {report.gain:+.2f} dB"
     )
     assert after - before["sensor", "trained"] >= MARK, "as the published weights are fed"
