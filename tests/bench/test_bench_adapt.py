@@ -79,8 +79,8 @@ def test_ten_pairs_and_ten_minutes_make_weights_better(tmp_path: Path) -> None:
     told = ", ".join(f"{colour} by {by} {value:.2f}" for (colour, by), value in before.items())
     print(
         f"\n{report.pairs[0]} pairs, {report.steps} steps in {minutes:g} minutes, {used:.1f} of "
-        f"CPU; on 8 other scenes {told} dB before, {after:.2f} dB after; on the scenes held back by "
-        f"adapt {report.gain:+.2f} dB"
+        f"CPU; on 8 other scenes {told} dB before, {after:.2f} dB after; on the scenes that adapt "
+        f"held back {report.gain:+.2f} dB"
     )
     assert after - before["sensor", "trained"] >= MARK, "as the published weights are fed"
     assert after - before["sensor", "ratio"] >= MARK, "fed as brightly as the adapted ones"
