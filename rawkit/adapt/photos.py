@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rawkit.catalog import LeftOut
-from rawkit.errors import RawFileError
+from rawkit.errors import MosaicError, RawFileError
 from rawkit.restore import DecodeJob, Decoder
 from rawkit.sensor import BAYER, gain_ratio
 
@@ -127,7 +127,7 @@ def look_at(
                     photos.append(_photo(entry, image))
                 else:
                     reason = "X-Trans mosaics can be restored, not trained on"
-                    left.append(LeftOut(entry.source, "mosaic", reason))
+                    left.append(LeftOut(entry.source, MosaicError.kind, reason))
             advance(1)
     return photos, left
 

@@ -144,7 +144,7 @@ def _ingested(plan: AdaptPlan, resources: Resources, progress: Progress) -> _Dat
         without_excluded=True, definition=definition, bad_pairs=[home.bad_pairs(COLLECTION)]
     )
     left = (*plan.found.left_out, *done.left_out, *(
-        LeftOut(one.pair.name, "pair", one.verdict.text) for one in pairs.bad()
+        LeftOut(one.pair.short.name, "pair", one.verdict.text) for one in pairs.bad()
     ))  # fmt: skip
     counts = _counts(home, store, selection, left)
     known = all(math.isfinite(one.pair.gain_ratio) for one in pairs.pairs)

@@ -62,7 +62,7 @@ def tune(
     RawkitError
         As `plan_training` and `run_training` do.
     """
-    folder = workspace.runs_folder / RUN
+    folder = workspace.root / "runs" / RUN
     spent = spent_in(workspace)
     report: TrainReport | None = None
     checking, limit = 0.0, settings.get("steps", _STEPS)
@@ -70,7 +70,7 @@ def tune(
         number = min(len(RATES) - 1, int(len(RATES) * spent / seconds))
         left = seconds * (number + 1) / len(RATES) - spent
         rate = RATES[number] * {**USUAL, **settings}["learning_rate"]
-        if (folder / LAST).is_file():  # type: ignore[operator]  # a folder of this machine
+        if (folder / LAST).is_file():
             plan = resume_training(workspace, RUN, {"learning_rate": rate}, max_ram=max_ram)
         else:
             plan = _begun(workspace, chosen, settings, max_ram)

@@ -48,7 +48,7 @@ class Learner:
             self.net.recompute = settings.recompute
         for name, parameter in self.net.named_parameters():
             if any(begins(name, part) for part in settings.freeze):
-                parameter.requires_grad_(requires_grad=False)
+                parameter.requires_grad = False
         trained = [one for one in self.net.parameters() if one.requires_grad]
         optimizer = torch.optim.Adam(trained, lr=settings.learning_rate)
         self._module, self._optimizer = fabric.setup(self.net, optimizer)
