@@ -9,6 +9,7 @@ The front door, for notebooks and scripts, each name the same code as the comman
     dark = store.select(iso=[100, 200], split="train")    frames, by the command line's filters
     for batch in rawkit.stream(dark, batch_size=8): ...   numpy, one epoch
     loader = rawkit.torch_stream(dark, batch_size=8)      torch, resumable
+    rawkit.adapt("photos", "published")                   weights for a camera of one's own
     rawkit.verify_pairs("sid")                            which pairs do not fit
     rawkit.subset(0.4); rawkit.train(); rawkit.evaluate()
     picture = rawkit.restore("photo.ARW", weights="best.safetensors")
@@ -27,6 +28,7 @@ from rawkit.late import late
 
 if TYPE_CHECKING:
     from rawkit.api import (
+        adapt,
         evaluate,
         fetch,
         ingest,
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "adapt",
     "evaluate",
     "fetch",
     "ingest",
@@ -57,7 +60,17 @@ __all__ = [
     "verify_pairs",
 ]
 
-_PACKAGES = ("evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth", "train")
+_PACKAGES = (
+    "adapt",
+    "evaluate",
+    "fetch",
+    "ingest",
+    "restore",
+    "stream",
+    "subset",
+    "synth",
+    "train",
+)
 """Names of the front door that packages bear too: these answer when they are called."""
 
 if not TYPE_CHECKING:  # or any name at all would pass a type checker

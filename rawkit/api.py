@@ -20,6 +20,7 @@ from rawkit.notebook import (
     Shot,
     StoredPair,
     restore_input,
+    stream_chosen,
 )
 from rawkit.store import Store
 from rawkit.workspace import Workspace
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.adapt import AdaptPlan, AdaptReport
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
     from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
     from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
-    from rawkit.stream import Batch, BatchStream, TensorBatch
+    from rawkit.stream import Batch, TensorBatch
     from rawkit.subset import Subset
     from rawkit.synth import SynthReport
     from rawkit.train import TrainReport
@@ -209,7 +211,7 @@ def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, posi
     UsageError
         If the crop does not fit into every frame, or an option makes no sense.
     """
-    opened, about = _stream(frames, batch_size, crop, Path(workspace), options)
+    opened, about = stream_chosen(frames, batch_size, crop, Path(workspace), options)
     return Epochs(opened.batches, opened.epoch_length, batch_size, about, position)
 
 
@@ -229,7 +231,9 @@ def torch_stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None
     from rawkit.stream import Feed
 
     pinned = device.startswith("cuda")
-    opened, about = _stream(frames, batch_size, crop, Path(workspace), options | {"pinned": pinned})
+    opened, about = stream_chosen(
+        frames, batch_size, crop, Path(workspace), options | {"pinned": pinned}
+    )
     feed = Feed(opened, Amplification("auto", m), device)
 
     def batches(start: int) -> Generator[TensorBatch, None, None]:
@@ -282,6 +286,32 @@ def train(frames: str | None = None, *, source: Anywhere | Sequence[str] | None 
         return run_training(plan, **options)
     given = fspath(source) if isinstance(source, PathLike) else source
     return run_on_disk(plan, place, disk, given, **options)
+
+
+def adapt(photos: Anywhere, weights: Anywhere | None = None, *, minutes: float = 10.0,
+          profile: Anywhere | None = None, dry_run: bool = False, device: str = "auto",
+          threads: int = 2, workers: int | None = None, max_ram: int = 3 * 10**9,
+          workspace: Anywhere = ".", progress: bool = True,
+          **settings: Any) -> AdaptReport | AdaptPlan | None:  # fmt: skip
+    """Make weights better for the camera of a folder of photos, as ``rawkit adapt`` does.
+
+    `weights` are published ones, a checkpoint or a run's name. With `dry_run` the plan with its
+    pairs is returned; None where it was stopped early. Settings are `rawkit.train.TrainSettings`'.
+
+    Raises
+    ------
+    RawkitError
+        If weights or photos cannot be used, or there are too few pairs.
+    """
+    from rawkit.adapt import plan_adaptation, run_adaptation
+
+    shown = progress_here(shown=progress)
+    plan = plan_adaptation(
+        Workspace(Path(workspace)), Path(photos), None if weights is None else fspath(weights),
+        profile=profile, max_ram=max_ram, progress=shown)  # fmt: skip
+    return plan if dry_run else run_adaptation(
+        plan, minutes=minutes, settings=settings, device=device, threads=threads,
+        workers=workers, max_ram=max_ram, progress=shown)  # fmt: skip
 
 
 def restore(what: Anywhere | bytes | Shot | StoredPair | NDArray[Any], *,
@@ -381,24 +411,3 @@ def _source(source: Anywhere | Sequence[str] | None, usual: Path) -> Any:
     if source is None:
         return usual
     return fspath(source) if isinstance(source, str | PathLike) else tuple(source)
-
-
-def _stream(
-    frames: Chosen, batch_size: int, crop: int | None, workspace: Path, options: dict[str, Any]
-) -> tuple[BatchStream, str]:
-    """Open a stream over what was chosen; returns it and what to call its frames."""
-    from rawkit.stream import open_stream, stream_of
-
-    if isinstance(frames, str):
-        found = open_stream(workspace, frames, crop=crop, batch_size=batch_size, **options)
-        return found, f"subset {frames}"
-    if isinstance(frames, OpenStore):
-        frames = frames.select(split="train")
-    if not isinstance(frames, Frames):
-        raise UsageError(
-            f"frames of type {type(frames).__name__}",
-            expected="open_store(...).select(...), a store, or the name of a subset",
-        )
-    stores = {frames.store.collection: frames.store}
-    found = stream_of(frames.subset, stores, crop=crop, batch_size=batch_size, **options)
-    return found, repr(frames)[1:-1]

@@ -42,6 +42,8 @@ _FIELDS = {
     "critic_warmup": "critic_warmup",
     "critic_r1": "critic_r1",
     "critic_conditional": "critic_conditional",
+    "init": "init",
+    "freeze": "freeze",
     "teacher": "teacher",
     "teacher_weight": "teacher_weight",
     "shorts": "shorts",
@@ -82,6 +84,7 @@ def finite(_: click.Context, parameter: click.Parameter, value: float | None) ->
 
 _WEIGHTS = ListOf(_weighed, "losses", f"a sum such as l1=1,ms-ssim=0.2 of {', '.join(_LOSSES)}")
 _SHARES = ListOf(float, "shares", "a list of shares such as 0.5,0.8")
+_NAMES = ListOf(str.strip, "parts", "a list of parts such as squeeze32,enter32")
 _POSITIVE = click.IntRange(min=1)
 
 _OPTIONS = (
@@ -108,7 +111,9 @@ _OPTIONS = (
     click.option("--recompute/--no-recompute", default=None, help="Compute activations of unet3d "
                  "again instead of keeping them.  [default: where --max-ram asks for it]"),
     click.option(
-        "--steps", type=_POSITIVE, help="Optimizer steps.  [default: those of 40 epochs]"
+        "--steps", type=_POSITIVE,
+        help="Optimizer steps.  [default: those of 40 epochs; with --init "
+        "10]"
     ),
     click.option(
         "--crop", type=int, help="Side in mosaic pixels.  [default: 512, or what the frames allow]"
@@ -127,7 +132,7 @@ _OPTIONS = (
         help="Pieces a batch is cut into to save memory; the result stays.  [default: the fewest "
         "that fit into --max-ram]",
     ),
-    click.option("--lr", type=float, help="Rate of Adam.  [default: 1e-4]"),
+    click.option("--lr", type=float, help="Rate of Adam.  [default: 1e-4; with --init 5e-5]"),
     click.option(
         "--schedule",
         type=click.Choice(["constant", "cosine", "step"]),
@@ -178,6 +183,10 @@ _OPTIONS = (
                  "long exposures.  [default: 0]"),
     click.option("--critic-conditional/--no-critic-conditional", default=None, help="Show the "
                  "critic the mosaic, too.  [default: no-critic-conditional]"),
+    click.option("--init", help="Weights to start from: a file, or the name of a run. What they "
+                 "were trained by holds, and their terms go along."),
+    click.option("--freeze", type=_NAMES, help="With --init: parts of the network that stay as "
+                 "they are, such as squeeze32,dense32, or all-but-output2."),
     click.option("--teacher", type=click.Path(), help="File of weights of a trained network whose "
                  "pictures are a further target."),
     click.option("--teacher-weight", type=float, help="What differences from the teacher's "

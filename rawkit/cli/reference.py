@@ -44,7 +44,11 @@ words more:
 
 | word | why the file is left out, or what is said of it |
 |---|---|
+| `alone` | `rawkit adapt`: no other photo of the same scene fits it |
+| `clipped` | `rawkit adapt`: too much of it is clipped for a long |
+| `exposure` | `rawkit adapt`: its exposure is unknown, or too near to that of the others |
 | `foreign` | its name is not one of the collection |
+| `pair` | `rawkit adapt`: compared closely, it does not fit its long |
 | `name` | its name is not valid text, or leads out of its archive |
 | `same-name` | another file of that name comes first |
 | `unsupported-archive` | an archive's member that is encrypted, a link, or compressed otherwise |

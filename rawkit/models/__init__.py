@@ -30,6 +30,7 @@ from rawkit.models.geometry import Geometry
 from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
 from rawkit.models.ksigma import RENO_1600, KSigma, ShotAndRead
 from rawkit.models.lamba2021 import Lamba2021
+from rawkit.models.matching import parameter_names, parts_of
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
 from rawkit.models.neutral import LearnedNeutral, find_neutral, flat_response
 from rawkit.models.openvino import PRECISIONS, compile_openvino
@@ -53,6 +54,7 @@ from rawkit.models.weights import (
     LoadedWeights,
     load_network,
     load_weights,
+    trainable_state,
 )
 
 __all__ = [
@@ -123,6 +125,8 @@ __all__ = [
     "overlapped_bands",
     "packed_planes",
     "padding_for",
+    "parameter_names",
+    "parts_of",
     "plan_inference",
     "prepare",
     "read_tensors",
@@ -134,6 +138,7 @@ __all__ = [
     "stabilised",
     "tile_shape",
     "tiles",
+    "trainable_state",
     "variant_named",
     "variant_with",
     "with_sigma",

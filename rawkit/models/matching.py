@@ -138,6 +138,22 @@ def expected_shapes(network: str, *, folded: bool) -> "dict[str, tuple[int, ...]
     return {name: tuple(value.shape) for name, value in net.state_dict().items()}
 
 
+def parameter_names(network: str) -> tuple[str, ...]:
+    """Return the names of the parameters of a network that is trained, ours, in their order."""
+    return tuple(expected_shapes(network, folded=False))
+
+
+def parts_of(network: str) -> tuple[str, ...]:
+    """Return the parts of a network of the registry: what its parameters' names begin with.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network.
+    """
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in parameter_names(network)))
+
+
 def our_names(network: str, names: "Iterable[str]") -> dict[str, str]:
     """Return our name of each parameter; a name that is not a published one stays.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from rawkit.errors import UsageError, WeightsError
 from rawkit.models.cameras import SeenCamera, cameras_of, neutral_from
@@ -41,6 +42,7 @@ CHECKPOINT_VERSION = 1
 
 _VERSIONS = {CHECKPOINT_FORMAT: CHECKPOINT_VERSION, WEIGHTS_FORMAT: WEIGHTS_VERSION}
 _KINDS = {CHECKPOINT_FORMAT: "a checkpoint", WEIGHTS_FORMAT: "weights"}
+_NORMS, _DIRECTIONS = "weight.original0", "weight.original1"
 _FIX = "Name a checkpoint of rawkit or a published weights file."
 
 
@@ -171,6 +173,32 @@ def load_network(
         fold_weight_norm(net)
     net.load_state_dict(loaded.state_dict, strict=True)
     return net.eval(), loaded
+
+
+def trainable_state(loaded: LoadedWeights) -> dict[str, Tensor]:
+    """Return loaded weights with weight norm attached, as a training changes them.
+
+    What was folded is taken apart again: the norm and the direction of each channel, whose product
+    it is to rounding. A channel of zeros has no direction; any will do.
+    """
+    if not loaded.folded:
+        return dict(loaded.state_dict)
+    with torch.random.fork_rng(devices=[]):
+        net = build(loaded.network)
+    folded = dict(loaded.state_dict)
+    for name, module in net.named_modules():
+        if parametrize.is_parametrized(module, "weight"):
+            weight = folded.pop(f"{name}.weight")
+            # Sets the norm and the direction; the property is made anew for each such class.
+            module.weight = weight
+    left = net.load_state_dict(folded, strict=False)
+    assert not left.unexpected_keys  # noqa: S101 - the names have been matched
+    state = {name: value.detach() for name, value in net.state_dict().items()}
+    for name, norms in state.items():
+        if name.endswith(_NORMS):
+            direction = state[f"{name.removesuffix(_NORMS)}{_DIRECTIONS}"]
+            direction[(norms == 0).flatten()] = 1.0
+    return state
 
 
 def _mapping(content: object, source: Path) -> Mapping[str, Any]:

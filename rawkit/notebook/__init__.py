@@ -10,6 +10,7 @@ from rawkit.notebook.given import restore_input
 from rawkit.notebook.live import plan_beside
 from rawkit.notebook.picture import Picture
 from rawkit.notebook.store import OpenStore
+from rawkit.notebook.streams import stream_chosen
 
 __all__ = [
     "Epochs",
@@ -20,4 +21,5 @@ __all__ = [
     "StoredPair",
     "plan_beside",
     "restore_input",
+    "stream_chosen",
 ]

@@ -50,6 +50,7 @@ from rawkit.train.runs import (
     reopen_data,
     select_frames,
     weights_in,
+    weights_named,
     weights_of_run,
 )
 from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
@@ -117,6 +118,7 @@ __all__ = [
     "validate",
     "validated_on_made",
     "weights_in",
+    "weights_named",
     "weights_of_run",
     "with_shorts",
     "with_steps",

@@ -81,8 +81,8 @@ def encode_checkpoint(state: TrainState) -> bytes:
         "cameras": {model: one.as_dict() for model, one in state.cameras.items()},
         "neutral": None if state.settings.neutral is None else list(state.settings.neutral),
     }
-    if state.settings.teacher_licence:
-        content["licence"] = state.settings.teacher_licence
+    if state.settings.licence:
+        content["licence"] = state.settings.licence
     if state.critic:
         content["critic"] = dict(state.critic)
     if state.average is not None:

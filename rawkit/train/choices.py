@@ -16,6 +16,7 @@ from rawkit.train.recipes import find_recipe
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
 from rawkit.train.short_fields import SHORTS
 from rawkit.train.shorts import with_shorts, with_texts
+from rawkit.train.start import EPOCHS, LEAST_STEPS, check_start, with_start
 from rawkit.train.teacher import with_teacher
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def settings_for(
         If they make no sense together.
     """
     published = find_recipe(recipe) if recipe else None
+    changes = with_start(changes, recipe)
     values = dict(published.values) if published else {}
     values |= _without_m(changes, str(values.get("amplification", "auto")))
     if published:
@@ -68,7 +70,8 @@ def settings_for(
         values.setdefault("ms_ssim_weight", 0.0)
     settings = TrainSettings(subset=subset, **{"steps": 1, **values})
     if "steps" not in values:
-        steps = default_steps(data, settings)
+        epochs, least = (EPOCHS, LEAST_STEPS) if settings.init else (40, 1000)
+        steps = default_steps(data, settings, epochs, least)
         if published and published.crops_per_long:
             steps = math.ceil(published.crops_per_long * data.longs / settings.batch_size)
         settings = replace(settings, steps=steps)
@@ -85,6 +88,7 @@ def wants_clips(changes: Mapping[str, Any], recipe: str | None) -> bool:
     UsageError
         If there is no such recipe or network.
     """
+    changes = with_start(changes, recipe)
     values = {**(find_recipe(recipe).values if recipe else {}), **changes}
     return bool(_for_clips(values, 1).get("clip", 1) > 1)
 
@@ -97,6 +101,7 @@ def wants_raw(changes: Mapping[str, Any], recipe: str | None) -> bool:
     UsageError
         If there is no such recipe or network.
     """
+    changes = with_start(changes, recipe)
     values = {**(find_recipe(recipe).values if recipe else {}), **changes}
     return bool(_for_raw(values).get("target") == "raw")
 
@@ -182,14 +187,15 @@ def resumed_settings(
     saved: TrainSettings, changes: Mapping[str, Any], recipe: str | None
 ) -> TrainSettings:
     """Keep a run's settings; only what `FREE` names may change, and where its files lie."""
+    changes = check_start(saved, changes)
     asked = with_texts(_with_variant(_without_m(changes, saved.amplification), saved.network))
     if asked.pop("sigma_map", None):
         asked["network"] = _told(str(asked.get("network", saved.network)))
     if recipe is not None:
         asked["recipe"] = recipe
     wanted = {**saved.as_dict(), **asked}
-    if "milestones" in asked:
-        wanted["milestones"] = list(asked["milestones"])
+    for name in {"milestones", "freeze"} & asked.keys():
+        wanted[name] = list(asked[name])
     files = {name for name in ("teacher", "profile") if getattr(saved, name)}
     free = FREE | files
     for name in files & {name for name, value in asked.items() if value}:

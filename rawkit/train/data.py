@@ -138,8 +138,10 @@ def default_crop(data: TrainData, *, augment: bool, most: int = 512) -> int:
     return fitting_crop(shapes_of(data.train), augment=augment, most=most)
 
 
-def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) -> int:
-    """Return the steps of so many epochs, at least 1000.
+def default_steps(
+    data: TrainData, settings: TrainSettings, epochs: int = 40, least: int = _LEAST_STEPS
+) -> int:
+    """Return the steps of so many epochs, at least `least`.
 
     Pairs that are still to land count as being like those that are there.
     """
@@ -148,7 +150,7 @@ def default_steps(data: TrainData, settings: TrainSettings, epochs: int = 40) ->
         shapes = FrameShapes(shapes.kinds, np.resize(shapes.which, data.expected))
     check_crop(shapes, plan_settings(settings))
     length = epoch_length(shapes, plan_settings(settings))
-    return max(_LEAST_STEPS, math.ceil(epochs * length / settings.batch_size))
+    return max(least, math.ceil(epochs * length / settings.batch_size))
 
 
 def with_steps(settings: TrainSettings, steps: int) -> TrainSettings:

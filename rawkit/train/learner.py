@@ -14,6 +14,7 @@ from rawkit.train.average import MovingAverage
 from rawkit.train.critic import Adversary
 from rawkit.train.losses import Loss
 from rawkit.train.schedule import rate_at
+from rawkit.train.start import begins, start_state
 from rawkit.train.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ class Learner:
         """The network itself, whatever wraps it."""
         if isinstance(self.net, Unet3d):
             self.net.recompute = settings.recompute
-        optimizer = torch.optim.Adam(self.net.parameters(), lr=settings.learning_rate)
+        for name, parameter in self.net.named_parameters():
+            if any(begins(name, part) for part in settings.freeze):
+                parameter.requires_grad = False
+        trained = [one for one in self.net.parameters() if one.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=settings.learning_rate)
         self._module, self._optimizer = fabric.setup(self.net, optimizer)
         self.average = MovingAverage(self.net, settings.ema) if settings.ema else None
         """Moving average of the weights, if one is kept."""
@@ -54,6 +59,21 @@ class Learner:
         """The critic that it is trained against, if there is one."""
         self._critic_loss = 0.0
         self._learned_from: Adversary | None = None
+
+    def begin(self) -> None:
+        """Begin with the weights that the settings name, if any.
+
+        Raises
+        ------
+        MissingError, WeightsError, TrainingError
+            If they cannot be used.
+        """
+        if not self._settings.init:
+            return
+        state = start_state(self._settings)
+        self.net.load_state_dict(state)
+        if self.average is not None:
+            self.average.load(self.net.state_dict())
 
     def load(self, state: TrainState) -> None:
         """Go on where a checkpoint stands."""

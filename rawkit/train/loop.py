@@ -157,6 +157,7 @@ class Trainer:
         """Optimizer steps done."""
         self._position = 0
         self._best = -math.inf
+        self._begun = False
         self._whole = True
         """Whether weights, step and position belong together."""
         self._saved_at = time.monotonic()
@@ -177,6 +178,7 @@ class Trainer:
         check_same(state.data, self._data.identity, self._folder.location)
         self._learner.load(state)
         set_generators(state.generators)
+        self._begun = True
         self.step, self._position, self._best = state.step, state.position, state.best_psnr
 
     def run(
@@ -196,6 +198,9 @@ class Trainer:
             If a checkpoint cannot be written; the one before it is intact.
         """
         settings = self.settings
+        if not self._begun:
+            self._learner.begin()
+        self._begun = True
         record = self._record = self._open_record()
         meter, interrupted = Meter(self._stream, self._beside()), False
         with (
@@ -397,7 +402,7 @@ class Trainer:
             self.settings.as_dict(),
             cameras=self._cameras(),
             neutral=self.settings.neutral,
-            licence=self.settings.teacher_licence or None,
+            licence=self.settings.licence,
             where=self._folder.where(WEIGHTS),
         )
         self._folder.write(WEIGHTS, weights)

@@ -29,7 +29,9 @@ from rawkit.train.runs import (
     open_data,
     reopen_data,
     select_frames,
+    weights_named,
 )
+from rawkit.train.start import with_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,11 +127,12 @@ def plan_training(
         If the settings make no sense together, do not fit into the memory, or the run is there
         already.
     """
+    asked = with_start(located_start(workspace, changes or {}), recipe)
     with lean_memory():
-        kind = {"raw": wants_raw(changes or {}, recipe), "shorts": wants_shorts(changes or {})}
+        kind = {"raw": wants_raw(asked, recipe), "shorts": wants_shorts(asked)}
         subset, data = _opened(workspace, chosen, **kind)
     ranks = ranks_here()
-    settings = settings_for(subset, data, changes or {}, recipe, max_ram, ranks)
+    settings = settings_for(subset, data, asked, recipe, max_ram, ranks)
     folder = workspace.run(name or new_run_name(workspace, subset, settings.network))
     check_new_run(folder)
     return checked(TrainPlan(folder, settings, data, check_memory(settings, data, max_ram,
@@ -182,11 +185,25 @@ def resume_training(
     differ = _other_choice(chosen or {}, resumed.state.data)
     if differ:
         raise other_data(differ)
-    settings = resumed_settings(saved, changes or {}, recipe)
+    settings = resumed_settings(saved, located_start(workspace, changes or {}), recipe)
     with lean_memory():
         data = reopen_data(resumed.state, workspace, resumed.folder)
     memory = check_memory(settings, data, max_ram, ranks=ranks_here())
     return checked(TrainPlan(resumed.folder, settings, data, memory, resumed.state, resumed.digest))
+
+
+def located_start(workspace: Workspace, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes with the file of the weights to start from, where they name a run.
+
+    Raises
+    ------
+    MissingError
+        If there is neither such a file nor such a run.
+    """
+    values = dict(changes)
+    if values.get("init"):
+        values["init"] = str(weights_named(workspace, str(values["init"])))
+    return values
 
 
 def _other_choice(chosen: Mapping[str, Any], data: DataIdentity | None) -> list[str]:

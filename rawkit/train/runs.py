@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, OutputError, SelectionError, WeightsError
@@ -30,7 +31,6 @@ from rawkit.workspace import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from rawkit.catalog import Selection
     from rawkit.locations import Location
@@ -311,6 +311,28 @@ def fetch_weights(workspace: Workspace, run: Location) -> Path:
             write_atomically(path, data)
             return path
     raise _no_run(workspace, run.name)
+
+
+def weights_named(workspace: Workspace, name: str) -> Path:
+    """Return the file that a text names: a file of weights, a run's folder, or a run's name.
+
+    Raises
+    ------
+    MissingError
+        If there is neither.
+    StoreUnreachableError
+        As `weights_of_run`.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if (path / LAST).is_file():
+        return weights_in(path)
+    if set(name) & set("/\\:") or path.suffix:
+        raise MissingError(
+            "no such file", expected="weights, a checkpoint, or the name of a run", where=path
+        )
+    return weights_of_run(workspace, name)
 
 
 def weights_in(folder: Path) -> Path:

@@ -151,7 +151,14 @@ class TrainSettings(ShortFields):
     """SHA-256 of the teacher's file, hexadecimal."""
     teacher_licence: str = ""
     """Terms of the teacher's weights, which go along to those that it taught; empty without."""
-
+    init: str = ""
+    """File of the weights that the training starts from; empty where they are random."""
+    init_digest: str = ""
+    """SHA-256 of that file, hexadecimal."""
+    init_licence: str = ""
+    """Terms of those weights, which go along to what is made of them; empty without."""
+    freeze: tuple[str, ...] = ()
+    """What the names of parameters begin with that stay as they are, whole words."""
     target: Literal["picture", "raw"] = "picture"
     """What is learned: the rendered long, or its packed planes."""
     k_sigma: bool = False
@@ -349,13 +356,23 @@ class TrainSettings(ShortFields):
         return Amplification(self.amplification, self.amplification_value)  # type: ignore[arg-type] # checked there
 
     @property
+    def licence(self) -> str | None:
+        """Terms that go along to the weights: of those it starts from, and of its teacher's."""
+        return (
+            "; ".join(dict.fromkeys(filter(None, (self.init_licence, self.teacher_licence))))
+            or None
+        )
+
+    @property
     def neutral(self) -> Neutral | None:
         """Where grey is put in the planes; None: they stay as the camera has them."""
         return REFERENCE_NEUTRAL if self.balance else None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
-        return {**asdict(self), "milestones": list(self.milestones)}
+        return {
+            **asdict(self), "milestones": list(self.milestones), "freeze": list(self.freeze)
+        }  # fmt: skip
 
 
 def settings_of(values: Mapping[str, Any], where: object) -> TrainSettings:
@@ -369,8 +386,8 @@ def settings_of(values: Mapping[str, Any], where: object) -> TrainSettings:
     known = {field.name for field in fields(TrainSettings)}
     taken = {key: value for key, value in values.items() if key in known}
     try:
-        if "milestones" in taken:
-            taken["milestones"] = tuple(taken["milestones"])
+        for name in {"milestones", "freeze"} & taken.keys():
+            taken[name] = tuple(taken[name])
         return TrainSettings(**taken)
     except (TypeError, UsageError) as error:
         raise WeightsError(
