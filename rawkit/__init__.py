@@ -10,6 +10,7 @@ The front door, for notebooks and scripts, each name the same code as the comman
     for batch in rawkit.stream(dark, batch_size=8): ...   numpy, one epoch
     loader = rawkit.torch_stream(dark, batch_size=8)      torch, resumable
     rawkit.verify_pairs("sid")                            which pairs do not fit
+    rawkit.calibrate("dark-and-flat")                     a camera's noise
     rawkit.subset(0.4); rawkit.train(); rawkit.evaluate()
     picture = rawkit.restore("photo.ARW", weights="best.safetensors")
 
@@ -27,6 +28,7 @@ from rawkit.late import late
 
 if TYPE_CHECKING:
     from rawkit.api import (
+        calibrate,
         evaluate,
         fetch,
         ingest,
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "calibrate",
     "evaluate",
     "fetch",
     "ingest",
@@ -57,7 +60,9 @@ __all__ = [
     "verify_pairs",
 ]
 
-_PACKAGES = ("evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth", "train")
+_PACKAGES = (
+    "calibrate", "evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth", "train",
+)  # fmt: skip
 """Names of the front door that packages bear too: these answer when they are called."""
 
 if not TYPE_CHECKING:  # or any name at all would pass a type checker

@@ -11,7 +11,13 @@ from rawkit.calibrate.darkness import Darkness, measure_darkness
 from rawkit.calibrate.look import Look, agreed, look_at
 from rawkit.calibrate.patches import gain_of_patches, patches_of
 from rawkit.calibrate.plan import FramePlan, IsoFrames
-from rawkit.calibrate.run import CalibrationPlan, plan_calibration, run_calibration
+from rawkit.calibrate.run import (
+    CalibrationPlan,
+    calibrated_path,
+    find_frames,
+    plan_calibration,
+    run_calibration,
+)
 from rawkit.calibrate.shading import hot_of, shading_of
 from rawkit.calibrate.tails import Residuals, Tails, fit_tails
 from rawkit.calibrate.transfer import Transfer, joined, measure_pair
@@ -29,6 +35,8 @@ __all__ = [
     "Transfer",
     "Unread",
     "agreed",
+    "calibrated_path",
+    "find_frames",
     "fit_tails",
     "gain_of_patches",
     "hot_of",

@@ -15,7 +15,7 @@ from rawkit.calibrate.tails import Residuals, Tails, fit_tails, student
 from rawkit.noise import Estimate, cosines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -97,7 +97,7 @@ def measure_darkness(frames: Frames, mosaic: Mosaic, iso: float, step: float) ->
 
 
 def _spread(apart: NDArray[np.float32], mosaic: Mosaic) -> Floats:
-    """Standard deviation of a pixel of each plane, from the difference of two frames."""
+    """Find the standard deviation of a pixel of each plane from the difference of two frames."""
     side, found = mosaic.cell.side, np.zeros(mosaic.cell.planes)
     for y, x, plane in mosaic.positions():
         one = apart[y::side, x::side]
@@ -261,7 +261,7 @@ def _told(
 
 
 def _lines(squares: float, count: int, lines: int, pixel: float) -> tuple[Estimate, float]:
-    """Standard deviation of rows or columns, less what the mean of so many pixels has anyway."""
+    """Find what rows or columns have beyond the means of so many pixels; and its variance."""
     free = (count - 1) * (lines - 1)
     seen = squares / free
     variance = max(seen - pixel, 0.0)

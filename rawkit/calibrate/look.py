@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -105,7 +106,8 @@ def look_at(image: RawImage, name: str, make: str, model: str, iso: float | None
     if iso is None:
         kind, reason = "unusable", "it does not say its ISO"
     return Look(
-        name, make, model, iso, mosaic, kind, reason, light, noise, top, int(values[top]), int(np.gcd.reduce(np.diff(there))) or 1,
+        name, make, model, iso, mosaic, kind, reason, light, noise, top, int(values[top]),
+        int(np.gcd.reduce(np.diff(there))) or 1,
     )  # fmt: skip
 
 
@@ -145,8 +147,8 @@ def _blocks(one: NDArray[np.uint16]) -> NDArray[np.float64]:
         for size, parts in zip(one.shape, GRID, strict=True)
     )
     found = np.empty(GRID)
-    for i, (top, bottom) in enumerate(zip(rows, rows[1:], strict=False)):
-        for j, (left, right) in enumerate(zip(columns, columns[1:], strict=False)):
+    for i, (top, bottom) in enumerate(pairwise(rows)):
+        for j, (left, right) in enumerate(pairwise(columns)):
             block = one[top:bottom, left:right].astype(np.float32)
             low, high = np.quantile(block, (0.01, 0.99))
             inside = block[(block >= low) & (block <= high)]
@@ -202,10 +204,3 @@ def agreed(looks: Sequence[Look]) -> list[Look]:
                 "drifted, or light got in"
             )
     return [one.refused(verdicts[one.name]) if one.name in verdicts else one for one in looks]
-
-
-def drift_of(looks: Iterable[Look]) -> float:
-    """Largest less smallest mean of dark frames, in noise of a pixel."""
-    dark = [one for one in looks if one.kind == "dark"]
-    means = [float(one.light.mean()) for one in dark]
-    return float(np.ptp(means)) / float(dark[0].noise.mean()) if dark else 0.0

@@ -153,10 +153,12 @@ def _of_iso(iso: float, looks: Sequence[Look], refused: list[Unread]) -> IsoFram
         Unread(one.name, "a flat frame without a second one of the same light and ISO")
         for one in alone
     ]
-    step = int(np.gcd.reduce([one.step for one in looks])) or 1
+    # Saturated pixels may lie between the steps of the others.
+    step = int(np.median([one.step for one in kinds["dark"] or looks])) or 1
     return IsoFrames(
-        iso, looks[0].mosaic, tuple(one.name for one in kinds["dark"]), tuple(one.name for one in flat),
-        tuple(one.name for one in kinds["ordinary"]), min(whites, default=None), float(step),
+        iso, looks[0].mosaic, tuple(one.name for one in kinds["dark"]),
+        tuple(one.name for one in flat), tuple(one.name for one in kinds["ordinary"]),
+        min(whites, default=None), float(step),
     )  # fmt: skip
 
 

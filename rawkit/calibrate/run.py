@@ -11,7 +11,9 @@ from rawkit.calibrate.assemble import profile_of
 from rawkit.calibrate.frames import frames_of_source, frames_of_store
 from rawkit.calibrate.plan import FramePlan, plan_frames
 from rawkit.calibrate.work import Unread, dark_job, lit_job, looked_at, open_crew
-from rawkit.errors import CrashedError, MissingError
+from rawkit.errors import CrashedError, MissingError, UsageError
+from rawkit.locations import Url
+from rawkit.noise import camera_file
 from rawkit.progress import SILENT
 from rawkit.source import open_source
 from rawkit.store import Store, is_store
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from rawkit.locations import Location
     from rawkit.noise import CameraProfile
     from rawkit.progress import Advance, Progress
+    from rawkit.workspace import Workspace
 
 _ORDINARY = 12
 """Ordinary frames of an ISO that are looked at for smooth patches."""
@@ -81,6 +84,44 @@ def plan_calibration(
     known = [*looks, *(Unread(name, reason) for name, reason in refused)]
     plan = plan_frames(known, where, camera)
     return CalibrationPlan(plan, {one.name: one for one in files}, str(where))
+
+
+def find_frames(workspace: Workspace, what: str) -> Location | str:
+    """Return where frames are: a store, by its path or name, or else what `what` says itself.
+
+    Raises
+    ------
+    MissingError
+        If there is nothing of that name.
+    """
+    path = workspace.locate(what)
+    if is_store(path):
+        return path
+    if isinstance(path, Url) or path.exists() or not path.name:
+        return str(path)
+    try:
+        return workspace.find_store(what)
+    except MissingError as error:
+        raise MissingError(
+            "no such folder, archive or store", where=path,
+            expected="dark and flat frames of a camera",
+        ) from error  # fmt: skip
+
+
+def calibrated_path(workspace: Workspace, plan: CalibrationPlan, output: Path | None) -> Path:
+    """Return where the profile goes: `output`, or ``cameras/MODEL.toml`` of the workspace.
+
+    Raises
+    ------
+    UsageError
+        If `output` does not end in ``.toml``; before anything is measured.
+    """
+    if output is None:
+        frames = plan.frames
+        return workspace.cameras() / camera_file(frames.make, frames.model)
+    if output.suffix != ".toml":
+        raise UsageError(f"a profile named {output.name}", expected="a name that ends in .toml")
+    return output
 
 
 def _files(where: Location | str | Path) -> tuple[Sequence[FrameToRead], list[tuple[str, str]]]:
@@ -150,7 +191,8 @@ def _lit(
         white = one.mosaic.white_level if one.white is None else one.white
         ordinary = _named(plan, one.ordinary[:_ORDINARY]) if not one.flat else []
         work.append((one, crew.submit(
-            lit_job, _named(plan, one.flat), ordinary, one.mosaic, black, nearest.variance * share, white,
+            lit_job, _named(plan, one.flat), ordinary, one.mosaic, black,
+            nearest.variance * share, white,
         )))  # fmt: skip
     found = {}
     for one, future in work:

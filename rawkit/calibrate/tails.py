@@ -49,7 +49,7 @@ class Tails:
     shape_half: float
     """Half the width of its interval."""
     sigma: float
-    """Standard deviation of the distribution, DN: what both together say, better known than each."""
+    """Standard deviation of the distribution, DN; better known than either of both."""
     plot: NDArray[np.float32]
     """Probability plot, (2, n): quantiles of the fitted distribution for a scale of 1, and those
     that were found, DN."""
@@ -94,7 +94,7 @@ def fit_tails(found: Residuals) -> Tails:
     some = np.stack([_quantiles(one, found.width, levels) for one in left]) * stretch
     shapes, sizes = _refined(some, laid, np.array(scales), beside)
     spread = (parts - 1) / np.sqrt(parts)
-    wide = _student(parts - 1) * spread
+    wide = student(parts - 1) * spread
     reference = laid[2] / scales[2]
     return Tails(
         scale=float(scale[0]),
@@ -106,13 +106,10 @@ def fit_tails(found: Residuals) -> Tails:
     )
 
 
-def _student(free: int) -> float:
+def student(free: int) -> float:
     """Return the 97.5% quantile of Student's t, to 1% from 4 degrees of freedom on."""
     z = 1.959964
     return z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
-
-
-student = _student
 
 
 def _best_shape(whole: Floats, levels: Floats, found: Residuals) -> float:

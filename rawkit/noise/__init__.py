@@ -2,9 +2,11 @@
 
 `CameraProfile` is what `rawkit calibrate` finds and everything else takes: `profile.at(iso)` is the
 noise there (`NoiseModel`), `profile.shading(iso)` what is to be subtracted, `profile.hot` which
-pixels are to be mended. `read_profile` and `write_profile` read and write its two files.
+pixels are to be mended. `read_profile` and `write_profile` read and write its two files; `read_darktable` makes
+one of a user's own ``noiseprofiles.json``.
 """
 
+from rawkit.noise.darktable import GAUSSIAN_ONLY, is_darktable, read_darktable
 from rawkit.noise.interpolate import Line, relations
 from rawkit.noise.model import NoiseModel
 from rawkit.noise.profile import CameraProfile, Estimate, IsoCurves, IsoProfile
@@ -18,9 +20,10 @@ from rawkit.noise.tukey import (
     tukey_quantile,
     tukey_variance,
 )
-from rawkit.noise.write import encode_profile, profile_name, write_profile
+from rawkit.noise.write import camera_file, encode_profile, profile_name, write_profile
 
 __all__ = [
+    "GAUSSIAN_ONLY",
     "LEAST_SHAPE",
     "NORMAL_SHAPE",
     "CameraProfile",
@@ -30,13 +33,16 @@ __all__ = [
     "Line",
     "NoiseModel",
     "ShadingRange",
+    "camera_file",
     "cosines",
     "decode_profile",
     "encode_profile",
+    "is_darktable",
     "is_profile",
     "make_short",
     "normal_scale",
     "profile_name",
+    "read_darktable",
     "read_profile",
     "relations",
     "tukey_quantile",
