@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     "workspace]",
 )  # fmt: skip
 @click.option("--camera", help="Part of the camera's name, where there are frames of several.")
-@click.option("--workers", type=click.IntRange(min=0),
-              help="Processes that decode; 0: this one alone.  [default: one for each core]")  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=0),
+    help="Processes that decode; 0: this one alone.  [default: one for each core]",
+)  # fmt: skip
 @resource_options
 @click.option(
     "--dry-run", is_flag=True, help="Say what is used and what is missing; write nothing."

@@ -10,7 +10,6 @@ import click
 from rawkit.bars import TerminalProgress
 from rawkit.cli._camera import profile_text
 from rawkit.cli._print import fields, print_json, size
-
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,9 +71,8 @@ def _write_page(found: dict[str, Any], page: Path, figures: Path | None) -> str:
             f"{error.name} is not installed", expected="the extra report",
             fix='pip install "rawkit-lowlight[report]"',
         ) from error  # fmt: skip
-    return str(
-        write_camera_page(read_profile(Path(found["path"])), page, figure_folder=figures).page
-    )
+    profile = read_profile(Path(found["path"]))
+    return str(write_camera_page(profile, page, figure_folder=figures).page)
 
 
 def _print(found: dict[str, Any]) -> None:

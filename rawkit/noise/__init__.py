@@ -2,8 +2,8 @@
 
 `CameraProfile` is what `rawkit calibrate` finds and everything else takes: `profile.at(iso)` is the
 noise there (`NoiseModel`), `profile.shading(iso)` what is to be subtracted, `profile.hot` which
-pixels are to be mended. `read_profile` and `write_profile` read and write its two files; `read_darktable` makes
-one of a user's own ``noiseprofiles.json``.
+pixels are to be mended. `read_profile` and `write_profile` read and write its two files;
+`read_darktable` makes one of a user's own ``noiseprofiles.json``.
 """
 
 from rawkit.noise.darktable import GAUSSIAN_ONLY, is_darktable, read_darktable

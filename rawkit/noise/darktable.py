@@ -5,7 +5,7 @@ knows two numbers a channel: the variance of a pixel of light x is ``a x + b``, 
 such that 1 is white. So there is shot noise and Gaussian noise; of tails, rows, dark shading and
 quantisation it says nothing.
 
-Source: darktable, `data/noiseprofiles.json` and `src/common/noiseprofiles.c`, version 0 of the file.
+Source: darktable, `data/noiseprofiles.json` and `src/common/noiseprofiles.c`, version 0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What people read: descriptions and pictures of what there is.
 
 `describe` tells of a store or a collection in words, `show` draws a scene and a chart of its
-frames, `camera` and `camera_page` of a camera's noise; `heldout` compares restored pictures with their truth; `study` gathers what a workspace
-holds of runs and evaluations, and `write` makes a page of it.
+frames; `camera` and `camera_page` tell of a camera's noise; `heldout` compares restored pictures
+with their truth; `study` gathers what a workspace holds of runs and evaluations, and `write` makes
+a page of it.
 
 Each part is imported when it is first used: descriptions do without torch.
 """

@@ -140,7 +140,8 @@ def _shading(profile: CameraProfile, iso: float) -> Figure:
     values = small.mean(axis=(1, 3))
     figure = Figure(figsize=(4.6, 3.2), layout="constrained")
     axes = figure.subplots()
-    drawn = axes.imshow(values, cmap="cividis", interpolation="nearest")
+    drawn = axes.imshow(values, cmap="cividis", interpolation="nearest",
+                        aspect=down / across)  # fmt: skip
     bar = figure.colorbar(drawn, ax=axes, shrink=0.85)
     bar.ax.tick_params(colors=figures.INK, labelsize=8)
     axes.set_title(f"ISO {iso:g} (DN)", fontsize=9, color=figures.INK, loc="left")

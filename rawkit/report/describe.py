@@ -39,7 +39,9 @@ _DESCRIBED = (
 
 
 def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
-    """Describe a path (raw file, store, camera profile), or a collection by its name, with its store if any.
+    """Describe a path (raw file, store, camera profile), or a collection by its name.
+
+    With a collection comes its store, if there is one.
 
     Raises
     ------
