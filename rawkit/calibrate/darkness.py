@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 from rawkit.calibrate.tails import Residuals, Tails, fit_tails, student
@@ -119,17 +120,21 @@ class _Shape:
 
     @classmethod
     def of(cls, mean: NDArray[np.float32], mosaic: Mosaic, error: Floats, sigma: Floats) -> _Shape:
-        hot = np.zeros(mean.shape, np.bool_)
+        hot, side = np.zeros(mean.shape, np.bool_), mosaic.cell.side
+        for y, x, plane in mosaic.positions():
+            # Those that stand out of their neighbours would bend what is smooth, most at the edges.
+            one = np.ascontiguousarray(mean[y::side, x::side])
+            limit = max(_HOT * error[plane], _HOT_LEAST * sigma[plane])
+            hot[y::side, x::side] = np.abs(one - cv2.medianBlur(one, 5)) > limit
         for last in (False, True):
             smooth, rest = _smooth(mean, mosaic, hot)
-            rest[hot] = 0
             if last:
+                rest[hot] = 0
                 rows, columns = (rest.mean(axis=axis, dtype=np.float64) for axis in (1, 0))
                 break
             # Medians, as the hot pixels are not known yet.
             rest -= np.median(rest, axis=1)[:, None]
             rest -= np.median(rest, axis=0)[None, :]
-            side = mosaic.cell.side
             for y, x, plane in mosaic.positions():
                 limit = max(_HOT * error[plane], _HOT_LEAST * sigma[plane])
                 hot[y::side, x::side] = np.abs(rest[y::side, x::side]) > limit

@@ -74,7 +74,7 @@ def test_what_is_missing_is_said(camera: KnownCamera) -> None:
 
 def test_frames_that_do_not_suffice_are_refused(camera: KnownCamera) -> None:
     dark, flat = look(camera, 0.0), look(camera, camera.wall(1600))
-    with pytest.raises(MissingError, match="one dark frame of ISO 1600.*at least two dark"):
+    with pytest.raises(MissingError, match=r"one dark frame of ISO 1600.*at least two dark"):
         plan_frames([dark, flat], "here", None)
     with pytest.raises(MissingError, match="no two flat frames"):
         plan_frames([dark, replace(dark, name="b")], "here", None)

@@ -11,7 +11,6 @@ import rawkit
 from rawkit.cli import main
 from rawkit.noise import read_profile
 from rawkit.synth import known_camera, make_darkroom
-from tests.support.paths import REAL_DATA
 
 SIZE = (240, 320)
 
@@ -47,7 +46,7 @@ def test_the_command_says_what_is_used_and_writes_nothing_when_dry(
     darkroom: Path, tmp_path: Path
 ) -> None:
     run = CliRunner().invoke(
-        main, ["-w", str(tmp_path), "calibrate", str(darkroom), "--dry-run", "--json",
+        main, ["--workspace", str(tmp_path), "calibrate", str(darkroom), "--dry-run", "--json",
                "--workers", "0"],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
@@ -60,7 +59,7 @@ def test_the_command_says_what_is_used_and_writes_nothing_when_dry(
 
 
 def test_the_command_writes_a_profile_that_info_reads(darkroom: Path, tmp_path: Path) -> None:
-    place = ["-w", str(tmp_path)]
+    place = ["--workspace", str(tmp_path)]
     run = CliRunner().invoke(main, [*place, "calibrate", str(darkroom), "--workers", "0"])
     assert run.exit_code == 0, run.output
     path, page = tmp_path / "cameras" / "Acme-Clean-1.toml", tmp_path / "page.html"
@@ -78,15 +77,18 @@ def test_the_command_writes_a_profile_that_info_reads(darkroom: Path, tmp_path: 
 
 def test_a_folder_without_frames_and_a_name_that_is_nothing(tmp_path: Path) -> None:
     for what in ("nothing", str(tmp_path)):
-        run = CliRunner().invoke(main, ["-w", str(tmp_path), "calibrate", what, "--workers", "0"])
+        run = CliRunner().invoke(
+            main, ["--workspace", str(tmp_path), "calibrate", what, "--workers", "0"]
+        )
         assert run.exit_code == 1
         assert "dark and flat frames of a camera" in run.stderr
 
 
-@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no real raw files here")
-def test_of_real_files_that_are_no_set_it_is_said_what_is_missing(tmp_path: Path) -> None:
+def test_of_real_files_that_are_no_set_it_is_said_what_is_missing(
+    real_data: Path, tmp_path: Path
+) -> None:
     run = CliRunner().invoke(
-        main, ["-w", str(tmp_path), "calibrate", str(REAL_DATA), "--camera", "Blackmagic",
+        main, ["--workspace", str(tmp_path), "calibrate", str(real_data), "--camera", "Blackmagic",
                "--workers", "0"],
     )  # fmt: skip
     assert run.exit_code == 1
