@@ -153,13 +153,19 @@ def prepare_frame(job: FrameJob) -> Prepared | LeftOut:
             if isinstance(job.rendering, GivenPictures) and job.entry.picture is not None:
                 picture = partial(_given, job.entry.picture, mosaic, crop, job.file.where)
             prepared = _stage(job, image, crop, picture)
-            return replace(prepared, decoded=raw.decoded)
+            return _decoded_by(prepared, raw.decoded)
     except (RawFileError, UsageError) as error:  # a mosaic smaller than one cell is no usage
         kind = error.kind if isinstance(error, RawFileError) else MosaicError.kind
         return LeftOut(job.entry.frame.name, kind, error.reason)
     except MemoryError:
         reason = "not enough memory to decode it; --max-ram may allow more"
         return LeftOut(job.entry.frame.name, TooLargeError.kind, reason)
+
+
+def _decoded_by(prepared: Prepared, how: Decoded) -> Prepared:
+    """Add how its mosaic was decoded."""
+    frame = replace(prepared.frame, row=replace(prepared.frame.row, decoder=how.decoder))
+    return replace(prepared, frame=frame, decoded=how)
 
 
 def _contents(job: FrameJob) -> Path | bytes:

@@ -87,6 +87,16 @@ class Decoded:
     agreed: bool | None = None
     """Whether both gave the same; None where not both were asked."""
 
+    @property
+    def decoder(self) -> str:
+        """``libraw``, or the compression where ours gave, or gave as well, these pixels.
+
+        Which frames both decode depends on when the first one of a camera was; this does not.
+        """
+        if self.agreed and self.kind is not None:
+            return self.kind.rpartition(", ")[2]
+        return self.by
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

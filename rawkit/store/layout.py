@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = "rawkit-store"
-VERSION = 4
+VERSION = 5
 """What new stores are written in."""
-READABLE = (1, 2, 3, 4)
+READABLE = (1, 2, 3, 4, 5)
 """Versions that are read and added to, each in its own form."""
 FRAMES_TABLE = "frames.parquet"
 PARTS = "parts"

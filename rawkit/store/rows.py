@@ -18,7 +18,10 @@ VERSION_KEY = "format_version"
 PlaneValues = tuple[float, ...]
 
 
-SINCE = {"colour_matrix": 3, "colour_matrix_source": 3, "packed_bytes": 4, "target_bytes": 4}
+SINCE = {
+    "colour_matrix": 3, "colour_matrix_source": 3, "packed_bytes": 4, "target_bytes": 4,
+    "decoder": 5,
+}  # fmt: skip
 """Columns that older format versions do not have."""
 
 
@@ -120,6 +123,9 @@ class FrameRow:
     """Bytes of its shard of ``packed``; None for a duplicate, and in stores of versions 1 to 3."""
     target_bytes: int | None = None
     """Bytes of the shard of its own target; None where it has none, and in versions 1 to 3."""
+    decoder: str | None = None
+    """What its pixels are from: ``libraw``, or the compression that was decoded beside it, see
+    `rawkit.sensor.Decoded`; None where they are from no raw file, and in versions 1 to 4."""
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -156,6 +162,7 @@ _LISTS = tuple(field.name for field in SCHEMA if pa.types.is_list(field.type))
 CODED = frozenset({
     "group", "role", "scene", "view", "pair", "split", "make", "model", "pattern", "level_source",
     "level_warning", "white_balance_source", "target_note", "colour_matrix_source",
+    "decoder",
 })  # fmt: skip
 """Columns of texts that many rows share: each text is held once."""
 ONCE = frozenset({

@@ -19,6 +19,7 @@ from rawkit.catalog import (
     known_collections,
     load_definition,
     nothing_passes,
+    place_in_video,
 )
 from rawkit.store import NOBODY, known_of
 
@@ -86,7 +87,7 @@ class _Fields:
             "kind": self._kind,
             "pair": self._pair,
             "own_pair": lambda: self.candidates.column("pair"),
-            "frame": self._nothing,
+            "frame": self._number,
             "camera": lambda: self.candidates.column("model"),
             "iso": lambda: self._known("iso"),
             "shutter": lambda: self._known("exposure_time"),
@@ -109,6 +110,11 @@ class _Fields:
 
     def _nothing(self) -> pa.Array:
         return pa.nulls(len(self.candidates), pa.string())
+
+    def _number(self) -> pa.Array:
+        """Numbers in their videos, as names tell them."""
+        places = [place_in_video(name) for name in self.candidates.column("name").to_pylist()]
+        return pa.array([None if one is None else one.number for one in places], pa.int64())
 
     def _pair(self) -> pa.Array:
         """Pairs within their groups."""

@@ -15,7 +15,9 @@ COMING = 100 * 10**6
 """Bytes of files on their way over the network."""
 BATCH_SIZE = 4
 """Pairs that a training begins with unless it asks for another batch."""
-RECIPE_BATCHES = {"dark-video": 1, "lamba2021": 8, "sid": 1}
+RECIPE_BATCHES = {
+    "dark-video": 1, "eld": 1, "lamba2021": 8, "pmn": 1, "see-in-the-dark-gan": 16, "sid": 1,
+}  # fmt: skip
 """The same of published trainings: known here, since their own module is loaded with torch."""
 LOADED = 500 * 10**6
 """Bytes of a training before its first step: Python and torch."""

@@ -9,9 +9,10 @@ curve of sRGB, limited range.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -21,7 +22,6 @@ from rawkit.files import output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -179,7 +179,7 @@ class Encoder:
             context.thread_count = _THREADS
             context.color_primaries, context.color_trc = _BT709, _SRGB
             context.colorspace, context.color_range = _BT709, _LIMITED
-            with _quiet():
+            with _quiet(), _usual_scheduling():
                 context.open(strict=False)
         self._count = 0
 
@@ -231,6 +231,24 @@ def _padded(
     if below or right:
         frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode="edge")
     return np.ascontiguousarray(frame)
+
+
+@contextmanager
+def _usual_scheduling() -> Iterator[None]:
+    """Take back what SVT-AV1 does where it runs as root: it makes the whole process real-time.
+
+    Its own threads, the one that opens it, and every process that is started by that one would
+    keep the processor from all others of the machine.
+    """
+    if not hasattr(os, "sched_getscheduler"):  # only Linux has it
+        yield
+        return
+    before, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # one that has ended meanwhile
+            if os.sched_getscheduler(int(thread.name)) == os.SCHED_FIFO:
+                os.sched_setscheduler(int(thread.name), before, priority)
 
 
 @contextmanager

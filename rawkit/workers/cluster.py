@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import ClusterError, RawkitError
-from rawkit.workers.travel import Raised, pack
+from rawkit.workers.travel import Raised, pack, unpack
 from rawkit.workers.versions import BASIS, differences, installed, not_the_same
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Cluster:
 
         self.wait([future], say)
         try:
-            found = future.result()
+            found = unpack(future.result())
         except (RawkitError, KilledWorker, MemoryError):
             raise
         except Exception as error:
@@ -162,7 +162,8 @@ class Cluster:
         for where, found in answers.items():
             if isinstance(found, RawkitError):
                 raise found
-            error = found.error if isinstance(found, Raised) else found
+            answer = found if isinstance(found, Exception) else unpack(found)
+            error = answer.error if isinstance(answer, Raised) else answer
             if isinstance(error, Exception):
                 raise ClusterError(
                     f"a worker does not answer ({_words(error)})",
@@ -170,6 +171,7 @@ class Cluster:
                     fix="Look at its log, end it or start it again, and repeat the command. No "
                     "file is at fault.",
                 ) from error  # fmt: skip
+            answers[where] = answer
         return dict(answers)
 
     def check(self) -> None:

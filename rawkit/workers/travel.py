@@ -47,11 +47,12 @@ class Raised:
     """The error."""
 
 
-def run_packed(work: bytes, versions: Mapping[str, str] | None) -> Any:
+def run_packed(work: bytes, versions: Mapping[str, str] | None) -> bytes:
     """Run, in a worker, a function and its arguments that `pack` has pickled.
 
-    Errors that are not ours come back as `Raised`: what dask itself raises is then known to be
-    about the cluster, not about the work.
+    What it returns is pickled, too: dask reads answers where nobody hears of it if it cannot, and
+    whoever waits would wait for ever. Errors that are not ours come back as `Raised`: what dask
+    itself raises is then known to be about the cluster, not about the work.
 
     Parameters
     ----------
@@ -73,11 +74,16 @@ def run_packed(work: bytes, versions: Mapping[str, str] | None) -> Any:
             raise not_the_same(_address(), differences(versions, found))
     function, arguments = pickle.loads(work)  # noqa: S301 - our own, over dask's own connection
     try:
-        return function(*arguments)
+        return pickle.dumps(function(*arguments), pickle.HIGHEST_PROTOCOL)
     except RawkitError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the work does to a worker is its result
-        return Raised(_portable(error))
+        return pickle.dumps(Raised(_portable(error)), pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(answer: bytes) -> Any:
+    """Read what `run_packed` returned."""
+    return pickle.loads(answer)  # noqa: S301 - as above
 
 
 def see(wanted: Sequence[tuple[Path, int]]) -> list[bool]:

@@ -22,7 +22,7 @@ from rawkit.store.verify import verify_store
 from tests.support.factories import add_frame
 
 DATA = Path(__file__).parents[1] / "data"
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
 GROUP = "sample-camera/16x24"
 
 
@@ -172,7 +172,7 @@ def test_zarr_and_rawkit_read_the_same_coordinates(
 
 def test_what_is_written_today_is_still_the_newest_version(tmp_path: Path) -> None:
     newest = folder_of(max(VERSIONS))
-    spec = importlib.util.spec_from_file_location("make_store_v4", DATA / "make_store_v4.py")
+    spec = importlib.util.spec_from_file_location("make_store_v5", DATA / "make_store_v5.py")
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)

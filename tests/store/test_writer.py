@@ -20,7 +20,7 @@ from rawkit.errors import (
     StoreLockedError,
 )
 from rawkit.sensor import RenderParameters
-from rawkit.store import FrameRow, Store, StoreWriter, open_writer
+from rawkit.store import VERSION, FrameRow, Store, StoreWriter, open_writer
 from tests.support.factories import add_frame, files_of, frame_row, local
 
 ATTRIBUTES = {"collection": "test", "title": "Test", "licence": "CC0", "citation": "nobody"}
@@ -81,7 +81,7 @@ def test_the_store_says_what_it_was_made_from(tmp_path: Path) -> None:
     fill(tmp_path / "s.zarr")
     store = Store(tmp_path / "s.zarr")
     assert store.collection == "test"
-    assert store.attributes == {"format": "rawkit-store", "format_version": 4, **ATTRIBUTES}
+    assert store.attributes == {"format": "rawkit-store", "format_version": VERSION, **ATTRIBUTES}
     assert store.stored_bytes() == sum(
         path.stat().st_size for path in local(store.path).rglob("*") if path.is_file()
     )
@@ -314,10 +314,12 @@ def test_a_store_of_another_format_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.zarr"
     fill(path)
     root = json.loads((path / "zarr.json").read_bytes())
-    root["attributes"]["format_version"] = 5
+    root["attributes"]["format_version"] = VERSION + 1
     (path / "zarr.json").write_text(json.dumps(root))
     before = files_of(path)
-    with pytest.raises(StoreFormatError, match="format version 5; expected 1 or 2 or 3 or 4"):
+    with pytest.raises(
+        StoreFormatError, match=f"format version {VERSION + 1}; expected 1 or 2 or 3 or 4 or 5"
+    ):
         Store(path)
     with pytest.raises(StoreFormatError), writing(path):
         pass

@@ -61,6 +61,7 @@ class SlowPlan:
             top=int(down * (height - extent + 1)),
             left=int(across * (width - extent + 1)),
             augmentation=int(self._augmentations[index]) if self._settings.augment else 0,
+            number=range(len(self))[index],
         )
 
     def window_numbers(self) -> NDArray[np.int64]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -23,8 +25,6 @@ from rawkit.video.codecs import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from rawkit.video.codecs import Codec
@@ -138,6 +138,20 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
         list(decoded(path))
     with (tmp_path / "b.mp4").open("w+b") as file, pytest.raises(UnreadableError, match="Delete"):
         join([path], file, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux tells")
+@pytest.mark.parametrize("name", sorted(CODECS))
+def test_an_encoder_leaves_the_process_as_urgent_as_it_was(name: str, tmp_path: Path) -> None:
+    """SVT-AV1 makes whoever runs it as root real-time, and all that is started from there."""
+    encoder = Encoder(tmp_path / "a.mp4", (64, 96), 25, require_codec(name))
+    for _ in range(8):
+        encoder.write(np.zeros((64, 96, 3), np.uint8))
+    threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+    found = {os.sched_getscheduler(thread) for thread in threads}
+    encoder.close()
+    assert found == {os.SCHED_OTHER}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_the_same_frames_are_the_same_file_whatever_lay_in_memory_before(tmp_path: Path) -> None:

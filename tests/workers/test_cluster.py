@@ -188,6 +188,22 @@ def test_what_the_work_raises_is_not_the_clusters(tmp_path: Path) -> None:
         assert path == Path.cwd() / "below" / "here"
 
 
+class Unreadable:
+    """What can be sent and not be read."""
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return int, ("no number",)
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_and_no_wait_for_ever(tmp_path: Path) -> None:
+    with (
+        dask_cluster(tmp_path / "elsewhere", 1) as dask,
+        connect_cluster(dask.address) as cluster,
+        pytest.raises(ClusterError, match="no number"),
+    ):
+        cluster.result(cluster.submit(Unreadable))
+
+
 def test_a_worker_that_does_not_see_the_weights_ends_the_batch(tmp_path: Path) -> None:
     """Not each file, with an error of its own."""
     torch.manual_seed(0)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from rawkit.errors import UsageError
-from rawkit.models.exports.formats import Asked
+from rawkit.models.exports.request import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
-    from rawkit.models.exports.formats import Exporter, ExportPrecision, Size
+    from rawkit.models.exports.formats import Exporter
+    from rawkit.models.exports.request import ExportPrecision, Size
     from rawkit.models.registry import Network
 
 USUAL_SIZES: tuple[Size, ...] = ((512, 768),)

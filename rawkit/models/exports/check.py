@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.models.exports.formats import Exporter, ExportPrecision, Run
+    from rawkit.models.exports.formats import Exporter
+    from rawkit.models.exports.request import ExportPrecision, Run
 
 LEAST_PSNR = {"f16": 60.0, "int8": 30.0}
 """Decibels beside torch's f32, peak 1, below which a file is not kept."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rawkit.models.exports.card import Check
-    from rawkit.models.exports.formats import Asked, Exporter
+    from rawkit.models.exports.formats import Exporter
+    from rawkit.models.exports.request import Asked
     from rawkit.models.weights import LoadedWeights
     from rawkit.sensor import Neutral
 

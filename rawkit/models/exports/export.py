@@ -40,13 +40,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from rawkit.models.exports.card import Card, Check
-    from rawkit.models.exports.formats import (
-        Asked,
-        Exporter,
-        ExportFormat,
-        ExportPrecision,
-        Size,
-    )
+    from rawkit.models.exports.formats import Exporter
+    from rawkit.models.exports.request import Asked, ExportFormat, ExportPrecision, Size
     from rawkit.models.registry import Network
     from rawkit.models.weights import LoadedWeights
     from rawkit.sensor import RawImage

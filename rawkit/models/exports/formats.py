@@ -5,13 +5,9 @@ A format is a function that writes a file and one that opens it in its own runti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from rawkit.errors import UsageError
 from rawkit.models.exports.to_executorch import make_executorch, open_executorch
@@ -20,36 +16,16 @@ from rawkit.models.exports.to_onnx import make_onnx, open_onnx
 from rawkit.models.exports.to_openvino import make_openvino, open_openvino
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import nn
 
     from rawkit.models.exports.interface import Interface
-
-ExportFormat = Literal["onnx", "openvino", "litert", "executorch"]
-ExportPrecision = Literal["f32", "f16", "int8"]
-Size = tuple[int, int]
-"""Height and width of a mosaic, in pixels."""
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Mosaics (1, 1, H, W) in, pictures (1, 3, H, W) out."""
-
+    from rawkit.models.exports.request import Asked, ExportFormat, ExportPrecision, Run
 
 TOLERANCE = 1e-4
 """Largest difference of an exported network from torch, pictures being 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for of an export."""
-
-    about: Mapping[str, str]
-    """What the file is to say of itself, where its format has room for it."""
-    sizes: tuple[Size, ...] = ()
-    """Sizes of mosaics, for formats in which they are fixed."""
-    precision: ExportPrecision = "f32"
-    """What it is to be stored or computed in."""
-    delegate: str = ""
-    """What runs it inside its runtime; the first of the format's if empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from rawkit.models.amplified import AmplifiedMosaic
     from rawkit.models.exports.card import Card
-    from rawkit.models.exports.formats import Exporter, Run, Size
+    from rawkit.models.exports.formats import Exporter
+    from rawkit.models.exports.request import Run, Size
 
 _FREE_SIDE = 1536
 """Pixels: longest side of a window where any size is taken; larger ones take only memory."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from rawkit.models.exports.formats import Asked, Size
     from rawkit.models.exports.interface import Interface
+    from rawkit.models.exports.request import Asked, Size
 
 _EXTRA = "executorch"
 

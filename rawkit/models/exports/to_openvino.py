@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from rawkit.models.exports.formats import Asked
     from rawkit.models.exports.interface import Interface
+    from rawkit.models.exports.request import Asked
 
 
 def make_openvino(net: nn.Module, path: Path, inout: Interface, asked: Asked) -> None:

@@ -1,7 +1,7 @@
-"""Make ``store-v4``: the smallest store of format version 4 that has everything.
+"""Make ``store-v5``: the smallest store of format version 5 that has everything.
 
-Run once, for version 4, and never again: the sample stands for the stores that people have.
-``python tests/data/make_store_v3.py FOLDER`` writes another one, to compare with.
+Run once, for version 5, and never again: the sample stands for the stores that people have.
+``python tests/data/make_store_v5.py FOLDER`` writes another one, to compare with.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEIGHT, WIDTH = 16, 24
 """Rows and columns of a packed plane."""
 ATTRIBUTES = {
     "collection": "sample",
-    "title": "Sample of format version 4",
+    "title": "Sample of format version 5",
     "homepage": "",
     "licence": "CC0",
     "citation": "",
@@ -97,6 +97,7 @@ def row_of(role: str) -> FrameRow:
         duplicate_of=None,
         colour_matrix=None if is_long else (0.7, -0.2, -0.1, -0.4, 1.2, 0.2, -0.1, 0.2, 0.6),
         colour_matrix_source=None if is_long else "file",
+        decoder="libraw" if is_long else "lossless-jpeg",
     )
 
 
@@ -122,4 +123,4 @@ def make(store: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v4")))
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("store-v5")))
