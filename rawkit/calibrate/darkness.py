@@ -215,7 +215,9 @@ class _Rest:
             rest -= column[None, :].astype(np.float32)
             for y, x, plane in mosaic.positions():
                 one, use = rest[y::side, x::side], good[y::side, x::side]
-                level[plane] += whole + float(one[use].mean(dtype=np.float64))
+                # With what its own rows and columns have: a plane lies on half of them.
+                lines = float(row[y::side].mean() + column[x::side].mean())
+                level[plane] += whole + lines + float(one[use].mean(dtype=np.float64))
                 bins = np.clip(one / width[plane] + _BINS / 2, 0, _BINS - 1).astype(np.int32)
                 bins += (np.arange(len(one)) % _PARTS * _BINS).astype(np.int32)[:, None]
                 found = np.bincount(bins[use], minlength=_PARTS * _BINS)

@@ -137,7 +137,7 @@ def _scene(light: NDArray[np.float64], noise: NDArray[np.float64], pixels: int) 
     mixed = np.diff(np.diff(light.mean(axis=0), axis=0), axis=1) / 2
     error = float(noise.mean()) / np.sqrt(pixels / (GRID[0] * GRID[1]))
     rough = float(np.median(np.abs(mixed)) * _NORMAL)
-    return rough > max(_SURE * error, _ROUGH * float(noise.mean()))
+    return bool(rough > max(_SURE * error, _ROUGH * float(noise.mean())))
 
 
 def _blocks(one: NDArray[np.uint16]) -> NDArray[np.float64]:
@@ -162,7 +162,7 @@ def _noise(one: NDArray[np.uint16]) -> float:
     # Rounded values have a median deviation of whole steps: the mean of the middle ones is finer.
     limit = np.quantile(np.abs(apart), 0.98)
     middle = apart[np.abs(apart) <= limit]
-    return max(float(middle.std()) / np.sqrt(2) * 1.06, 0.3)
+    return float(max(middle.std() / np.sqrt(2) * 1.06, 0.3))
 
 
 def _texture(one: NDArray[np.uint16], noise: float) -> tuple[float, float]:

@@ -51,8 +51,8 @@ def patches_of(
         one = pixels[y::side, x::side]
         rows, columns = (size // _PATCH for size in one.shape)
         cut = one[: rows * _PATCH, : columns * _PATCH].astype(np.float32) - np.float32(dark[plane])
-        blocks = cut.reshape(rows, _PATCH, columns, _PATCH).transpose(0, 2, 1, 3)
-        blocks = blocks.reshape(-1, _PATCH, _PATCH)
+        parts = cut.reshape(rows, _PATCH, columns, _PATCH).transpose(0, 2, 1, 3)
+        blocks = parts.reshape(-1, _PATCH, _PATCH)
         blocks = blocks[:: max(1, len(blocks) // _MOST)]
         # The second difference is blind to slopes of brightness; its variance is 1.5 of a pixel's.
         bent = blocks[..., 1:-1] - (blocks[..., :-2] + blocks[..., 2:]) / 2

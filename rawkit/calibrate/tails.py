@@ -193,7 +193,7 @@ def _quantiles(counts: NDArray[np.int64], width: float, levels: Floats) -> Float
     edges = (np.arange(bins + 1) - bins / 2) * width
     cumulated = np.concatenate([[0], np.cumsum(counts)]) / max(int(counts.sum()), 1)
     keep = np.concatenate([[True], np.diff(cumulated) > 0])
-    return np.interp(levels, cumulated[keep], edges[keep])
+    return np.asarray(np.interp(levels, cumulated[keep], edges[keep]))
 
 
 def _normal_cdf(z: Floats) -> Floats:
