@@ -80,7 +80,7 @@ def read_darktable(path: Path, make: str, model: str, mosaic: Mosaic) -> CameraP
     entries = _entries(found, make, model, path)
     colours = [mosaic.cell.colours[plane] for plane in range(mosaic.cell.planes)]
     span = mosaic.white_level - np.array(mosaic.black_level)
-    models = []
+    models: list[NoiseModel] = []
     for one in sorted(entries, key=lambda one: one.iso):
         if one.skip or any(entry.iso == one.iso for entry in models):
             continue

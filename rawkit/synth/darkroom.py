@@ -7,6 +7,7 @@ found from its frames can be held against what they were made by.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -210,7 +211,8 @@ def _meta(known: KnownCamera, kind: str, iso: float, number: int) -> DngMeta:
     )  # fmt: skip
 
 
-_LIGHT: Final = {
+_Light = Callable[[KnownCamera, float, np.random.Generator], "NDArray[np.float64] | float"]
+_LIGHT: Final[dict[str, _Light]] = {
     "dark": lambda known, iso, rng: 0.0,  # noqa: ARG005 - one of several
     "flat": lambda known, iso, rng: known.wall(iso),  # noqa: ARG005
     "clipped": lambda known, iso, rng: known.wall(iso, 1.4),  # noqa: ARG005
