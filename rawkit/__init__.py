@@ -11,6 +11,7 @@ The front door, for notebooks and scripts, each name the same code as the comman
     loader = rawkit.torch_stream(dark, batch_size=8)      torch, resumable
     rawkit.adapt("photos", "published")                   weights for a camera of one's own
     rawkit.verify_pairs("sid")                            which pairs do not fit
+    rawkit.calibrate("dark-and-flat")                     a camera's noise
     rawkit.subset(0.4); rawkit.train(); rawkit.evaluate()
     picture = rawkit.restore("photo.ARW", weights="best.safetensors")
 
@@ -29,6 +30,7 @@ from rawkit.late import late
 if TYPE_CHECKING:
     from rawkit.api import (
         adapt,
+        calibrate,
         evaluate,
         fetch,
         ingest,
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "adapt",
+    "calibrate",
     "evaluate",
     "fetch",
     "ingest",
@@ -61,16 +64,9 @@ __all__ = [
 ]
 
 _PACKAGES = (
-    "adapt",
-    "evaluate",
-    "fetch",
-    "ingest",
-    "restore",
-    "stream",
-    "subset",
-    "synth",
+    "adapt", "calibrate", "evaluate", "fetch", "ingest", "restore", "stream", "subset", "synth",
     "train",
-)
+)  # fmt: skip
 """Names of the front door that packages bear too: these answer when they are called."""
 
 if not TYPE_CHECKING:  # or any name at all would pass a type checker

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rawkit.adapt import AdaptPlan, AdaptReport
+    from rawkit.calibrate import CalibrationPlan
     from rawkit.colour import ColourMode
     from rawkit.evaluate import Evaluation
     from rawkit.fetch import FetchReport
     from rawkit.ingest import IngestPlan, IngestReport, Targets
+    from rawkit.noise import CameraProfile
     from rawkit.pairing import PairLimits, PairReport
     from rawkit.restore import Restorer
     from rawkit.stream import Batch, TensorBatch
@@ -195,6 +197,46 @@ def verify_pairs(store: Anywhere, *, workspace: Anywhere = ".", limits: PairLimi
     return verify(opened, place.bad_pairs(opened.collection), selection=selection_of(**filters),
                   limits=limits, workers=workers, max_ram=max_ram,
                   progress=progress_here(shown=progress))  # fmt: skip
+
+
+@overload
+def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+              workspace: Anywhere = ".", dry_run: Literal[False] = False,
+              workers: int | None = None, max_ram: int = 2 * 10**9,
+              progress: bool = True) -> CameraProfile: ...  # fmt: skip
+@overload
+def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+              workspace: Anywhere = ".", dry_run: Literal[True], workers: int | None = None,
+              max_ram: int = 2 * 10**9, progress: bool = True) -> CalibrationPlan: ...  # fmt: skip
+def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+              workspace: Anywhere = ".", dry_run: bool = False, workers: int | None = None,
+              max_ram: int = 2 * 10**9,
+              progress: bool = True) -> CameraProfile | CalibrationPlan:  # fmt: skip
+    """Find a camera's noise from dark and flat frames, as ``rawkit calibrate`` does.
+
+    `where` is a folder or an archive of raw files, or a store. The profile is written as `output`,
+    by default ``cameras/MODEL.toml`` of the workspace. With `dry_run` the plan is returned: which
+    frames are used for what, and what is missing.
+
+    Raises
+    ------
+    RawkitError
+        If frames are missing or of several cameras, or the profile cannot be written.
+    """
+    from rawkit.calibrate import calibrated_path, find_frames, plan_calibration, run_calibration
+    from rawkit.noise import write_profile
+    from rawkit.workers import Resources
+
+    place, resources = Workspace(Path(workspace)), Resources(workers, max_ram)
+    shown = progress_here(shown=progress)
+    plan = plan_calibration(find_frames(place, fspath(where)), camera=camera, resources=resources,
+                            progress=shown)  # fmt: skip
+    if dry_run:
+        return plan
+    path = calibrated_path(place, plan, None if output is None else Path(output))
+    profile = run_calibration(plan, resources=resources, progress=shown)
+    write_profile(profile, path)
+    return profile
 
 
 def stream(frames: Chosen, *, batch_size: int = 8, crop: int | None = None, position: int = 0,

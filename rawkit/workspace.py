@@ -42,6 +42,10 @@ class Workspace:
         """Return where the definition of one's own is kept that a collection was ingested with."""
         return self.catalog(collection).with_suffix(".toml")
 
+    def cameras(self) -> Path:
+        """Folder of the profiles of cameras."""
+        return self.root / "cameras"
+
     def bad_pairs(self, collection: str) -> Path:
         """Return the list of pairs of a collection that were found bad."""
         return self.root / "pairs" / f"{check_name(collection, 'collection')}.toml"

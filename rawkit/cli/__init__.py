@@ -12,6 +12,7 @@ from rawkit import __version__
 from rawkit.cli._group import RawkitGroup, name_variables
 from rawkit.cli._workspace import add_place_options, open_workspace, place_options, takes_places
 from rawkit.cli.adapt import adapt
+from rawkit.cli.calibrate import calibrate
 from rawkit.cli.demo import demo
 from rawkit.cli.evaluate import evaluate
 from rawkit.cli.export import export
@@ -56,6 +57,7 @@ def main(ctx: click.Context) -> None:
 main.params += place_options()
 for command in (
     adapt,
+    calibrate,
     demo,
     export,
     evaluate,

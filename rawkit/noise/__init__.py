@@ -3,9 +3,10 @@
 `CameraProfile` is what `rawkit calibrate` finds and everything else takes: `profile.at(iso)` is the
 noise there (`NoiseModel`), `profile.shading(iso)` what is to be subtracted, `profile.hot` which
 pixels are to be mended. `mended` does both to a mosaic. `read_profile` and `write_profile` read and
-write its two files.
+write its two files; `read_darktable` makes one of a user's own ``noiseprofiles.json``.
 """
 
+from rawkit.noise.darktable import GAUSSIAN_ONLY, is_darktable, read_darktable
 from rawkit.noise.interpolate import Line, relations
 from rawkit.noise.mend import Mended, MendNote, mended, profile_for
 from rawkit.noise.model import NoiseModel
@@ -20,9 +21,16 @@ from rawkit.noise.tukey import (
     tukey_quantile,
     tukey_variance,
 )
-from rawkit.noise.write import encode_profile, profile_identity, profile_name, write_profile
+from rawkit.noise.write import (
+    camera_file,
+    encode_profile,
+    profile_identity,
+    profile_name,
+    write_profile,
+)
 
 __all__ = [
+    "GAUSSIAN_ONLY",
     "LEAST_SHAPE",
     "NORMAL_SHAPE",
     "CameraProfile",
@@ -34,9 +42,11 @@ __all__ = [
     "Mended",
     "NoiseModel",
     "ShadingRange",
+    "camera_file",
     "cosines",
     "decode_profile",
     "encode_profile",
+    "is_darktable",
     "is_profile",
     "make_short",
     "mended",
@@ -44,6 +54,7 @@ __all__ = [
     "profile_for",
     "profile_identity",
     "profile_name",
+    "read_darktable",
     "read_profile",
     "relations",
     "tukey_quantile",

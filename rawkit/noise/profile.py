@@ -207,8 +207,7 @@ class CameraProfile:
     @property
     def camera(self) -> str:
         """Maker and model, the maker once."""
-        whole = self.model.lower().startswith(self.make.lower())
-        return self.model if whole or not self.make else f"{self.make} {self.model}"
+        return camera_name(self.make, self.model)
 
     def at(self, iso: float) -> NoiseModel:
         """Return the noise at an ISO.
@@ -325,6 +324,12 @@ class CameraProfile:
 def _check_iso(iso: float) -> None:
     if not (np.isfinite(iso) and iso > 0):
         raise UsageError(f"dark shading at ISO {iso}", expected="an ISO above 0")
+
+
+def camera_name(make: str, model: str) -> str:
+    """Return maker and model as one name, the maker once."""
+    whole = model.lower().startswith(make.lower())
+    return model if whole or not make else f"{make} {model}"
 
 
 def _held(found: ShadingRange, iso: float) -> float:

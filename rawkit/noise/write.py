@@ -14,6 +14,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.files import write_together
 from rawkit.noise.interpolate import relations
+from rawkit.noise.profile import camera_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +38,13 @@ _HEAD: Final = """\
 
 
 def profile_name(profile: CameraProfile) -> str:
-    """Return the name of a profile's file: the camera in letters that all systems take."""
-    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", profile.camera).strip("-.")
+    """Return the name of a profile's file, see `camera_file`."""
+    return camera_file(profile.make, profile.model)
+
+
+def camera_file(make: str, model: str) -> str:
+    """Return the name of the file of a camera's profile, in letters that all systems take."""
+    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", camera_name(make, model)).strip("-.")
     return f"{text or 'camera'}{SUFFIX}"
 
 

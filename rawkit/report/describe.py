@@ -12,7 +12,9 @@ import pyarrow as pa
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
+from rawkit.noise import is_profile, read_profile
 from rawkit.progress import SILENT
+from rawkit.report.camera import describe_profile
 from rawkit.sensor import RESAMPLED, amplification_base, decode, read_exif
 from rawkit.store import (
     NO_TARGET,
@@ -46,7 +48,9 @@ _DESCRIBED = (
 
 
 def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT) -> dict[str, Any]:
-    """Describe a path (raw file, store), or a collection by its name, with its store if any.
+    """Describe a path (raw file, store, camera profile), or a collection by its name.
+
+    With a collection comes its store, if there is one.
 
     Raises
     ------
@@ -58,6 +62,8 @@ def describe_named(what: str, workspace: Workspace, progress: Progress = SILENT)
     path = workspace.locate(what)
     if isinstance(path, Url) or is_store(path):
         return describe_store(path)
+    if is_profile(path):
+        return describe_profile(read_profile(path), path)
     if path.is_file() and path.suffix != ".toml":
         return describe_raw(path)
     try:

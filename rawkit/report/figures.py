@@ -70,7 +70,7 @@ def curve(runs: Sequence[Run], name: str, unit: str, published: Sequence[Publish
     _across(axes, published)
     axes.set_xlabel("steps")
     axes.set_ylabel(unit)
-    _style(axes)
+    style(axes)
     legend = figure.legend(
         loc="outside upper left", frameon=False, fontsize=8, labelcolor=INK,
         ncols=6 if shares else 2, title="share of the data" if shares else "run",
@@ -100,7 +100,7 @@ def heat_map(found: HeatMap, unit: str, low: float, high: float) -> Figure:
     axes.set_yticks(range(rows), [f"{seconds:g} s" for seconds in found.exposures])
     axes.set_xlabel("ISO")
     axes.set_title(unit, fontsize=9, color=INK, loc="left")
-    _style(axes, grid=False)
+    style(axes, grid=False)
     return figure
 
 
@@ -124,7 +124,7 @@ def brightness(rows: Sequence[CurveRow]) -> Figure:
     lower.set_ylabel("MABD")
     lower.set_xlabel("frame")
     for axes in (upper, lower):
-        _style(axes)
+        style(axes)
         # A range of nothing would blow up rounding.
         low, high = axes.get_ylim()
         middle, half = (low + high) / 2, max((high - low) / 2, 1.0)
@@ -153,7 +153,7 @@ def intervals(
     axes.set_yticks(range(len(labels)), wrapped)
     axes.set_ylim(len(labels) - 0.5, -0.7)
     axes.set_xlabel(unit)
-    _style(axes)
+    style(axes)
     return figure
 
 
@@ -176,7 +176,8 @@ def _across(axes: Axes, lines: Sequence[Published]) -> None:
         last = place
 
 
-def _style(axes: Axes, *, grid: bool = True) -> None:
+def style(axes: Axes, *, grid: bool = True) -> None:
+    """Draw axes as all figures of a page have them."""
     axes.set_facecolor("none")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -5,7 +5,8 @@
 sensor with photon, read and row noise (`SensorModel`, `expose`), and written as DNG files that
 LibRaw decodes bit for bit (`write_dng`). `scene_truth` gives back what a file shows. `make_videos`
 writes packed Bayer videos and their pictures, as the collection of moving objects has them, and
-`make_cinema` videos as folders of CinemaDNG frames.
+`make_cinema` videos as folders of CinemaDNG frames. `make_darkroom` writes dark and flat frames of
+cameras whose noise is known (`known_camera`).
 """
 
 from rawkit.late import callable_as
@@ -20,6 +21,13 @@ from rawkit.synth.collections import (
     make_collection,
     scene_truth,
 )
+from rawkit.synth.darkroom import (
+    DARKROOM_SIZE,
+    KNOWN_CAMERAS,
+    KnownCamera,
+    known_camera,
+    make_darkroom,
+)
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
 from rawkit.synth.profiles import profile_of
@@ -33,18 +41,23 @@ __all__ = [
     "CAMERAS",
     "CINEMA",
     "COLLECTIONS",
+    "DARKROOM_SIZE",
     "DEFAULT_SIZE",
+    "KNOWN_CAMERAS",
     "MOVING_OBJECTS",
     "NOTE_NAME",
     "Camera",
     "DngMeta",
+    "KnownCamera",
     "Level",
     "SensorModel",
     "SynthReport",
     "encode_dng",
     "expose",
+    "known_camera",
     "make_cinema",
     "make_collection",
+    "make_darkroom",
     "make_videos",
     "mosaic_of",
     "paint_scene",
