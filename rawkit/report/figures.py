@@ -113,13 +113,13 @@ def brightness(rows: Sequence[CurveRow]) -> Figure:
     upper, lower = figure.subplots(2, sharex=True)
     frames = [row.frame for row in rows]
     for axes, names in ((upper, ("output", "truth")), (lower, ("output_step", "truth_step"))):
-        for name, title, colour, style in zip(
+        for name, title, colour, dashes in zip(
             names, ("restored", "truth"), (COLOURS[0], INK), ("-", "--"), strict=True
         ):
             values = [getattr(row, name) for row in rows]
             known = [np.nan if one is None else one for one in values]
             label = title if axes is upper else None
-            axes.plot(frames, known, color=colour, linestyle=style, linewidth=1.4, label=label)
+            axes.plot(frames, known, color=colour, linestyle=dashes, linewidth=1.4, label=label)
     upper.set_ylabel("brightness")
     lower.set_ylabel("MABD")
     lower.set_xlabel("frame")

@@ -18,7 +18,7 @@ from rawkit.restore.stored import StoredFrame, frames_of_stores, frames_of_subse
 if TYPE_CHECKING:
     from rawkit.restore.batch import RestoreReport, line_of, restore_files, restore_items
     from rawkit.restore.decoder import Decoded, DecodeJob, Decoder, decoder_memory
-    from rawkit.restore.denoised import NoiseChoice
+    from rawkit.restore.known_noise import NoiseChoice
     from rawkit.restore.memory import Held
     from rawkit.restore.mending import Mending, mending_of
     from rawkit.restore.network import backend_of, load_restorer, restore_bands, restore_image
@@ -41,7 +41,7 @@ __getattr__ = late(
         "Held": "memory",
         "Mending": "mending",
         "mending_of": "mending",
-        "NoiseChoice": "denoised",
+        "NoiseChoice": "known_noise",
         "Outcome": "outcome",
         "RestoreReport": "batch",
         "Restored": "outcome",

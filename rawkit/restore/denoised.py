@@ -8,13 +8,13 @@ the frame: of a profile of the camera, as given, or found in the frame itself.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.colour import Learned, develop, estimate_noise
-from rawkit.errors import MosaicError, UsageError
+from rawkit.colour import Learned, develop
+from rawkit.errors import UsageError
 from rawkit.models import ShotAndRead, Staged, denoise_bands, describe
 from rawkit.pictures import (
     MosaicFile,
@@ -49,65 +49,6 @@ _BLACK, _WHITE = 4096, 65535
 """Levels of the mosaic that LibRaw develops: what noise leaves below black has room."""
 _DEVELOPED_PIXEL = 26
 """Bytes a pixel that LibRaw takes to develop a mosaic, the file in memory and the picture too."""
-
-
-class NoiseProfile(Protocol):
-    """The noise of a camera at any ISO; `rawkit.noise.CameraProfile` is one."""
-
-    def at(self, iso: float) -> _NoiseAt:
-        """Return the noise at an ISO."""
-        ...
-
-
-class _NoiseAt(Protocol):
-    @property
-    def gain(self) -> NDArray[np.float64]: ...
-
-    @property
-    def sigma(self) -> NDArray[np.float64]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseChoice:
-    """Where the noise of a frame is known from; from the frame itself where nothing is given."""
-
-    given: ShotAndRead | None = None
-    """The noise of every frame."""
-    profile: NoiseProfile | None = None
-    """Profile of the camera, which knows it at the ISO of each frame."""
-
-    def of(
-        self, image: RawImage, iso: float | None, steps: int = 1
-    ) -> tuple[ShotAndRead, str]:  # fmt: skip
-        """Return the noise of a frame, in its sensor units, and a line that says whence.
-
-        `steps` are those of its pixels in a sensor unit.
-
-        Raises
-        ------
-        MosaicError
-            If a profile is given and the file does not say its ISO, or nothing is, and the frame
-            does not show its noise.
-        """
-        if self.given is not None:
-            return self.given, "given"
-        if self.profile is not None:
-            if iso is None:
-                raise MosaicError(
-                    "a file that does not say its ISO", expected="it, to look up its noise",
-                    fix="Name the noise with --noise K,SIGMA.",
-                )  # fmt: skip
-            found = self.profile.at(iso)
-            gain, sigma = (float(np.mean(one)) for one in (found.gain, found.sigma))
-            return ShotAndRead(gain, sigma**2), f"profile, ISO {iso:g}"
-        span = (image.mosaic.white_level - float(np.mean(image.mosaic.black_level))) / steps
-        seen = estimate_noise(image.pixels, image.mosaic)
-        if not seen.shot > 0:
-            raise MosaicError(
-                "a frame that does not show its noise", expected="smooth patches of some light",
-                fix="Name a profile of the camera with --profile, or --noise K,SIGMA.",
-            )  # fmt: skip
-        return ShotAndRead(seen.shot * span, seen.read * span**2), "the frame itself"
 
 
 def developments_of(

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from rawkit.errors import UsageError
 from rawkit.pictures import LightMeter
 from rawkit.restore.denoised import (
-    NoiseChoice,
     denoised_bands,
     developments_of,
     held_to_develop,
     write_denoised,
 )
 from rawkit.restore.gallery import written
+from rawkit.restore.known_noise import NoiseChoice
 from rawkit.restore.work import asked_of, restored_of, write_plain
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from rawkit.colour import ColourMode
     from rawkit.locations import Location
-    from rawkit.restore.denoised import NoiseChoice
     from rawkit.restore.inputs import Item
+    from rawkit.restore.known_noise import NoiseChoice
     from rawkit.restore.mending import Mending
     from rawkit.sensor import Headerless, Levels
 

@@ -16,11 +16,11 @@ from rawkit.pictures import Capture, capture_of_row, orient
 from rawkit.restore.amplify import Brightness
 from rawkit.restore.decoder import DecodeJob, decode_job
 from rawkit.restore.denoised import (
-    NoiseChoice,
     denoised_bands,
     developed,
     developments_of,
 )
+from rawkit.restore.known_noise import NoiseChoice
 from rawkit.restore.network import restore_bands
 from rawkit.restore.restorer import Origin
 from rawkit.restore.stored import StoredFrame

@@ -24,6 +24,7 @@ from rawkit.train.data import (
     with_steps,
 )
 from rawkit.train.devices import leave, make_fabric, rank_here, ranks_here
+from rawkit.train.differing import differences
 from rawkit.train.disk import FETCHING, DiskPlan, DiskTraining, disk_training, run_on_disk
 from rawkit.train.live import Live
 from rawkit.train.live_plan import plan_live, plan_replay, resume_live
@@ -53,7 +54,7 @@ from rawkit.train.runs import (
     weights_named,
     weights_of_run,
 )
-from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings
 from rawkit.train.shorts import other_cameras, shorts_of, validated_on_made, with_shorts
 from rawkit.train.validate import Scores, validate
 

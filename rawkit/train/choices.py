@@ -11,9 +11,10 @@ from rawkit.errors import UsageError
 from rawkit.models import FAMILY, NETWORKS, describe, variant_with
 from rawkit.stream import CLIP_LIVE_WINDOWS
 from rawkit.train.data import default_crop, default_steps, ratio_to_estimate
+from rawkit.train.differing import differences
 from rawkit.train.memory import fit_memory
 from rawkit.train.recipes import find_recipe
-from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings, differences
+from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings
 from rawkit.train.short_fields import SHORTS
 from rawkit.train.shorts import with_shorts, with_texts
 from rawkit.train.start import EPOCHS, LEAST_STEPS, check_start, with_start

@@ -395,21 +395,3 @@ def settings_of(values: Mapping[str, Any], where: object) -> TrainSettings:
             expected="a checkpoint of a rawkit training",
             where=where,
         ) from error
-
-
-def differences(
-    saved: Mapping[str, Any], wanted: Mapping[str, Any], free: frozenset[str] = frozenset()
-) -> list[str]:
-    """Say in which values two mappings differ, one text each; `free` ones may."""
-    names = [*saved, *(name for name in wanted if name not in saved)]
-    return [
-        f"{name} {_text(wanted.get(name))} instead of {_text(saved.get(name))}"
-        for name in names
-        if name not in free and saved.get(name) != wanted.get(name)
-    ]
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "nothing"
-    return f"{value:g}" if isinstance(value, float) else str(value)
