@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rawkit.locations import Location
     from rawkit.restore import Inputs, Item, NoiseChoice, Output, StoredFrame
+    from rawkit.sensor import Headerless
     from rawkit.workspace import Workspace
 
 
@@ -172,8 +173,9 @@ def restore(
         asked = {**options, "dry_run": dry_run, "frame_timeout": frame_timeout, "as_json": as_json}
         restore_one_video(files[0], compute, brightness_of(options), asked)
         return
+    headerless = headerless_of(options["headerless"])
     found = _inputs(workspace, files, options)
-    output = _output(options, found)
+    output = _output(options, found, headerless)
     for refused in found.refused:
         click.echo(f"left out ({refused.kind}): {refused.path}: {refused.reason}", err=True)
     if dry_run:
@@ -213,7 +215,7 @@ def _newest_weights(workspace: Workspace) -> Path:
     return newest_weights(workspace)
 
 
-def _output(options: dict[str, Any], found: Inputs) -> Output:
+def _output(options: dict[str, Any], found: Inputs, headerless: Headerless | None) -> Output:
     """Return what is to be written."""
     from rawkit.pictures import PictureFormat
     from rawkit.restore import Output, StoredFrame
@@ -230,7 +232,7 @@ def _output(options: dict[str, Any], found: Inputs) -> Output:
         compare=options["compare"],
         levels=None if black is None and white is None else Levels(black, white),
         colour=options["colour"],
-        headerless=headerless_of(options["headerless"]),
+        headerless=headerless,
         noise=_noise(options),
         mending=mending_of_options(options, stores),
     )

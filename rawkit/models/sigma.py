@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rawkit.stream import sigma_map
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -61,6 +59,8 @@ class MosaicWithSigma:
         UsageError
             If a border of the window cuts a cell.
         """
+        from rawkit.stream import sigma_map  # noqa: PLC0415 - raw files are restored without tables
+
         values = self.mosaic.window(window)
         side = len(self.slope)
         repeats = [size // side for size in window.shape]

@@ -97,7 +97,7 @@ def outcome(choose: Any, *arguments: Any, **settings_: Any) -> object:
         return str(error)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows(), selections, st.sampled_from([0.3, 0.5, 1.0]), st.integers(0, 3),
        st.sampled_from([Limits(), Limits(2), Limits(None, 400), Limits(3, 900)]))  # fmt: skip
 def test_filters_fraction_and_limits_choose_the_frames_that_rows_gave(

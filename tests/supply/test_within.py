@@ -75,6 +75,7 @@ def watched(process: subprocess.Popen[str], store: Path) -> int:
     return most
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_torch_thread")
 def test_a_small_disk_holds_what_is_needed_and_every_way_learns_the_same(
     web: Web, tmp_path: Path

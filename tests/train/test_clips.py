@@ -204,6 +204,7 @@ leave()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_learn_from_clips_what_one_does(data: TrainData, tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(pickle.dumps(data))
     process = start_two(PROCESS, tmp_path / "child.py", tmp_path / "data", tmp_path / "two")
@@ -404,6 +405,7 @@ print(settings.accumulate, settings.recompute, plan.total, peak_bytes())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory in the units of Linux")
 def test_a_small_budget_is_kept(tmp_path: Path) -> None:
     sources = make_sources(tmp_path / "s", [Shape(140, 150, (64, 64), bits=8)] * 9)

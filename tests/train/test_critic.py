@@ -113,6 +113,7 @@ leave()
 SHARED: dict[str, Any] = {**EVERYTHING, "batch_size": 4}
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(
     sid_workspace: Workspace, tiny_data: TrainData, tmp_path: Path
 ) -> None:

@@ -481,7 +481,7 @@ def test_a_rate_that_is_far_too_high_ends_in_an_error_that_says_so(
     with pytest.raises(TrainingError) as caught:
         Trainer(settings, tiny_data, tmp_path).run(validate_every=validate_every)
     assert caught.value.where == str(tmp_path)
-    assert caught.value.fix == "Begin again with a lower rate (--lr)."
+    assert caught.value.fix == "Begin again with a lower rate (--lr) or with --clip-norm 1."
     assert not (tmp_path / LAST).exists()
 
 
