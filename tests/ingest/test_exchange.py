@@ -82,7 +82,6 @@ def test_what_only_the_client_can_read_is_sent(
 
 
 def test_a_worker_that_may_not_write_to_the_bucket_is_named_before_work_starts(
-@pytest.mark.slow
     laboratory: Laboratory, mid_folder: Path
 ) -> None:
     client, machines = laboratory.machines["client"], laboratory.machines
@@ -103,6 +102,9 @@ def test_a_worker_that_may_not_write_to_the_bucket_is_named_before_work_starts(
     assert "a worker cannot write to the bucket: no credentials" in found.stderr
     assert "Every worker needs credentials for it in its own environment" in found.stderr
     assert laboratory.objects("refused") == {}
+
+
+@pytest.mark.slow
 def test_one_worker_is_killed_and_another_cut_off_and_the_bytes_are_the_same(
     laboratory: Laboratory, tmp_path: Path
 ) -> None:

@@ -53,8 +53,10 @@ def told_gain(short: Shot, long: Shot) -> float:
 
 
 def measured_of(short: Shot, long: Shot) -> Measured:
-@pytest.mark.slow
     return measure_pair(exposed(short), PreparedLong(exposed(long)))
+
+
+@pytest.mark.slow
 def test_95_of_100_faults_are_found_and_1_of_100_good_pairs_is_listed_at_most() -> None:
     found, falsely, missed = [], [], []
     for seed, (collection, iso, ratio, long_iso) in enumerate(REGIMES):

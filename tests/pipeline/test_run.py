@@ -166,7 +166,6 @@ COMMAND = (sys.executable, "-c", "from rawkit.cli import main; main()", "run", "
 
 
 def kill_when(workspace: Workspace, reached: Sequence[str]) -> None:
-@pytest.mark.slow
     """Start the study and kill it as soon as one of the patterns matches a file."""
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(COMMAND, env=env, cwd=workspace.root, stderr=subprocess.DEVNULL)
@@ -176,6 +175,9 @@ def kill_when(workspace: Workspace, reached: Sequence[str]) -> None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
 def test_killed_anywhere_and_started_again_it_ends_in_the_same_tables(
     workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -92,7 +92,6 @@ def test_one_process_at_a_time_writes_into_a_folder_of_a_bucket(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_bucket_that_is_lost_ends_a_batch_and_is_named(
-@pytest.mark.slow
     weights: Path, dark: Path, bucket: Url, object_server: ObjectServer
 ) -> None:
     items, restorer = find_inputs([dark]).items, load_restorer(weights)
@@ -102,6 +101,9 @@ def test_a_bucket_that_is_lost_ends_a_batch_and_is_named(
             restore_items(items, Output(bucket / "out"), restorer, resources=Resources(0))
     finally:
         object_server.start()
+
+
+@pytest.mark.slow
 def test_workers_without_a_shared_folder_give_the_same_pictures_though_one_is_killed(
     laboratory: Laboratory, weights: Path, dark: Path, alone: dict[str, bytes]
 ) -> None:

@@ -83,7 +83,6 @@ def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
 
 @pytest.mark.slow
 def test_what_is_killed_is_taken_up_again_with_the_same_weights(web: Web, tmp_path: Path) -> None:
-@pytest.mark.slow
     web.rate = len(web.files["/mid.zip"]) / 6
     run_folder = tmp_path / "runs/live"
     begun = start(tmp_path, *train(web, "--steps", 60, "--name", "live"))
@@ -97,6 +96,9 @@ def test_what_is_killed_is_taken_up_again_with_the_same_weights(web: Web, tmp_pa
     assert notes_of(run_folder)[: len(noted)] == noted
     assert run(tmp_path, "train", "--replay", "live", "--name", "again").code == 0
     assert same_weights(run_folder, tmp_path / "runs/again")
+
+
+@pytest.mark.slow
 def test_ctrl_c_stops_both_and_resume_takes_up_both(web: Web, tmp_path: Path) -> None:
     web.rate = len(web.files["/mid.zip"]) / 20
     begun = start(tmp_path, *train(web, "--steps", 400, "--name", "live"))

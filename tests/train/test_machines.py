@@ -119,11 +119,13 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
-@pytest.mark.slow
     first, second = load_checkpoint(one / LAST), load_checkpoint(other / LAST)
     assert (first.step, first.position) == (second.step, second.position)
     for name, value in first.model.items():
         assert torch.equal(value, second.model[name]), name
+
+
+@pytest.mark.slow
 def test_machines_learn_what_one_does_and_go_on_after_one_has_died(cluster: Cluster) -> None:
     started = cluster.train("one", "two", name="killed", steps=6000, more=NEW)
     cluster.wait_for("killed")
