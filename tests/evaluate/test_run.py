@@ -287,6 +287,7 @@ def measured(workspace: Workspace) -> int:
     return sum(path.read_bytes().count(b"\n") for path in journals)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_in_the_same_tables(
     work: Workspace, tmp_path: Path
 ) -> None:

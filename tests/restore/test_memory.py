@@ -66,7 +66,7 @@ def peak_of(*arguments: str) -> tuple[int, list[str]]:
     return peak, [line for line in err.splitlines() if line.startswith("warning: ")]
 
 
-@pytest.mark.parametrize("more", [(), ("--compare",)])
+@pytest.mark.parametrize("more", [(), pytest.param(("--compare",), marks=pytest.mark.slow)])
 def test_a_restoration_stays_within_what_it_may_take_or_says_so(
     weights: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:

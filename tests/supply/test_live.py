@@ -53,6 +53,7 @@ def train(web: Web, *more: object) -> tuple[object, ...]:
     return ("train", "mid", "--source", web.url("/mid.zip"), *TINY, *more)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_torch_thread")
 def test_frames_land_while_others_are_trained_on_and_a_replay_learns_the_same(
     web: Web, tmp_path: Path

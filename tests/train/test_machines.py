@@ -158,6 +158,7 @@ def test_machines_learn_what_one_does_and_go_on_after_one_has_died(cluster: Clus
     assert {path.name for path in two.iterdir()} == {path.name for path in alone.iterdir()}
 
 
+@pytest.mark.slow
 def test_machines_that_would_not_do_the_same_are_told_so(cluster: Cluster) -> None:
     seeds: dict[str, tuple[object, ...]] = {"one": ("--seed", 1), "two": ("--seed", 2)}
     started = cluster.train("one", "two", name="apart", steps=4, more=NEW, each=seeds)
