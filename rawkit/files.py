@@ -1,9 +1,10 @@
-"""Files that are replaced whole or not at all."""
+"""Files that are replaced whole or not at all, and what is in them."""
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from typing import TYPE_CHECKING
 
 from rawkit.errors import OutputError
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal, without holding it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

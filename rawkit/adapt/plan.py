@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rawkit.adapt.definition import definition_text, digest_of
 from rawkit.adapt.pairs import Found, PairRules, find_pairs
 from rawkit.errors import MissingError, UsageError
+from rawkit.files import sha256_of
 from rawkit.models import describe, load_weights
 from rawkit.progress import SILENT
 from rawkit.sensor import BAYER, REFERENCE_NEUTRAL
@@ -115,7 +115,7 @@ def plan_adaptation(
     found = find_pairs(photos, rules or PairRules(), max_ram=max_ram, progress=progress)
     text = definition_text(found)
     name = re.sub(r"[^a-z0-9]+", "-", photos.absolute().name.lower()).strip("-") or COLLECTION
-    digest = digest_of(text, str(photos.absolute()), sha256(path.read_bytes()).hexdigest())
+    digest = digest_of(text, str(photos.absolute()), sha256_of(path))
     home = Workspace(workspace.root / FOLDER / f"{name}-{digest}")
     return AdaptPlan(
         photos, path.absolute(), loaded.network, loaded.licence, bool(loaded.settings),

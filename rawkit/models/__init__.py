@@ -28,7 +28,7 @@ from rawkit.models.exports import (
 from rawkit.models.folding import fold_weight_norm, is_folded
 from rawkit.models.geometry import Geometry
 from rawkit.models.inference import STRIP_ROWS, restore_bands, restore_mosaic
-from rawkit.models.ksigma import RENO_1600, KSigma, ShotAndRead
+from rawkit.models.ksigma import RENO_1600, KSigma, ShotAndRead, noise_seen
 from rawkit.models.lamba2021 import Lamba2021
 from rawkit.models.matching import parameter_names, parts_of
 from rawkit.models.measure import count_macs, count_parameters, receptive_field, receptive_frames
@@ -121,6 +121,7 @@ __all__ = [
     "is_folded",
     "load_network",
     "load_weights",
+    "noise_seen",
     "open_exported",
     "overlapped_bands",
     "packed_planes",

@@ -16,10 +16,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rawkit.colour import estimate_noise
 from rawkit.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rawkit.sensor import Mosaic
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,30 @@ class ShotAndRead:
                 f"a gain of {self.gain:g} and a variance of {self.variance:g}",
                 expected="a gain above 0 and a variance of at least 0",
             )
+
+
+def noise_seen(pixels: NDArray[np.uint16], mosaic: Mosaic, steps: int = 1) -> ShotAndRead | None:
+    """Find the noise of a frame in its own pixels; None where it does not show any.
+
+    Parameters
+    ----------
+    pixels
+        Visible mosaic, shape (height, width), in `steps` of a sensor unit.
+    mosaic
+        Its pattern and levels, in the same.
+    steps
+        How many of its units make one of the sensor.
+
+    Returns
+    -------
+    ShotAndRead or None
+        In sensor units.
+    """
+    seen = estimate_noise(pixels, mosaic)
+    if not seen.shot > 0:
+        return None
+    span = (mosaic.white_level - float(np.mean(mosaic.black_level))) / steps
+    return ShotAndRead(seen.shot * span, seen.read * span**2)
 
 
 RENO_1600 = ShotAndRead(

@@ -7,6 +7,7 @@ channels in two short dense blocks for three. No weights are published: it is ma
 the larger one, by ``rawkit train --network lamba2021-lite --teacher WEIGHTS``.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 from rawkit.models.costs import NetworkCosts, TrainingCosts
@@ -21,20 +22,11 @@ class Lamba2021Lite(Lamba2021):
         far=32, growth=16, depths=(3, 3), near=32, local=8, context=8, kernel2=3
     )
     """How wide and deep it is."""
-    # Four cells of 8 for the convolutions at 8x and one for the two at 2x.
-    geometry: ClassVar[Geometry] = Geometry(
-        multiple=32,
-        features=2,
-        squeeze_halo=32,
-        render_multiple=8,
-        render_halo=40,
-        render_tile=768,
-    )
+    # As many cells of 8 as the larger one: four for the convolutions at 8x, one for the two at 2x.
+    geometry: ClassVar[Geometry] = replace(Lamba2021.geometry, features=2)
     """How it may be cut."""
-    costs: ClassVar[NetworkCosts] = NetworkCosts(
-        weights=0,
-        tile_pixel={"torch": 80, "openvino": 250},
-        far_pixel={"torch": 5.0, "openvino": 11.0},
+    costs: ClassVar[NetworkCosts] = replace(
+        Lamba2021.costs,
         training=TrainingCosts(weights=4 * 182_024, step=60 * 2**20, step_pixel=330, tile=0),
     )
     """Memory it takes: no more than the larger one."""

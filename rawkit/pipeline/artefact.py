@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rawkit.errors import UsageError
 from rawkit.evaluate import SUMMARY_JSON
+from rawkit.files import sha256_of
 from rawkit.store import FRAMES_TABLE
 from rawkit.subset import encode_subset, load_subset
 from rawkit.train import weights_in
@@ -97,10 +98,7 @@ def identity_of(artefact: Artefact, path: Path) -> str | None:
 
 
 def _file(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return sha256_of(path) if path.is_file() else None
 
 
 def _listing(folder: Path) -> str | None:

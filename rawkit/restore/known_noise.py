@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rawkit.colour import estimate_noise
 from rawkit.errors import MosaicError
-from rawkit.models import ShotAndRead
+from rawkit.models import ShotAndRead, noise_seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,11 +65,10 @@ class NoiseChoice:
             found = self.profile.at(iso)
             gain, sigma = (float(np.mean(one)) for one in (found.gain, found.sigma))
             return ShotAndRead(gain, sigma**2), f"profile, ISO {iso:g}"
-        span = (image.mosaic.white_level - float(np.mean(image.mosaic.black_level))) / steps
-        seen = estimate_noise(image.pixels, image.mosaic)
-        if not seen.shot > 0:
+        seen = noise_seen(image.pixels, image.mosaic, steps)
+        if seen is None:
             raise MosaicError(
                 "a frame that does not show its noise", expected="smooth patches of some light",
                 fix="Name a profile of the camera with --profile, or --noise K,SIGMA.",
             )  # fmt: skip
-        return ShotAndRead(seen.shot * span, seen.read * span**2), "the frame itself"
+        return seen, "the frame itself"

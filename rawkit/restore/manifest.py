@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 import time
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from rawkit.errors import OutputError, WeightsError
-from rawkit.files import output_errors
+from rawkit.files import output_errors, sha256_of
 from rawkit.locations import Location
 from rawkit.store import ObjectPlace, open_place
 
@@ -140,7 +139,7 @@ def identity_of(weights: Path) -> str:
         If it cannot be read.
     """
     try:
-        return sha256(weights.read_bytes()).hexdigest()
+        return sha256_of(weights)
     except OSError as error:
         raise WeightsError(f"cannot be read ({error.strerror})", where=weights) from error
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rawkit.colour import estimate_noise
 from rawkit.errors import UsageError
-from rawkit.models import KSigma, ShotAndRead
+from rawkit.models import KSigma, ShotAndRead, noise_seen
 from rawkit.sensor import BAYER, Mosaic, unpack
 from rawkit.train.shards import read_shard
 
@@ -105,12 +104,11 @@ def noise_of(source: PairSource) -> ShotAndRead:
     black = tuple(float(one) for one in source.black_level)
     mosaic = Mosaic.without_margins(((0, 1), (3, 2)), pixels.shape, black, source.white_level)
     assert mosaic.cell == BAYER  # noqa: S101 - a pattern that is one
-    seen = estimate_noise(pixels, mosaic)
-    if not seen.shot > 0:
+    seen = noise_seen(pixels, mosaic)
+    if seen is None:
         raise UsageError(
             f"{source.name}, which does not show its noise",
             expected="smooth patches of some light, for --k-sigma and --sigma-map",
             fix="Leave the frame out with --where, or train without them.",
         )
-    span = source.white_level - float(np.mean(source.black_level))
-    return ShotAndRead(seen.shot * span, seen.read * span**2)
+    return seen

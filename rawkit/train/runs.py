@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, OutputError, SelectionError, WeightsError
-from rawkit.files import write_atomically
+from rawkit.files import sha256_of, write_atomically
 from rawkit.locations import Url
 from rawkit.stream import pair_sources, pairs_and_shorts_to_make, shorts_to_make
 from rawkit.subset import (
@@ -237,7 +236,7 @@ def find_run(workspace: Workspace, name: str | None) -> Resumed:
     folder = RunFolder(location)
     try:
         with folder.opened(LAST) as path:
-            return Resumed(location, load_checkpoint(path), sha256(path.read_bytes()).hexdigest())
+            return Resumed(location, load_checkpoint(path), sha256_of(path))
     except WeightsError as error:
         others = [file for file in folder.files("*.pt") if file != LAST]
         raise WeightsError(

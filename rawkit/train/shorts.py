@@ -8,13 +8,13 @@ whole frames to validate on where a split has no pairs.
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rawkit.errors import MissingError, TrainingError, UsageError
+from rawkit.files import sha256_of
 from rawkit.noise import make_short, read_profile
 from rawkit.sensor import BAYER
 from rawkit.stream import Shorts, ShortSettings, longs_among, spread
@@ -73,7 +73,7 @@ def with_shorts(values: Mapping[str, Any]) -> dict[str, Any]:
     usual = {"shorts_ratio": RATIO, "shorts_iso": text_of([(min(isos), max(isos))])}
     return {
         **usual, **found, "profile": str(path), "profile_camera": profile.camera,
-        "profile_digest": _digest(path),
+        "profile_digest": sha256_of(path),
     }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def shorts_of(settings: TrainSettings, seed: int | None = None) -> Shorts | None
         return None
     path = Path(settings.profile)
     profile = _read(path)
-    if settings.profile_digest and _digest(path) != settings.profile_digest:
+    if settings.profile_digest and sha256_of(path) != settings.profile_digest:
         raise TrainingError(
             "another profile than the run was begun with",
             expected=f"a file with the SHA-256 {settings.profile_digest}",
@@ -226,7 +226,3 @@ def _read(path: Path) -> CameraProfile:
             expected="that of a Bayer camera: networks for others are not trained", where=path,
         )  # fmt: skip
     return profile
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

@@ -6,11 +6,11 @@ something else is asked for, and its terms go along to all that is made of them.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawkit.errors import MissingError, TrainingError, UsageError
+from rawkit.files import sha256_of
 from rawkit.models import (
     describe,
     load_weights,
@@ -69,7 +69,7 @@ def with_start(changes: Mapping[str, Any], recipe: str | None = None) -> dict[st
     asked = {**(find_recipe(recipe).values if recipe else {}), **values}
     _check_network(asked, loaded)
     values = {name: value for name, value in values.items() if name not in _PARTS}
-    values |= {"network": loaded.network, "init": str(path), "init_digest": _digest(path)}
+    values |= {"network": loaded.network, "init": str(path), "init_digest": sha256_of(path)}
     values["init_licence"] = loaded.licence or ""
     for name, value in _from_file(loaded).items():
         if name not in asked and not (name.startswith("amplification") and _amplified(asked)):
@@ -131,7 +131,7 @@ def start_state(settings: TrainSettings) -> dict[str, Tensor]:
     """
     path = Path(settings.init)
     loaded = load_weights(path)
-    if _digest(path) != settings.init_digest or loaded.network != settings.network:
+    if sha256_of(path) != settings.init_digest or loaded.network != settings.network:
         raise TrainingError(
             "other weights than the training was planned with",
             expected=f"a file with the SHA-256 {settings.init_digest}",
@@ -159,7 +159,7 @@ def check_start(saved: TrainSettings, changes: Mapping[str, Any]) -> dict[str, A
     path = Path(values.pop("init"))
     if not path.is_file():
         raise MissingError("no such file", expected="weights of a trained network", where=path)
-    if _digest(path) != saved.init_digest:
+    if sha256_of(path) != saved.init_digest:
         raise UsageError(
             "other weights to start from than the run was begun with",
             expected=f"a file with the SHA-256 {saved.init_digest}" if saved.init_digest
@@ -201,7 +201,3 @@ def _from_file(loaded: LoadedWeights) -> dict[str, Any]:
 
 def _amplified(asked: Mapping[str, Any]) -> bool:
     return "amplification" in asked or "m" in asked
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

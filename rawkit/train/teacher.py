@@ -7,13 +7,13 @@ losses. The teacher is shown the same crops; it learns nothing.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from rawkit.errors import MissingError, TrainingError, UsageError
+from rawkit.files import sha256_of
 from rawkit.models import describe, load_network, load_weights, prepare
 from rawkit.sensor import REFERENCE_NEUTRAL
 from rawkit.stream import mosaic_of
@@ -38,7 +38,7 @@ class Teacher:
     def __init__(self, settings: TrainSettings, device: torch.device) -> None:
         path = Path(settings.teacher)
         net, _ = load_network(path, expect=settings.teacher_network)
-        if _digest(path) != settings.teacher_digest:
+        if sha256_of(path) != settings.teacher_digest:
             raise TrainingError(
                 "another teacher than the run was begun with",
                 expected=f"a file with the SHA-256 {settings.teacher_digest}",
@@ -93,10 +93,6 @@ def with_teacher(values: dict[str, Any]) -> dict[str, Any]:
         **values,
         "teacher": str(path),
         "teacher_network": loaded.network,
-        "teacher_digest": _digest(path),
+        "teacher_digest": sha256_of(path),
         "teacher_licence": loaded.licence or "",
     }
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from rawkit.errors import MissingError, TrainingError, UsageError
 from rawkit.models import KSigma, ShotAndRead
@@ -40,6 +39,7 @@ from rawkit.train.runs import open_data
 from rawkit.train.shorts import MadeFrames, with_shorts
 from tests.support.fixtures_stream import assert_same_batch, copy_workspace, tiny
 from tests.support.profiles import small_profile
+from tests.support.weights import same, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,14 +69,6 @@ def made_by(path: Path, shorts: str = "synthetic", **changes: Any) -> TrainSetti
 
 def data_of(workspace: Workspace, **kind: Any) -> TrainData:
     return open_data(load_subset(workspace.subset("f1")), workspace, **kind)
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_checkpoint(folder / LAST).model)
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def batches(data: TrainData, settings: TrainSettings, count: int, **options: Any) -> list[Batch]:

@@ -22,6 +22,7 @@ from rawkit.train import LAST, WEIGHTS, TrainData, Trainer, load_checkpoint, pla
 from rawkit.train.choices import resumed_settings, wants_raw
 from rawkit.train.start import RATE, frozen_parts, with_start
 from tests.support.fixtures_stream import tiny
+from tests.support.weights import same, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,14 +55,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def started(path: Path, steps: int = STEPS, **changes: object) -> TrainSettings:
     return tiny(steps, **with_start({"init": path, **changes}))
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_checkpoint(folder / LAST).model)
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_it_starts_there_and_a_stopped_run_goes_on_without_the_file(

@@ -16,6 +16,7 @@ from rawkit.train.choices import resumed_settings
 from rawkit.train.memory import plan_memory
 from rawkit.train.teacher import with_teacher
 from tests.support.fixtures_stream import tiny
+from tests.support.weights import same, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,14 +42,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def taught_by(path: Path, **changes: object) -> TrainSettings:
     return tiny(STEPS, **with_teacher({"teacher": path, "network": "lamba2021-lite"}), **changes)
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_checkpoint(folder / LAST).model)
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_the_teacher_counts_and_a_stopped_run_goes_on_to_the_same_weights(
