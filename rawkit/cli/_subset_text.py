@@ -28,7 +28,7 @@ def summary(one: Subset) -> dict[str, Any]:
         "seed": one.seed,
         "created": one.created,
         "stores": sorted(one.stores),
-        **{split: len(one.pairs(split)) for split in SPLITS},
+        **{split: one.pair_count(split) for split in SPLITS},
         "max_pairs": one.limits.max_pairs,
         "max_bytes": one.limits.max_bytes,
         "selection": selection_values(one.selection),
@@ -74,7 +74,7 @@ def described_text(one: Subset, weights: Mapping[str, int] | None) -> str:
 
 def _balances(one: Subset) -> str:
     """Lay out the pairs over each axis, each value with its share of the training pairs."""
-    total = max(len(one.pairs("train")), 1)
+    total = max(one.pair_count("train"), 1)
     rows: list[tuple[object, ...]] = []
     for axis, name in _AXES.items():
         counts = one.balance_over(axis)

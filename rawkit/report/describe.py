@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from rawkit.arrow import array_of
 from rawkit.catalog import load_definition, longs_by_pair, scan_with_table
 from rawkit.errors import MissingError, UnreadableError
 from rawkit.locations import Url
@@ -192,7 +192,7 @@ def _videos(group: Group) -> dict[str, Any]:
     rows = rows[~table.is_long[rows]]
     if len(rows) > _NAMES:
         return {}
-    columns = table.columns("name", "scene").take(pa.array(rows))
+    columns = table.columns("name", "scene").take(array_of(rows))
     names, scenes = (columns.column(name).to_pylist() for name in ("name", "scene"))
     lengths = runs_of(names, scenes).of_at_least(2).lengths
     if not len(lengths):

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from rawkit.arrow import array_of, values_of
 from rawkit.sensor import Exposure
 from rawkit.store.frames import FrameRows, FrameTable, codes_of, column_of
 from rawkit.store.layout import COORDINATES
@@ -20,6 +20,7 @@ from rawkit.store.layout import COORDINATES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from rawkit.store.rows import FrameRow
@@ -54,8 +55,8 @@ class Members(Mapping[str, "GroupFrames"]):
         """The table."""
         found = table.columns("group", "index", "duplicate_of")
         codes, names = codes_of(found, "group")
-        stored = column_of(found, "duplicate_of").is_null().to_numpy(zero_copy_only=False)
-        index = column_of(found, "index").to_numpy()
+        stored = values_of(column_of(found, "duplicate_of").is_null())
+        index = values_of(column_of(found, "index"))
         present = np.unique(codes)
         self._groups: dict[str, GroupFrames] = {}
         for code in sorted(present.tolist(), key=lambda code: str(names[code])):
@@ -120,7 +121,7 @@ class GroupFrames:
         count = columns.num_rows
         if len(self.stored) == count and np.array_equal(self.stored, np.arange(count)):
             return columns
-        return columns.take(pa.array(self.stored)).combine_chunks()
+        return columns.take(array_of(self.stored)).combine_chunks()
 
     @cached_property
     def truth(self) -> NDArray[np.int32]:
@@ -154,7 +155,7 @@ class GroupFrames:
         equal = (np.diff(pairs[order]) == 0) & (np.diff(seconds[order]) == 0)
         if not equal.any():
             return longs[order]
-        names = column_of(self.table.columns("name"), "name").take(pa.array(longs)).to_pylist()
+        names = column_of(self.table.columns("name"), "name").take(array_of(longs)).to_pylist()
         ranks = np.empty(len(longs), np.int64)
         ranks[sorted(range(len(longs)), key=names.__getitem__)] = np.arange(len(longs))
         return longs[np.lexsort((ranks, -seconds, pairs))]
@@ -192,9 +193,9 @@ class Coordinates(Mapping[str, "NDArray[np.generic]"]):
             return self._gain_ratio()
         column = column_of(frames.of_stored(name), name)
         if by_plane:
-            planes = column.flatten().to_numpy(zero_copy_only=False)
+            planes = values_of(column.flatten())
             return np.asarray(planes.reshape(len(column), -1))
-        return np.asarray(column.to_numpy(zero_copy_only=False))
+        return np.asarray(values_of(column))
 
     def _both(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return a known, positive value of each frame and of its ground truth, else NaN."""

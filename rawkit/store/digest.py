@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import texts_of, values_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -53,11 +55,11 @@ def digest_of_blocks(blocks: Iterable[pa.Table], about: str) -> str:
 
 def _parts(column: pa.ChunkedArray) -> Iterator[memoryview]:
     """Yield what is digested of a column of one chunk."""
-    array = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    yield _bytes(np.asarray(array.is_valid().to_numpy(zero_copy_only=False), np.uint8))
+    array = column.chunk(0) if column.num_chunks else pa.nulls(0, column.type)
+    yield _bytes(np.asarray(values_of(array.is_valid()), np.uint8))
     if pa.types.is_string(array.type):
         yield _bytes(_filled(pc.binary_length(array)).astype("<i4"))
-        yield _text(array.fill_null(""))
+        yield _text(pc.fill_null(array, texts_of([""])[0]))
     elif pa.types.is_list(array.type):
         yield _bytes(_filled(pc.list_value_length(array)).astype("<i4"))
         yield _bytes(_filled(array.flatten()))
@@ -75,8 +77,7 @@ def _text(array: pa.Array) -> memoryview:
 
 
 def _filled(array: pa.Array) -> NDArray[np.generic]:
-    filled = array.fill_null(0) if array.null_count else array
-    return np.asarray(filled.to_numpy(zero_copy_only=False))
+    return values_of(array, null=0)
 
 
 def _bytes(values: NDArray[np.generic]) -> memoryview:

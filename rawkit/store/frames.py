@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import array_of, empty_table, values_of
 from rawkit.store.layout import VERSION
 from rawkit.store.pixel_hash import SHA256
 from rawkit.store.rows import (
@@ -129,12 +130,12 @@ class FrameTable:
             _of_this_version(piece.read(None, _as_of(names, self.version)), names, self.version)
             for piece in self.pieces
         ]
-        empty = pa.schema([_coded(SCHEMA.field(name)) for name in names]).empty_table()
+        empty = empty_table(pa.schema([_coded(SCHEMA.field(name)) for name in names]))
         return pa.concat_tables([empty, *tables]).unify_dictionaries().combine_chunks()
 
     def numbers(self, name: str) -> NDArray[np.generic]:
         """Read a column of numbers, shape (rows,); NaN where it is unknown."""
-        found = column_of(self.columns(name), name).to_numpy(zero_copy_only=False)
+        found = values_of(column_of(self.columns(name), name))
         return np.asarray(found)
 
     def texts(self, name: str) -> list[str]:
@@ -160,7 +161,7 @@ class FrameTable:
 
     def plain(self, first: int, rows: int) -> pa.Table:
         """Read so many rows from a first one on, as `plain_blocks`."""
-        tables, start = [SCHEMAS[self.version].empty_table()], 0
+        tables, start = [empty_table(SCHEMAS[self.version])], 0
         for piece, block in self._blocks:
             count = piece.blocks[block]
             if start < first + rows and first < start + count:
@@ -190,7 +191,7 @@ class FrameTable:
         """Make rows by their numbers, from 0, in the order given."""
         rows: list[FrameRow] = []
         for block, places in self._by_block(numbers):
-            rows += rows_of_table(self._kept_block(block).take(pa.array(places)))
+            rows += rows_of_table(self._kept_block(block).take(array_of(places)))
         return rows
 
     def taken(self, numbers: NDArray[np.integer], *names: str) -> Iterator[pa.Table]:
@@ -199,7 +200,7 @@ class FrameTable:
         Each table has rows of one block: it is meant for numbers that mostly rise.
         """
         for block, places in self._by_block(numbers):
-            yield self._block(block, names).take(pa.array(places))
+            yield self._block(block, names).take(array_of(places))
 
     def _by_block(self, numbers: NDArray[np.integer]) -> Iterator[tuple[int, NDArray[np.integer]]]:
         """Yield runs of numbers that lie in one block, and their places there."""
@@ -276,7 +277,7 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
     column = table.column(name)
     if column.num_chunks == 1:
         return column.chunk(0)
-    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+    return column.combine_chunks() if column.num_chunks else pa.nulls(0, column.type)
 
 
 def codes_of(table: pa.Table, name: str) -> tuple[NDArray[np.int32], list[Any]]:
@@ -285,8 +286,7 @@ def codes_of(table: pa.Table, name: str) -> tuple[NDArray[np.int32], list[Any]]:
     Texts that no row of `table` has may be among them.
     """
     array = column_of(table, name)
-    codes = array.indices.fill_null(-1) if array.null_count else array.indices
-    return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
+    return values_of(array.indices, null=-1), array.dictionary.to_pylist()
 
 
 def is_text(table: pa.Table, name: str, text: str) -> NDArray[np.bool_]:
@@ -322,12 +322,12 @@ def value_counts(table: pa.Table, name: str) -> dict[Any, int]:
     if array.null_count or len(lengths) != 1 or not lengths[0].as_py():
         return Counter(None if one is None else tuple(one) for one in array.to_pylist())
     # Each place of the lists is coded, and then the codes of all places together.
-    places = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
+    places = values_of(array.flatten()).reshape(len(array), -1)
     keys = np.zeros(len(array), np.int64)
     for values in places.T:
-        coded = pa.array(values).dictionary_encode()
-        keys = keys * len(coded.dictionary) + coded.indices.to_numpy()
-        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+        coded = array_of(values).dictionary_encode()
+        keys = keys * len(coded.dictionary) + values_of(coded.indices)
+        keys = values_of(array_of(keys).dictionary_encode().indices).astype(np.int64)
     _, first, counts = np.unique(keys, return_index=True, return_counts=True)
     lists = [tuple(one) for one in places[first].tolist()]
     return dict(zip(lists, counts.tolist(), strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import array_of, texts_of, values_of
 from rawkit.store.frames import column_of
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ class KnownHashes:
         self._added: dict[bytes, int] = {}
         keys, numbers = [], []
         for start, block in table.blocks("pixel_hash", "duplicate_of"):
-            stored = np.flatnonzero(
-                column_of(block, "duplicate_of").is_null().to_numpy(zero_copy_only=False)
-            )
-            keys.append(_keys(column_of(block, "pixel_hash").take(pa.array(stored))))
+            stored = np.flatnonzero(values_of(column_of(block, "duplicate_of").is_null()))
+            keys.append(_keys(column_of(block, "pixel_hash").take(array_of(stored))))
             numbers.append(stored + start)
         found = np.concatenate([np.empty(0, np.uint64), *keys])
         order = np.argsort(found, kind="stable")
@@ -57,7 +56,7 @@ class KnownHashes:
             return row_at(added)
         if not len(self._keys):
             return None
-        (key,) = _keys(pa.array([row.pixel_hash]))
+        (key,) = _keys(texts_of([row.pixel_hash]))
         low, high = (int(np.searchsorted(self._keys, key, side)) for side in ("left", "right"))
         alike = map(row_at, sorted(self._numbers[low:high].tolist()))
         return next((one for one in alike if _mark(one) == _mark(row)), None)

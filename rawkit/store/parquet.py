@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rawkit.arrow import empty_table
 from rawkit.errors import StoreDamagedError, StoreFormatError
 from rawkit.store.digest import (
     BLOCK_ROWS,
@@ -235,7 +236,7 @@ def encode_table(table: FrameTable, about: Mapping[str, Any]) -> bytes:
         raise AssertionError(f"a table of version {table.version} in a store of {version}")
     sink = pa.BufferOutputStream()
     if version < _BLOCKS_SINCE:
-        whole = pa.concat_tables([SCHEMAS[version].empty_table(), *table.plain_blocks()])
+        whole = pa.concat_tables([empty_table(SCHEMAS[version]), *table.plain_blocks()])
         digest = digest_of_rows(_values([whole], version), text)
         whole = whole.combine_chunks().replace_schema_metadata(
             {_ABOUT_KEY: text, _DIGEST_KEY: digest}

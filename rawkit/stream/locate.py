@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rawkit.arrow import array_of, texts_of, values_of
 from rawkit.errors import SelectionError, StoreError
 from rawkit.sensor import UNKNOWN_BALANCE
 from rawkit.store import NO_TARGET, Coordinates, codes_of, column_of
@@ -139,7 +140,7 @@ def sources_of(
             group = candidates.groups[number]
             groups.append(_origins(names[code], group, raw=raw))
             here = inside[in_group == number]
-            frame = chosen.table.column("index").take(pa.array(here)).to_numpy()
+            frame = values_of(chosen.table.column("index").take(array_of(here)))
             values = Coordinates(group.frames)  # of its own: what is kept costs memory
             truth = values["target_index"][frame]
             which[here], places[here], targets[here] = len(groups) - 1, frame, truth
@@ -154,13 +155,12 @@ def sources_of(
             del values
             camera[here] = _models(group, models)[frame]
             repeats.append(_repeats(group, here, frame))
-    scenes, texts = chosen.coded("scene")
     return Pairs(
         groups, which, places, targets, rows,
         numbers=numbers, black_level=black, white_balance=balance,
         names=PackedTexts(column_of(chosen.table, "name")),
-        scenes=SharedTexts(scenes, pa.array(texts, pa.string())),
-        cameras=SharedTexts(camera, pa.array(list(models), pa.string())),
+        scenes=SharedTexts(chosen.codes("scene"), chosen.texts("scene")),
+        cameras=SharedTexts(camera, texts_of(list(models))),
         longs=chosen.equal("role", "long"),
         repeats=_joined(repeats), target_levels=levels,
     )  # fmt: skip
@@ -214,7 +214,7 @@ def _repeats(
     """
     numbers = group.frames.duplicates
     if not len(numbers):
-        return pa.array([], pa.string()), np.empty(0, np.int32)
+        return pa.nulls(0, pa.string()), np.empty(0, np.int32)
     table = group.frames.table
     index = np.asarray(table.numbers("index"), np.int64)
     shared, _ = codes_of(table.columns("pair"), "pair")
@@ -223,7 +223,7 @@ def _repeats(
     originals = group.frames.stored[index[numbers]]
     same = (shared[originals] == shared[numbers]) & ~table.is_long[numbers]
     chosen = numbers[same & (pair_of[index[numbers]] >= 0)]
-    names = column_of(table.columns("name"), "name").take(pa.array(chosen))
+    names = column_of(table.columns("name"), "name").take(array_of(chosen))
     return names, pair_of[index[chosen]]
 
 
@@ -238,8 +238,7 @@ def _models(group: Group, known: dict[str, int]) -> NDArray[np.int32]:
     models = column_of(group.columns("model"), "model")
     texts = [one or "" for one in models.dictionary.to_pylist()] + [""]
     numbers = np.array([known.setdefault(one, len(known)) for one in texts], np.int32)
-    codes = models.indices.fill_null(len(texts) - 1)
-    return np.asarray(numbers[codes.to_numpy(zero_copy_only=False)])
+    return np.asarray(numbers[values_of(models.indices, null=len(texts) - 1)])
 
 
 def _balances(group: Group) -> NDArray[np.float32]:
@@ -248,11 +247,11 @@ def _balances(group: Group) -> NDArray[np.float32]:
     The last one stands for no target.
     """
     columns = group.columns("target_index", "white_balance", "white_balance_source")
-    own = column_of(columns, "target_index").to_numpy()
-    flat = column_of(columns, "white_balance").flatten().to_numpy(zero_copy_only=False)
+    own = values_of(column_of(columns, "target_index"))
+    flat = values_of(column_of(columns, "white_balance").flatten())
     sources = column_of(columns, "white_balance_source")
     known = np.array([one != UNKNOWN_BALANCE for one in sources.dictionary.to_pylist()], np.bool_)
-    is_known = known[sources.indices.to_numpy(zero_copy_only=False)]
+    is_known = known[values_of(sources.indices)]
     found = np.full((int(own.max(initial=NO_TARGET)) + 2, _PLANES), np.nan, np.float32)
     rows = np.flatnonzero((own != NO_TARGET) & is_known)
     found[own[rows]] = flat.reshape(len(own), -1)[rows]

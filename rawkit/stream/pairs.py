@@ -14,8 +14,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
-import pyarrow as pa
 
+from rawkit.arrow import array_of, values_of
 from rawkit.store import RemoteFile
 from rawkit.stream.reader import ShardFile
 from rawkit.stream.runs import runs_of
@@ -133,13 +133,16 @@ def _coded(values: NDArray[_T]) -> tuple[NDArray[_T], NDArray[np.int64]]:
     """Different values, and which one each is; values with the same bits are the same."""
     flat = np.ascontiguousarray(values).reshape(len(values), -1)
     keys = np.zeros(len(values), np.int64)
-    for number, column in enumerate(flat.T):
-        bits = pa.array(np.ascontiguousarray(column).view(f"u{column.itemsize}"))
+    for column in flat.T:
+        own = np.ascontiguousarray(column).view(f"u{column.itemsize}")
+        if len(own) and (own == own[0]).all():  # as levels of one camera are
+            continue
+        bits = array_of(own)
         coded = bits.dictionary_encode()
-        found = coded.indices.to_numpy()
-        if number:
-            together = pa.array(keys * len(coded.dictionary) + found)
-            found = together.dictionary_encode().indices.to_numpy()
+        found = values_of(coded.indices)
+        if keys.any():
+            together = array_of(keys * len(coded.dictionary) + found)
+            found = values_of(together.dictionary_encode().indices)
         keys = found.astype(np.int64)
     first = np.empty(int(keys.max(initial=-1)) + 1, np.int64)
     first[keys[::-1]] = np.arange(len(keys))[::-1]  # so that the first of each stays

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import array_of, values_of
 from rawkit.store import NO_TARGET, NOBODY, codes_of, column_of, known_of, ratio_of
 from rawkit.subset.frames import camera_of, no_longer
 from rawkit.subset.types import SPLITS
@@ -58,7 +59,7 @@ class Candidates:
         numbers = self.numbers
         if len(column) == len(numbers) and bool((numbers == np.arange(len(numbers))).all()):
             return column
-        return column.take(pa.array(numbers))
+        return column.take(array_of(numbers))
 
     def coded(self, name: str) -> tuple[NDArray[np.int32], list[Any]]:
         """Codes of a column of shared texts, shape (frames,), and the texts."""
@@ -123,13 +124,13 @@ class Candidates:
         count = np.array(
             [self.counts[names.index(t)] if t in names else 0 for t in texts], np.int64
         )
-        index = frames.table.column("index").to_numpy()
+        index = values_of(frames.table.column("index"))
         there = index < count[codes] if len(texts) else np.empty(0, np.bool_)
         places = np.where(there, begin[codes] + index, 0) if len(texts) else np.empty(0, np.int64)
         wanted = frames.table.column("name")
         if there.all() and len(places):
-            found = self.column("name").take(pa.array(places))
-            there = pc.equal(found, wanted).to_numpy(zero_copy_only=False)
+            found = self.column("name").take(array_of(places))
+            there = values_of(pc.equal(found, wanted))
         if not there.all():
             lost = frames[int(np.argmin(there))]
             raise no_longer(lost, self.store.path)
@@ -203,7 +204,7 @@ class Candidates:
         columns = self.store.frames.columns("packed_bytes", "target_bytes")
         sizes = np.full(len(self) + self._target_starts[-1], _UNKNOWN, np.int64)
         packed, target = (
-            self.taken(column_of(columns, name)).fill_null(_UNKNOWN).to_numpy(zero_copy_only=False)
+            values_of(self.taken(column_of(columns, name)), null=_UNKNOWN)
             for name in columns.column_names
         )
         sizes[: len(self)] = packed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
+from rawkit.arrow import array_of, empty_table, texts_of
 from rawkit.catalog import (
     Entry,
     Selection,
@@ -71,7 +72,7 @@ def choose_frames(
     kept = _thinned(passed, fraction, seed)
     if limits.max_pairs is not None or limits.max_bytes is not None:
         kept = _fitting(passed, _in_turns(kept, seed), limits)
-    tables = [FRAME_SCHEMA.empty_table()]
+    tables = [empty_table(FRAME_SCHEMA)]
     for collection, one in passed.items():
         taken = np.array([(collection, *key) in kept for key in one.keys], np.bool_)
         places = one.places[~one.is_train | taken[one.scenes]] if len(taken) else one.places
@@ -100,10 +101,9 @@ def _passed(candidates: Candidates, places: NDArray[np.int64]) -> _Passed:
     scenes, scene_texts = candidates.coded("scene")
     together = cameras.astype(np.int64)[places] * len(scene_texts) + scenes[places]
     distinct, which = np.unique(together, return_inverse=True)
-    keys = [
-        (camera_texts[camera], scene_texts[scene])
-        for camera, scene in (divmod(one, len(scene_texts)) for one in distinct.tolist())
-    ]
+    camera, scene = (one.tolist() for one in np.divmod(distinct, max(1, len(scene_texts))))
+    keys = list(zip(map(camera_texts.__getitem__, camera), map(scene_texts.__getitem__, scene),
+                    strict=True))  # fmt: skip
     return _Passed(candidates, places, split[places] == train, which.reshape(-1), keys)
 
 
@@ -226,15 +226,15 @@ def _exceeds(count: int, most: int | None) -> bool:
 
 def _frames(collection: str, candidates: Candidates, places: NDArray[np.int64]) -> pa.Table:
     """Columns of the frames that are chosen."""
-    chosen = pa.array(places)
-    shared = pa.array(np.zeros(len(places), np.int32))
+    chosen = array_of(places)
+    shared = array_of(np.zeros(len(places), np.int32))
     ratios = candidates.ratios[places]
-    groups = pa.array([group.name for group in candidates.groups], pa.string())
+    groups = texts_of([group.name for group in candidates.groups])
     columns = {
-        "collection": pa.array([collection]).take(shared),
-        "group": groups.take(pa.array(candidates.group_codes[places])),
-        "ratio": pa.array(ratios, mask=np.isnan(ratios)),
-        "paired": pa.array(candidates.paired[places]),
+        "collection": texts_of([collection]).take(shared),
+        "group": groups.take(array_of(candidates.group_codes[places])),
+        "ratio": array_of(ratios, np.isnan(ratios)),
+        "paired": array_of(candidates.paired[places]),
     }
     arrays = [
         columns[field.name] if field.name in columns

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import array_of, empty_table, values_of
 from rawkit.errors import StoreError
+from rawkit.store import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,6 +116,8 @@ class SubsetFrames(Sequence[SubsetFrame]):
         if isinstance(frames, SubsetFrames):
             return frames
         found = list(frames)
+        if not found:
+            return cls(empty_table(FRAME_SCHEMA))
         arrays = [
             pa.array([getattr(one, field.name) for one in found], field.type)
             for field in FRAME_SCHEMA
@@ -126,33 +130,53 @@ class SubsetFrames(Sequence[SubsetFrame]):
 
     def where(self, **wanted: object) -> SubsetFrames:
         """Keep frames whose columns have these values."""
+        return self.take(np.flatnonzero(self.which(**wanted)))
+
+    def which(self, **wanted: object) -> NDArray[np.bool_]:
+        """Tell of each frame whether its columns have these values."""
         keep = np.ones(len(self), np.bool_)
         for name, value in wanted.items():
             keep &= self.equal(name, value)
-        return self.take(np.flatnonzero(keep))
+        return keep
 
     def take(self, places: NDArray[np.int64]) -> SubsetFrames:
         """Return frames by their places, from 0, in the order given."""
-        return SubsetFrames(self.table.take(pa.array(places)))
+        return SubsetFrames(self.table.take(array_of(places)))
 
     def equal(self, name: str, value: object) -> NDArray[np.bool_]:
         """Tell of each frame whether a column has this value."""
+        column = self.table.column(name)
+        same: NDArray[np.bool_]
         if name in SHARED:
             codes, texts = self.coded(name)
-            same: NDArray[np.bool_] = (
-                codes == texts.index(value) if value in texts else np.zeros(len(self), np.bool_)
-            )
-            return same
-        found = pc.equal(self.table.column(name), pa.scalar(value)).fill_null(False)  # noqa: FBT003 - Arrow's
-        return np.asarray(found.to_numpy(), np.bool_)
+            same = np.equal(codes, texts.index(str(value)) if value in texts else -1)
+        elif pa.types.is_string(column.type):
+            same = values_of(pc.equal(column, value), null=False)
+        else:
+            same = values_of(column) == value
+        return same
 
     def coded(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
         """Codes of a column of `SHARED`, shape (frames,), and the texts they stand for."""
+        return self.codes(name), self.texts(name).to_pylist()
+
+    def distinct(self, name: str) -> tuple[NDArray[np.int32], list[Any]]:
+        """Codes of any column, shape (frames,), and the values they stand for; null is the last."""
+        if name in SHARED:
+            return self.coded(name)
+        coded = column_of(self.table, name).dictionary_encode()
+        values = coded.dictionary.to_pylist()
+        return values_of(coded.indices, null=len(values)), [*values, None]
+
+    def codes(self, name: str) -> NDArray[np.int32]:
+        """Codes of a column of `SHARED`, shape (frames,)."""
         column = self.table.column(name)
-        if not column.num_chunks:
-            return np.empty(0, np.int32), []
-        array = column.chunk(0)
-        return array.indices.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
+        return values_of(column.chunk(0).indices) if column.num_chunks else np.empty(0, np.int32)
+
+    def texts(self, name: str) -> pa.Array:
+        """Texts that the codes of a column of `SHARED` stand for."""
+        column = self.table.column(name)
+        return column.chunk(0).dictionary if column.num_chunks else pa.nulls(0, pa.string())
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -79,8 +79,8 @@ def make_subset(
         opened, fraction=fraction, seed=seed, limits=limits, selection=selection
     )  # fmt: skip
     subset = Subset(name, fraction, seed, created, located, frames, limits, selection)
-    longs = subset.columns.where(split="train", role="long", paired=True)
-    if not subset.pairs("train") and not longs:
+    longs = subset.columns.which(split="train", role="long", paired=True)
+    if not subset.pair_count("train") and not longs.any():
         raise SelectionError(
             f"no training pair among {len(frames)} frames",
             expected="dark frames of the train split with their long exposure",

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import array_of, texts_of, values_of
 from rawkit.catalog import (
     ISO_ROUNDING,
     NOMINAL,
@@ -119,7 +120,7 @@ class _Fields:
     def _pair(self) -> pa.Array:
         """Pairs within their groups."""
         groups = [group.name for group in self.candidates.groups]
-        group = pa.array(groups, pa.string()).take(pa.array(self.candidates.group_codes))
+        group = texts_of(groups).take(array_of(self.candidates.group_codes))
         pair = self.candidates.column("pair").cast(pa.string())
         return pc.binary_join_element_wise(group, pair, "\0").dictionary_encode()
 
@@ -130,11 +131,11 @@ class _Fields:
             return self._nothing()
         codes, scenes = self.candidates.coded("scene")
         kinds = [load_definition(collection).kind_of(scene) for scene in scenes]
-        return pa.array(kinds, pa.string()).take(pa.array(codes))
+        return texts_of(kinds).take(array_of(codes))
 
 
 def _or_null(values: NDArray[np.float64]) -> pa.Array:
-    return pa.array(values, mask=np.isnan(values))
+    return array_of(values, np.isnan(values))
 
 
 def _tests(
@@ -166,7 +167,7 @@ def _tests(
 def _on(
     fields: _Fields, name: str, test: Callable[[Any], bool], places: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    return _by_value(fields[name].take(pa.array(places)), test)
+    return _by_value(fields[name].take(array_of(places)), test)
 
 
 def _by_value(values: pa.Array, test: Callable[[Any], bool]) -> NDArray[np.bool_]:
@@ -174,22 +175,21 @@ def _by_value(values: pa.Array, test: Callable[[Any], bool]) -> NDArray[np.bool_
     coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     results = [test(value) for value in coded.dictionary.to_pylist()]
     found = np.array([*results, test(None) if coded.null_count else False], np.bool_)
-    codes = coded.indices.fill_null(len(results)) if coded.null_count else coded.indices
-    return np.asarray(found[codes.to_numpy(zero_copy_only=False)])
+    return np.asarray(found[values_of(coded.indices, null=len(results))])
 
 
 def _where(fields: _Fields, places: NDArray[np.int64], text: str) -> NDArray[np.bool_]:
     """Evaluate an expression once for each distinct combination of the fields it asks for."""
     where = compile_where(text)
     names = sorted(where.names)
-    taken = [_plain(fields[name].take(pa.array(places))) for name in names]
+    taken = [_plain(fields[name].take(array_of(places))) for name in names]
     keys = np.zeros(len(places), np.int64)
     for values in taken:
         coded = values.dictionary_encode(null_encoding="encode")
-        keys = keys * max(1, len(coded.dictionary)) + coded.indices.to_numpy()
-        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+        keys = keys * max(1, len(coded.dictionary)) + values_of(coded.indices)
+        keys = values_of(array_of(keys).dictionary_encode().indices).astype(np.int64)
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    columns = [values.take(pa.array(first)).to_pylist() for values in taken]
+    columns = [values.take(array_of(first)).to_pylist() for values in taken]
     results = [where({})] if not names else [
         where(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)
     ]  # fmt: skip
@@ -202,8 +202,8 @@ def _plain(values: pa.Array) -> pa.Array:
 
 def _by_name(fields: _Fields, places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the order of frames by their names."""
-    names = fields["name"].take(pa.array(places))
-    return np.asarray(pc.sort_indices(names).to_numpy(), np.int64)
+    names = fields["name"].take(array_of(places))
+    return np.asarray(values_of(pc.sort_indices(names)), np.int64)
 
 
 def _one_for_each_long(places: NDArray[np.int64], fields: _Fields, which: str) -> NDArray[np.int64]:
@@ -235,7 +235,7 @@ def _nothing(
     candidates: Candidates, fields: _Fields, shorts: NDArray[np.int64], selection: Selection
 ) -> SelectionError:
     def distinct(name: str) -> list[Any]:
-        found: list[Any] = pc.unique(_plain(fields[name].take(pa.array(shorts)))).to_pylist()
+        found: list[Any] = pc.unique(_plain(fields[name].take(array_of(shorts)))).to_pylist()
         return found
 
     return nothing_passes(

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import numpy as np
+
 from rawkit.catalog import Selection
 from rawkit.subset.frames import SubsetFrames, camera_of, place_of, rounded
 
@@ -72,18 +74,20 @@ class Subset:
         """Shorts of a split that have a long."""
         return self.columns.where(split=split, role="short", paired=True)
 
+    def pair_count(self, split: str) -> int:
+        """Count the pairs of a split."""
+        return int(np.count_nonzero(self.columns.which(split=split, role="short", paired=True)))
+
     def scenes(self, split: str) -> int:
         """Count the scenes of the pairs of a split, those of each collection."""
-        pairs = self.pairs(split).table
-        return int(pairs.group_by(["collection", "scene"]).aggregate([]).num_rows)
+        return sum(split == found for found, *_ in self._counted("collection", "scene"))
 
     def balance(self) -> list[tuple[str, str, float | None, float | None, int, int, int]]:
         """Count pairs by collection, camera, ISO and ratio: train, val, test."""
         counts: Counter[tuple[str, str, float | None, float | None, str]] = Counter()
-        for split in SPLITS:
-            for *values, count in self._counted(split, "collection", "group", "iso", "ratio"):
-                collection, group, iso, ratio = values
-                counts[collection, camera_of(group), iso, rounded(ratio), split] += count
+        for split, *values, count in self._counted("collection", "group", "iso", "ratio"):
+            collection, group, iso, ratio = values
+            counts[collection, camera_of(group), iso, rounded(ratio), split] += count
         keys = sorted({key[:4] for key in counts}, key=lambda key: [str(key[0]), key[1],
                       key[2] or 0.0, key[3] or 0.0])  # fmt: skip
         return [
@@ -95,18 +99,25 @@ class Subset:
         """Count pairs by one of `AXES`: its value, then train, val, test."""
         column, value_of = AXES[axis]
         counts: dict[str, Counter[str | float | None]] = {split: Counter() for split in SPLITS}
-        for split in SPLITS:
-            for value, count in self._counted(split, column):
-                counts[split][value_of(value)] += count
+        for split, value, count in self._counted(column):
+            counts[split][value_of(value)] += count
         values = {one for split in SPLITS for one in counts[split]}
         ordered = sorted(values, key=lambda one: (one is None, isinstance(one, str), one or 0))
         return [
             (one, counts["train"][one], counts["val"][one], counts["test"][one]) for one in ordered
         ]
 
-    def _counted(self, split: str, *columns: str) -> list[tuple[Any, ...]]:
-        """Count the pairs of a split that have the same values: the values, then how many."""
-        groups = self.pairs(split).table.select(list(columns)).group_by(list(columns))
-        found = groups.aggregate([([], "count_all")])
-        names = [*columns, "count_all"]
-        return list(zip(*(found.column(name).to_pylist() for name in names), strict=True))
+    def _counted(self, *columns: str) -> list[tuple[Any, ...]]:
+        """Count the pairs that have the same values: split, the values, then how many."""
+        pairs = np.flatnonzero(self.columns.which(role="short", paired=True))
+        keys = np.zeros(len(pairs), np.int64)
+        columns = ("split", *columns)
+        coded = [self.columns.distinct(name) for name in columns]
+        for codes, values in coded:
+            keys = keys * len(values) + codes[pairs]
+        keys, counts = np.unique(keys, return_counts=True)
+        found = [counts.tolist()]
+        for _, values in reversed(coded):
+            keys, codes = np.divmod(keys, max(1, len(values)))
+            found.append([values[code] for code in codes.tolist()])
+        return list(zip(*reversed(found), strict=True))

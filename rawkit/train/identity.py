@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rawkit.arrow import values_of
 from rawkit.errors import TrainingError
 from rawkit.store import FORMAT, VERSION, column_of
 
@@ -151,7 +152,7 @@ def _lists(array: pa.Array) -> pa.Array:
     lengths = pc.unique(pc.list_value_length(array)).to_pylist()
     if len(lengths) != 1 or not lengths[0]:
         return pa.array([json.dumps(one) for one in array.to_pylist()], pa.string())
-    places = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1).T
+    places = values_of(array.flatten()).reshape(len(array), -1).T
     texts = [_text_of(pa.array(place)) for place in places]
     return pc.binary_join_element_wise("[", pc.binary_join_element_wise(*texts, ", "), "]", "")
 
