@@ -29,7 +29,8 @@ def array_of(values: NDArray[np.generic], null: NDArray[np.bool_] | None = None)
     """
     valid = None if null is None else _bits(~null)
     if values.dtype == np.bool_:
-        return pa.Array.from_buffers(pa.bool_(), len(values), [valid, _bits(values.astype(np.bool_, copy=False))])
+        bits = _bits(values.astype(np.bool_, copy=False))
+        return pa.Array.from_buffers(pa.bool_(), len(values), [valid, bits])
     data = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, data])
 
