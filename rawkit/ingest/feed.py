@@ -52,8 +52,8 @@ def _finished(
     """Wait for a frame and remove its raw file if it was put down for it."""
     try:
         entry, result = _result(job, future, pool, say)
-        if proofs.hear(job, result):
-            job = replace(job, trust=None)
+        while (anew := proofs.hear(job, result)) is not None:
+            job = anew
             entry, result = _result(job, pool.submit(job), pool, say)
         return entry, result
     finally:

@@ -1,9 +1,11 @@
 """Which kinds of files may be decoded beside LibRaw: proven by the first one, then asked again.
 
 A kind is a camera and a compression. Its first frame, and every frame whose number in the plan is
-a multiple of `EVERY`, is decoded by both decoders. Where they do not give the same, LibRaw decodes
-that kind from there on; frames that were taken since both had last agreed are decoded once more by
-LibRaw, and compared with what the store has been given.
+a multiple of `EVERY`, is decoded by both decoders. Frames of that camera that are under way
+meanwhile are decoded beside LibRaw as if it were proven; results come in order, so none is taken
+before it is. Where the decoders do not give the same, LibRaw decodes that kind from there on;
+frames that were taken since both had last agreed are decoded once more by LibRaw, and compared
+with what the store has been given.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class Proofs:
         self._beside = beside
         self._proven: set[str] = set()
         self._refuted: set[str] = set()
+        self._asked: set[str] = set()
+        """Cameras of which a frame is, or was, decoded by both."""
         self._since: dict[str, list[FrameJob]] = defaultdict(list)
         self._doubtful: list[FrameJob] = []
         self.notes: list[LeftOut] = []
@@ -50,15 +54,19 @@ class Proofs:
         if not self._beside:
             return job
         camera = job.entry.frame.model or "unknown camera"
-        check = job.number % EVERY == 0
-        trust = Trust(camera, frozenset(self._proven), frozenset(self._refuted), check)
-        return replace(job, trust=trust)
+        is_first = camera not in self._asked
+        self._asked.add(camera)
+        return self._job(job, camera, check=is_first or job.number % EVERY == 0)
 
-    def hear(self, job: FrameJob, result: Prepared | LeftOut) -> bool:
-        """Take note of how a frame was decoded; True if LibRaw must decode it anew."""
+    def _job(self, job: FrameJob, camera: str, *, check: bool) -> FrameJob:
+        proven, refuted = frozenset(self._proven), frozenset(self._refuted)
+        return replace(job, trust=Trust(camera, proven, refuted, check, presumed=True))
+
+    def hear(self, job: FrameJob, result: Prepared | LeftOut) -> FrameJob | None:
+        """Take note of how a frame was decoded; returns what is to be done anew, if anything."""
         decoded = result.decoded if isinstance(result, Prepared) else None
-        if decoded is None or decoded.kind is None:
-            return False
+        if decoded is None or decoded.kind is None or job.trust is None:
+            return None
         kind, name = decoded.kind, job.entry.frame.name
         if decoded.agreed is False and kind not in self._refuted:
             self._refuted.add(kind)
@@ -71,11 +79,13 @@ class Proofs:
             self._proven.add(kind)
             self._since.pop(kind, None)
         if decoded.by == LIBRAW:
-            return False
+            return None
         if kind in self._refuted:
-            return True
+            return replace(job, trust=None)
+        if kind not in self._proven:  # the first frame of its camera was of another kind, or bad
+            return self._job(job, job.trust.camera, check=True)
         self._since[kind].append(job)
-        return False
+        return None
 
     def wrong(
         self, prepare: Callable[[FrameJob], Prepared | LeftOut], hashes: Mapping[str, str]

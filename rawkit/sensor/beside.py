@@ -74,6 +74,14 @@ class Trust:
     """Kinds of which they have not: LibRaw decodes these."""
     check: bool = False
     """Whether a proven kind is decoded by both all the same."""
+    presumed: bool = False
+    """Whether a kind that is neither counts as proven: what comes of it is looked at only once that
+    has been settled."""
+
+    def holds(self, kind: str) -> bool:
+        """Tell whether a kind is decoded by ours alone."""
+        known = kind in self.proven or (self.presumed and kind not in self.refuted)
+        return known and not self.check
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _found_beside(opened: str | BinaryIO, trust: Trust | None) -> _Found | None:
     if parts is None:
         return None
     kind = f"{trust.camera}, {parts.compression}"
-    trusted = kind in trust.proven and not trust.check
+    trusted = trust.holds(kind)
     return _Found(opened, parts, kind, trusted, doubted=kind not in trust.refuted)
 
 

@@ -352,9 +352,12 @@ def _shard_bytes(row: FrameRow, prepared: Prepared) -> int:
 
 
 def give_way() -> None:
-    """Have this process take only what others leave of the cores, from now on."""
+    """Have this process take only what others leave of the cores, from now on.
+
+    Being nice is not enough: threads that compute together wait for the one among them whose core
+    was taken, if only for a moment. An idle thread gives its core back at once.
+    """
     with suppress(OSError):
         for thread in Path("/proc/self/task").iterdir():
             os.setpriority(os.PRIO_PROCESS, int(thread.name), _NICENESS)
-    with suppress(OSError):  # a session of its own is a group of its own to the scheduler
-        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
+            os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))

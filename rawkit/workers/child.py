@@ -73,7 +73,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True,  # Ctrl-C is the parent's business
+                process_group=0,  # Ctrl-C is the parent's business
             )
         self.connection = Connection(ours.detach())
 

@@ -127,3 +127,47 @@ def test_the_command_says_so(
     )  # fmt: skip
     assert ran.exit_code == 0, ran.output
     assert "decoded by LibRaw from here on: 1" in ran.output
+
+
+def test_what_is_under_way_while_the_first_frame_is_proven_is_not_decoded_twice(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[bool, bool]] = []
+    right = unpacking._found_beside  # noqa: SLF001 - which frames LibRaw decodes is the point
+
+    def find(opened: Any, trust: Any) -> Any:
+        found = right(opened, trust)
+        asked.append((bool(trust.proven), found.trusted))
+        return found
+
+    monkeypatch.setattr(unpacking, "_found_beside", find)
+    report = ingested(photographs, tmp_path / "a.zarr")
+    assert (report.added, report.decoders) == (FRAMES, [])
+    assert sum(not trusted for _, trusted in asked) == 1
+    assert len(asked) == FRAMES
+
+
+def test_another_compression_of_the_same_camera_is_proven_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    meta = DngMeta("Sony", "ILCE-7SM2", black_level=512.0, as_shot_neutral=(0.5, 1.0, 0.6))
+    for number in range(6):
+        values = np.random.default_rng(number).integers(500, 900, (64, 96)).astype(np.uint16)
+        write_dng(mixed / f"{number:02d}.dng", values, meta, lossless_jpeg=number % 2 == 0)
+    agreed: list[str | None] = []
+    hear = proofs.Proofs.hear
+
+    def told(self: Any, job: Any, result: Any) -> Any:
+        agreed.append(result.decoded.kind if result.decoded.agreed else None)
+        return hear(self, job, result)
+
+    monkeypatch.setattr(proofs.Proofs, "hear", told)
+    report = ingested(mixed, tmp_path / "a.zarr")
+    assert (report.added, report.decoders) == (6, [])
+    kinds = [f"ILCE-7SM2, {one}" for one in ("lossless-jpeg", "uncompressed")]
+    assert [kind for kind in agreed if kind in kinds] == kinds
+    assert {row.decoder for row in Store(tmp_path / "a.zarr").rows} == {
+        "lossless-jpeg", "uncompressed",
+    }  # fmt: skip
