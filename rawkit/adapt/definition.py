@@ -8,6 +8,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawkit.adapt.darks import Dark
     from rawkit.adapt.pairs import Found
 
 _HEAD = """\
@@ -18,16 +21,20 @@ licence = "yours"
 """
 
 
-def definition_text(found: Found) -> str:
-    """Write pairs as the TOML of a collection."""
+def definition_text(found: Found, darks: Sequence[Dark] = ()) -> str:
+    """Write pairs as the TOML of a collection; dark photos that are made lie in a second source."""
+    made: dict[str, list[str]] = {}
+    for one in darks:
+        made.setdefault(one.long, []).append(one.name)
     parts = [_HEAD]
     train: list[str] = []
     val: list[str] = []
     for scene in found.scenes:
-        for role, photos in (("long", [scene.long]), ("short", scene.shorts)):
-            for photo in photos:
-                (val if scene.held_back else train).append(photo.name)
-                parts.append(_rule(role, photo.name, scene.name))
+        shorts = [*(one.name for one in scene.shorts), *made.get(scene.long.name, [])]
+        for role, names in (("long", [scene.long.name]), ("short", shorts)):
+            for name in names:
+                (val if scene.held_back else train).append(name)
+                parts.append(_rule(role, name, scene.name))
     parts.append(
         f'[split]\nby = "lists"\ngroup = "file"\ntrain = {_text(sorted(train))}\n'
         f'val = {_text(sorted(val))}\notherwise = "train"\n'

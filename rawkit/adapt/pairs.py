@@ -58,7 +58,7 @@ class Scene:
     long: Photo
     """The one with the most light."""
     shorts: tuple[Photo, ...]
-    """Dark ones, at least one."""
+    """Dark ones, at least one; none where dark ones are made."""
     held_back: bool = False
     """Whether it is kept from training, to measure on."""
 
@@ -145,6 +145,17 @@ def by_exif(entries: Sequence[Entry], rules: PairRules) -> tuple[list[Entry], li
 
 def scenes_of(photos: Sequence[Photo], rules: PairRules) -> tuple[list[Scene], list[LeftOut]]:
     """Put photos of one scene together, and choose the long of each."""
+    scenes: list[Scene] = []
+    left: list[LeftOut] = []
+    for group in showing_the_same(photos, rules):
+        scene, others = _scene(group, rules)
+        scenes += [] if scene is None else [scene]
+        left += others
+    return scenes, left
+
+
+def showing_the_same(photos: Sequence[Photo], rules: PairRules) -> list[list[Photo]]:
+    """Put photos that show the same together, in the order of time."""
     groups: list[list[Photo]] = []
     ordered = sorted(photos, key=lambda one: (one.camera, one.seconds or 0.0, one.name))
     for photo in ordered:
@@ -158,13 +169,7 @@ def scenes_of(photos: Sequence[Photo], rules: PairRules) -> tuple[list[Scene], l
             groups.append([photo])
         else:
             where.append(photo)
-    scenes: list[Scene] = []
-    left: list[LeftOut] = []
-    for group in groups:
-        scene, others = _scene(group, rules)
-        scenes += [] if scene is None else [scene]
-        left += others
-    return scenes, left
+    return groups
 
 
 def held_back(scenes: Sequence[Scene]) -> tuple[Scene, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rawkit.adapt.darks import Dark, darks_of, find_lit
 from rawkit.adapt.definition import definition_text, digest_of
 from rawkit.adapt.pairs import Found, PairRules, find_pairs
 from rawkit.errors import MissingError, UsageError
@@ -13,18 +15,19 @@ from rawkit.files import sha256_of
 from rawkit.models import describe, load_weights
 from rawkit.progress import SILENT
 from rawkit.sensor import BAYER, REFERENCE_NEUTRAL
-from rawkit.train import newest_weights, weights_named
+from rawkit.train import camera_profile, newest_weights, weights_named
 from rawkit.workspace import Workspace
 
 if TYPE_CHECKING:
     from os import PathLike
-    from pathlib import Path
 
     from rawkit.models import LoadedWeights
     from rawkit.progress import Progress
 
 COLLECTION = "photos"
 """Name of the collection, and of its store, in the folder of an adaptation."""
+MADE = "made"
+"""Folder, in that of an adaptation, of dark photos that are made."""
 FOLDER = "adapt"
 """Folder of all adaptations in a workspace."""
 MAX_RAM = 3 * 10**9
@@ -54,6 +57,15 @@ class AdaptPlan:
     """The pairs as the TOML of a collection."""
     workspace: Workspace
     """The folder of the adaptation, a workspace of its own: definition, store, run, figures."""
+    profile: Path | None = None
+    """Profile of the camera, where dark photos are made; None where they are taken."""
+    darks: tuple[Dark, ...] = ()
+    """Dark photos that are made of the scenes held back."""
+
+    @property
+    def made(self) -> Path:
+        """Folder of the dark photos that are made."""
+        return self.workspace.root / MADE
 
 
 def plan_adaptation(
@@ -77,7 +89,7 @@ def plan_adaptation(
     weights
         Published weights, a checkpoint, or the name of a run; the best of the newest run if None.
     profile
-        Profile of the camera, to make dark photos from well-lit ones.
+        Profile of the camera. Photos then need no pairs: dark ones are made of well-lit ones.
     rules
         When two photos are a pair.
     max_ram
@@ -87,19 +99,13 @@ def plan_adaptation(
 
     Raises
     ------
-    MissingError, WeightsError
-        If there are no such weights or photos.
+    MissingError, WeightsError, ProfileError
+        If there are no such weights, photos or profile.
     SelectionError
-        If there are too few pairs; the text says why.
+        If there are too few pairs, or well-lit photos; the text says why.
     UsageError
-        If the network gives no pictures of single Bayer frames, or dark photos are to be made.
+        If the network gives no pictures of single Bayer frames, or the profile is none of such.
     """
-    if profile is not None:
-        raise UsageError(
-            "dark photos that are made from well-lit ones", expected="pairs of photos",
-            where=str(profile),
-            fix="Take each scene with much light and with little, and leave --profile out.",
-        )  # fmt: skip
     if not photos.is_dir():
         raise MissingError("no such folder", expected="a folder of raw files", where=photos)
     path = newest_weights(workspace) if weights is None else weights_named(workspace, str(weights))
@@ -112,15 +118,22 @@ def plan_adaptation(
             where=path,
             fix="`rawkit train --init` goes on with any weights.",
         )
-    found = find_pairs(photos, rules or PairRules(), max_ram=max_ram, progress=progress)
-    text = definition_text(found)
+    rules, darks = rules or PairRules(), tuple[Dark, ...]()
+    if profile is None:
+        found = find_pairs(photos, rules, max_ram=max_ram, progress=progress)
+    else:
+        camera = camera_profile(Path(profile))
+        found = find_lit(photos, rules, camera, max_ram=max_ram, progress=progress)
+        darks = darks_of(found, camera)
+    text = definition_text(found, darks)
     name = re.sub(r"[^a-z0-9]+", "-", photos.absolute().name.lower()).strip("-") or COLLECTION
-    digest = digest_of(text, str(photos.absolute()), sha256_of(path))
+    more = () if profile is None else (sha256_of(Path(profile)),)
+    digest = digest_of(text, str(photos.absolute()), sha256_of(path), *more)
     home = Workspace(workspace.root / FOLDER / f"{name}-{digest}")
     return AdaptPlan(
         photos, path.absolute(), loaded.network, loaded.licence, bool(loaded.settings),
-        _balanced(loaded), found, text,
-        home,
+        _balanced(loaded), found, text, home,
+        None if profile is None else Path(profile).absolute(), darks,
     )  # fmt: skip
 
 

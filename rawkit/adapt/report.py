@@ -54,6 +54,8 @@ class AdaptReport:
     """Files that were not used, and pairs that do not fit, with the reason."""
     folder: Path
     """Folder of the adaptation."""
+    made: bool = False
+    """Whether dark photos were made of well-lit ones, which `pairs` then counts to train on."""
     interrupted: bool = False
     """Whether it was stopped; the same call goes on."""
 

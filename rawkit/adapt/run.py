@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rawkit.adapt.darks import make_darks
 from rawkit.adapt.plan import COLLECTION, MAX_RAM, AdaptPlan
 from rawkit.adapt.report import REPORT, WEIGHTS, AdaptReport, Figures
 from rawkit.adapt.tune import RUN, tune
@@ -18,7 +19,7 @@ from rawkit.pairing import verify_pairs
 from rawkit.progress import SILENT
 from rawkit.store import Store, lock
 from rawkit.subset import make_subset
-from rawkit.train import BEST, LAST, FrameChoice, load_checkpoint
+from rawkit.train import BEST, LAST, FrameChoice, camera_profile, load_checkpoint
 from rawkit.train import WEIGHTS as TRAINED
 from rawkit.workers import Resources
 
@@ -115,6 +116,8 @@ def run_adaptation(
             asked.setdefault("amplification", data.amplification)
         if plan.balance:
             asked.setdefault("balance", True)
+        if plan.profile is not None:
+            asked |= {"shorts": "synthetic", "profile": str(plan.profile)}
         report, seconds = tune(
             home, data.chosen, asked, 60 * minutes, device=device, threads=threads,
             max_ram=max_ram, progress=progress, told=told,
@@ -131,8 +134,13 @@ def _ingested(plan: AdaptPlan, resources: Resources, progress: Progress) -> _Dat
     home = plan.workspace
     definition = load_definition(str(home.root / PAIRS))
     write_atomically(home.definition(COLLECTION), plan.definition.encode())
+    source: tuple[Path, ...] = (plan.photos,)
+    if plan.profile is not None:
+        make_darks(plan.darks, plan.photos, plan.made, camera_profile(plan.profile),
+                   max_ram=resources.max_ram or MAX_RAM, progress=progress)  # fmt: skip
+        source = (plan.photos, plan.made)
     wanted = plan_ingest(
-        definition, plan.photos, home.store(COLLECTION), selection_of(definition=definition),
+        definition, source, home.store(COLLECTION), selection_of(definition=definition),
         progress, table=home.catalog(COLLECTION),
     )  # fmt: skip
     done = run_ingest(wanted, resources=resources, staging=home.staging, progress=progress)
@@ -146,16 +154,21 @@ def _ingested(plan: AdaptPlan, resources: Resources, progress: Progress) -> _Dat
     left = (*plan.found.left_out, *done.left_out, *(
         LeftOut(one.pair.short.name, "pair", one.verdict.text) for one in pairs.bad()
     ))  # fmt: skip
-    counts = _counts(home, store, selection, left)
+    counts = _counts(home, store, selection, left, made=plan.profile is not None)
     known = all(math.isfinite(one.pair.gain_ratio) for one in pairs.pairs)
     chosen = FrameChoice((home.store(COLLECTION),), 1.0, selection)
     return _Data(chosen, counts, left, "ratio" if known else "auto")
 
 
 def _counts(
-    home: Workspace, store: Store, selection: Selection, left: tuple[LeftOut, ...]
+    home: Workspace,
+    store: Store,
+    selection: Selection,
+    left: tuple[LeftOut, ...],
+    *,
+    made: bool,
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Count scenes and pairs of both splits.
+    """Count scenes and pairs of both splits; where dark photos are made, longs to train on.
 
     Raises
     ------
@@ -169,7 +182,8 @@ def _counts(
         pass
     else:
         for frame in subset.frames:
-            if frame.role == "short" and frame.split in found:
+            role = "long" if made and frame.split == "train" else "short"
+            if frame.role == role and frame.split in found:
                 found[frame.split].append(frame.scene)
     if not all(found.values()):
         raise SelectionError(
@@ -235,6 +249,7 @@ def _kept(
         licence=plan.licence,
         left_out=data.left_out,
         folder=root,
+        made=plan.profile is not None,
         interrupted=trained is not None and trained.interrupted,
     )
     write_atomically(root / REPORT, report.as_json())

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     "--minutes", type=click.FloatRange(0, min_open=True), callback=finite, default=10.0,
     show_default=True, help="Time to train for; ingest and measuring come on top.",
 )  # fmt: skip
-@click.option("--profile", type=click.Path(path_type=Path), help="Profile of the camera, to make "
-              "dark photos from well-lit ones.")  # fmt: skip
+@click.option("--profile", type=click.Path(path_type=Path), help="Profile of the camera: dark "
+              "photos are made of well-lit ones, and none need be taken.")  # fmt: skip
 @click.option("--lr", type=float, help="Rate of Adam.  [default: 1e-4]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Where; auto takes a GPU if there is one.")  # fmt: skip
@@ -55,6 +55,7 @@ def adapt(workspace: Workspace, /, photos: Path, weights: str | None, minutes: f
     \b
     rawkit adapt photos --weights lamba2021/weights --dry-run
     rawkit adapt photos --weights lamba2021/weights --minutes 10
+    rawkit adapt photos --weights lamba2021/weights --profile cameras/ILCE-7SM2.toml
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.adapt import plan_adaptation, run_adaptation
 
@@ -93,23 +94,35 @@ def _plan(plan: AdaptPlan) -> dict[str, Any]:
              "held_back": one.held_back}
             for one in plan.found.scenes
         ],
+        "profile": None if plan.profile is None else str(plan.profile),
+        "darks": [{"long": one.long, "ratio": one.ratio, "iso": one.iso} for one in plan.darks],
         "left_out": [{"name": one.name, "kind": one.kind, "reason": one.reason}
                      for one in plan.found.left_out],
     }  # fmt: skip
 
 
 def _plan_text(plan: AdaptPlan) -> str:
+    from rawkit.adapt import RATIOS
+
     rows: list[tuple[object, ...]] = [
         (one.long.name, short.name, f"{one.long.light / short.light:.0f}",
          "held back" if one.held_back else "")
         for one in plan.found.scenes for short in one.shorts
     ]  # fmt: skip
+    if plan.profile is not None:
+        made = {one.long: f"{len(RATIOS)} made" for one in plan.darks}
+        rows = [
+            (one.long.name, made.get(one.long.name, "made for each crop"), "",
+             "held back" if one.held_back else "")
+            for one in plan.found.scenes
+        ]  # fmt: skip
     pairs = table(("long", "short", "light", ""), rows)
     about = {
         "weights": f"{plan.weights} ({plan.network})",
         "terms": plan.licence,
         "scenes": len(plan.found.scenes),
-        "pairs": plan.found.pairs,
+        "pairs": plan.found.pairs or None,
+        "dark photos": plan.profile and f"made with the noise of {plan.profile}",
         "goes into": plan.workspace.root,
     }
     return f"{fields(about)}\n\n{pairs}{_left_text(plan.found.left_out)}"
@@ -120,7 +133,8 @@ def _report_text(report: AdaptReport) -> str:
         return f"{value:.2f} dB"
 
     values: dict[str, object] = {
-        "trained on": f"{report.pairs[0]} pairs of {report.scenes[0]} scenes",
+        "trained on": f"{report.pairs[0]} {'photos' if report.made else 'pairs'} of "
+        f"{report.scenes[0]} scenes",
         "measured on": f"{report.pairs[1]} pairs of {report.scenes[1]} scenes held back",
         "steps": f"{report.steps} in {report.seconds / 60:.1f} minutes",
         "before, the sensor's colours": decibels(report.sensor.psnr),

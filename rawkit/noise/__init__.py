@@ -10,7 +10,13 @@ from rawkit.noise.darktable import GAUSSIAN_ONLY, is_darktable, read_darktable
 from rawkit.noise.interpolate import Line, relations
 from rawkit.noise.mend import Mended, MendNote, mended, profile_for
 from rawkit.noise.model import NoiseModel
-from rawkit.noise.profile import CameraProfile, Estimate, IsoCurves, IsoProfile
+from rawkit.noise.profile import (
+    CameraProfile,
+    Estimate,
+    IsoCurves,
+    IsoProfile,
+    camera_name,
+)
 from rawkit.noise.read import decode_profile, is_profile, read_profile
 from rawkit.noise.shading import ShadingRange, cosines
 from rawkit.noise.shots import make_short
@@ -43,6 +49,7 @@ __all__ = [
     "NoiseModel",
     "ShadingRange",
     "camera_file",
+    "camera_name",
     "cosines",
     "decode_profile",
     "encode_profile",

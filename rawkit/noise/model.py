@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rawkit.sensor import Mosaic
+
 MEASURED: Final = "measured"
 """`NoiseModel.source` at an ISO of the profile."""
+_ALIKE: Final = 0.01
+"""Share by which two cameras' ranges may differ and be taken as one."""
 _PER_PLANE: Final = ("gain", "read_scale", "read_shape", "bias")
 
 
@@ -106,6 +110,23 @@ class NoiseModel:
         same = np.ones(len(bias))
         return cls(iso, gain * same, read_scale * same, read_shape * same, row, column,
                    np.array(bias), step, white)  # fmt: skip
+
+    def within(self, mosaic: Mosaic, black: float, white: float) -> NoiseModel:
+        """Return the noise of a sensor of `mosaic` in the units of a file with other levels.
+
+        Levels that differ by less than a hundredth are taken as one.
+        """
+        own_black = float(np.mean(mosaic.black_level))
+        scale = (white - black) / (mosaic.white_level - own_black)
+        if abs(scale - 1) < _ALIKE:
+            scale = 1.0
+        if scale == 1.0 and black == own_black:
+            return self
+        return replace(
+            self, gain=self.gain * scale, read_scale=self.read_scale * scale,
+            row=self.row * scale, column=self.column * scale, bias=self.bias * scale,
+            step=max(1.0, self.step * scale), white=black + (self.white - own_black) * scale,
+        )  # fmt: skip
 
     @property
     def planes(self) -> int:

@@ -63,8 +63,9 @@ def render(
     albums: Sequence[Album],
     sheets: Sequence[SheetPicture],
     films: Sequence[Film] = (),
+    cameras: Sequence[tuple[str, Sequence[Drawn]]] = (),
 ) -> str:
-    """Fill the page."""
+    """Fill the page; `cameras` are names and figures of their profiles."""
     curves, overview, maps = (
         [one for one in drawn if one.name.startswith(name)] for name in (CURVES, OVERVIEW, MAPS)
     )
@@ -76,6 +77,7 @@ def render(
         ("exposures", "ISO by shutter", maps or sheets),
         ("videos", "Videos", filmed),
         ("pictures", "Pictures", albums),
+        ("cameras", "Noise of cameras", cameras),
         ("made", "Data, settings, versions", True),
     ]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -97,6 +99,7 @@ def render(
         filmed=filmed,
         films=films,
         video_metrics=VIDEOS,
+        cameras=cameras,
     )
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rawkit import __version__
 from rawkit.errors import MissingError
 from rawkit.evaluate import Protocol, changes_of, find_evaluation, find_evaluations, published_for
+from rawkit.noise import read_profile
 from rawkit.report.runs import load_runs
 from rawkit.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from rawkit.evaluate import Evaluation, PublishedFigure
+    from rawkit.noise import CameraProfile
     from rawkit.report.runs import Run
     from rawkit.workspace import Workspace
 
@@ -74,6 +76,8 @@ class Findings:
     """Collections."""
     versions: Mapping[str, str]
     """Version of each package that had a part in it."""
+    cameras: tuple[CameraProfile, ...] = ()
+    """Profiles whose noise runs were trained with, as far as they are still there."""
 
 
 def load_study(
@@ -134,7 +138,14 @@ def study_of(
         ),
         stores=tuple(_store_line(store) for store in used),
         versions=versions(),
+        cameras=_profiles(runs),
     )
+
+
+def _profiles(runs: Iterable[Run]) -> tuple[CameraProfile, ...]:
+    """Read the profiles that runs name, each once."""
+    named = dict.fromkeys(str(run.settings.get("profile") or "") for run in runs)
+    return tuple(read_profile(Path(one)) for one in named if one and Path(one).is_file())
 
 
 def _is_of(maker: str, camera: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rawkit.files import write_atomically
 from rawkit.progress import SILENT
 from rawkit.report import figures
 from rawkit.report.album import album_of, contact
+from rawkit.report.camera_page import draw_profile
 from rawkit.report.draw import draw
 from rawkit.report.films import FILM_BYTES, films_of
 from rawkit.report.page import render
@@ -68,9 +69,18 @@ def write_report(
         for path in sheets:
             contacts.append(contact(path))
             advance(1, path.name)
-        text = render(study, drawn, albums, contacts, films)
+        cameras = [
+            (one.camera, [replace(each, name=f"camera-{number}-{each.name}")
+                          for each in draw_profile(one)])
+            for number, one in enumerate(study.cameras) if one.curves or one.ranges
+        ]  # fmt: skip
+        text = render(study, drawn, albums, contacts, films, cameras)
         write_atomically(page, text.encode())
-        kept = [*drawn, *(film.curve for film in films)]
+        kept = [
+            *drawn,
+            *(film.curve for film in films),
+            *(one for _, own in cameras for one in own),
+        ]
         saved = [] if figure_folder is None else _save(kept, figure_folder)
         advance(1, page.name)
     return Written(page, len(text.encode()), tuple(saved))

@@ -36,8 +36,6 @@ _DRAWS = 2
 """Which of the streams of random numbers ratios and ISOs come from; others are noise."""
 Span = tuple[float, float]
 """Lowest and highest of a range; both alike are one value."""
-_ALIKE = 0.01
-"""Share by which two cameras' ranges may differ and be taken as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,8 @@ class Shorts:
 
     def noise(self, source: PairSource, iso: float) -> NoiseModel:
         """Return the noise of a short of a long at an ISO, in the units of the long."""
-        return self._fitted(self._at(iso), source)
+        black = float(source.black_level.mean())
+        return self._at(iso).within(self._profile.mosaic, black, source.white_level)
 
     def change(
         self,
@@ -206,22 +205,6 @@ class Shorts:
         if found is None:
             found = self._models[iso] = self._profile.at(iso)
         return found
-
-    def _fitted(self, noise: NoiseModel, source: PairSource) -> NoiseModel:
-        """Return noise in the units of a long, whose range may be another camera's."""
-        mosaic = self._profile.mosaic
-        black = float(np.mean(mosaic.black_level))
-        darkness = float(source.black_level.mean())
-        scale = (source.white_level - darkness) / (mosaic.white_level - black)
-        if abs(scale - 1) < _ALIKE:
-            scale = 1.0
-        if scale == 1.0 and darkness == black:
-            return noise
-        return replace(
-            noise, gain=noise.gain * scale, read_scale=noise.read_scale * scale,
-            row=noise.row * scale, column=noise.column * scale, bias=noise.bias * scale,
-            step=max(1.0, noise.step * scale), white=darkness + (noise.white - black) * scale,
-        )  # fmt: skip
 
 
 def _of(spans: Sequence[Span], share: float) -> tuple[float, bool]:

@@ -27,6 +27,7 @@ from rawkit.synth.darkroom import (
     KnownCamera,
     known_camera,
     make_darkroom,
+    of_look_alike,
 )
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, encode_dng, write_dng
 from rawkit.synth.noise import Level, SensorModel, expose, predict_flat_patch
@@ -60,6 +61,7 @@ __all__ = [
     "make_darkroom",
     "make_videos",
     "mosaic_of",
+    "of_look_alike",
     "paint_scene",
     "predict_flat_patch",
     "profile_of",

@@ -19,12 +19,15 @@ from rawkit.noise import CameraProfile, NoiseModel, ShadingRange, tukey_quantile
 from rawkit.sensor import Mosaic
 from rawkit.synth._files import make_folder
 from rawkit.synth.dng import BAYER_PATTERNS, DngMeta, Pattern, write_dng
+from rawkit.synth.profiles import profile_of
 from rawkit.synth.scene import paint_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from rawkit.synth.cameras import Camera
 
 DARKROOM_SIZE: Final = (480, 640)
 """Height and width of the look-alikes, pixels."""
@@ -99,6 +102,20 @@ class KnownCamera:
             for x, colour in enumerate(row):
                 light[y::2, x::2] *= _FILTERS[colour]
         return light
+
+
+def of_look_alike(
+    camera: Camera, isos: Sequence[float], size: tuple[int, int] = DARKROOM_SIZE
+) -> KnownCamera:
+    """Return the camera of a collection's look-alikes as one of which everything is known.
+
+    Raises
+    ------
+    UsageError
+        If its mosaic is no Bayer mosaic, or there is no ISO.
+    """
+    profile = profile_of(camera, isos, size)
+    return KnownCamera(profile, np.zeros((len(isos), len(profile.hot))), camera.pattern)
 
 
 def known_camera(name: str, size: tuple[int, int] = DARKROOM_SIZE) -> KnownCamera:

@@ -55,7 +55,13 @@ from rawkit.train.runs import (
     weights_of_run,
 )
 from rawkit.train.settings import LOSSES, MS_SSIM_MIN_CROP, TrainSettings
-from rawkit.train.shorts import other_cameras, shorts_of, validated_on_made, with_shorts
+from rawkit.train.shorts import (
+    camera_profile,
+    other_cameras,
+    shorts_of,
+    validated_on_made,
+    with_shorts,
+)
 from rawkit.train.validate import Scores, validate
 
 callable_as(__name__, "rawkit.api:train")
@@ -82,6 +88,7 @@ __all__ = [
     "TrainSettings",
     "TrainState",
     "Trainer",
+    "camera_profile",
     "check_memory",
     "check_new_run",
     "choose_subset",

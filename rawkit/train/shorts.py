@@ -68,7 +68,7 @@ def with_shorts(values: Mapping[str, Any]) -> dict[str, Any]:
             expected="--shorts synthetic or both, or --shot-augment",
         )
     path = Path(found["profile"]).absolute()
-    profile = _read(path)
+    profile = camera_profile(path)
     isos = [one.iso for one in profile.isos]
     usual = {"shorts_ratio": RATIO, "shorts_iso": text_of([(min(isos), max(isos))])}
     return {
@@ -103,7 +103,7 @@ def shorts_of(settings: TrainSettings, seed: int | None = None) -> Shorts | None
     if not settings.adds_noise:
         return None
     path = Path(settings.profile)
-    profile = _read(path)
+    profile = camera_profile(path)
     if settings.profile_digest and sha256_of(path) != settings.profile_digest:
         raise TrainingError(
             "another profile than the run was begun with",
@@ -214,7 +214,16 @@ def refuse_shorts(*, made: bool, what: str) -> None:
         )
 
 
-def _read(path: Path) -> CameraProfile:
+def camera_profile(path: Path) -> CameraProfile:
+    """Read the profile of a Bayer camera.
+
+    Raises
+    ------
+    MissingError, ProfileError
+        If its file is not there, or is no profile.
+    UsageError
+        If it is of another kind of mosaic.
+    """
     if not path.exists():
         raise MissingError(
             "no such file", expected="a camera's profile, made by `rawkit calibrate`", where=path

@@ -131,7 +131,7 @@ def test_what_cannot_be_adapted_is_refused(photos: Path, weights: Path, tmp_path
     place = Workspace(tmp_path)
     with pytest.raises(MissingError, match="no such folder"):
         plan_adaptation(place, tmp_path / "gone", weights)
-    with pytest.raises(UsageError, match="made from well-lit"):
+    with pytest.raises(MissingError, match="no such file"):
         plan_adaptation(place, photos, weights, profile=tmp_path / "camera.toml")
     raw = tmp_path / "raw.safetensors"
     save_safetensors(raw, "raw-unet", build("raw-unet").state_dict(), {})

@@ -80,6 +80,7 @@ def test_every_pipeline_that_ships_is_whole_on_look_alikes(name: str, tmp_path: 
 def test_without_raw_files_it_says_what_is_missing_and_the_way_out(
     name: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "data" / "calibration").mkdir(parents=True)  # what is missed first otherwise
     with pytest.raises(
         PipelineError, match=r"data [\w-]+, which step ingest.* is not there"
     ) as caught:
@@ -112,7 +113,7 @@ MISTAKES = [
     (
         'do = "ingest"',
         'do = "digest"',
-        r"\[steps.ingest\]: do = 'digest'; expected one of evaluate",
+        r"\[steps.ingest\]: do = 'digest'; expected one of calibrate",
     ),
     ('do = "ingest"\n', "", r"\[steps.ingest\]: do = None"),
     ("scenes = ", "scene = ", r"\[steps.look-alike\]: scene of a step that does synth; expected"),

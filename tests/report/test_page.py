@@ -15,12 +15,14 @@ import pytest
 
 from rawkit.errors import MissingError, StoreFormatError
 from rawkit.evaluate.pictures import PICTURE_FOLDER, PICTURE_INDEX, PICTURE_KINDS
+from rawkit.noise import write_profile
 from rawkit.report.draw import heat_map_of
 from rawkit.report.runs import Point, read_points
 from rawkit.report.study import load_study
 from rawkit.report.write import write_report
 from rawkit.workspace import Workspace
 from tests.support.factories_evaluation import write_evaluation
+from tests.support.profiles import small_profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -345,3 +347,21 @@ def test_every_control_is_reached_by_keyboard(browser: Browser, page: Path) -> N
         reached.add(name)
     assert {"A", "SUMMARY", "INPUTrange", "INPUTradio", "DIV"} <= reached
     tab.close()
+
+
+def test_the_noise_that_runs_were_trained_with_is_drawn(workspace: Workspace) -> None:
+    settings = workspace.root / "runs" / "r-001" / "settings.json"
+    values = json.loads(settings.read_bytes())
+    gone = load_study(workspace)
+    assert gone.cameras == ()
+    write_profile(small_profile(), workspace.root / "dark.toml")
+    settings.write_text(json.dumps(values | {"profile": str(workspace.root / "dark.toml")}))
+    study = load_study(workspace)
+    assert [one.camera for one in study.cameras] == ["Acme Dark 1"]
+    written = write_report(
+        study, workspace.root / "report.html", figure_folder=workspace.root / "figures"
+    )
+    text = written.page.read_text("utf-8")
+    assert "Noise of cameras" in text
+    assert text.index("<h3>Acme Dark 1</h3>") < text.index("camera-0-shading-6400")
+    assert any(path.name == "camera-0-shading-6400.svg" for path in written.figures)

@@ -1,0 +1,186 @@
+"""Well-lit photos alone: dark ones are made of them with the noise of a calibrated camera.
+
+While a network is trained each crop is made dark anew; see `rawkit.stream.Shorts`. What is held
+back is measured on, with every way of restoring: its dark photos are raw files of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from rawkit.adapt.pairs import LEAST_SCENES, Found, Scene, held_back, showing_the_same
+from rawkit.adapt.photos import CLIPPED_FROM, camera_of, look_at
+from rawkit.catalog import LeftOut, load_definition, scan
+from rawkit.errors import SelectionError, UsageError
+from rawkit.noise import camera_name, make_short
+from rawkit.pictures import Capture, MosaicFile, write_mosaic
+from rawkit.restore import DecodeJob, Decoder
+from rawkit.sensor import Exposure, pack, phase_crop, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rawkit.adapt.pairs import PairRules
+    from rawkit.adapt.photos import Photo
+    from rawkit.noise import CameraProfile
+    from rawkit.progress import Progress
+
+RATIOS: Final = (100.0, 300.0)
+"""What the dark photos of a scene held back must be multiplied by, in turn."""
+LEAST_SNR: Final = 25.0
+"""Signal to noise of a well-lit photo at its mean, at least: what is learned must not be noise."""
+_KEY: Final = 0xADA9
+_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dark:
+    """A dark photo that is made of a well-lit one."""
+
+    name: str
+    """Path below the folder of those that are made, with forward slashes."""
+    long: str
+    """Path of the well-lit one below its own folder."""
+    ratio: float
+    """What it must be multiplied by to be as bright."""
+    iso: float
+    """Its ISO speed."""
+    number: int
+    """Which random numbers make its noise, from 0."""
+
+
+def find_lit(
+    folder: Path, rules: PairRules, profile: CameraProfile, *, max_ram: int, progress: Progress
+) -> Found:
+    """Find the well-lit photos of a profile's camera, one for each scene; reads only.
+
+    Raises
+    ------
+    MissingError
+        If there is no such folder, or no raw file in it.
+    SelectionError
+        If there are fewer than two scenes: none could be held back.
+    """
+    catalog = scan(load_definition("folder"), folder, progress)
+    wanted, left = [], []
+    for entry in catalog.entries:
+        model = camera_name(entry.frame.make or "", entry.frame.model or "")
+        if model.lower() != profile.camera.lower():
+            left.append(LeftOut(entry.source, "camera", f"of {camera_of(entry) or 'no camera'}, "
+                                f"and the profile is that of {profile.camera}"))  # fmt: skip
+        elif None in (entry.frame.exposure.seconds, entry.frame.exposure.iso):
+            left.append(LeftOut(entry.source, "exposure", "EXIF does not say time and ISO"))
+        else:
+            wanted.append(entry)
+    photos, unfit = look_at(wanted, folder, max_ram, progress)
+    lit, dark = _lit(photos, rules, profile)
+    scenes: list[Scene] = []
+    for group in showing_the_same(lit, rules):
+        long, *others = sorted(group, key=lambda one: (-one.light, one.name))
+        scenes.append(Scene(long, ()))
+        left += [LeftOut(one.name, "same", f"shows the same as {long.name}") for one in others]
+    reasons = sorted((*catalog.left_out, *left, *unfit, *dark), key=lambda one: one.name)
+    if len(scenes) < LEAST_SCENES:
+        told = "; ".join(f"{one.name}: {one.reason}" for one in reasons[:3])
+        raise SelectionError(
+            f"{len(scenes) or 'no'} well-lit scene{'' if len(scenes) == 1 else 's'}"
+            + (f" ({told})" if told else ""),
+            expected=f"at least {LEAST_SCENES}, ten are better: one to train on and one to measure",
+            where=folder,
+            fix=f"Take well-lit photos at low ISO with the {profile.camera}.",
+        )
+    return Found(held_back(scenes), tuple(reasons))
+
+
+def darks_of(found: Found, profile: CameraProfile) -> tuple[Dark, ...]:
+    """Say which dark photos the scenes held back are to have: all ratios, at ISOs in turn."""
+    isos = [one.iso for one in profile.isos]
+    held = [scene.long.name for scene in found.scenes if scene.held_back]
+    return tuple(
+        Dark(f"made-dark/{number:04d}.dng", name, ratio, isos[number % len(isos)], number)
+        for number, (name, ratio) in enumerate((name, ratio) for name in held for ratio in RATIOS)
+    )
+
+
+def make_darks(
+    darks: Sequence[Dark],
+    photos: Path,
+    folder: Path,
+    profile: CameraProfile,
+    *,
+    max_ram: int,
+    progress: Progress,
+) -> None:
+    """Write dark photos as DNGs below a folder; those that are there stay.
+
+    Raises
+    ------
+    RawFileError
+        If a well-lit one cannot be decoded any more.
+    OutputError
+        If one cannot be written.
+    """
+    missing = [one for one in darks if not (folder / one.name).is_file()]
+    if not missing:
+        return
+    with (
+        Decoder(_SECONDS, max_ram) as decoder,
+        progress.stage("Making photos dark", len(missing), "photos") as advance,
+    ):
+        for one in missing:
+            decoded = decoder.decode(DecodeJob(photos / one.long, one.long))
+            image, seen = decoded.image, decoded.capture.exposure
+            mosaic = image.mosaic
+            planes = np.array(pack(image.pixels, mosaic.phase), np.uint16, order="C")
+            black = np.asarray(mosaic.black_level, np.float64)
+            noise = profile.at(one.iso).within(
+                profile.mosaic, float(black.mean()), mosaic.white_level
+            )  # fmt: skip
+            make_short(planes, black.tolist(), noise, one.ratio, key=_KEY, sample=one.number)
+            if seen.seconds is None or seen.iso is None:
+                raise UsageError("a photo whose exposure is unknown", where=one.long)
+            seconds = seen.seconds * seen.iso / (one.ratio * one.iso)
+            exposure = Exposure(seconds, one.iso, seen.f_number)
+            pixels = np.full_like(image.pixels, round(float(black.mean())))
+            pixels[phase_crop(mosaic.height, mosaic.width, mosaic.phase).slices] = unpack(planes)
+            path = folder / one.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # What the file carries beside these says how the long was exposed.
+            told = decoded.capture
+            capture = Capture(told.make, told.model, exposure, told.taken, told.lens,
+                              told.orientation)  # fmt: skip
+            about = MosaicFile(image, capture, 1, one.long)
+            write_mosaic(path, pixels, about)
+            advance(1)
+
+
+def _lit(
+    photos: Sequence[Photo], rules: PairRules, profile: CameraProfile
+) -> tuple[list[Photo], list[LeftOut]]:
+    """Tell well-lit photos from those that are dark, noisy or burnt out."""
+    lit: list[Photo] = []
+    left: list[LeftOut] = []
+    for photo in photos:
+        if photo.clipped > rules.most_clipped:
+            left.append(LeftOut(photo.name, "clipped", f"{photo.clipped:.0%} of it is clipped"))
+        elif (snr := _snr(photo, profile)) < LEAST_SNR:
+            reason = f"dark: signal to noise {snr:.1f} at its mean, and not {LEAST_SNR:g}"
+            left.append(LeftOut(photo.name, "dark", reason))
+        else:
+            lit.append(photo)
+    return lit, left
+
+
+def _snr(photo: Photo, profile: CameraProfile) -> float:
+    """Signal to noise of a pixel as bright as the photo's mean."""
+    noise = profile.at(photo.exposure.iso or 1.0)
+    black = float(np.mean(profile.mosaic.black_level))
+    share = float(np.clip(photo.overview, 0.0, CLIPPED_FROM).mean())
+    signal = share * (profile.mosaic.white_level - black)
+    variance = float(np.mean(noise.gain)) * signal + float(np.mean(noise.sigma**2))
+    return signal / math.sqrt(variance)
