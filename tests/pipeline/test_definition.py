@@ -88,9 +88,6 @@ def test_without_raw_files_it_says_what_is_missing_and_the_way_out(
     assert caught.value.fix == "`--set synthetic=true` lets step look-alike make it."
     for collection in ("sid", "mid", "smid", "moving-objects"):
         (tmp_path / "data" / collection).mkdir(parents=True)
-    profile = tmp_path / "cameras" / "mine.toml"
-    profile.parent.mkdir()
-    profile.touch()
     steps = Study(load_pipeline(find_pipeline(name)), Workspace(tmp_path)).steps
     assert not any(step.instance.name == "look-alike" for step in steps)
 
