@@ -18,7 +18,7 @@ import torch
 from matplotlib.figure import Figure
 
 from rawkit.report.figures import COLOURS, FAINT, INK, svg
-from tests.bench.curve import SIZES, THREADS, WAYS, Point, measured
+from tests.bench.curve import SIZES, THREADS, WAYS, Point, measured, ways_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +66,8 @@ def curve(points: Sequence[Point]) -> Figure:
                   linewidth=1.2, label=network)  # fmt: skip
         for one in own:
             axes.plot(one.cpu["720p"], one.psnr, marker=_MARKERS[one.way], color=colour)
-    for way, marker in _MARKERS.items():
-        axes.plot([], [], marker=marker, color=FAINT, linestyle="none", label=way)
+    for way in ways_here():
+        axes.plot([], [], marker=_MARKERS[way], color=FAINT, linestyle="none", label=way)
     axes.axvline(THREADS * FRAME_MS, color=FAINT, linestyle="--", linewidth=1)
     axes.annotate("30 a second on two cores", (THREADS * FRAME_MS, 0.02), rotation=90, fontsize=7,
                   xycoords=("data", "axes fraction"), color=INK, ha="right")  # fmt: skip
