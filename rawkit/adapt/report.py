@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,9 @@ class AdaptReport:
     network: Figures
     """The same with its own colours."""
     after: Figures
-    """The adapted weights, with their own colours."""
+    """The adapted weights, with the better of both."""
+    colour: Literal["network", "sensor"]
+    """Whose colours those are."""
     scenes: tuple[int, int]
     """Scenes trained on, and held back."""
     pairs: tuple[int, int]

@@ -125,8 +125,11 @@ def run_adaptation(
         if not (home.root / "runs" / RUN / BEST).is_file():
             return None
         best = home.root / "runs" / RUN / TRAINED
-        after = _measured(home, str(best), "network", data, plan, progress)
-        return _kept(plan, data, (sensor, network, after), report, seconds)
+        own = _measured(home, str(best), "network", data, plan, progress)
+        other = _measured(home, str(best), "sensor", data, plan, progress)
+        after: tuple[Figures, ColourMode]
+        after = (own, "network") if own.psnr >= other.psnr else (other, "sensor")
+        return _kept(plan, data, (sensor, network), after, report, seconds)
 
 
 def _ingested(plan: AdaptPlan, resources: Resources, progress: Progress) -> _Data | None:
@@ -223,13 +226,14 @@ def _measured(
 def _kept(
     plan: AdaptPlan,
     data: _Data,
-    figures: tuple[Figures, Figures, Figures],
+    before: tuple[Figures, Figures],
+    best: tuple[Figures, ColourMode],
     trained: TrainReport | None,
     seconds: float,
 ) -> AdaptReport:
     """Keep the adapted weights where they are better, and write the report."""
     root = plan.workspace.root
-    sensor, network, after = figures
+    (sensor, network), (after, colour) = before, best
     better = after.psnr > max(sensor.psnr, network.psnr)
     kept = root / WEIGHTS
     if better:
@@ -242,6 +246,7 @@ def _kept(
         sensor=sensor,
         network=network,
         after=after,
+        colour="sensor" if colour == "sensor" else "network",
         scenes=data.counts[0],
         pairs=data.counts[1],
         steps=_steps(root) if trained is None else trained.steps,

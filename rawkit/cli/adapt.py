@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--profile", type=click.Path(path_type=Path), help="Profile of the camera: dark "
               "photos are made of well-lit ones, and none need be taken.")  # fmt: skip
-@click.option("--lr", type=float, help="Rate of Adam.  [default: 1e-4]")
+@click.option("--lr", type=float, help="Rate of Adam.  [default: 3e-4]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Where; auto takes a GPU if there is one.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True,
@@ -139,12 +139,15 @@ def _report_text(report: AdaptReport) -> str:
         "steps": f"{report.steps} in {report.seconds / 60:.1f} minutes",
         "before, the sensor's colours": decibels(report.sensor.psnr),
         "before, the network's colours": decibels(report.network.psnr),
-        "after": decibels(report.after.psnr),
+        f"after, the {report.colour}'s colours": decibels(report.after.psnr),
         "terms": report.licence,
         "weights": report.weights,
     }
     if report.adapted:
-        last = f"better by {decibels(report.gain)}: rawkit restore --weights {report.weights}"
+        colour = " --colour sensor" if report.colour == "sensor" else ""
+        last = (
+            f"better by {decibels(report.gain)}: rawkit restore --weights {report.weights}{colour}"
+        )
     else:
         last = f"not better ({decibels(report.gain)}): the weights it began with are kept"
     return f"{fields(values)}{_left_text(report.left_out)}\n\n{last}"
