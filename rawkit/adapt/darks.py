@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rawkit.adapt.photos import Photo
     from rawkit.noise import CameraProfile
     from rawkit.progress import Progress
+    from rawkit.restore import Decoded
 
 RATIOS: Final = (100.0, 300.0)
 """What the dark photos of a scene held back must be multiplied by, in turn."""
@@ -134,29 +135,28 @@ def make_darks(
     ):
         for one in missing:
             decoded = decoder.decode(DecodeJob(photos / one.long, one.long))
-            image, seen = decoded.image, decoded.capture.exposure
-            mosaic = image.mosaic
-            planes = np.array(pack(image.pixels, mosaic.phase), np.uint16, order="C")
-            black = np.asarray(mosaic.black_level, np.float64)
-            noise = profile.at(one.iso).within(
-                profile.mosaic, float(black.mean()), mosaic.white_level
-            )  # fmt: skip
-            make_short(planes, black.tolist(), noise, one.ratio, key=_KEY, sample=one.number)
-            if seen.seconds is None or seen.iso is None:
-                raise UsageError("a photo whose exposure is unknown", where=one.long)
-            seconds = seen.seconds * seen.iso / (one.ratio * one.iso)
-            exposure = Exposure(seconds, one.iso, seen.f_number)
-            pixels = np.full_like(image.pixels, round(float(black.mean())))
-            pixels[phase_crop(mosaic.height, mosaic.width, mosaic.phase).slices] = unpack(planes)
-            path = folder / one.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # What the file carries beside these says how the long was exposed.
-            told = decoded.capture
-            capture = Capture(told.make, told.model, exposure, told.taken, told.lens,
-                              told.orientation)  # fmt: skip
-            about = MosaicFile(image, capture, 1, one.long)
-            write_mosaic(path, pixels, about)
+            _write(folder / one.name, one, decoded, profile)
             advance(1)
+
+
+def _write(path: Path, one: Dark, decoded: Decoded, profile: CameraProfile) -> None:
+    """Write a decoded photo as a dark one."""
+    image, told = decoded.image, decoded.capture
+    mosaic, seen = image.mosaic, told.exposure
+    if seen.seconds is None or seen.iso is None:
+        raise UsageError("a photo whose exposure is unknown", where=one.long)
+    black = np.asarray(mosaic.black_level, np.float64)
+    planes = np.array(pack(image.pixels, mosaic.phase), np.uint16, order="C")
+    noise = profile.at(one.iso).within(profile.mosaic, float(black.mean()), mosaic.white_level)
+    make_short(planes, black.tolist(), noise, one.ratio, key=_KEY, sample=one.number)
+    pixels = np.full_like(image.pixels, round(float(black.mean())))  # what no whole cell covers
+    pixels[phase_crop(mosaic.height, mosaic.width, mosaic.phase).slices] = unpack(planes)
+    seconds = seen.seconds * seen.iso / (one.ratio * one.iso)
+    # What the file carries beside these says how the long was exposed.
+    capture = Capture(told.make, told.model, Exposure(seconds, one.iso, seen.f_number), told.taken,
+                      told.lens, told.orientation)  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_mosaic(path, pixels, MosaicFile(image, capture, 1, one.long))
 
 
 def _lit(
