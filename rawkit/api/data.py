@@ -182,23 +182,26 @@ def verify_pairs(store: Anywhere, *, workspace: Anywhere = ".", limits: PairLimi
 
 
 @overload
-def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+def calibrate(where: Anywhere | Sequence[Anywhere], output: Anywhere | None = None, *,
+              camera: str | None = None,
               workspace: Anywhere = ".", dry_run: Literal[False] = False,
               workers: int | None = None, max_ram: int = 2 * 10**9,
               progress: bool = True) -> CameraProfile: ...  # fmt: skip
 @overload
-def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+def calibrate(where: Anywhere | Sequence[Anywhere], output: Anywhere | None = None, *,
+              camera: str | None = None,
               workspace: Anywhere = ".", dry_run: Literal[True], workers: int | None = None,
               max_ram: int = 2 * 10**9, progress: bool = True) -> CalibrationPlan: ...  # fmt: skip
-def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | None = None,
+def calibrate(where: Anywhere | Sequence[Anywhere], output: Anywhere | None = None, *,
+              camera: str | None = None,
               workspace: Anywhere = ".", dry_run: bool = False, workers: int | None = None,
               max_ram: int = 2 * 10**9,
               progress: bool = True) -> CameraProfile | CalibrationPlan:  # fmt: skip
     """Find a camera's noise from dark and flat frames, as ``rawkit calibrate`` does.
 
-    `where` is a folder or an archive of raw files, or a store. The profile is written as `output`,
-    by default ``cameras/MODEL.toml`` of the workspace. With `dry_run` the plan is returned: which
-    frames are used for what, and what is missing.
+    `where` is a folder or an archive of raw files, or a store, or several of them. The profile is
+    written as `output`, by default ``cameras/MODEL.toml`` of the workspace. With `dry_run` the plan
+    is returned: which frames are used for what, and what is missing.
 
     Raises
     ------
@@ -211,8 +214,9 @@ def calibrate(where: Anywhere, output: Anywhere | None = None, *, camera: str | 
 
     place, resources = Workspace(Path(workspace)), Resources(workers, max_ram)
     shown = progress_here(shown=progress)
-    plan = plan_calibration(find_frames(place, fspath(where)), camera=camera, resources=resources,
-                            progress=shown)  # fmt: skip
+    wheres = [where] if isinstance(where, str | PathLike) else where
+    plan = plan_calibration([find_frames(place, fspath(one)) for one in wheres], camera=camera,
+                            resources=resources, progress=shown)  # fmt: skip
     if dry_run:
         return plan
     path = calibrated_path(place, plan, None if output is None else Path(output))

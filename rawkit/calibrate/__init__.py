@@ -4,13 +4,15 @@
 is missing; `run_calibration` measures them, an ISO a piece of work, and returns a `CameraProfile`.
 The estimators, each of arrays: `measure_darkness` (read noise, rows, columns, bias, shading, hot
 pixels), `measure_pair` (gain by photon transfer), `patches_of` and `gain_of_patches` (gain without
-flat frames), `shading_of` (lines over ISOs).
+flat frames), `match` and `gain_of_pairs` (gain from shorts and their longs), `shading_of` (lines
+over ISOs).
 """
 
 from rawkit.calibrate.darkness import Darkness, measure_darkness
 from rawkit.calibrate.look import Look, agreed, look_at
+from rawkit.calibrate.matched import Matched, Matching, gain_of_pairs, match
 from rawkit.calibrate.patches import gain_of_patches, patches_of
-from rawkit.calibrate.plan import FramePlan, IsoFrames
+from rawkit.calibrate.plan import FramePlan, IsoFrames, Pair
 from rawkit.calibrate.run import (
     CalibrationPlan,
     calibrated_path,
@@ -30,6 +32,9 @@ __all__ = [
     "FramePlan",
     "IsoFrames",
     "Look",
+    "Matched",
+    "Matching",
+    "Pair",
     "Residuals",
     "Tails",
     "Transfer",
@@ -38,10 +43,12 @@ __all__ = [
     "calibrated_path",
     "find_frames",
     "fit_tails",
+    "gain_of_pairs",
     "gain_of_patches",
     "hot_of",
     "joined",
     "look_at",
+    "match",
     "measure_darkness",
     "measure_pair",
     "patches_of",

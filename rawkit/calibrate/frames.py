@@ -23,6 +23,8 @@ from rawkit.sensor import (
 from rawkit.store import Store, exposure_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rawkit.locations import Location
     from rawkit.source import Source, SourceFile
     from rawkit.store import FrameRow
@@ -124,6 +126,24 @@ def frames_of_source(source: Source) -> tuple[list[RawFrame], list[tuple[str, st
     listing = source.files()
     refused = [(one.path, one.reason) for one in listing.refused]
     return [RawFrame(source, file) for file in listing.files], refused
+
+
+def pairs_of_frames(frames: Sequence[StoredFrame]) -> list[tuple[str, str]]:
+    """Return the names of shorts, each with that of its long; frames whose pixels repeat are out.
+
+    Of several longs of a short the first is taken.
+    """
+    longs: dict[tuple[str, str], str] = {}
+    for frame in frames:
+        if frame.row.role == "long":
+            longs.setdefault((frame.row.group, frame.row.pair), frame.name)
+    return [
+        (frame.name, longs[key])
+        for frame in frames
+        if frame.row.role == "short" and frame.row.duplicate_of is None
+        for key in [(frame.row.group, frame.row.pair)]
+        if key in longs
+    ]
 
 
 def frames_of_store(store: Store) -> list[StoredFrame]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from rawkit.calibrate.work import Unread
 from rawkit.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from rawkit.sensor import Mosaic
 
@@ -22,6 +22,28 @@ _ALIKE: Final = 0.25
 _DARKS: Final = 2
 ENOUGH: Final = 10
 """Dark frames of one ISO that are asked for."""
+MOST_LIT: Final = 12
+"""Ordinary frames, and pairs, of an ISO that are looked at."""
+_BEST_LIGHT: Final = 1e-5
+"""Mean of a short that tells most, of what saturates, for each ISO: some fifty electrons, of a full
+well as most cameras have it."""
+PAIRS_ONLY: Final = (
+    "no dark frames: from shorts and their longs alone there is shot noise and Gaussian noise of "
+    "single pixels only; nothing of tails, rows, columns, dark shading and hot pixels"
+)
+"""What a profile made without dark frames notes."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A short and its long, by name."""
+
+    short: str
+    """Name of the short."""
+    long: str
+    """Name of the long."""
+    long_iso: float
+    """ISO speed of the long."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +60,17 @@ class IsoFrames:
     """Flat frames; two that follow each other have about the same light."""
     ordinary: tuple[str, ...]
     """Frames of scenes, of which smooth patches may be used."""
+    pairs: tuple[Pair, ...]
+    """Shorts of this ISO with their longs; those that tell most first."""
     white: float | None
     """Where pixels were seen to saturate, DN; None if nowhere."""
     step: float
     """Distance of neighbouring values, DN."""
+
+    @property
+    def saturates(self) -> float:
+        """Where pixels saturate, DN: as seen, or as the file says."""
+        return float(self.mosaic.white_level if self.white is None else self.white)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +82,38 @@ class FramePlan:
     model: str
     """Camera model."""
     isos: tuple[IsoFrames, ...]
-    """Frames by rising ISO; those with fewer than two dark frames are left out."""
+    """Frames by rising ISO; those with fewer than two dark frames are left out, unless there are
+    none at all."""
     refused: tuple[Unread, ...]
     """Frames of no use, each with the reason."""
     notes: tuple[str, ...]
     """What is missing, and what follows of it."""
     gain_from: str
-    """``flats`` or ``frames``."""
+    """``flats``, ``pairs`` or ``frames``: the best of what there is at any ISO."""
+
+    @property
+    def measured(self) -> tuple[IsoFrames, ...]:
+        """The ISOs whose darkness is measured."""
+        return tuple(one for one in self.isos if len(one.dark) >= _DARKS)
+
+    def gain_of(self, one: IsoFrames) -> str | None:
+        """Where the gain of an ISO comes from; None where it is interpolated."""
+        if one.flat and self.measured:  # of flat frames alone the noise of darkness is not known
+            return "flats"
+        if one.pairs:
+            return "pairs"
+        usable = self.gain_from == "frames" and one.ordinary and len(one.dark) >= _DARKS
+        return "frames" if usable else None
 
 
-def plan_frames(found: Sequence[Look | Unread], where: object, camera: str | None) -> FramePlan:
+def plan_frames(
+    found: Sequence[Look | Unread], where: object, camera: str | None,
+    pairs: Sequence[tuple[str, str]] = (), scenes: Collection[str] = (),
+) -> FramePlan:  # fmt: skip
     """Choose the frames of one camera that are used.
+
+    `pairs` are shorts, each with its long, by name. `scenes` are frames that are known to show
+    some: however dark or even, none of them is taken for a dark or a flat frame.
 
     Raises
     ------
@@ -82,6 +132,9 @@ def plan_frames(found: Sequence[Look | Unread], where: object, camera: str | Non
             refused.append(Unread(one.name, f"{_geometry(one)}, unlike the others"))
         else:
             usable.append(one)
+    by_name = {one.name: one for one in usable if one.iso is not None}
+    matched = [(by_name[short], by_name[long]) for short, long in pairs
+               if short in by_name and long in by_name]  # fmt: skip
     by_iso: dict[float, list[Look]] = {}
     for one in usable:
         if one.iso is not None:
@@ -90,16 +143,20 @@ def plan_frames(found: Sequence[Look | Unread], where: object, camera: str | Non
             refused.append(Unread(one.name, one.reason))
     isos, notes = [], []
     for iso in sorted(by_iso):
-        judged = agreed(by_iso[iso])
+        judged = agreed([_as_scene(one) if one.name in scenes else one for one in by_iso[iso]])
         refused += [Unread(one.name, one.reason) for one in judged if one.kind == "unusable"]
-        isos.append(_of_iso(iso, judged, refused))
+        own = [pair for pair in matched if pair[0].iso == iso]
+        refused += [_clipped(one) for one in judged
+                    if one.kind == "clipped" and one.name not in scenes]  # fmt: skip
+        isos.append(_of_iso(iso, judged, own, refused))
     told = _what_there_is(isos, refused)
     kept = tuple(one for one in isos if len(one.dark) >= _DARKS)
-    if not kept:
+    has_flats, has_pairs = (any(getattr(one, kind) for one in isos) for kind in ("flat", "pairs"))
+    if not kept and not has_pairs:
         raise _without_darks(isos, told, where)
-    notes += [_left_out(one) for one in isos if len(one.dark) < _DARKS]
-    has_flats = any(one.flat for one in isos)
-    if not has_flats and not any(one.ordinary for one in kept):
+    if kept:
+        notes += [_left_out(one) for one in isos if len(one.dark) < _DARKS]
+    if not (has_flats or has_pairs or any(one.ordinary for one in kept)):
         raise MissingError(
             f"no two flat frames of one ISO, and no ordinary ones ({told})",
             expected="flat frames: an even wall, a screen or the sky, two of each ISO",
@@ -107,10 +164,18 @@ def plan_frames(found: Sequence[Look | Unread], where: object, camera: str | Non
             fix="Without them the gain cannot be found. Photographs of the camera at these ISOs "
             "would do, with wider intervals.",
         )
-    gain_from = "flats" if has_flats else "frames"
-    notes += [note for one in kept for note in _notes_of(one, gain_from)]
+    gain_from = "flats" if has_flats else "pairs" if has_pairs else "frames"
     first = usable[0]
-    return FramePlan(first.make, first.model, tuple(isos), tuple(refused), tuple(notes), gain_from)
+    plan = FramePlan(first.make, first.model, tuple(isos), tuple(refused), tuple(notes), gain_from)
+    if not kept:
+        notes = [PAIRS_ONLY, *(note for one in isos if one.pairs for note in _gain_note(plan, one))]
+    notes += [note for one in kept for note in _notes_of(plan, one)]
+    return replace(plan, notes=tuple(notes))
+
+
+def _as_scene(one: Look) -> Look:
+    """Return a frame as one of a scene, with which no fault is found."""
+    return one if one.kind in {"ordinary", "clipped"} else replace(one, kind="ordinary", reason="")
 
 
 def _geometry(one: Look) -> str:
@@ -139,15 +204,13 @@ def _of_one_camera(looks: list[Look], where: object, camera: str | None) -> list
     return looks
 
 
-def _of_iso(iso: float, looks: Sequence[Look], refused: list[Unread]) -> IsoFrames:
+def _of_iso(
+    iso: float, looks: Sequence[Look], pairs: Sequence[tuple[Look, Look]], refused: list[Unread]
+) -> IsoFrames:
     kinds = {
         kind: [one for one in looks if one.kind == kind] for kind in ("dark", "flat", "ordinary")
     }
     whites = [white for one in looks if (white := one.saturation) is not None]
-    for one in looks:
-        if one.kind == "clipped":
-            use = "; it tells where pixels saturate" if one.saturation is not None else ""
-            refused.append(Unread(one.name, f"clipped: {one.reason}{use}"))
     flat, alone = _paired(kinds["flat"])
     refused += [
         Unread(one.name, "a flat frame without a second one of the same light and ISO")
@@ -158,8 +221,34 @@ def _of_iso(iso: float, looks: Sequence[Look], refused: list[Unread]) -> IsoFram
     return IsoFrames(
         iso, looks[0].mosaic, tuple(one.name for one in kinds["dark"]),
         tuple(one.name for one in flat), tuple(one.name for one in kinds["ordinary"]),
-        min(whites, default=None), float(step),
+        _in_turn(pairs), min(whites, default=None), float(step),
     )  # fmt: skip
+
+
+def _from_best(short: Look) -> float:
+    span = short.mosaic.white_level - max(short.mosaic.black_level)
+    share = max(float(short.light.mean()) / span, 1e-6)
+    return abs(float(np.log(share / (_BEST_LIGHT * (short.iso or 1.0)))))
+
+
+def _clipped(one: Look) -> Unread:
+    use = "; it tells where pixels saturate" if one.saturation is not None else ""
+    return Unread(one.name, f"clipped: {one.reason}{use}")
+
+
+def _in_turn(pairs: Sequence[tuple[Look, Look]]) -> tuple[Pair, ...]:
+    """Order pairs such that each long comes once before any comes again.
+
+    Of its shorts those come first that are about as bright as tells most: texture grows with light
+    faster than noise does, and in the dark there is read noise alone.
+    """
+    ordered = sorted(pairs, key=lambda pair: _from_best(pair[0]))
+    seen: Counter[str] = Counter()
+    turns = []
+    for short, long in ordered:
+        turns.append((seen[long.name], long.name, short.name, long.iso or 0.0))
+        seen[long.name] += 1
+    return tuple(Pair(short, long, iso) for _, long, short, iso in sorted(turns))
 
 
 def _paired(flats: Sequence[Look]) -> tuple[list[Look], list[Look]]:
@@ -176,28 +265,40 @@ def _paired(flats: Sequence[Look]) -> tuple[list[Look], list[Look]]:
     return pairs, alone
 
 
-def _notes_of(one: IsoFrames, gain_from: str) -> list[str]:
+def _notes_of(plan: FramePlan, one: IsoFrames) -> list[str]:
     notes = []
     if len(one.dark) < ENOUGH:
         notes.append(f"ISO {one.iso:g} has {len(one.dark)} dark frames, {ENOUGH} are asked for: "
                      "intervals are wider")  # fmt: skip
-    if gain_from == "flats" and not one.flat:
-        notes.append(f"ISO {one.iso:g} has no flat frames; K is interpolated")
-    if gain_from == "frames":
-        if one.ordinary:
-            notes.append(f"ISO {one.iso:g} has no flat frames; K is from smooth patches of "
-                         f"{len(one.ordinary)} ordinary ones")  # fmt: skip
-        else:
-            notes.append(f"ISO {one.iso:g} has no flat and no ordinary frames; K is interpolated")
+    notes += _gain_note(plan, one)
     if one.white is None:
         notes.append(f"ISO {one.iso:g} has no frame that is saturated; where it does is what the "
                      "files say")  # fmt: skip
     return notes
 
 
+def _gain_note(plan: FramePlan, one: IsoFrames) -> list[str]:
+    """Say of an ISO where its gain is from, unless it is from flat frames."""
+    match plan.gain_of(one):
+        case "flats":
+            return []
+        case "pairs":
+            used = len(one.pairs[:MOST_LIT])
+            where = f"{used} pairs of a short and its long"
+        case "frames":
+            where = f"smooth patches of {len(one.ordinary)} ordinary ones"
+        case _:
+            missing = "no flat and no ordinary frames" if plan.gain_from == "frames" else (
+                "no flat frames and no pairs" if plan.gain_from == "pairs" else "no flat frames"
+            )  # fmt: skip
+            return [f"ISO {one.iso:g} has {missing}; K is interpolated"]
+    return [f"ISO {one.iso:g} has no flat frames; K is from {where}"]
+
+
 def _left_out(one: IsoFrames) -> str:
     count = "one dark frame, two are needed" if one.dark else "no dark frames"
-    used = "; its flat frames are used for K of the others" if one.flat else ""
+    lit = "flat frames" if one.flat else "pairs" if one.pairs else ""
+    used = f"; its {lit} are used for K of the others" if lit else ""
     return f"ISO {one.iso:g} has {count}: it is left out{used}"
 
 

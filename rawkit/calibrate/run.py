@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rawkit.calibrate.assemble import profile_of
-from rawkit.calibrate.frames import frames_of_source, frames_of_store
-from rawkit.calibrate.plan import FramePlan, plan_frames
-from rawkit.calibrate.work import Unread, dark_job, lit_job, looked_at, open_crew
+from rawkit.calibrate.frames import frames_of_source, frames_of_store, pairs_of_frames
+from rawkit.calibrate.plan import MOST_LIT, FramePlan, plan_frames
+from rawkit.calibrate.work import Unread, dark_job, lit_job, looked_at, open_crew, pairs_job
 from rawkit.errors import CrashedError, MissingError, UsageError
 from rawkit.locations import Url
 from rawkit.noise import camera_file
@@ -21,7 +22,6 @@ from rawkit.workers import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from rawkit.calibrate.darkness import Darkness
     from rawkit.calibrate.frames import FrameToRead
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from rawkit.noise import CameraProfile
     from rawkit.progress import Advance, Progress
     from rawkit.workspace import Workspace
-
-_ORDINARY = 12
-"""Ordinary frames of an ISO that are looked at for smooth patches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +46,7 @@ class CalibrationPlan:
 
 
 def plan_calibration(
-    where: Location | str | Path,
+    where: Location | str | Sequence[Location | str],
     *,
     camera: str | None = None,
     resources: Resources | None = None,
@@ -57,12 +54,13 @@ def plan_calibration(
 ) -> CalibrationPlan:
     """Look at the frames of a folder, an archive or a store, and say which are used for what.
 
-    Each is decoded once. What is no raw file is listed as such.
+    Each is decoded once. What is no raw file is listed as such. A store that holds pairs is of
+    scenes: none of its frames is taken for a dark or a flat one.
 
     Parameters
     ----------
     where
-        Folder, archive or URL of raw files, as `open_source` takes it; or a store.
+        Folder, archive or URL of raw files, as `open_source` takes it; or a store; or several.
     camera
         Part of the camera's name, where there are frames of several.
     resources
@@ -77,13 +75,22 @@ def plan_calibration(
     UsageError
         If there are frames of several cameras, or memory does not suffice for one.
     """
-    files, refused = _files(where)
+    places = [where] if isinstance(where, Path | Url | str) else list(where)
+    told = ", ".join(map(str, places))
+    there = [_found(place) for place in places]
+    files = {one.name: one for each in there for one in each.frames}
     if not files:
-        raise MissingError("no file", expected="dark and flat frames of a camera", where=where)
-    looks = looked_at(files, resources or Resources(), progress)
-    known = [*looks, *(Unread(name, reason) for name, reason in refused)]
-    plan = plan_frames(known, where, camera)
-    return CalibrationPlan(plan, {one.name: one for one in files}, str(where))
+        raise MissingError("no file", expected="dark and flat frames of a camera", where=told)
+    if len(files) < sum(len(each.frames) for each in there):
+        raise UsageError("frames of the same name in several places", where=told,
+                         expected="a name for each, within its folder or store",
+                         fix="Name a folder above one of them.")  # fmt: skip
+    looks = looked_at(list(files.values()), resources or Resources(), progress)
+    known = [*looks, *(one for each in there for one in each.refused)]
+    pairs = [pair for each in there for pair in each.pairs]
+    scenes = {one.name for each in there if each.pairs for one in each.frames}
+    plan = plan_frames(known, told, camera, pairs, scenes)
+    return CalibrationPlan(plan, files, told)
 
 
 def find_frames(workspace: Workspace, what: str) -> Location | str:
@@ -124,10 +131,21 @@ def calibrated_path(workspace: Workspace, plan: CalibrationPlan, output: Path | 
     return output
 
 
-def _files(where: Location | str | Path) -> tuple[Sequence[FrameToRead], list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class _Found:
+    """What there is in one place."""
+
+    frames: Sequence[FrameToRead]
+    refused: Sequence[Unread]
+    pairs: Sequence[tuple[str, str]]
+
+
+def _found(where: Location | str) -> _Found:
     if not isinstance(where, str) and is_store(where):
-        return frames_of_store(Store(where)), []
-    return frames_of_source(open_source(str(where)))
+        stored = frames_of_store(Store(where))
+        return _Found(stored, (), pairs_of_frames(stored))
+    frames, refused = frames_of_source(open_source(str(where)))
+    return _Found(frames, [Unread(name, reason) for name, reason in refused], ())
 
 
 def run_calibration(
@@ -145,9 +163,9 @@ def run_calibration(
         If memory does not suffice for frames of this size.
     """
     resources = resources or Resources()
-    used = [one for one in plan.frames.isos if len(one.dark) > 1]
-    mosaic = used[0].mosaic
-    lit = [one for one in plan.frames.isos if _has_light(one, plan.frames.gain_from)]
+    used = plan.frames.measured
+    lit = [one for one in plan.frames.isos if plan.frames.gain_of(one) is not None]
+    mosaic = (*used, *lit)[0].mosaic
     with (
         open_crew(resources, max(len(used), len(lit)), mosaic.height * mosaic.width) as crew,
         progress.stage("Calibrating", len(used) + len(lit), "ISOs") as advance,
@@ -155,10 +173,6 @@ def run_calibration(
         darks = _darks(plan, used, crew, advance)
         found = _lit(plan, lit, darks, crew, advance)
     return profile_of(plan.frames, darks, found)
-
-
-def _has_light(one: IsoFrames, gain_from: str) -> bool:
-    return bool(one.flat) or (gain_from == "frames" and bool(one.ordinary) and len(one.dark) > 1)
 
 
 def _darks(
@@ -184,15 +198,17 @@ def _lit(
 ) -> dict[float, Lit]:  # fmt: skip
     work = []
     for one in used:
+        if plan.frames.gain_of(one) == "pairs":
+            work.append((one, _hold_against_longs(plan, one, crew)))
+            continue
         # Where there are no dark frames, those of the nearest ISO say nearly the same.
         nearest = darks[min(darks, key=lambda iso: abs(np.log(iso / one.iso)))]
         black = np.array(one.mosaic.black_level) + nearest.bias.array
         share = (one.iso / nearest.iso) ** 2
-        white = one.mosaic.white_level if one.white is None else one.white
-        ordinary = _named(plan, one.ordinary[:_ORDINARY]) if not one.flat else []
+        ordinary = _named(plan, one.ordinary[:MOST_LIT]) if not one.flat else []
         work.append((one, crew.submit(
             lit_job, _named(plan, one.flat), ordinary, one.mosaic, black,
-            nearest.variance * share, white,
+            nearest.variance * share, one.saturates,
         )))  # fmt: skip
     found = {}
     for one, future in work:
@@ -202,6 +218,17 @@ def _lit(
         found[one.iso] = light
         advance(1, f"ISO {one.iso:g}, light")
     return found
+
+
+def _hold_against_longs(plan: CalibrationPlan, one: IsoFrames, crew: Crew) -> Any:
+    """Hand over the pairs of an ISO, those of one long after each other."""
+    saturates = {other.iso: other.saturates for other in plan.frames.isos}
+    pairs = sorted(one.pairs[:MOST_LIT], key=lambda pair: pair.long)
+    return crew.submit(
+        pairs_job, _named(plan, [name for pair in pairs for name in (pair.short, pair.long)]),
+        [(one.saturates, saturates[pair.long_iso]) for pair in pairs],
+        [pair.long_iso / one.iso for pair in pairs],
+    )  # fmt: skip
 
 
 def _named(plan: CalibrationPlan, names: Sequence[str]) -> list[FrameToRead]:

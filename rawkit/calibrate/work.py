@@ -18,6 +18,7 @@ import numpy as np
 
 from rawkit.calibrate.darkness import Darkness, measure_darkness
 from rawkit.calibrate.look import Look, look_at
+from rawkit.calibrate.matched import Matched, match
 from rawkit.calibrate.patches import patches_of
 from rawkit.calibrate.transfer import Transfer, measure_pair
 from rawkit.errors import RawFileError, StoreError, UsageError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rawkit.calibrate.frames import FrameToRead
+    from rawkit.calibrate.frames import FrameToRead, ReadFrame
     from rawkit.progress import Progress
     from rawkit.sensor import Mosaic
     from rawkit.workers import Resources
@@ -71,6 +72,8 @@ class Lit:
     """Pairs of flat frames."""
     patches: tuple[NDArray[np.float32], ...] = ()
     """Patches of ordinary frames."""
+    matched: tuple[Matched, ...] = ()
+    """Shorts held against their longs."""
     dead: NDArray[np.int32] | None = None
     """Pixels that stay dark in flat frames, (n, 2)."""
 
@@ -110,7 +113,7 @@ def lit_job(
         if dead is None:
             dead = _dead(one, other, mosaic, dark)
     patches = [patches_of(one.read().image.pixels, mosaic, dark, white) for one in ordinary]
-    return Lit(tuple(pairs), tuple(patches), dead)
+    return Lit(tuple(pairs), tuple(patches), dead=dead)
 
 
 def _dead(
@@ -126,6 +129,25 @@ def _dead(
             low &= part - np.float32(dark[plane]) < _DEAD * around
         found[y::side, x::side] = low
     return np.argwhere(found).astype(np.int32)
+
+
+def pairs_job(
+    frames: Sequence[FrameToRead], whites: Sequence[tuple[float, float]], gains: Sequence[float]
+) -> Lit:
+    """Hold shorts against their longs: a short, its long, the next short and so on.
+
+    Of each pair `whites` says where its frames saturate, and `gains` the gain of the long over that
+    of the short. Pairs of the same long follow each other.
+    """
+    found: list[Matched] = []
+    read: tuple[str, ReadFrame] | None = None
+    for number, (short, long) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
+        if read is None or read[0] != long.name:
+            read = long.name, long.read()
+        one, other = short.read().image, read[1].image
+        found.append(match(one.pixels, one.mosaic, other.pixels, other.mosaic,
+                           gains[number], whites[number]))  # fmt: skip
+    return Lit(matched=tuple(found))
 
 
 @dataclass(frozen=True)

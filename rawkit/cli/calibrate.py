@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("frames")
+@click.argument("frames", nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
     help="Profile to write, a .toml; its map lies beside it.  [default: cameras/MODEL.toml in the "
@@ -36,20 +36,22 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def calibrate(
-    workspace: Workspace, /, frames: str, output: Path | None, camera: str | None,
+    workspace: Workspace, /, frames: tuple[str, ...], output: Path | None, camera: str | None,
     workers: int | None, max_ram: int, frame_timeout: float, scheduler: str | None, dry_run: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Find the noise of a camera from FRAMES, a folder or an archive of raw files, or a store.
+    """Find the noise of a camera from FRAMES: folders or archives of raw files, or stores.
 
     Dark frames (cap on) and flat frames (an even wall, a screen, the sky; two of each ISO) are told
     apart by their pixels, whatever they are called. Found are, with intervals, gain, read noise,
     row and column noise, black level, dark shading, hot pixels, quantisation and saturation.
-    Without flat frames the gain is found from ordinary ones.
+    Without flat frames the gain is found from the pairs of a store, or else from ordinary frames;
+    without dark frames as well there is nothing but gain and Gaussian noise.
 
     \b
     rawkit calibrate dark-and-flat --dry-run
     rawkit calibrate dark-and-flat -o cameras/mine.toml
+    rawkit calibrate sid dark
     """  # noqa: D301 - click takes the backspace itself
     from rawkit.calibrate import calibrated_path, find_frames, plan_calibration, run_calibration
     from rawkit.noise import write_profile
@@ -61,8 +63,9 @@ def calibrate(
     resources = Resources(workers, max_ram, frame_timeout)
     progress = TerminalProgress()
     plan = plan_calibration(
-        find_frames(workspace, frames), camera=camera, resources=resources, progress=progress
-    )
+        [find_frames(workspace, one) for one in frames], camera=camera, resources=resources,
+        progress=progress,
+    )  # fmt: skip
     path = calibrated_path(workspace, plan, output)
     told = {**_told(plan), "profile": str(path)}
     if dry_run:
@@ -82,7 +85,7 @@ def _told(plan: CalibrationPlan) -> dict[str, Any]:
     return {
         "frames": [
             {"iso": one.iso, "dark": len(one.dark), "flat": len(one.flat),
-             "ordinary": len(one.ordinary)}
+             "ordinary": len(one.ordinary), "pairs": len(one.pairs)}
             for one in frames.isos
         ],
         "of_no_use": [{"name": one.name, "reason": one.reason} for one in frames.refused],
@@ -94,7 +97,7 @@ def _told(plan: CalibrationPlan) -> dict[str, Any]:
 def _text(told: dict[str, Any]) -> str:
     rows = [tuple(f"{one['iso']:g}" if name == "iso" else count for name, count in one.items())
             for one in told["frames"]]  # fmt: skip
-    parts = [table(("ISO", "dark", "flat", "ordinary"), rows)]
+    parts = [table(("ISO", "dark", "flat", "ordinary", "pairs"), rows)]
     if told["of_no_use"]:
         unused = [(one["name"], one["reason"]) for one in told["of_no_use"]]
         parts.append(f"of no use for gain and darkness: {len(unused)}\n"

@@ -51,7 +51,7 @@ def test_the_command_says_what_is_used_and_writes_nothing_when_dry(
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     told = json.loads(run.stdout)
-    assert told["frames"][0] == {"iso": 1600, "dark": 4, "flat": 2, "ordinary": 0}
+    assert told["frames"][0] == {"iso": 1600, "dark": 4, "flat": 2, "ordinary": 0, "pairs": 0}
     assert "notes.txt" in {one["name"] for one in told["of_no_use"]}
     assert any("4 dark frames, 10 are asked for" in note for note in told["notes"])
     assert told["profile"].endswith("cameras/Acme-Clean-1.toml")
