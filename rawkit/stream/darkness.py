@@ -152,7 +152,7 @@ class _Camera:
         size = visible[0] - self._at[0], visible[1] - self._at[1]
         mosaic = Mosaic.without_margins(_PATTERN, size, (0.0,) * 4, 1.0)
         check_fits(mosaic, profile, self._at, visible)
-        self._name, self._pattern = profile.camera, profile.mosaic.pattern
+        self._planes = {(y, x): plane for y, x, plane in profile.mosaic.positions()}
         self._parts = lru_cache(_ISOS)(profile.shading_parts)
         orders = [one.smooth.shape[2:] for one in profile.ranges] or [(1, 1)]
         # Their mean square over the frame is 1, as the weights want them.
@@ -187,7 +187,7 @@ class _Camera:
         y, x = (begin + offset for begin, offset in zip(self._at, _CELL[plane], strict=True))
         top, left = y + 2 * (origin.top + move.down), x + 2 * (origin.left + move.across)
         rows, columns = (slice(begin, begin + 2 * side, 2) for begin in (top, left))
-        smooth = parts.smooth[self._pattern[y % 2][x % 2]]
+        smooth = parts.smooth[self._planes[y % 2, x % 2]]
         down_orders, across_orders = smooth.shape
         # Not by BLAS, whose threads cost a hundred times what such a small product does.
         of_rows = np.einsum("rd,da->ar", self._down[rows, :down_orders], smooth)
