@@ -45,7 +45,7 @@ class MendFields:
             raise UsageError(
                 "--mend with --amplify auto, whose estimates are of frames as they are stored",
                 expected="ratio, exposure or a number",
-                fix="Use --amplify ratio: shading makes dark frames seem brighter than they are.",
+                fix="Use --amplify ratio: shading makes dark frames seem brighter, or darker.",
             )
         if amplification == "equalise":
             raise UsageError(

@@ -34,6 +34,7 @@ from rawkit.train import (
     resume_training,
     run_training,
 )
+from rawkit.train.choices import resumed_settings
 from rawkit.train.clips import score_share
 from rawkit.train.data import plan_settings, ratio_to_estimate
 from rawkit.train.feeding import feed_of
@@ -193,8 +194,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(workspace: Workspace, tmp_pat
     assert not same(whole, weights_of(tmp_path / "plain"))
 
 
-@pytest.mark.parametrize("kind", [{}, {"target": "raw"}, {"network": "pmrid"},
-                                  {"network": "raw-unet-sigma"}])  # fmt: skip
+@pytest.mark.parametrize("kind", [{}, {"network": "pmrid"}])
 def test_a_planned_run_says_validates_and_resumes(
     workspace: Workspace, profile: Path, tmp_path: Path, kind: dict[str, Any]
 ) -> None:
@@ -213,15 +213,24 @@ def test_a_planned_run_says_validates_and_resumes(
     assert again.settings.mend == str(profile)
     run_training(again, threads=1, device="cpu")
     assert load_checkpoint(run / LAST).step == 3
-    with pytest.raises(UsageError, match="mend stored"):
-        resume_training(place, plan_named(place), {"mend": "stored"})
     assert settings.mends
+    with pytest.raises(UsageError, match="mend stored instead of"):
+        resumed_settings(tiny(), {"mend": "stored"}, None)
 
 
-def plan_named(place: Workspace) -> str:
-    """Train a step without a profile; returns the name of the run."""
-    run_training(plan_training(place, "f1", {**SMALL, "steps": 1}, name="plain"), device="cpu")
-    return "plain"
+def test_networks_that_are_told_the_noise_are_told_that_of_the_profile(
+    workspace: Workspace,
+) -> None:
+    data = data_of(workspace, raw=True)
+    settings = mending(data, target="raw", network="raw-unet-sigma")
+    (found,) = tensors(data, settings, 1)
+    planes, maps = found.planes[:, :4].numpy(), found.planes[:, 4:].numpy()
+    for crop, told, iso, factor in zip(
+        planes, maps, found.iso.tolist(), found.amplification.tolist(), strict=True
+    ):
+        noise, unit = camera().at(iso), factor / (16383 - 512)
+        variance = unit * noise.gain.mean() * crop + (unit * noise.sigma.mean()) ** 2
+        np.testing.assert_allclose(told, np.sqrt(variance), rtol=1e-4)
 
 
 def test_whole_frames_are_mended_as_crops_are(workspace: Workspace, tmp_path: Path) -> None:
@@ -310,7 +319,7 @@ def test_what_cannot_be_mended_is_refused(
         pass
 
 
-def test_the_command_takes_it(workspace: Workspace, profile: Path) -> None:
+def test_the_command_takes_it(workspace: Workspace, sid_folder: Path, profile: Path) -> None:
     options = ("train", "--subset", "f1", "--crop", 32, "--steps", 1, "--dry-run")
     ended = run_in(workspace.root, *options, "--mend", "stored")
     assert ended.code == 0, ended.err
@@ -319,6 +328,6 @@ def test_the_command_takes_it(workspace: Workspace, profile: Path) -> None:
     ended = run_in(workspace.root, *options, "--mend", profile, "--amplify", "auto")
     assert ended.code != 0
     assert "whose estimates are of frames as they are stored" in ended.err
-    landing = run_in(workspace.root, "train", "sid", "--mend", "stored", "--dry-run")
+    landing = run_in(workspace.root, "train", "sid", "--source", sid_folder, "--mend", "stored")
     assert landing.code != 0
     assert "still to land" in landing.err
