@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from rawkit.noise import CameraProfile, Mended
     from rawkit.stream import PairSource
-    from rawkit.train.data import TrainData
     from rawkit.train.settings import TrainSettings
 
 MENDER_BYTES = 32 * 2**20
@@ -43,7 +42,19 @@ _ESTIMATED = 16
 """Pairs whose amplification is estimated anew."""
 
 
-def with_mending(values: Mapping[str, Any], data: TrainData) -> dict[str, Any]:
+class Splits(Protocol):
+    """Pairs to train and to validate on: `TrainData`."""
+
+    @property
+    def train(self) -> Sequence[PairSource]:
+        """Pairs of the train split."""
+
+    @property
+    def val(self) -> Sequence[PairSource]:
+        """Pairs of the val split; may be empty."""
+
+
+def with_mending(values: Mapping[str, Any], data: Splits) -> dict[str, Any]:
     """Add to the fields of a new run's settings what follows from `mend`, if anything is asked.
 
     Frames are amplified by the ratio to their longs unless something else is asked for.
@@ -67,7 +78,7 @@ def with_mending(values: Mapping[str, Any], data: TrainData) -> dict[str, Any]:
     return {**found, "mend_digest": _digest(mender, pairs)}
 
 
-def mender_of(settings: TrainSettings, data: TrainData) -> CropMender | None:
+def mender_of(settings: TrainSettings, data: Splits) -> CropMender | None:
     """Return what mends the dark frames of a training; None where they stay as they are.
 
     Raises
@@ -137,7 +148,7 @@ def _digest(mender: CropMender, splits: Sequence[Sequence[PairSource]]) -> str:
     return sha256(" ".join(sorted(set(map(profile_identity, profiles)))).encode()).hexdigest()
 
 
-def isos_beyond(settings: TrainSettings, data: TrainData) -> list[str]:
+def isos_beyond(settings: TrainSettings, data: Splits) -> list[str]:
     """Say which ISOs of the training frames lie beyond the profiles that they are mended by."""
     mender = mender_of(settings, data)
     if mender is None or not len(data.train):
@@ -201,7 +212,7 @@ class MendedFrames:
 
 
 def with_mended(
-    columns: Sequence[NDArray[np.float32]], data: TrainData, settings: TrainSettings
+    columns: Sequence[NDArray[np.float32]], data: Splits, settings: TrainSettings
 ) -> list[NDArray[np.float32]]:
     """Estimate the amplification of some pairs anew, as `rawkit restore --profile` does of a file.
 
