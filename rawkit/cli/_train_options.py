@@ -50,6 +50,7 @@ _FIELDS = {
     "shorts_ratio": "shorts_ratio",
     "shorts_iso": "shorts_iso",
     "profile": "profile",
+    "mend": "mend",
     "shot_augment": "shot_augment",
     "augment": "augment",
     "balance": "balance",
@@ -209,6 +210,9 @@ _OPTIONS = (
     click.option("--shot-augment/--no-shot-augment", default=None, help="With --target raw and "
                  "--profile: add light and its shot noise to pairs.  [default: for the recipe pmn "
                  "with a profile]"),
+    click.option("--mend", metavar="MODEL.toml|stored", help="Subtract a camera's dark shading "
+                 "from dark frames and mend their hot pixels, by its profile, or those that travel "
+                 "with the stores. They are amplified by ratio then, or as --amplify says."),
     click.option("--augment/--no-augment", default=None, help="Flips and transposes, of "
                  "clips time reversal too.  [default: augment]"),
     click.option("--balance/--no-balance", default=None, help="Put the planes of every file at one "

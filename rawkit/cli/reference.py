@@ -45,9 +45,12 @@ words more:
 | word | why the file is left out, or what is said of it |
 |---|---|
 | `alone` | `rawkit adapt`: no other photo of the same scene fits it |
+| `camera` | `rawkit adapt --profile`: it is of another camera than the profile |
 | `clipped` | `rawkit adapt`: too much of it is clipped for a long |
+| `dark` | `rawkit adapt --profile`: too dark or too noisy to be what is learned |
 | `exposure` | `rawkit adapt`: its exposure is unknown, or too near to that of the others |
 | `foreign` | its name is not one of the collection |
+| `same` | `rawkit adapt --profile`: another photo shows the same, with more light |
 | `pair` | `rawkit adapt`: compared closely, it does not fit its long |
 | `name` | its name is not valid text, or leads out of its archive |
 | `same-name` | another file of that name comes first |

@@ -286,7 +286,7 @@ def _flag(name: str) -> str:
 
 
 def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
-    from rawkit.train import other_cameras, validated_on_made
+    from rawkit.train import isos_beyond, other_cameras, validated_on_made
 
     settings, data = plan.settings, plan.data
     losses = settings.losses().items()
@@ -296,6 +296,7 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
         "subset": settings.subset,
         "pairs": _pairs(plan),
         **({"shorts": settings.said_of_shorts()} if settings.makes_shorts else {}),
+        **({"mended": settings.said_of_mending()} if settings.mends else {}),
         "network": settings.network,
         "steps": f"{done}{settings.steps} done" if done else settings.steps,
         "batch": _batch(settings),
@@ -313,6 +314,8 @@ def _say_what(plan: TrainPlan, *, dry_run: bool) -> None:
     other = ", ".join(other_cameras(data.train, settings))
     if other:
         click.echo(f"the noise of {settings.profile_camera} on frames of {other}", err=True)
+    for beyond in isos_beyond(settings, data):
+        click.echo(beyond, err=True)
     if not data.val and plan.live is None:
         click.echo("no val split in the subset: nothing will be validated", err=True)
 

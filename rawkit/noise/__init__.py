@@ -7,8 +7,9 @@ write its two files; `read_darktable` makes one of a user's own ``noiseprofiles.
 """
 
 from rawkit.noise.darktable import GAUSSIAN_ONLY, is_darktable, read_darktable
+from rawkit.noise.hot import ENOUGH, near_in_plane
 from rawkit.noise.interpolate import Line, relations
-from rawkit.noise.mend import Mended, MendNote, mended, profile_for
+from rawkit.noise.mend import Mended, MendNote, beyond, check_fits, mended, profile_for
 from rawkit.noise.model import NoiseModel
 from rawkit.noise.profile import (
     CameraProfile,
@@ -36,6 +37,7 @@ from rawkit.noise.write import (
 )
 
 __all__ = [
+    "ENOUGH",
     "GAUSSIAN_ONLY",
     "LEAST_SHAPE",
     "NORMAL_SHAPE",
@@ -48,8 +50,10 @@ __all__ = [
     "Mended",
     "NoiseModel",
     "ShadingRange",
+    "beyond",
     "camera_file",
     "camera_name",
+    "check_fits",
     "cosines",
     "decode_profile",
     "encode_profile",
@@ -57,6 +61,7 @@ __all__ = [
     "is_profile",
     "make_short",
     "mended",
+    "near_in_plane",
     "normal_scale",
     "profile_for",
     "profile_identity",

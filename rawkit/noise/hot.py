@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _REACH: Final = 4
 """Pixels of the mosaic, each way, within which neighbours are looked for."""
-_ENOUGH: Final = 8
+ENOUGH: Final = 8
 """Neighbours whose median is taken, the nearest that are not hot themselves."""
 _AT_ONCE: Final = 1 << 14
 """Hot pixels that are mended at a time, so that memory is bounded."""
@@ -28,6 +28,16 @@ def hot_within(
     moved = hot - np.array(at, np.int32)
     inside = ((moved >= 0) & (moved < np.array(size))).all(axis=1)
     return np.asarray(moved[inside], np.int32)
+
+
+def near_in_plane() -> NDArray[np.int64]:
+    """Rows and columns from a packed pixel to its neighbours in its plane, (24, 2), nearest first.
+
+    Which eight of them a hot pixel of a Bayer mosaic becomes the median of, `mend_hot` says.
+    """
+    reach = range(-_REACH // 2, _REACH // 2 + 1)
+    near = ((y, x) for y in reach for x in reach if y or x)
+    return np.array(sorted(near, key=lambda one: (one[0] ** 2 + one[1] ** 2, one)), np.int64)
 
 
 def mend_hot(pixels: NDArray[np.uint16], mosaic: Mosaic, hot: NDArray[np.int32]) -> int:
@@ -77,7 +87,7 @@ def _medians(
     usable &= (offsets != 0).any(axis=2)
     rows, columns = np.where(usable, rows, 0), np.where(usable, columns, 0)
     usable &= ~_among(listed, rows * width + columns)
-    usable &= np.cumsum(usable, axis=1) <= _ENOUGH
+    usable &= np.cumsum(usable, axis=1) <= ENOUGH
     values = pixels[rows, columns].astype(np.float32) - black[rows % side, columns % side]
     values = np.sort(np.where(usable, values, np.inf), axis=1)
     count, every = usable.sum(axis=1), np.arange(len(some))

@@ -108,7 +108,7 @@ def mended(
         If the profile is of another size or pattern, or the shading is asked for and the ISO is not
         known.
     """
-    _check_fits(image.mosaic, profile, at, visible or (image.mosaic.height, image.mosaic.width))
+    check_fits(image.mosaic, profile, at, visible or (image.mosaic.height, image.mosaic.width))
     found, steps, rms, warning = image, 1, None, None
     if dark_shading:
         if iso is None:
@@ -117,7 +117,7 @@ def mended(
                 fix="Leave the shading with --no-dark-shading.",
             )  # fmt: skip
         found, steps, rms = _without_shading(image, profile, iso, at)
-        warning = _beyond(profile, iso)
+        warning = beyond(profile, iso)
     count = None
     if hot_pixels:
         if found is image:
@@ -200,10 +200,27 @@ def _units(mosaic: Mosaic, bounds: tuple[float, float]) -> tuple[int, int]:
     return steps, int(np.ceil(steps * max(0.0, high)))
 
 
-def _check_fits(
+def check_fits(
     mosaic: Mosaic, profile: CameraProfile, at: tuple[int, int], visible: tuple[int, int]
 ) -> None:
-    """Refuse a profile of another size or pattern than the visible area that a mosaic is of."""
+    """Refuse a profile of another size or pattern than the visible area that a mosaic is of.
+
+    Parameters
+    ----------
+    mosaic
+        The mosaic, whose pattern alone is looked at.
+    profile
+        The profile.
+    at
+        Row and column of the visible area at which the mosaic begins.
+    visible
+        Rows and columns of the visible area.
+
+    Raises
+    ------
+    ProfileError
+        If it is.
+    """
     size = profile.mosaic.height, profile.mosaic.width
     if visible != size:
         raise ProfileError(
@@ -222,8 +239,8 @@ def _check_fits(
         )
 
 
-def _beyond(profile: CameraProfile, iso: float) -> str | None:
-    """Say it if an ISO lies outside of those the profile was made from."""
+def beyond(profile: CameraProfile, iso: float) -> str | None:
+    """Say it if an ISO lies outside of those the profile was made from; None where it does not."""
     if profile.ranges:
         ends = [one.low for one in profile.ranges] + [one.high for one in profile.ranges]
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from rawkit.errors import UsageError
 from rawkit.noise.interpolate import between
 from rawkit.noise.model import NoiseModel
+from rawkit.noise.shading import ShadingParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -260,6 +261,24 @@ class CameraProfile:
         for y, x, plane in positions:
             shading[(y - first) % side :: side, x::side] = bias[plane]
         return shading
+
+    def shading_parts(self, iso: float) -> ShadingParts:
+        """Return what the dark shading at an ISO is the sum of: that of single crops costs little.
+
+        Planes are numbered as `mosaic` numbers them.
+
+        Raises
+        ------
+        UsageError
+            If the ISO is not a positive number.
+        """
+        _check_iso(iso)
+        found = self.range_at(iso)
+        if found is not None:
+            return found.parts(_held(found, iso))
+        height, width = self.mosaic.height, self.mosaic.width
+        nothing = (np.zeros(size, np.float32) for size in (height, width))
+        return ShadingParts(self.at(iso).bias[:, None, None], *nothing)
 
     def shading_bounds(self, iso: float) -> tuple[float, float]:
         """Return what the dark shading at an ISO does not lie below, and above, DN.

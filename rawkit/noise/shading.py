@@ -10,7 +10,7 @@ single pixels that stand out are listed apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,17 @@ def cosines(size: int, orders: int, at: NDArray[np.floating]) -> NDArray[np.floa
     values *= np.sqrt(2 / size)
     values[:, 0] = np.sqrt(1 / size)
     return values
+
+
+class ShadingParts(NamedTuple):
+    """Dark shading at one ISO as what it is the sum of, DN."""
+
+    smooth: NDArray[np.float64]
+    """Weights of cosines whose mean square over the frame is 1, (P, orders down, orders across)."""
+    rows: NDArray[np.float32]
+    """What each row of the mosaic has beside that, (H,)."""
+    columns: NDArray[np.float32]
+    """What each column has beside that, (W,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +138,13 @@ class ShadingRange:
         found += (self.rows[0, first:last] + np.float32(iso) * self.rows[1, first:last])[:, None]
         found += (self.columns[0] + np.float32(iso) * self.columns[1])[None, :]
         return found
+
+    def parts(self, iso: float) -> ShadingParts:
+        """Return what the shading at an ISO is the sum of."""
+        rows, columns = (
+            np.asarray(part[0] + np.float32(iso) * part[1]) for part in (self.rows, self.columns)
+        )
+        return ShadingParts(self._smooth(iso), rows, columns)
 
     def _smooth(self, iso: float) -> NDArray[np.float64]:
         """Weights of the cosines at an ISO, (P, orders down, orders across)."""

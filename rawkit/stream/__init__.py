@@ -7,9 +7,10 @@ are shuffled; `epochs` what each epoch draws from; `schedule` which windows a pr
 its part of
 the batches; `reader` reads their chunks; `cutting` takes crops from them, placed as `augment` says;
 `window` does so with both shards of a pair, and `pool` has threads do it ahead; `cache` keeps
-chunks of stores elsewhere; `batches` hands out batches of integers; `tensors` makes torch's of
-them, and `feed` has a GPU get them ahead; `dataset` is the same for torch's loaders. Where a store
-cannot hold all, `holding` says what is fetched and evicted, `keeper` does it, and `room` counts.
+chunks of stores elsewhere; `batches` hands out batches of integers; `darkness` says what cameras
+put into them, `mended` takes that out, `tensors` makes torch's of them, and `feed` has a GPU get
+them ahead; `dataset` is the same for torch's loaders. Where a store cannot hold all, `holding` says
+what is fetched and evicted, `keeper` does it, and `room` counts.
 `open_stream` is the short way in.
 """
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from rawkit.late import callable_as, late
 from rawkit.stream.batches import Batch, BatchStream, Origin
 from rawkit.stream.cache import ChunkCache
+from rawkit.stream.darkness import CropMender, Darkness
 from rawkit.stream.epochs import EpochSources, SameSources
 from rawkit.stream.equalising import Curves
 from rawkit.stream.holding import Need, belady, least_budget, moves
@@ -37,6 +39,7 @@ from rawkit.stream.pairs import (
     any_elsewhere,
     balances_of,
     count_targets,
+    kinds_of,
     layouts_of,
     longs_among,
     numbers_of,
@@ -94,7 +97,9 @@ __all__ = [
     "Batch",
     "BatchStream",
     "ChunkCache",
+    "CropMender",
     "Curves",
+    "Darkness",
     "EpochPlan",
     "EpochSources",
     "Feed",
@@ -124,6 +129,7 @@ __all__ = [
     "epoch_length",
     "fitting_crop",
     "jobs",
+    "kinds_of",
     "layouts_of",
     "least_budget",
     "longs_among",

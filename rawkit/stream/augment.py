@@ -44,7 +44,7 @@ class Cut(NamedTuple):
     one packed pixel, two of a target."""
 
 
-class _Move(NamedTuple):
+class Move(NamedTuple):
     """What becomes of a plane."""
 
     plane: int
@@ -55,10 +55,10 @@ class _Move(NamedTuple):
     """First column likewise."""
 
 
-def _packed_moves(augmentation: int) -> tuple[_Move, ...]:
+def _packed_moves(augmentation: int) -> tuple[Move, ...]:
     across, down, transpose = flips(augmentation)
     return tuple(
-        _Move(
+        Move(
             _TRANSPOSED[plane] if transpose else plane,
             int(down and plane in _EVEN_ROWS),
             int(across and plane in _EVEN_COLUMNS),
@@ -67,10 +67,10 @@ def _packed_moves(augmentation: int) -> tuple[_Move, ...]:
     )
 
 
-def _target_moves(augmentation: int) -> tuple[_Move, ...]:
+def _target_moves(augmentation: int) -> tuple[Move, ...]:
     # What a flip keeps are pixels 1 .. 2n of 2n + 2: one goes at each end.
     across, down, _ = flips(augmentation)
-    return tuple(_Move(plane, int(down), int(across)) for plane in range(3))
+    return tuple(Move(plane, int(down), int(across)) for plane in range(3))
 
 
 _MOVES = {
@@ -82,6 +82,11 @@ _ENCODED = {
     for kind, table in _MOVES.items()
 }
 """The same for the native module: three bytes for each plane."""
+
+
+def moves_of(kind: Kind, augmentation: int) -> Sequence[Move]:
+    """Say what becomes of each plane before what is left of it is flipped and transposed."""
+    return _MOVES[kind][augmentation]
 
 
 def place(kind: Kind, pixels: NDArray[Any], cuts: Sequence[Cut]) -> None:

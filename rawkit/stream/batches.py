@@ -13,7 +13,7 @@ from rawkit.stream.augment import augment_levels
 from rawkit.stream.bits import is_reversed
 from rawkit.stream.buffers import check_pinned
 from rawkit.stream.epochs import SameSources
-from rawkit.stream.pairs import any_elsewhere, layouts_of, shapes_of
+from rawkit.stream.pairs import NO_AREA, any_elsewhere, layouts_of, shapes_of
 from rawkit.stream.plan import check_crop, epoch_length
 from rawkit.stream.pool import BatchPool
 from rawkit.stream.schedule import RankShare
@@ -66,6 +66,11 @@ class Origin:
     backwards."""
     frames: int = 1
     """Frames of the clip; they follow `frame`."""
+    camera: str = ""
+    """Camera model as EXIF spells it; empty where unknown."""
+    area: tuple[int, int, int, int] = NO_AREA
+    """Rows and columns of the camera's visible area, and where in it the frame begins; see
+    `PairSource`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,4 +315,6 @@ def _origin(sources: Sequence[PairSource], window: Window, use: Use) -> Origin:
         left=window.left * width + use.sample.left,
         augmentation=use.sample.augmentation,
         frames=len(sources),
+        camera=source.camera,
+        area=source.area,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch, BatchStream
+    from rawkit.stream.darkness import Darkness
     from rawkit.stream.equalising import Curves
     from rawkit.stream.tensors import PerCrop, TensorBatch
 
@@ -47,6 +48,8 @@ class Feed:
         amplified.
     noise
         Gives the noise of each crop, likewise, where sigma maps go with the planes.
+    mender
+        Says what cameras put into each crop, where that is to be taken out: a `CropMender`.
     """
 
     def __init__(
@@ -59,12 +62,13 @@ class Feed:
         curves: Curves | None = None,
         stabiliser: PerCrop | None = None,
         noise: PerCrop | None = None,
+        mender: Callable[[Batch], Darkness] | None = None,
     ) -> None:
         self._stream = stream
         self._device = torch.device(device)
         self._tensors = partial(
             tensors_of, amplification=amplification, device=self._device, neutral=neutral,
-            curves=curves, stabiliser=stabiliser, noise=noise,
+            curves=curves, stabiliser=stabiliser, noise=noise, mender=mender,
         )  # fmt: skip
 
     def batches(self, position: int = 0) -> Iterator[TensorBatch]:

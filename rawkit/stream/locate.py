@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rawkit.subset import Subset, SubsetFrame
 
 _PLANES = 4
+_AREA = ("visible_height", "visible_width", "crop_top", "crop_left")
+"""Columns that `PairSource.area` is of."""
 
 
 def pair_sources(
@@ -127,6 +129,7 @@ def sources_of(
     places, targets, rows, camera = (np.empty(count, np.int32) for _ in range(4))
     levels = np.empty((count, _PLANES + 1), np.float32) if raw else None
     numbers = {name: np.empty(count) for name in NUMBERS}
+    areas = np.empty((count, len(_AREA)), np.int32)
     black, balance = (np.empty((count, _PLANES), np.float32) for _ in range(2))
     models: dict[str, int] = {}
     collections, names = chosen.coded("collection")
@@ -153,6 +156,9 @@ def sources_of(
             for name in NUMBERS:
                 numbers[name][here] = values[name][frame]
             del values
+            columns = group.columns(*_AREA)
+            for place, name in enumerate(_AREA):
+                areas[here, place] = values_of(column_of(columns, name))[frame]
             camera[here] = _models(group, models)[frame]
             repeats.append(_repeats(group, here, frame))
     return Pairs(
@@ -162,7 +168,7 @@ def sources_of(
         scenes=SharedTexts(chosen.codes("scene"), chosen.texts("scene")),
         cameras=SharedTexts(camera, texts_of(list(models))),
         longs=chosen.equal("role", "long"),
-        repeats=_joined(repeats), target_levels=levels,
+        repeats=_joined(repeats), target_levels=levels, areas=areas,
     )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from rawkit.arrow import array_of, values_of
 from rawkit.store import RemoteFile
 from rawkit.stream.reader import ShardFile
 from rawkit.stream.runs import runs_of
 from rawkit.stream.shapes import FrameShape, FrameShapes
+from rawkit.stream.values import Values, coded
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 VALIDATED = 8
 """Frames looked at during a training; spread evenly over the split."""
+NO_AREA = (0, 0, 0, 0)
+"""Area of a pair of which none is known."""
 _Item = TypeVar("_Item")
 _BAYER = ("R", "G1", "B", "G2")
 
@@ -78,6 +80,9 @@ class PairSource:
 
     target_levels: NDArray[np.float32] | None = None
     """Where the target is planes: black level of each and white level, shape (5,), sensor units."""
+    area: tuple[int, int, int, int] = NO_AREA
+    """Rows and columns of the camera's visible area, and the row and column of it, from 0, at which
+    the frame begins; no rows where that is unknown."""
 
     @property
     def shape(self) -> FrameShape:
@@ -86,7 +91,6 @@ class PairSource:
         return FrameShape(layout.height, layout.width, layout.chunk)
 
 
-_T = TypeVar("_T", bound=np.generic)
 _KEPT = 4096
 """Pairs that are kept once they were made."""
 NUMBERS = (
@@ -95,62 +99,6 @@ NUMBERS = (
 """Fields of a pair that are numbers."""
 _OF_A_TAKE = ("white_level", "exposure_ratio", "gain_ratio", "iso", "exposure_time")
 """Those that do not change within a clip."""
-
-
-class Values:
-    """Values of many pairs, each different one held once where few are.
-
-    Parameters
-    ----------
-    values
-        Shape (pairs,) or (pairs, planes).
-    """
-
-    def __init__(self, values: NDArray[np.generic]) -> None:
-        self._distinct, self._codes = values, None
-        if len(values) > _FEW:
-            distinct, codes = _coded(values)
-            if len(distinct) <= len(values) // _FEW:
-                self._distinct, self._codes = distinct, codes.astype(_smallest(len(distinct)))
-
-    def __getitem__(self, index: int) -> NDArray[np.generic]:
-        """Value of a pair."""
-        found: NDArray[np.generic] = self._distinct[
-            index if self._codes is None else self._codes[index]
-        ]
-        return found
-
-    def all(self) -> NDArray[np.generic]:
-        """Values of all pairs."""
-        return self._distinct if self._codes is None else self._distinct[self._codes]
-
-
-_FEW = 8
-"""So many times must values repeat on the average, for each different one to be held once."""
-
-
-def _coded(values: NDArray[_T]) -> tuple[NDArray[_T], NDArray[np.int64]]:
-    """Different values, and which one each is; values with the same bits are the same."""
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
-    keys = np.zeros(len(values), np.int64)
-    for column in flat.T:
-        own = np.ascontiguousarray(column).view(f"u{column.itemsize}")
-        if len(own) and (own == own[0]).all():  # as levels of one camera are
-            continue
-        bits = array_of(own)
-        coded = bits.dictionary_encode()
-        found = values_of(coded.indices)
-        if keys.any():
-            together = array_of(keys * len(coded.dictionary) + found)
-            found = values_of(together.dictionary_encode().indices)
-        keys = found.astype(np.int64)
-    first = np.empty(int(keys.max(initial=-1)) + 1, np.int64)
-    first[keys[::-1]] = np.arange(len(keys))[::-1]  # so that the first of each stays
-    return values[first], keys
-
-
-def _smallest(count: int) -> type[np.unsignedinteger]:
-    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
 
 
 class Origins(NamedTuple):
@@ -204,6 +152,8 @@ class Pairs(Sequence[PairSource]):
     target_levels
         As in `PairSource`, shape (pairs, 5); None where targets are pictures. `targets` then are
         numbers of longs among the frames.
+    areas
+        As in `PairSource`, shape (pairs, 4); none is known if None.
     """
 
     def __init__(
@@ -223,7 +173,9 @@ class Pairs(Sequence[PairSource]):
         longs: NDArray[np.bool_] | None = None,
         repeats: Repeats | None = None,
         target_levels: NDArray[np.float32] | None = None,
+        areas: NDArray[np.int32] | None = None,
     ) -> None:
+        self._areas = None if areas is None else Values(areas)
         self._target_levels = None if target_levels is None else Values(target_levels)
         self.repeats = repeats
         self.longs = np.zeros(len(which), np.bool_) if longs is None else longs
@@ -271,6 +223,7 @@ class Pairs(Sequence[PairSource]):
             is_long=bool(self.longs[number]),
             target_levels=None
             if self._target_levels is None else self._target_levels[number].astype(np.float32),
+            area=NO_AREA if self._areas is None else tuple(self._areas[number].tolist()),
             **values,
         )  # fmt: skip
 
@@ -284,18 +237,25 @@ class Pairs(Sequence[PairSource]):
         balance = np.asarray(self._white_balance.all(), np.float64)
         codes = (self.which, self._scenes.codes, self._cameras.codes)
         together = np.column_stack([*codes, *columns, balance])
-        found: list[int] = _coded(together)[1].tolist()
+        found: list[int] = coded(together)[1].tolist()
         return found
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Values of one of `NUMBERS`, shape (pairs,)."""
         return np.asarray(self._numbers[name].all(), np.float64)
 
+    def kinds(self) -> list[int]:
+        """Return the first pair of each store, camera and area."""
+        areas = None if self._areas is None else self._areas.all()
+        columns = [self.which, self._cameras.codes, *([] if areas is None else areas.T)]
+        _, codes = coded(np.column_stack(columns))
+        return sorted(np.unique(codes, return_index=True)[1].tolist())
+
     def balances(self) -> Counter[tuple[str, tuple[float, ...]]]:
         """Count the pairs of each camera and white balance."""
         cameras, texts = self._cameras.codes, self._cameras.texts
         balances = np.asarray(self._white_balance.all(), np.float32)
-        distinct, which = _coded(balances)
+        distinct, which = coded(balances)
         together: NDArray[np.int64] = which * len(texts) + cameras
         keys, counts = np.unique(together, return_counts=True)
         found: Counter[tuple[str, tuple[float, ...]]] = Counter()
@@ -310,6 +270,13 @@ def balances_of(sources: Sequence[PairSource]) -> Counter[tuple[str, tuple[float
     if isinstance(sources, Pairs):
         return sources.balances()
     return Counter((one.camera, tuple(one.white_balance.tolist())) for one in sources)
+
+
+def kinds_of(sources: Sequence[PairSource]) -> list[PairSource]:
+    """Return the first pair of each store, camera and area of it."""
+    if isinstance(sources, Pairs):
+        return [sources[number] for number in sources.kinds()]
+    return list({(one.store, one.camera, one.area): one for one in reversed(sources)}.values())
 
 
 def spread(items: Sequence[_Item], most: int = VALIDATED) -> list[_Item]:

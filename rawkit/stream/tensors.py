@@ -16,6 +16,7 @@ from torch.nn.functional import pixel_shuffle
 from rawkit.errors import UsageError
 from rawkit.sensor import BAYER, plane_gains
 from rawkit.stream.equalising import equalised_by
+from rawkit.stream.mended import mended_planes
 from rawkit.stream.sigma import with_sigma_map
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream.batches import Batch
+    from rawkit.stream.darkness import Darkness
     from rawkit.stream.equalising import Curves
 
     PerCrop = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -78,6 +80,7 @@ def tensors_of(
     curves: Curves | None = None,
     stabiliser: PerCrop | None = None,
     noise: PerCrop | None = None,
+    mender: Callable[[Batch], Darkness] | None = None,
 ) -> TensorBatch:
     """Move a batch to a device, normalise, amplify and scale it there.
 
@@ -93,6 +96,9 @@ def tensors_of(
 
     With `noise`, which gives gain and variance of each crop in sensor units, both (B,), the sigma
     maps of the planes follow them: (B, 8, n, n); see `with_sigma_map`.
+
+    With a `mender`, which says what cameras put into each crop, dark shading is subtracted from the
+    planes beside the black level, and their hot pixels are mended, before all that. Targets stay.
 
     To equalise the histograms of its frames it takes the `curves` of their videos.
 
@@ -115,6 +121,8 @@ def tensors_of(
     packed, black, target = moved(batch.packed), moved(batch.black_level), moved(batch.target)
     if packed.ndim == _CLIPS:  # networks have the planes first, then the frames
         packed, black, target = packed.movedim(1, 2), black.movedim(1, 2), target.movedim(1, 2)
+    if mender is not None:
+        packed = _without_darkness(packed, moved(batch.white_level), mender(batch), moved)
     if stabiliser is not None:
         scale, offset = (moved(one) for one in stabiliser(batch))
         planes, factors = stabilise_planes(packed, black, scale, offset), torch.ones_like(factors)
@@ -142,6 +150,16 @@ def tensors_of(
         names=batch.names,
         position=batch.position,
     )
+
+
+def _without_darkness(
+    packed: Tensor,
+    white: Tensor,
+    found: Darkness,
+    moved: Callable[[NDArray[np.generic]], Tensor],
+) -> Tensor:
+    arrays = (found.down, found.across, found.hot, found.near, found.count)
+    return mended_planes(packed, white, *(moved(one) for one in arrays))
 
 
 def _ratios(batch: Batch) -> NDArray[np.float32]:

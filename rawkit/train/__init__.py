@@ -31,6 +31,8 @@ from rawkit.train.live_plan import plan_live, plan_replay, resume_live
 from rawkit.train.loop import Trainer
 from rawkit.train.losses import Loss
 from rawkit.train.memory import check_memory, fit_memory
+from rawkit.train.mend_fields import STORED
+from rawkit.train.mending import MendedFrames, isos_beyond, mender_of
 from rawkit.train.plan import (
     FrameChoice,
     TrainPlan,
@@ -74,12 +76,14 @@ __all__ = [
     "MAX_RAM",
     "MS_SSIM_MIN_CROP",
     "RECIPES",
+    "STORED",
     "WEIGHTS",
     "DiskPlan",
     "DiskTraining",
     "FrameChoice",
     "Live",
     "Loss",
+    "MendedFrames",
     "Recipe",
     "Scores",
     "TrainData",
@@ -99,9 +103,11 @@ __all__ = [
     "find_recipe",
     "find_run",
     "fit_memory",
+    "isos_beyond",
     "leave",
     "load_checkpoint",
     "make_fabric",
+    "mender_of",
     "new_run_name",
     "newest_weights",
     "open_data",

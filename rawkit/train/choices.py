@@ -13,6 +13,8 @@ from rawkit.stream import CLIP_LIVE_WINDOWS
 from rawkit.train.data import default_crop, default_steps, ratio_to_estimate
 from rawkit.train.differing import differences
 from rawkit.train.memory import fit_memory
+from rawkit.train.mend_fields import STORED
+from rawkit.train.mending import with_mending
 from rawkit.train.recipes import find_recipe
 from rawkit.train.settings import MS_SSIM_MIN_CROP, TrainSettings
 from rawkit.train.short_fields import SHORTS
@@ -65,6 +67,7 @@ def settings_for(
     if published:
         values["recipe"] = published.name
     values = with_shorts(with_teacher(_for_patches(_for_raw(_for_clips(values, ranks)))))
+    values = with_mending(values, data)
     if "crop" not in values:
         values["crop"] = default_crop(data, augment=values.get("augment", True))
     if values["crop"] < MS_SSIM_MIN_CROP:
@@ -197,10 +200,11 @@ def resumed_settings(
     wanted = {**saved.as_dict(), **asked}
     for name in {"milestones", "freeze"} & asked.keys():
         wanted[name] = list(asked[name])
-    files = {name for name in ("teacher", "profile") if getattr(saved, name)}
+    files = {name for name in ("teacher", "profile", "mend") if getattr(saved, name)}
     free = FREE | files
     for name in files & {name for name, value in asked.items() if value}:
-        asked[name] = str(Path(asked[name]).absolute())
+        if (name, asked[name]) != ("mend", STORED):
+            asked[name] = str(Path(asked[name]).absolute())
     changed = differences(saved.as_dict(), wanted, free)
     if changed:
         raise UsageError(

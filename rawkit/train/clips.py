@@ -11,6 +11,7 @@ from rawkit.metrics import SSIM_VARIANTS, psnr, ssim
 from rawkit.models import describe, packed_planes, padding_for, prepare, tiles
 from rawkit.sensor import BAYER, equalising_tables, level_counts
 from rawkit.stream import mosaic_of, shapes_of, spread
+from rawkit.train.mending import MendedFrames
 from rawkit.train.noise import FrameNoise
 from rawkit.train.shards import read_shard
 from rawkit.train.shorts import MadeFrames
@@ -22,14 +23,14 @@ from rawkit.train.validate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from rawkit.models import Network
+    from rawkit.models import Network, ShotAndRead
     from rawkit.sensor import Amplification, Neutral
-    from rawkit.stream import PairSource
+    from rawkit.stream import CropMender, PairSource
     from rawkit.train.settings import TrainSettings
 
 FRAME_PIXEL = 4 * (1 + 3)
@@ -44,23 +45,35 @@ def score_share(
     frames: Sequence[PairSource],
     val: Sequence[PairSource],
     share: slice,
+    mender: CropMender | None = None,
 ) -> tuple[tuple[float, float], int, int]:
     """Score a process's share of what is validated: of these frames, or of clips of all of `val`.
 
-    Returns the sums of PSNR in dB and of SSIM over the frames or clips of the share, how many of
-    them all processes have, and how many frames these are.
+    With a `mender` dark frames are mended first. Returns the sums of PSNR in dB and of SSIM over
+    the frames or clips of the share, how many of them all processes have, and how many frames these
+    are.
     """
     how = (settings.amplifier(), settings.neutral)
     if not describe(settings.network).takes_clips:
-        made = MadeFrames(settings, frames)
+        read, noise = frames_as_learned(settings, frames, mender)
         scores = score_frames(
-            net, settings.network, frames[share], *how, settings.k_sigma,
-            FrameNoise(frames, shorts=made.shorts).of, made,
-        )  # fmt: skip
+            net, settings.network, frames[share], *how, settings.k_sigma, noise, read
+        )
         return _sums(scores), len(frames), len(frames)
     clips = clips_to_validate(val, settings.clip)
     scores = score_clips(net, settings.network, clips[share], *how)
     return _sums(scores), len(clips), sum(map(len, clips))
+
+
+def frames_as_learned(
+    settings: TrainSettings, frames: Sequence[PairSource], mender: CropMender | None
+) -> tuple[MadeFrames | MendedFrames, Callable[[PairSource], ShotAndRead]]:
+    """Return what reads whole frames as crops of them are learned from, and says their noise."""
+    if mender is not None:
+        mended = MendedFrames(mender)
+        return mended, mended.noise
+    made = MadeFrames(settings, frames)
+    return made, FrameNoise(frames, shorts=made.shorts).of
 
 
 def _sums(scores: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from rawkit.stream import (
     numbers_of,
     shapes_of,
 )
+from rawkit.train.mending import with_mended
 from rawkit.train.shorts import with_made
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ def ratio_to_estimate(data: TrainData, settings: TrainSettings) -> float:
     ]
     if settings.makes_shorts:
         columns = with_made(columns, data.train, settings)
+    if settings.mends:
+        columns = with_mended(columns, data, settings)
     return float(np.median(settings.amplifier().factors(*columns) / columns[0]))
 
 

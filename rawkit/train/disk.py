@@ -28,6 +28,7 @@ from rawkit.stream import (
 )
 from rawkit.supply import check_alone
 from rawkit.train.data import plan_settings
+from rawkit.train.mending import refuse_mending
 from rawkit.train.plan import run_training
 from rawkit.train.shorts import refuse_shorts
 
@@ -219,6 +220,7 @@ def disk_training(
     if plan.settings.target == "raw":
         raise UsageError("--disk with --target raw", expected="a store that holds all")
     refuse_shorts(made=plan.settings.makes_shorts, what="of longs that come and go")
+    refuse_mending(asked=plan.settings.mends, what="on frames that come and go")
     train, val = plan.data.train, plan.data.val
     if plan.live is not None:
         train, val = plan.live.noted()

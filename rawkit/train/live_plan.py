@@ -35,6 +35,7 @@ from rawkit.train.identity import DataIdentity
 from rawkit.train.live import Live, wait_for_scan
 from rawkit.train.loop import SETTINGS
 from rawkit.train.memory import check_memory
+from rawkit.train.mending import refuse_mending
 from rawkit.train.plan import TrainPlan, checked
 from rawkit.train.recipes import find_recipe
 from rawkit.train.runs import check_new_run, new_run_name
@@ -107,6 +108,7 @@ def plan_live(
     refuse_shorts(
         made=wants_shorts(record.changes) != "real", what="of longs that are still to land"
     )
+    refuse_mending(asked=bool(record.changes.get("mend")), what="on frames that are still to land")
     fabric = _meet(record, device)
     if supply is not None:
         if folder is None:

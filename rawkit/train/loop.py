@@ -11,9 +11,9 @@ import torch
 
 from rawkit.errors import UsageError
 from rawkit.interrupt import deferred_interrupt
-from rawkit.models import describe, encode_safetensors
+from rawkit.models import encode_safetensors
 from rawkit.progress import SILENT
-from rawkit.stream import BatchStream, Feed, spread
+from rawkit.stream import BatchStream, spread
 from rawkit.train.astray import LeapWatch, diverged
 from rawkit.train.checkpoint import (
     BEST,
@@ -26,13 +26,14 @@ from rawkit.train.checkpoint import (
     set_generators,
 )
 from rawkit.train.clips import score_share
-from rawkit.train.data import cameras_in, check_training, equalising_curves, plan_settings
+from rawkit.train.data import cameras_in, check_training, plan_settings
 from rawkit.train.devices import make_fabric
+from rawkit.train.feeding import feed_of
 from rawkit.train.folder import RunFolder
 from rawkit.train.identity import check_same
 from rawkit.train.learner import Learner
+from rawkit.train.mending import mender_of
 from rawkit.train.meter import Meter
-from rawkit.train.noise import FrameNoise
 from rawkit.train.record import Record
 from rawkit.train.report import TrainReport
 from rawkit.train.schedule import rate_at
@@ -144,13 +145,10 @@ class Trainer:
             shorts=shorts,
             epochs=None if live is None else live.epochs,
         )
-        about = describe(settings.network)
-        noise = FrameNoise(data.train, about.anchor_white, shorts)
-        curves = equalising_curves(data, settings, whole=live is None and keeper is None)
-        self._feed = Feed(
-            self._stream, settings.amplifier(), self._fabric.device, neutral=settings.neutral,
-            curves=curves, stabiliser=noise.transforms if settings.k_sigma else None,
-            noise=noise.noise if about.takes_sigma else None,
+        self._mender = mender_of(settings, data)
+        self._feed = feed_of(
+            self._stream, settings, data, self._fabric.device, shorts, self._mender,
+            whole=live is None and keeper is None,
         )  # fmt: skip
         self._learner, self._leap = Learner(settings, self._fabric), LeapWatch()
         self.step = 0
@@ -326,7 +324,8 @@ class Trainer:
             net = self._learner.best_net()
             give_back()  # whole frames would come on top of what a step has kept
             mine = slice(fabric.global_rank, None, fabric.world_size)
-            sums, count, many = score_share(net, self.settings, frames, self._data.val, mine)
+            sums, count, many = score_share(net, self.settings, frames, self._data.val, mine,
+                                            self._mender)  # fmt: skip
         except KeyboardInterrupt:
             self._save(LAST)
             raise

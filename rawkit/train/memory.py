@@ -10,6 +10,7 @@ from rawkit.models import MemoryPlan, describe
 from rawkit.stream import count_targets, layouts_of, pool_bytes
 from rawkit.train.clips import FRAME_PIXEL, validated_frames
 from rawkit.train.data import plan_settings
+from rawkit.train.mending import MENDED_PIXEL, MENDER_BYTES
 from rawkit.train.shorts import LONG_BYTES, SHORTS_BYTES
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _BATCH_PIXEL = 2 * (2 + 3 * 2) + 4 * (1 + 3)
 """Bytes a mosaic pixel: integers of the batch in use and of the next one, float32 of the first."""
 _VALIDATION_PIXEL = 70
 """Bytes a mosaic pixel of a whole validation frame: mosaic, picture, target, similarity."""
+_MENDED_PIXEL = 4
+"""Bytes a mosaic pixel of such a frame that is mended: its planes are no integers any more."""
 _MARGIN = 1.25
 """For what a clip is padded by, and for what is in use while a piece is put into its frames."""
 _SHARED = 100 * 2**20
@@ -84,6 +87,8 @@ def plan_memory(
         parts["teacher"] = _teaching(settings, piece)
     if settings.adds_noise:
         parts["shorts"] = SHORTS_BYTES + LONG_BYTES * count_targets(data.train)
+    if settings.mends:
+        parts["mending"] = MENDER_BYTES + MENDED_PIXEL * share * settings.crop**2
     if settings.gan_weight:
         # Weights, gradients, two moments, and a copy of all but the gradients for a checkpoint.
         parts["critic"] = _CRITIC + 7 * _CRITIC_WEIGHTS[settings.critic]
@@ -114,7 +119,7 @@ def _validation(about: Network, settings: TrainSettings, data: TrainData, tile: 
     most = 0
     for packed, _ in layouts_of(data.val):
         pixels = 4 * packed.height * packed.width
-        found = _VALIDATION_PIXEL * pixels + tile
+        found = (_VALIDATION_PIXEL + _MENDED_PIXEL * settings.mends) * pixels + tile
         if about.takes_clips:
             clip = pixels * validated_frames(settings.clip, pixels)
             piece = _MARGIN * about.costs.tile_pixel["torch"] * clip

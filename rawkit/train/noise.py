@@ -13,7 +13,7 @@ from rawkit.sensor import BAYER, Mosaic, unpack
 from rawkit.train.shards import read_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,11 +33,18 @@ class FrameNoise:
         What the network takes for the white of the anchor of the k-sigma transform.
     shorts
         What makes dark frames of those that are longs: their noise is known.
+    known
+        Gives the noise of a frame where it need not be found in it.
     """
 
     def __init__(
-        self, sources: Sequence[PairSource], white: float = 1.0, shorts: Shorts | None = None
+        self,
+        sources: Sequence[PairSource],
+        white: float = 1.0,
+        shorts: Shorts | None = None,
+        known: Callable[[PairSource], ShotAndRead] | None = None,
     ) -> None:
+        self._known = known
         self._sources, self._white, self._shorts = sources, white, shorts
         self._places: dict[str, int] | None = None
         self._found: dict[str, ShotAndRead] = {}
@@ -89,7 +96,7 @@ class FrameNoise:
         if source.is_long and self._shorts is not None:
             known = self._shorts.noise(source, source.iso)
             return ShotAndRead(float(known.gain.mean()), float((known.sigma**2).mean()))
-        return noise_of(source)
+        return noise_of(source) if self._known is None else self._known(source)
 
 
 def noise_of(source: PairSource) -> ShotAndRead:

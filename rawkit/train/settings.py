@@ -175,6 +175,7 @@ class TrainSettings(ShortFields):
         self._check_clips()
         self._check_schedule()
         self.check_shorts(self.amplification, self.clip, self.target)
+        self.check_mending(self.amplification, self.clip, made=self.makes_shorts)
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}", expected=", ".join(PRECISIONS))
         if describe(self.network).cell != BAYER:

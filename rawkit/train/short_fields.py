@@ -8,12 +8,13 @@ from typing import Literal
 
 from rawkit.errors import UsageError
 from rawkit.numbers import band
+from rawkit.train.mend_fields import MendFields
 
 SHORTS = ("real", "synthetic", "both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShortFields:
+class ShortFields(MendFields):
     """Where dark frames come from, and the noise of those that are made."""
 
     shorts: Literal["real", "synthetic", "both"] = "real"

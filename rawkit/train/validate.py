@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from rawkit.models import ShotAndRead
     from rawkit.sensor import Amplification, Neutral
     from rawkit.stream import PairSource
+
+    Planes = NDArray[Any]
+    """Packed planes, (4, h, w), sensor units: integers as stored, floats once they are mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def score_frames(
     neutral: Neutral | None = None,
     k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
     noise: Callable[[PairSource], ShotAndRead] | None = None,
-    read: Callable[[PairSource], tuple[PairSource, NDArray[np.uint16]]] | None = None,
+    read: Callable[[PairSource], tuple[PairSource, Planes]] | None = None,
 ) -> list[tuple[float, float]]:
     """PSNR in dB and SSIM of each frame; `k_sigma` tells whether planes are put through that.
 
@@ -99,7 +102,7 @@ def restore_pair(
     amplification: Amplification,
     neutral: Neutral | None = None,
     k_sigma: bool = False,  # noqa: FBT001, FBT002 - as the settings say
-    packed: NDArray[np.uint16] | None = None,
+    packed: Planes | None = None,
     noise: Callable[[PairSource], ShotAndRead] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Restore a stored frame with a prepared network; returns it and its target, (1, 3, H, W).
@@ -172,7 +175,7 @@ def truth_planes(source: PairSource, amplification: Amplification) -> Tensor:
 
 def normalised_planes(
     source: PairSource,
-    packed: NDArray[np.uint16],
+    packed: Planes,
     amplification: Amplification,
     neutral: Neutral | None = None,
     base: float | None = None,
