@@ -137,6 +137,7 @@ def test_what_is_under_way_while_the_first_frame_is_proven_is_not_decoded_twice(
 
     def find(opened: Any, trust: Any) -> Any:
         found = right(opened, trust)
+        assert found is not None
         asked.append((bool(trust.proven), found.trusted))
         return found
 
