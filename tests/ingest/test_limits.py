@@ -102,7 +102,7 @@ def test_a_file_that_takes_too_much_memory_is_left_out_and_tried_again(
     write_noise_dng(source / "large.dng", shape=(3000, 4000))
     write_noise_dng(source / "small.dng")
     monkeypatch.setattr(
-        executor, "share_out", lambda *_: MemoryShare(1, FrameLimits(60, 30_000_000))
+        executor, "share_out", lambda *_: MemoryShare(1, FrameLimits(60, 50_000_000))
     )
     report = ingest(source, store, Resources(1))
     assert kinds(report) == {"large.dng": "memory"}, report.left_out
