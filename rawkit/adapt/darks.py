@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rawkit.adapt.pairs import LEAST_SCENES, Found, Scene, held_back, showing_the_same
+from rawkit.adapt.pairs import Found, Scene, found_among, showing_the_same
 from rawkit.adapt.photos import CLIPPED_FROM, camera_of, look_at
 from rawkit.catalog import LeftOut, load_definition, scan
-from rawkit.errors import SelectionError, UsageError
+from rawkit.errors import UsageError
 from rawkit.noise import camera_name, make_short
 from rawkit.pictures import Capture, MosaicFile, write_mosaic
 from rawkit.restore import DecodeJob, Decoder
@@ -85,17 +86,10 @@ def find_lit(
         long, *others = sorted(group, key=lambda one: (-one.light, one.name))
         scenes.append(Scene(long, ()))
         left += [LeftOut(one.name, "same", f"shows the same as {long.name}") for one in others]
-    reasons = sorted((*catalog.left_out, *left, *unfit, *dark), key=lambda one: one.name)
-    if len(scenes) < LEAST_SCENES:
-        told = "; ".join(f"{one.name}: {one.reason}" for one in reasons[:3])
-        raise SelectionError(
-            f"{len(scenes) or 'no'} well-lit scene{'' if len(scenes) == 1 else 's'}"
-            + (f" ({told})" if told else ""),
-            expected=f"at least {LEAST_SCENES}, ten are better: one to train on and one to measure",
-            where=folder,
-            fix=f"Take well-lit photos at low ISO with the {profile.camera}.",
-        )
-    return Found(held_back(scenes), tuple(reasons))
+    return found_among(
+        scenes, (*catalog.left_out, *left, *unfit, *dark), folder, what="well-lit {}",
+        fix=f"Take well-lit photos at low ISO with the {profile.camera}.",
+    )  # fmt: skip
 
 
 def darks_of(found: Found, profile: CameraProfile) -> tuple[Dark, ...]:
@@ -133,10 +127,11 @@ def make_darks(
         Decoder(_SECONDS, max_ram) as decoder,
         progress.stage("Making photos dark", len(missing), "photos") as advance,
     ):
-        for one in missing:
-            decoded = decoder.decode(DecodeJob(photos / one.long, one.long))
-            _write(folder / one.name, one, decoded, profile)
-            advance(1)
+        for long, own in groupby(missing, key=lambda one: one.long):
+            decoded = decoder.decode(DecodeJob(photos / long, long))
+            for one in own:
+                _write(folder / one.name, one, decoded, profile)
+                advance(1)
 
 
 def _write(path: Path, one: Dark, decoded: Decoded, profile: CameraProfile) -> None:
@@ -155,7 +150,6 @@ def _write(path: Path, one: Dark, decoded: Decoded, profile: CameraProfile) -> N
     # What the file carries beside these says how the long was exposed.
     capture = Capture(told.make, told.model, Exposure(seconds, one.iso, seen.f_number), told.taken,
                       told.lens, told.orientation)  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_mosaic(path, pixels, MosaicFile(image, capture, 1, one.long))
 
 

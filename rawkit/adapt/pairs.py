@@ -98,21 +98,35 @@ def find_pairs(folder: Path, rules: PairRules, *, max_ram: int, progress: Progre
     wanted, left = by_exif(catalog.entries, rules)
     photos, unfit = look_at(wanted, folder, max_ram, progress)
     scenes, unpaired = scenes_of(photos, rules)
-    found = Found(
-        held_back(scenes), tuple(sorted((*catalog.left_out, *left, *unfit, *unpaired),
-                                        key=lambda one: one.name)),
+    return found_among(
+        scenes, (*catalog.left_out, *left, *unfit, *unpaired), folder,
+        what="{} with a bright and a dark photo",
+        fix="Take each scene twice from a tripod: once well lit, once with a sixteenth of the "
+        "light or less.",
     )  # fmt: skip
-    if len(found.scenes) < LEAST_SCENES:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in found.left_out[:3])
+
+
+def found_among(
+    scenes: Sequence[Scene], left_out: Sequence[LeftOut], folder: Path, *, what: str, fix: str
+) -> Found:
+    """Hold scenes of a folder back; `what` says what they are, braces standing for the word.
+
+    Raises
+    ------
+    SelectionError
+        If there are fewer than two: none could be held back.
+    """
+    left = tuple(sorted(left_out, key=lambda one: one.name))
+    if len(scenes) < LEAST_SCENES:
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in left[:3])
+        told = what.format("scene" if len(scenes) == 1 else "scenes")
         raise SelectionError(
-            f"{len(found.scenes) or 'no'} scene{'' if len(found.scenes) == 1 else 's'} with a "
-            f"bright and a dark photo" + (f" ({reasons})" if reasons else ""),
+            f"{len(scenes) or 'no'} {told}" + (f" ({reasons})" if reasons else ""),
             expected=f"at least {LEAST_SCENES}, ten are better: one to train on and one to measure",
             where=folder,
-            fix="Take each scene twice from a tripod: once well lit, once with a sixteenth of the "
-            "light or less.",
+            fix=fix,
         )
-    return found
+    return Found(held_back(scenes), left)
 
 
 def by_exif(entries: Sequence[Entry], rules: PairRules) -> tuple[list[Entry], list[LeftOut]]:

@@ -140,7 +140,7 @@ def _ingested(plan: AdaptPlan, resources: Resources, progress: Progress) -> _Dat
     source: tuple[Path, ...] = (plan.photos,)
     if plan.profile is not None:
         make_darks(plan.darks, plan.photos, plan.made, camera_profile(plan.profile),
-                   max_ram=resources.max_ram or MAX_RAM, progress=progress)  # fmt: skip
+                   max_ram=resources.max_ram, progress=progress)  # fmt: skip
         source = (plan.photos, plan.made)
     wanted = plan_ingest(
         definition, source, home.store(COLLECTION), selection_of(definition=definition),

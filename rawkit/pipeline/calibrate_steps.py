@@ -99,6 +99,5 @@ class CalibrateStep(Step):
         root = context.workspace.root
         plan = plan_calibration(root / self.frames, progress=context.progress)
         found = run_calibration(plan, progress=context.progress)
-        (root / self.profile).parent.mkdir(parents=True, exist_ok=True)
         write_profile(found, root / self.profile)
         return _NOTHING

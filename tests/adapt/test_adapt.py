@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
 import rawkit
 from rawkit.adapt import AdaptPlan, AdaptReport, PairRules, plan_adaptation, run_adaptation
@@ -23,6 +22,7 @@ from rawkit.models import build, load_weights, save_safetensors
 from rawkit.sensor import Exposure
 from rawkit.synth import make_collection
 from rawkit.workspace import Workspace
+from tests.support.weights import write_untaught
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,12 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return weights that know nothing."""
-    path = tmp_path_factory.mktemp("start") / "start.safetensors"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        state = build("lamba2021-lite").state_dict()
-    save_safetensors(path, "lamba2021-lite", state, {}, licence=TERMS)
-    return path
+    return write_untaught(tmp_path_factory.mktemp("start") / "start.safetensors", TERMS)
 
 
 @pytest.fixture

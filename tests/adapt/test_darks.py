@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
 from rawkit.adapt import AdaptPlan, plan_adaptation, run_adaptation
 from rawkit.adapt.darks import RATIOS, make_darks
 from rawkit.errors import SelectionError
-from rawkit.models import build, load_weights, save_safetensors
+from rawkit.models import load_weights
 from rawkit.noise import CameraProfile, read_profile, write_profile
 from rawkit.progress import SILENT
 from rawkit.sensor import gain_ratio, open_raw, pack
 from rawkit.synth import CAMERAS, make_collection, profile_of
 from rawkit.workspace import Workspace
+from tests.support.weights import write_untaught
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 SIZE = (192, 288)
 ISOS = (100.0, 1600.0)
+TERMS = "for looking at only"
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,9 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return weights that know nothing."""
-    path = tmp_path_factory.mktemp("start") / "start.safetensors"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        state = build("lamba2021-lite").state_dict()
-    save_safetensors(path, "lamba2021-lite", state, {}, licence="for looking at only")
-    return path
+    return write_untaught(
+        tmp_path_factory.mktemp("start") / "start.safetensors", "for looking at only"
+    )
 
 
 @pytest.fixture
@@ -125,7 +123,7 @@ def test_weights_are_adapted_and_measured_on_photos_held_back(plan: AdaptPlan) -
     settings = json.loads((report.folder / "runs/adapted/settings.json").read_bytes())
     assert (settings["shorts"], settings["profile"]) == ("synthetic", str(plan.profile))
     if report.adapted:
-        assert load_weights(report.weights).licence == "for looking at only"
+        assert load_weights(report.weights).licence == TERMS
 
 
 def test_another_camera_s_profile_finds_nothing(
