@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 REPORT = "report.json"
+Colours = Literal["network", "sensor"]
+"""Whose colours a restored picture has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class AdaptReport:
     """The same with its own colours."""
     after: Figures
     """The adapted weights, with the better of both."""
-    colour: Literal["network", "sensor"]
+    colour: Colours
     """Whose colours those are."""
     scenes: tuple[int, int]
     """Scenes trained on, and held back."""

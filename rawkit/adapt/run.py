@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rawkit.adapt.darks import make_darks
 from rawkit.adapt.plan import COLLECTION, MAX_RAM, AdaptPlan
-from rawkit.adapt.report import REPORT, WEIGHTS, AdaptReport, Figures
+from rawkit.adapt.report import REPORT, WEIGHTS, AdaptReport, Colours, Figures
 from rawkit.adapt.tune import RUN, tune
 from rawkit.catalog import LeftOut, load_definition, selection_of
 from rawkit.errors import SelectionError, UsageError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawkit.catalog import Selection
-    from rawkit.colour import ColourMode
     from rawkit.progress import Progress
     from rawkit.train import TrainReport
     from rawkit.workspace import Workspace
@@ -127,7 +126,7 @@ def run_adaptation(
         best = home.root / "runs" / RUN / TRAINED
         own = _measured(home, str(best), "network", data, plan, progress)
         other = _measured(home, str(best), "sensor", data, plan, progress)
-        after: tuple[Figures, ColourMode]
+        after: tuple[Figures, Colours]
         after = (own, "network") if own.psnr >= other.psnr else (other, "sensor")
         return _kept(plan, data, (sensor, network), after, report, seconds)
 
@@ -205,7 +204,7 @@ def _counts(
 def _measured(
     home: Workspace,
     weights: str,
-    colour: ColourMode,
+    colour: Colours,
     data: _Data,
     plan: AdaptPlan,
     progress: Progress,
@@ -227,7 +226,7 @@ def _kept(
     plan: AdaptPlan,
     data: _Data,
     before: tuple[Figures, Figures],
-    best: tuple[Figures, ColourMode],
+    best: tuple[Figures, Colours],
     trained: TrainReport | None,
     seconds: float,
 ) -> AdaptReport:
@@ -246,7 +245,7 @@ def _kept(
         sensor=sensor,
         network=network,
         after=after,
-        colour="sensor" if colour == "sensor" else "network",
+        colour=colour,
         scenes=data.counts[0],
         pairs=data.counts[1],
         steps=_steps(root) if trained is None else trained.steps,
